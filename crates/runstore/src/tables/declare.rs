@@ -1,0 +1,85 @@
+//! The macro that turns one declaration into the row, its schema and its conversions.
+
+/// Declares a table: the row's struct, its schema, its conversions.
+///
+/// A column is its doc comment, its name, its Rust type (`String`, `u64`, `f64`, `bool`, or an
+/// `Option` of one of them) and, where it has one, `= "unit"`.
+macro_rules! table {
+    (
+        $(#[doc = $about:literal])+
+        pub struct $row:ident in $table:literal, minor $minor:literal, by ($($key:ident),+) {
+            $($group:literal {
+                $(
+                    $(#[doc = $doc:literal])+
+                    $field:ident: $ty:ty $(= $unit:literal)?
+                ),+ $(,)?
+            })+
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
+        pub struct $row {
+            $($(
+                $(#[doc = $doc])+
+                pub $field: $ty,
+            )+)+
+        }
+
+        impl $crate::tables::Row for $row {
+            const SCHEMA: $crate::tables::TableSchema = $crate::tables::TableSchema {
+                name: $table,
+                doc: concat!($($about),+).trim_ascii(),
+                minor: $minor,
+                key: &[$(stringify!($key)),+],
+                columns: &[$($(
+                    $crate::tables::ColumnSchema {
+                        name: stringify!($field),
+                        group: $group,
+                        kind: <$ty as $crate::tables::Cell>::KIND,
+                        nullable: <$ty as $crate::tables::Cell>::NULLABLE,
+                        unit: concat!($($unit)?),
+                        doc: concat!($($doc),+).trim_ascii(),
+                    },
+                )+)+],
+            };
+
+            fn values(&self) -> Vec<$crate::tables::Value> {
+                vec![$($($crate::tables::Cell::to_value(&self.$field),)+)+]
+            }
+
+            fn from_values(values: Vec<$crate::tables::Value>) -> Result<Self, $crate::Error> {
+                let mut values = values.into_iter();
+                Ok(Self {
+                    $($($field: {
+                        let value = values.next().unwrap_or($crate::tables::Value::Null);
+                        let found = value.describe();
+                        <$ty as $crate::tables::Cell>::from_value(value).ok_or_else(|| {
+                            $crate::Error::Cell {
+                                table: $table,
+                                column: stringify!($field),
+                                expected: <$ty as $crate::tables::Cell>::KIND,
+                                found,
+                            }
+                        })?
+                    },)+)+
+                })
+            }
+
+            fn key_order(&self, other: &Self) -> std::cmp::Ordering {
+                std::cmp::Ordering::Equal$(.then_with(|| self.$key.cmp(&other.$key)))+
+            }
+
+            fn value(&self, column: &str) -> Option<$crate::tables::Value> {
+                match column {
+                    $($(stringify!($field) => {
+                        Some($crate::tables::Cell::to_value(&self.$field))
+                    })+)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use table;

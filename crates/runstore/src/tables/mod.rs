@@ -1,0 +1,27 @@
+//! The four tables of a results folder, each declared once.
+//!
+//! From one declaration come the struct that the rest of the program fills, the schema that is
+//! written into the file, checked on reading and printed in `results/README.md`, and both
+//! conversions. A new column is therefore one entry: nullable and at the end of its table for a
+//! minor version, anything else for a major one.
+
+mod cell;
+mod declare;
+mod experts;
+mod schema;
+mod status;
+mod steps;
+mod tokens;
+mod trials;
+
+pub use cell::{Cell, ColumnKind, Value};
+pub use experts::ExpertRow;
+pub use schema::{ColumnSchema, Row, SCHEMA_MAJOR, TableSchema};
+pub use status::TrialStatus;
+pub use steps::StepRow;
+pub use tokens::TokenRow;
+pub use trials::TrialRow;
+
+/// The schemas of all tables, in the order that the documentation shows them.
+pub const TABLES: [TableSchema; 4] =
+    [TrialRow::SCHEMA, StepRow::SCHEMA, ExpertRow::SCHEMA, TokenRow::SCHEMA];

@@ -1,0 +1,69 @@
+//! `steps.parquet`.
+
+use super::declare::table;
+
+table! {
+    /// One row a logged step of a training trial; means are over the interval that the step ends.
+    pub struct StepRow in "steps", minor 0, by (trial_id, step) {
+        "Identity" {
+            /// The trial's id.
+            trial_id: String,
+            /// Optimiser steps done so far, from 1 (0 for an evaluation before the first).
+            step: u64 = "steps",
+            /// Training tokens seen so far.
+            tokens_seen: u64 = "tokens",
+        }
+        "Loss" {
+            /// Learning rate of the step.
+            learning_rate: Option<f64>,
+            /// Mean of the whole training loss: language model and every auxiliary.
+            loss_total: Option<f64> = "nats/token",
+            /// Mean of the language-model loss.
+            loss_lm: Option<f64> = "nats/token",
+            /// Mean of the weighted `switch` load-balancing loss.
+            aux_switch: Option<f64>,
+            /// Validation loss, where the step was evaluated.
+            valid_loss: Option<f64> = "nats/token",
+            /// exp of `valid_loss`, without a cap.
+            perplexity: Option<f64> = "per token",
+        }
+        "Gradients" {
+            /// Global gradient norm of the step, before clipping.
+            grad_norm: Option<f64>,
+            /// Norm of the routers' gradient of the language-model loss alone.
+            router_grad_norm_lm: Option<f64>,
+            /// Norm of the routers' gradient of the whole loss.
+            router_grad_norm_total: Option<f64>,
+        }
+        "Speed" {
+            /// Training tokens per second of training over the interval.
+            tokens_per_s: Option<f64> = "tokens/s",
+            /// Mean time of a training step over the interval.
+            step_ms: Option<f64> = "ms",
+        }
+        "Routing (means over layers)" {
+            /// Share of assignments (token, choice) that capacity dropped.
+            drop_rate: Option<f64> = "share",
+            /// Share of tokens that no expert processed.
+            token_drop_rate: Option<f64> = "share",
+            /// Standard deviation over mean of the experts' loads, before drops, over all E.
+            load_cv_before: Option<f64>,
+            /// Standard deviation over mean of the experts' loads, after drops, over all E.
+            load_cv_after: Option<f64>,
+            /// Busiest expert's load over the mean load, less 1, before drops.
+            max_violation: Option<f64>,
+            /// Experts of a layer that received no token.
+            dead_experts: Option<f64> = "experts",
+            /// Entropy of the distribution of load over experts, before drops; at most ln E.
+            load_entropy_before: Option<f64> = "nats",
+            /// Entropy of the distribution of load over experts, after drops; at most ln E.
+            load_entropy_after: Option<f64> = "nats",
+            /// Mean entropy of a token's router probabilities over all E; null where undefined.
+            router_entropy: Option<f64> = "nats",
+            /// Mean entropy of a token's gates, scaled to sum to 1.
+            gate_entropy: Option<f64> = "nats",
+            /// Mean of the sum of a token's k largest router probabilities.
+            mean_top_k_prob: Option<f64> = "share",
+        }
+    }
+}

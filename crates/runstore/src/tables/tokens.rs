@@ -1,0 +1,39 @@
+//! `tokens.parquet`.
+
+use super::declare::table;
+
+table! {
+    /// One row a sampled routing decision: one choice of one token of the validation text.
+    pub struct TokenRow in "tokens", minor 0, by (trial_id, step, layer, window, position, choice) {
+        "Identity" {
+            /// The trial's id.
+            trial_id: String,
+            /// Optimiser steps done before the decision.
+            step: u64 = "steps",
+            /// The layer, from 0.
+            layer: u64,
+            /// The validation window, from 0.
+            window: u64,
+            /// The token's place in the window, from 0.
+            position: u64,
+            /// Which of the token's choices, from 0 for its first.
+            choice: u64,
+        }
+        "Token" {
+            /// The token's number in the vocabulary.
+            token_id: u64,
+            /// The token's text.
+            token_text: String,
+            /// The token's class, such as `letter`, `space`, `punctuation` or `digit`.
+            token_class: String,
+        }
+        "Decision" {
+            /// The expert chosen.
+            expert: u64,
+            /// The weight that the expert's output is multiplied by.
+            gate: Option<f64>,
+            /// Whether capacity kept the assignment.
+            kept: bool,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! `trials.parquet`.
+
+use super::TrialStatus;
+use super::declare::table;
+
+table! {
+    /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
+    pub struct TrialRow in "trials", minor 0, by (trial_id) {
+        "Identity" {
+            /// The trial's id: 64 hexadecimal digits of BLAKE3 over settings, data digests and schema major; 12 are shown.
+            trial_id: String,
+            /// The name of the sweep that the trial belongs to.
+            sweep: String,
+            /// The preset of the sweep file: `smoke`, `cpu` or `paper`.
+            scale: String,
+            /// The device as it was asked for, such as `cpu` or `cuda:0`.
+            device: String,
+            /// The device's own name, such as the GPU's model.
+            device_name: Option<String>,
+            /// What the trial does: `train` or `pack`.
+            job: String,
+            /// How it ended: `done`, `diverged` or `failed`.
+            status: TrialStatus,
+            /// Why it failed or diverged.
+            error: Option<String>,
+        }
+        "Settings" {
+            /// The text that the model is trained on.
+            corpus: Option<String>,
+            /// What turns text into tokens.
+            tokenizer: Option<String>,
+            /// The kind of model.
+            model: Option<String>,
+            /// Decoder layers, each with an MoE.
+            layers: Option<u64>,
+            /// Model width D.
+            dim: Option<u64>,
+            /// Attention heads.
+            heads: Option<u64>,
+            /// Hidden width F of one expert.
+            ffn_dim: Option<u64>,
+            /// Tokens in a training window.
+            sequence: Option<u64> = "tokens",
+            /// Windows in an optimiser step.
+            batch: Option<u64> = "windows",
+            /// Optimiser steps asked for.
+            steps: Option<u64> = "steps",
+            /// Peak learning rate.
+            learning_rate: Option<f64>,
+            /// Steps over which the learning rate rises to its peak.
+            warmup: Option<u64> = "steps",
+            /// AdamW's decoupled weight decay.
+            weight_decay: Option<f64>,
+            /// Probability that dropout zeroes an activation.
+            dropout: Option<f64>,
+            /// Number type of matrix products: `f32` or `bf16`.
+            precision: Option<String>,
+            /// The network from token to expert logits.
+            scorer: Option<String>,
+            /// The rule from logits to assignment.
+            strategy: Option<String>,
+            /// What keeps the load even, several joined by `+`; `none` where nothing does.
+            balancer: Option<String>,
+            /// Experts E in a layer.
+            experts: Option<u64>,
+            /// Experts k a token is sent to (1 for `top1` whatever the file says).
+            top_k: Option<u64>,
+            /// Capacity factor CF; the capacity is C = ceil(CF * T * k / E).
+            capacity_factor: Option<f64>,
+            /// Slots C that an expert has in one training batch.
+            capacity: Option<u64> = "tokens",
+            /// What happens past the capacity: `position`, `probability` or `none`.
+            drop_policy: Option<String>,
+            /// Whether the gates left after drops are scaled to sum to what they summed to before.
+            renormalise: Option<bool>,
+            /// How tokens are moved to experts and back: `dense`, `padded` or `sorted`.
+            dispatch: Option<String>,
+            /// The pack job's buffers: `compact` or `fixed`.
+            packing: Option<String>,
+            /// The pack job's load: `gaussian`, `balanced` or `zipf`.
+            load_shape: Option<String>,
+            /// The pack job's tokens T.
+            tokens: Option<u64> = "tokens",
+            /// The pack job's row width D.
+            width: Option<u64>,
+            /// The seed from which every random stream of the trial is derived.
+            seed: u64,
+            /// The complete resolved settings as canonical JSON.
+            settings: String,
+            /// BLAKE3 digest over the digests of all data that the trial reads.
+            data_digest: Option<String>,
+        }
+        "Size" {
+            /// Distinct tokens of the tokenizer.
+            vocab: Option<u64>,
+            /// Parameters of the model.
+            params_total: Option<u64>,
+            /// Parameters that one token's forward pass uses: k of the E experts.
+            params_active: Option<u64>,
+            /// Parameters of all routers.
+            params_router: Option<u64>,
+        }
+        "Outcome" {
+            /// Optimiser steps that were done.
+            steps_done: Option<u64> = "steps",
+            /// Training tokens seen.
+            tokens_seen: Option<u64> = "tokens",
+            /// Mean language-model loss of the last logged interval.
+            train_loss: Option<f64> = "nats/token",
+            /// Validation loss at the last evaluation.
+            valid_loss: Option<f64> = "nats/token",
+            /// Lowest validation loss of all evaluations.
+            best_valid_loss: Option<f64> = "nats/token",
+            /// exp of `valid_loss`, without a cap.
+            perplexity: Option<f64> = "per token",
+            /// exp of `best_valid_loss`, without a cap.
+            best_perplexity: Option<f64> = "per token",
+            /// Validation loss per character of the text.
+            bits_per_char: Option<f64> = "bits/character",
+            /// Validation loss per UTF-8 byte of the text; compares across tokenizers.
+            bits_per_byte: Option<f64> = "bits/byte",
+            /// Validation perplexity of a bigram model of the same tokens, the line to beat.
+            bigram_perplexity: Option<f64> = "per token",
+        }
+        "Speed and memory" {
+            /// Training tokens per second of training; evaluation, data and warm-up excluded.
+            tokens_per_s: Option<f64> = "tokens/s",
+            /// Median time of a training step.
+            step_ms_median: Option<f64> = "ms",
+            /// 10th percentile of the time of a training step.
+            step_ms_p10: Option<f64> = "ms",
+            /// 90th percentile of the time of a training step.
+            step_ms_p90: Option<f64> = "ms",
+            /// Time in training steps.
+            train_s: Option<f64> = "s",
+            /// Time in evaluation.
+            eval_s: Option<f64> = "s",
+            /// Time in preparing data.
+            data_s: Option<f64> = "s",
+            /// Time in measuring what is logged, such as the router gradients.
+            observe_s: Option<f64> = "s",
+            /// Time from the trial's start to its end.
+            wall_s: Option<f64> = "s",
+            /// Threads that the trial was allowed.
+            threads: Option<u64>,
+            /// Peak resident memory of the trial's process.
+            peak_memory_bytes: Option<u64> = "bytes",
+            /// Peak memory on the device, where it is not the host's.
+            device_memory_bytes: Option<u64> = "bytes",
+        }
+        "Routing (means over layers and the last interval)" {
+            /// Share of assignments (token, choice) that capacity dropped.
+            drop_rate: Option<f64> = "share",
+            /// Share of tokens that no expert processed.
+            token_drop_rate: Option<f64> = "share",
+            /// Standard deviation over mean of the experts' loads, before drops, over all E.
+            load_cv_before: Option<f64>,
+            /// Standard deviation over mean of the experts' loads, after drops, over all E.
+            load_cv_after: Option<f64>,
+            /// Busiest expert's load over the mean load, less 1, before drops.
+            max_violation: Option<f64>,
+            /// Experts of a layer that received no token.
+            dead_experts: Option<f64> = "experts",
+            /// Entropy of the distribution of load over experts, before drops; at most ln E.
+            load_entropy_before: Option<f64> = "nats",
+            /// Entropy of the distribution of load over experts, after drops; at most ln E.
+            load_entropy_after: Option<f64> = "nats",
+            /// Mean entropy of a token's router probabilities over all E; null where undefined.
+            router_entropy: Option<f64> = "nats",
+            /// Mean entropy of a token's gates, scaled to sum to 1.
+            gate_entropy: Option<f64> = "nats",
+            /// Mean of the sum of a token's k largest router probabilities.
+            mean_top_k_prob: Option<f64> = "share",
+            /// Norm of the routers' gradient of the language-model loss alone.
+            router_grad_norm_lm: Option<f64>,
+            /// Norm of the routers' gradient of the whole loss.
+            router_grad_norm_total: Option<f64>,
+        }
+        "Pack job" {
+            /// Median time of one pack.
+            pack_ms_median: Option<f64> = "ms",
+            /// 10th percentile of the time of one pack.
+            pack_ms_p10: Option<f64> = "ms",
+            /// 90th percentile of the time of one pack.
+            pack_ms_p90: Option<f64> = "ms",
+            /// Bytes read and written by one pack, drops not counted.
+            bytes_moved: Option<u64> = "bytes",
+            /// `bytes_moved` over the median time.
+            gb_per_s: Option<f64> = "GB/s",
+            /// Rate of a plain copy, bytes read and written per second, timed in the same run.
+            memcpy_gb_per_s: Option<f64> = "GB/s",
+            /// `gb_per_s` over `memcpy_gb_per_s`.
+            memcpy_share: Option<f64> = "share",
+            /// Bytes of the buffers that the experts read.
+            buffer_bytes: Option<u64> = "bytes",
+        }
+        "Provenance" {
+            /// When the trial started, UTC, RFC 3339.
+            started_at: String,
+            /// When the trial ended, UTC, RFC 3339.
+            finished_at: String,
+            /// First 8 digits of the BLAKE3 digest of the machine's name: tells machines apart without naming them.
+            host: String,
+            /// Version of `xp`.
+            xp_version: String,
+            /// Commit of the source; null outside a checkout.
+            git_sha: Option<String>,
+            /// Whether tracked files differed from that commit.
+            git_dirty: Option<bool>,
+            /// Compiler that built `xp`.
+            rustc: Option<String>,
+            /// Version of Burn.
+            burn_version: Option<String>,
+            /// The processor's name.
+            cpu_model: Option<String>,
+            /// Logical processors of the machine.
+            cores: Option<u64>,
+        }
+    }
+}
