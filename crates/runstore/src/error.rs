@@ -84,19 +84,6 @@ pub enum Error {
         found: &'static str,
     },
 
-    /// A number that must be finite is not.
-    #[error("{table}.{column}, row {row}: expected a finite number, got {value}")]
-    NotFinite {
-        /// The table.
-        table: &'static str,
-        /// The column.
-        column: &'static str,
-        /// The row, from 0.
-        row: usize,
-        /// The number.
-        value: f64,
-    },
-
     /// Two rows of a table have the same key.
     #[error("{table}: two rows with the key {key}; each row must be recorded once")]
     DuplicateKey {
@@ -104,6 +91,17 @@ pub enum Error {
         table: &'static str,
         /// The key's cells.
         key: String,
+    },
+
+    /// A name cannot name a folder.
+    #[error(
+        "{what} `{name}`: expected letters, digits, `.`, `_` and `-`, not beginning with `.`; rename it"
+    )]
+    Name {
+        /// What the name is of.
+        what: &'static str,
+        /// The name.
+        name: String,
     },
 
     /// A text is not a trial id.
@@ -140,15 +138,6 @@ pub enum Error {
         found: String,
     },
 
-    /// A trial was asked for that has not finished.
-    #[error("trial {id} has no record in {path}; run the sweep first", path = path.display())]
-    NotPublished {
-        /// The trial.
-        id: String,
-        /// Where its record would be.
-        path: PathBuf,
-    },
-
     /// A trial is published already.
     #[error("trial {id} is recorded already in {path}", path = path.display())]
     AlreadyPublished {
@@ -161,7 +150,10 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
-        Self::Read { path: path.to_owned(), source }
+        Self::Read {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     pub(crate) fn write(path: &Path, source: std::io::Error) -> Self {
@@ -175,10 +167,22 @@ impl Error {
             }
             _ => "check the folder; finished trials are kept",
         };
-        Self::Write { path: path.to_owned(), source, remedy }
+        Self::Write {
+            path: path.to_owned(),
+            source,
+            remedy,
+        }
     }
 
-    pub(crate) fn corrupt(path: &Path, reason: impl std::fmt::Display, remedy: &'static str) -> Self {
-        Self::Corrupt { path: path.to_owned(), reason: reason.to_string(), remedy }
+    pub(crate) fn corrupt(
+        path: &Path,
+        reason: impl std::fmt::Display,
+        remedy: &'static str,
+    ) -> Self {
+        Self::Corrupt {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+            remedy,
+        }
     }
 }

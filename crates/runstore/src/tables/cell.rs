@@ -98,7 +98,7 @@ pub trait Cell: Sized {
 }
 
 macro_rules! cell {
-    ($ty:ty, $kind:ident, $($finite:tt)+) => {
+    ($ty:ty, $kind:ident) => {
         impl Cell for $ty {
             const KIND: ColumnKind = ColumnKind::$kind;
             const NULLABLE: bool = false;
@@ -120,11 +120,7 @@ macro_rules! cell {
             const NULLABLE: bool = true;
 
             fn to_value(&self) -> Value {
-                let finite: fn(&$ty) -> bool = $($finite)+;
-                match self {
-                    Some(x) if finite(x) => Value::$kind(x.clone()),
-                    _ => Value::Null,
-                }
+                self.clone().map_or(Value::Null, Value::$kind)
             }
 
             fn from_value(value: Value) -> Option<Self> {
@@ -138,7 +134,52 @@ macro_rules! cell {
     };
 }
 
-cell!(String, Text, |_| true);
-cell!(u64, U64, |_| true);
-cell!(f64, F64, |x| x.is_finite());
-cell!(bool, Bool, |_| true);
+cell!(String, Text);
+cell!(u64, U64);
+cell!(bool, Bool);
+
+/// There is no cell of plain `f64`: a number that is not finite must have a null to become.
+impl Cell for Option<f64> {
+    const KIND: ColumnKind = ColumnKind::F64;
+    const NULLABLE: bool = true;
+
+    fn to_value(&self) -> Value {
+        match self {
+            Some(x) if x.is_finite() => Value::F64(*x),
+            _ => Value::Null,
+        }
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::F64(x) => Some(Some(x)),
+            Value::Null => Some(None),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_not_finite_is_null() {
+        for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(Some(x).to_value(), Value::Null);
+        }
+        assert_eq!(Some(0.5).to_value(), Value::F64(0.5));
+    }
+
+    #[test]
+    fn a_null_does_not_fit_a_column_that_allows_none() {
+        assert_eq!(String::from_value(Value::Null), None);
+        assert_eq!(Option::<String>::from_value(Value::Null), Some(None));
+    }
+
+    #[test]
+    fn a_cell_of_another_type_does_not_fit() {
+        assert_eq!(u64::from_value(Value::F64(1.0)), None);
+        assert_eq!(Option::<bool>::from_value(Value::Text("true".into())), None);
+    }
+}

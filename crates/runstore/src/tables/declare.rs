@@ -2,8 +2,8 @@
 
 /// Declares a table: the row's struct, its schema, its conversions.
 ///
-/// A column is its doc comment, its name, its Rust type (`String`, `u64`, `f64`, `bool`, or an
-/// `Option` of one of them) and, where it has one, `= "unit"`.
+/// A column is its doc comment, its name, its Rust type (`String`, `u64`, `bool`, an
+/// `Option` of one of them, or `Option<f64>`) and, where it has one, `= "unit"`.
 macro_rules! table {
     (
         $(#[doc = $about:literal])+

@@ -6,7 +6,7 @@
 //! minor version, anything else for a major one.
 
 mod cell;
-mod declare;
+pub(crate) mod declare;
 mod experts;
 mod schema;
 mod status;
@@ -23,5 +23,9 @@ pub use tokens::TokenRow;
 pub use trials::TrialRow;
 
 /// The schemas of all tables, in the order that the documentation shows them.
-pub const TABLES: [TableSchema; 4] =
-    [TrialRow::SCHEMA, StepRow::SCHEMA, ExpertRow::SCHEMA, TokenRow::SCHEMA];
+pub const TABLES: [TableSchema; 4] = [
+    TrialRow::SCHEMA,
+    StepRow::SCHEMA,
+    ExpertRow::SCHEMA,
+    TokenRow::SCHEMA,
+];

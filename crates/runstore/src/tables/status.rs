@@ -46,9 +46,9 @@ impl Cell for TrialStatus {
 
     fn from_value(value: Value) -> Option<Self> {
         match value {
-            Value::Text(name) => {
-                [Self::Done, Self::Diverged, Self::Failed].into_iter().find(|s| s.name() == name)
-            }
+            Value::Text(name) => [Self::Done, Self::Diverged, Self::Failed]
+                .into_iter()
+                .find(|s| s.name() == name),
             _ => None,
         }
     }

@@ -1,0 +1,17 @@
+//! Notes the compiler's version for the provenance of results.
+#![expect(
+    clippy::print_stdout,
+    reason = "cargo reads a build script's instructions from its output"
+)]
+
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=SWITCHYARD_GIT_SHA");
+    let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    if let Ok(output) = Command::new(compiler).arg("--version").output() {
+        let version = String::from_utf8_lossy(&output.stdout);
+        println!("cargo::rustc-env=SWITCHYARD_RUSTC={}", version.trim());
+    }
+}

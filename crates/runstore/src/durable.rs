@@ -1,0 +1,151 @@
+//! Files that are there whole or not at all.
+//!
+//! Temporary files are made with plain `File::create`, so that their mode follows the umask (the
+//! `tempfile` crate's are private to their owner), and beside their target, so that the rename
+//! stays within one file system.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::Error;
+
+/// A name that no other process or thread is using now.
+pub(crate) fn unique_suffix() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    format!(
+        "{}-{}",
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+/// Makes a folder and those above it.
+pub(crate) fn make_dir(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|source| Error::write(path, source))
+}
+
+/// Writes a file and has it reach the disk, without any promise on its name.
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let write = || -> io::Result<()> {
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|source| Error::write(path, source))
+}
+
+/// Replaces a file in one step: readers see the old content or the new one. The temporary file
+/// stands in `scratch`, under a name that begins with `prefix`.
+pub(crate) fn write_atomic(
+    path: &Path,
+    bytes: &[u8],
+    scratch: &Path,
+    prefix: &str,
+) -> Result<(), Error> {
+    let temporary = scratch.join(format!("{prefix}-{}.tmp", unique_suffix()));
+    let result = write_synced(&temporary, bytes).and_then(|()| rename(&temporary, path));
+    if result.is_err() {
+        // Not reported: the first error says why, and leftovers are swept later.
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+/// Renames and has both folders reach the disk.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::rename(from, to).map_err(|source| Error::write(to, source))?;
+    for parent in [to.parent(), from.parent()].into_iter().flatten() {
+        sync_dir(parent)?;
+    }
+    Ok(())
+}
+
+/// Has a folder's list of names reach the disk.
+pub(crate) fn sync_dir(path: &Path) -> Result<(), Error> {
+    // Other systems do not open folders as files and order renames by themselves.
+    if cfg!(unix) {
+        File::open(path)
+            .and_then(|dir| dir.sync_all())
+            .map_err(|source| Error::write(path, source))?;
+    }
+    Ok(())
+}
+
+/// Has every file and folder below a folder reach the disk.
+pub(crate) fn sync_tree(path: &Path) -> Result<(), Error> {
+    for entry in entries(path)? {
+        if entry.is_dir() {
+            sync_tree(&entry)?;
+        } else {
+            File::open(&entry)
+                .and_then(|file| file.sync_all())
+                .map_err(|source| Error::write(&entry, source))?;
+        }
+    }
+    sync_dir(path)
+}
+
+/// What a folder holds, sorted; nothing when the folder is not there.
+pub(crate) fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let listing = match fs::read_dir(path) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(Error::read(path, source)),
+    };
+    let mut found = listing
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(|source| Error::read(path, source))?;
+    found.sort();
+    Ok(found)
+}
+
+/// Removes a file or a folder with all it holds; it is fine when it is not there.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    let result = match fs::symlink_metadata(path) {
+        Ok(data) if data.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::write(path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a file; `None` when it is not there.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::read(path, source)),
+    }
+}
+
+/// Copies a folder with all it holds, for a kept model that goes into a checkpoint or back.
+///
+/// # Errors
+///
+/// When a file cannot be read or written.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<(), Error> {
+    make_dir(to)?;
+    for entry in entries(from)? {
+        let Some(name) = entry.file_name() else {
+            continue;
+        };
+        let target = to.join(name);
+        if entry.is_dir() {
+            copy_folder(&entry, &target)?;
+        } else {
+            fs::copy(&entry, &target).map_err(|source| Error::write(&target, source))?;
+        }
+    }
+    Ok(())
+}
+
+/// The BLAKE3 digest of some bytes, as 64 hexadecimal digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}

@@ -1,0 +1,145 @@
+//! `manifest.json`: how a results folder came to be.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tables::TrialStatus;
+use crate::{Collected, Provenance, TrialId};
+
+/// The manifest of a results folder.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Manifest {
+    /// Table name to its schema, such as `trials/1.0`; filled in by `write_results`.
+    pub schemas: BTreeMap<String, String>,
+    /// The sweep's name.
+    pub sweep: String,
+    /// The question that the sweep asks.
+    pub question: Option<String>,
+    /// The preset of the sweep file.
+    pub scale: String,
+    /// The device as it was asked for.
+    pub device: String,
+    /// The device's own name.
+    pub device_name: Option<String>,
+    /// Burn's backend.
+    pub backend: String,
+    /// Program and machine.
+    pub provenance: Provenance,
+    /// Threads that a trial was allowed.
+    pub threads: Option<u64>,
+    /// The command line that wrote the results, see [`tidy_command`].
+    pub command: Vec<String>,
+    /// The `--set` overrides.
+    pub overrides: Vec<String>,
+    /// When the first trial started, UTC, RFC 3339.
+    pub started_at: String,
+    /// When the last trial ended, UTC, RFC 3339.
+    pub finished_at: String,
+    /// The seeds of the trials.
+    pub seeds: Vec<u64>,
+    /// Name of a data set to its BLAKE3 digest.
+    pub data: BTreeMap<String, String>,
+    /// Every trial of the sweep that has a record.
+    pub trials: Vec<TrialSummary>,
+    /// File name to BLAKE3 digest; filled in by `write_results`.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A trial in the manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialSummary {
+    /// The trial.
+    pub id: TrialId,
+    /// How it ended.
+    pub status: TrialStatus,
+    /// How long it took.
+    pub wall_s: Option<f64>,
+}
+
+impl Manifest {
+    /// Fills in what the rows know: the trials, the seeds, the first start and the last end.
+    pub fn describe(&mut self, collected: &Collected) {
+        let rows = &collected.trials;
+        self.trials = rows
+            .iter()
+            .filter_map(|row| {
+                let id = row.trial_id.parse().ok()?;
+                Some(TrialSummary {
+                    id,
+                    status: row.status,
+                    wall_s: row.wall_s,
+                })
+            })
+            .collect();
+        self.trials.sort_by_key(|trial| trial.id);
+        self.seeds = rows.iter().map(|row| row.seed).collect();
+        self.seeds.sort_unstable();
+        self.seeds.dedup();
+        // RFC 3339 in UTC with whole seconds sorts as text.
+        let starts = rows
+            .iter()
+            .map(|row| &row.started_at)
+            .filter(|time| !time.is_empty());
+        self.started_at = starts.min().cloned().unwrap_or_default();
+        self.finished_at = rows
+            .iter()
+            .map(|row| &row.finished_at)
+            .max()
+            .cloned()
+            .unwrap_or_default();
+    }
+}
+
+/// A command line fit to be committed: the folders above absolute paths, which say more of a
+/// machine than of the run, are replaced by an ellipsis.
+pub fn tidy_command(arguments: impl IntoIterator<Item = String>) -> Vec<String> {
+    arguments
+        .into_iter()
+        .map(|argument| tidy(&argument))
+        .collect()
+}
+
+fn tidy(argument: &str) -> String {
+    let (flag, value) = match argument.split_once('=') {
+        Some((flag, value)) => (format!("{flag}="), value),
+        None => (String::new(), argument),
+    };
+    let path = std::path::Path::new(value);
+    match path.file_name() {
+        Some(name) if path.is_absolute() => format!("{flag}…/{}", name.to_string_lossy()),
+        _ => argument.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absolute_paths_are_shortened() {
+        let command = [
+            "/home/a/target/release/xp",
+            "sweep",
+            "unified",
+            "--data-dir=/data/sets",
+            "--set",
+            "train.steps=2",
+            "experiments/a.toml",
+        ];
+        let tidied = tidy_command(command.map(str::to_owned));
+        assert_eq!(
+            tidied,
+            [
+                "…/xp",
+                "sweep",
+                "unified",
+                "--data-dir=…/sets",
+                "--set",
+                "train.steps=2",
+                "experiments/a.toml"
+            ]
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! `results/README.md`, written from the schemas.
+
+use std::fmt::Write;
+
+use crate::parquet::{COLUMNS_KEY, SCHEMA_KEY};
+use crate::tables::{SCHEMA_MAJOR, TABLES, TableSchema};
+
+/// The text of `results/README.md`: every file and every column of a results folder.
+pub fn readme() -> String {
+    let mut text = format!("{}\n", INTRODUCTION.trim());
+    for table in &TABLES {
+        describe(&mut text, table).expect("writing to a String cannot fail");
+    }
+    let versions = VERSIONS
+        .replace("SCHEMA_KEY", SCHEMA_KEY)
+        .replace("COLUMNS_KEY", COLUMNS_KEY)
+        .replace("SCHEMA_MAJOR", &SCHEMA_MAJOR.to_string());
+    text.push_str(&versions);
+    text
+}
+
+fn describe(text: &mut String, table: &TableSchema) -> std::fmt::Result {
+    writeln!(
+        text,
+        "\n## `{}` (schema `{}`)\n",
+        table.file_name(),
+        table.id()
+    )?;
+    writeln!(
+        text,
+        "{} A row is named by {}.",
+        table.doc,
+        names(table.key)
+    )?;
+    let mut group = "";
+    for column in table.columns {
+        if column.group != group {
+            group = column.group;
+            writeln!(text, "\n### {group}\n")?;
+            writeln!(text, "| column | type | null | unit | what it is |")?;
+            writeln!(text, "|---|---|---|---|---|")?;
+        }
+        writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} |",
+            column.name,
+            column.kind,
+            if column.nullable { "yes" } else { "" },
+            column.unit,
+            column.doc,
+        )?;
+    }
+    Ok(())
+}
+
+fn names(columns: &[&str]) -> String {
+    columns
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+const INTRODUCTION: &str = r#"
+<!-- Written from the schemas in crates/runstore by its test `readme`; UPDATE=1 writes it anew. -->
+
+# Results
+
+Each sweep has a folder `<sweep>/<scale>-<device>/`, such as `unified/cpu-cpu/`, with these files:
+
+| file | what it is |
+|---|---|
+| `trials.parquet` | one row a trial: settings, status, final measures, provenance |
+| `steps.parquet` | one row a logged step |
+| `experts.parquet` | one row an expert of a layer at a logged step |
+| `tokens.parquet` | one row a sampled routing decision |
+| `manifest.json` | program, machine, command, seeds, data digests, how each trial ended |
+| `figures/*.svg` | figures, made from the tables |
+| `report.html` | tables and figures in one file |
+
+To load and plot one: `python3 scripts/load_results.py results/unified/cpu-cpu` (needs
+`pip install polars matplotlib`), or in a notebook:
+
+```python
+import polars as pl
+trials = pl.read_parquet("results/unified/cpu-cpu/trials.parquet")
+steps = pl.read_parquet("results/unified/cpu-cpu/steps.parquet")
+done = trials.filter(pl.col("status") == "done")
+done.group_by("strategy", "capacity_factor").agg(pl.col("perplexity").mean(), pl.len())
+curves = steps.join(trials.select("trial_id", "strategy", "seed"), on="trial_id")
+```
+
+A null means "not measured" or "does not apply"; a number is never NaN or infinite. A measure that
+stopped being finite is null too, and the trial's `status` and `error` say so. Shares are from 0 to
+1. Tables are sorted by the columns that name a row, so that equal results are equal files.
+"#;
+
+const VERSIONS: &str = r"
+## Versions
+
+Each file says its schema in the Parquet metadata under `SCHEMA_KEY`, as table/major.minor, and
+the type, unit and description of each column under `COLUMNS_KEY`, as JSON. A minor version adds
+nullable columns at the end. A major version changes anything else, and with it every trial's id;
+`xp` reads its own major version (SCHEMA_MAJOR) and refuses others with exit code 7.
+
+`host` in tables and manifest is a short digest of the machine's name, not the name.
+";

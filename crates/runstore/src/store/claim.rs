@@ -1,0 +1,206 @@
+//! The right to run a trial, and the two ways in which a run ends.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::lock::Lock;
+use super::part::write_part;
+use super::{CheckpointSlot, Store};
+use crate::tables::{ExpertRow, StepRow, TokenRow, TrialRow, TrialStatus};
+use crate::{Error, TrialId, durable};
+
+/// What a finished trial leaves.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TrialRecord {
+    /// The trial's row; its status is `done` or `diverged`.
+    pub trial: TrialRow,
+    /// Its logged steps.
+    pub steps: Vec<StepRow>,
+    /// Its experts at the logged steps.
+    pub experts: Vec<ExpertRow>,
+    /// Sampled routing decisions.
+    pub tokens: Vec<TokenRow>,
+}
+
+/// What a failed attempt leaves.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailureRecord {
+    /// The trial's row as far as it is known: settings and provenance at least.
+    pub row: TrialRow,
+    /// Why it failed.
+    pub error: String,
+    /// How the process ended, such as `exit code 101` or `signal 9`.
+    pub exit: Option<String>,
+}
+
+/// The answer to [`Store::claim`].
+#[derive(Debug)]
+#[must_use]
+pub enum ClaimOutcome {
+    /// The trial is this process's to run.
+    Claimed(Claim),
+    /// Another process runs it. Ask again later: that process may die.
+    Held,
+    /// It is recorded already.
+    AlreadyDone,
+}
+
+impl ClaimOutcome {
+    /// The claim, when there is one.
+    pub fn claimed(self) -> Option<Claim> {
+        match self {
+            Self::Claimed(claim) => Some(claim),
+            Self::Held | Self::AlreadyDone => None,
+        }
+    }
+}
+
+/// The right to run one trial, held until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct Claim {
+    store: Store,
+    id: TrialId,
+    staging: PathBuf,
+    // Last, so that the staging folder is gone before another may claim the trial.
+    _lock: Lock,
+}
+
+impl Claim {
+    pub(super) fn new(store: Store, id: TrialId, lock: Lock) -> Self {
+        let staging = store.layout.scratch(&id);
+        Self {
+            store,
+            id,
+            staging,
+            _lock: lock,
+        }
+    }
+
+    /// The trial.
+    pub fn id(&self) -> TrialId {
+        self.id
+    }
+
+    /// The trial's checkpoints.
+    pub fn checkpoints(&self) -> CheckpointSlot {
+        CheckpointSlot::new(self.store.layout.clone(), self.id)
+    }
+
+    /// A folder for the kept model (weights, `config.json`, vocabulary), made when it is not there.
+    /// What is in it when the trial is published becomes `model/` of the published trial; when the
+    /// process dies it is lost, so a model to be kept over an interruption goes into the checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn model_dir(&self) -> Result<PathBuf, Error> {
+        let folder = self.staging.join("model");
+        durable::make_dir(&folder)?;
+        Ok(folder)
+    }
+
+    /// Records the trial as done or diverged, and forgets its failures and checkpoints. Blank
+    /// trial ids of the rows are filled in.
+    ///
+    /// # Errors
+    ///
+    /// When a row belongs to another trial or two rows have one key, or when writing fails; then
+    /// nothing is recorded.
+    ///
+    /// # Panics
+    ///
+    /// When the status is `failed`: that is [`Claim::fail`]'s to record.
+    pub fn publish(self, mut record: TrialRecord) -> Result<(), Error> {
+        assert_ne!(
+            record.trial.status,
+            TrialStatus::Failed,
+            "a failed trial is not published"
+        );
+        self.name_rows(&mut record)?;
+        let target = self.store.layout.trial(&self.id);
+        if target.exists() {
+            return Err(Error::AlreadyPublished {
+                id: self.id.short(),
+                path: target,
+            });
+        }
+        durable::make_dir(&self.staging)?;
+        write_part(&self.staging, &self.id, &record)?;
+        durable::rename(&self.staging, &target)?;
+        // From here the trial is recorded, and leftovers are swept on the next opening.
+        self.forget_attempts()
+    }
+
+    /// Records the attempt as failed, in place of the record of an earlier one. Checkpoints stay:
+    /// the next attempt decides whether to go on from them.
+    ///
+    /// # Errors
+    ///
+    /// When writing fails.
+    pub fn fail(self, mut record: FailureRecord) -> Result<(), Error> {
+        record.row.trial_id = self.id.full();
+        record.row.status = TrialStatus::Failed;
+        record.row.error = Some(record.error.clone());
+        let layout = &self.store.layout;
+        let bytes = crate::json_bytes(&record);
+        durable::write_atomic(
+            &layout.failure(&self.id),
+            &bytes,
+            &layout.tmp(),
+            &self.id.full(),
+        )
+    }
+
+    /// Lets go of the trial after an interruption: the record of an earlier failure is removed, so
+    /// that the trial shows as interrupted at its checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// When that record cannot be removed.
+    pub fn interrupt(self) -> Result<(), Error> {
+        durable::remove(&self.store.layout.failure(&self.id))
+    }
+
+    fn forget_attempts(&self) -> Result<(), Error> {
+        durable::remove(&self.store.layout.failure(&self.id))?;
+        durable::remove(&self.store.layout.checkpoints(&self.id))
+    }
+
+    fn name_rows(&self, record: &mut TrialRecord) -> Result<(), Error> {
+        let id = self.id.full();
+        let steps = record.steps.iter_mut().map(|row| &mut row.trial_id);
+        let experts = record.experts.iter_mut().map(|row| &mut row.trial_id);
+        let tokens = record.tokens.iter_mut().map(|row| &mut row.trial_id);
+        for name in std::iter::once(&mut record.trial.trial_id)
+            .chain(steps)
+            .chain(experts)
+            .chain(tokens)
+        {
+            if name.is_empty() {
+                name.clone_from(&id);
+            } else if *name != id {
+                return Err(Error::WrongTrial {
+                    claimed: id,
+                    found: name.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder whose content is published; for tests of a death before the rename.
+    #[doc(hidden)]
+    pub fn staging(&self) -> &Path {
+        &self.staging
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Err(error) = durable::remove(&self.staging) {
+            tracing::warn!(%error, "left a temporary folder, the next run removes it");
+        }
+    }
+}

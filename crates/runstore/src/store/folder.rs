@@ -1,0 +1,154 @@
+//! The handle on a working folder.
+
+use std::path::{Path, PathBuf};
+
+use super::layout::{Layout, owner};
+use super::{Claim, ClaimOutcome, FailureRecord, lock, read_part};
+use crate::tables::TrialStatus;
+use crate::{Collected, Error, TrialId, durable};
+
+/// The working folder of one sweep at one scale on one device; see the [module](super).
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(super) layout: Layout,
+}
+
+impl Store {
+    /// Opens the folder `<work>/<sweep>/<variant>` to run trials: makes it, and removes what dead
+    /// processes left. The variant is `<scale>-<device>`.
+    ///
+    /// # Errors
+    ///
+    /// When a name cannot be a folder's or the folder cannot be written.
+    pub fn open(work: &Path, sweep: &str, variant: &str) -> Result<Self, Error> {
+        let store = Self::view(work, sweep, variant)?;
+        store.layout.create()?;
+        store.sweep_leftovers();
+        Ok(store)
+    }
+
+    /// Opens the folder to look at only: nothing is made or removed, and it need not be there.
+    ///
+    /// # Errors
+    ///
+    /// When a name cannot be a folder's.
+    pub fn view(work: &Path, sweep: &str, variant: &str) -> Result<Self, Error> {
+        Ok(Self {
+            layout: Layout::new(work, sweep, variant)?,
+        })
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        self.layout.root()
+    }
+
+    /// The folder of a published trial.
+    pub fn trial_dir(&self, id: &TrialId) -> PathBuf {
+        self.layout.trial(id)
+    }
+
+    /// The folder of the model that a published trial kept, when it kept one.
+    pub fn model_dir(&self, id: &TrialId) -> Option<PathBuf> {
+        Some(self.layout.trial(id).join("model")).filter(|folder| folder.is_dir())
+    }
+
+    /// The ids of all published trials, sorted.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read.
+    pub fn published(&self) -> Result<Vec<TrialId>, Error> {
+        Ok(durable::entries(&self.layout.trials())?
+            .iter()
+            .filter_map(|path| owner(path))
+            .collect())
+    }
+
+    /// The trial that was published last.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read.
+    pub fn latest(&self) -> Result<Option<TrialId>, Error> {
+        let mut found = Vec::new();
+        for id in self.published()? {
+            let path = self.layout.trial(&id);
+            let modified = std::fs::metadata(&path).and_then(|data| data.modified());
+            found.push((modified.map_err(|source| Error::read(&path, source))?, id));
+        }
+        Ok(found.into_iter().max().map(|(_, id)| id))
+    }
+
+    /// Asks for the right to run a trial.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read or written.
+    pub fn claim(&self, id: &TrialId) -> Result<ClaimOutcome, Error> {
+        if self.layout.trial(id).exists() {
+            return Ok(ClaimOutcome::AlreadyDone);
+        }
+        let Some(lock) = lock::take(&self.layout, id)? else {
+            return Ok(ClaimOutcome::Held);
+        };
+        // Another runner may have published and let go before this lock was taken.
+        if self.layout.trial(id).exists() {
+            return Ok(ClaimOutcome::AlreadyDone);
+        }
+        self.sweep_trial(id)?;
+        Ok(ClaimOutcome::Claimed(Claim::new(self.clone(), *id, lock)))
+    }
+
+    /// Records a failure on behalf of a process that died before it could. Says whether it was
+    /// recorded: it is not when the trial is done after all or another process runs it by now.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read or written.
+    pub fn fail_unclaimed(&self, id: &TrialId, record: FailureRecord) -> Result<bool, Error> {
+        match self.claim(id)?.claimed() {
+            Some(claim) => claim.fail(record).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Takes a published trial back, so that it runs again. Says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read or written.
+    pub fn retract(&self, id: &TrialId) -> Result<bool, Error> {
+        let published = self.layout.trial(id);
+        let retract = || {
+            if !published.exists() {
+                return Ok(false);
+            }
+            let scratch = self.layout.scratch(id);
+            durable::rename(&published, &scratch)?;
+            durable::remove(&scratch).map(|()| true)
+        };
+        Ok(lock::while_free(&self.layout, id, retract)?.unwrap_or(false))
+    }
+
+    /// Reads the records of these trials: those that are done, diverged or failed. The others have
+    /// none and are left out.
+    ///
+    /// # Errors
+    ///
+    /// When a record cannot be read.
+    pub fn collect(&self, ids: &[TrialId]) -> Result<Collected, Error> {
+        let mut collected = Collected::default();
+        for id in ids {
+            if let Some(record) = read_part(&self.layout.trial(id))? {
+                collected.add(record);
+            } else if let Some(failure) = self.failure(id)? {
+                let mut row = failure.row;
+                row.status = TrialStatus::Failed;
+                row.error = Some(failure.error);
+                collected.trials.push(row);
+            }
+        }
+        Ok(collected)
+    }
+}

@@ -1,0 +1,42 @@
+//! Removes what dead processes left.
+
+use super::Store;
+use super::layout::owner;
+use super::lock;
+use crate::{Error, TrialId, durable};
+
+impl Store {
+    /// Removes temporary files of trials that nobody runs, and attempts at trials that are done.
+    /// What cannot be removed is logged and left: it takes space and does no harm.
+    pub(super) fn sweep_leftovers(&self) {
+        let layout = &self.layout;
+        for folder in [layout.tmp(), layout.failures(), layout.all_checkpoints()] {
+            let paths = durable::entries(&folder).unwrap_or_default();
+            let mut owners: Vec<TrialId> = paths.iter().filter_map(|path| owner(path)).collect();
+            owners.dedup();
+            for id in owners {
+                let done = layout.trial(&id).exists();
+                if done || folder == layout.tmp() {
+                    let swept = lock::while_free(layout, &id, || self.sweep_trial(&id));
+                    if let Err(error) = swept {
+                        tracing::warn!(%error, "left over from a process that died");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Removes one trial's leftovers; only under its claim.
+    pub(super) fn sweep_trial(&self, id: &TrialId) -> Result<(), Error> {
+        for path in durable::entries(&self.layout.tmp())? {
+            if owner(&path).is_some_and(|owner| owner == *id) {
+                durable::remove(&path)?;
+            }
+        }
+        if self.layout.trial(id).exists() {
+            durable::remove(&self.layout.failure(id))?;
+            durable::remove(&self.layout.checkpoints(id))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! One published trial: its folder's files, written once and checked on reading.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::TrialRecord;
+use crate::parquet::{read_table, write_table};
+use crate::tables::{ExpertRow, Row, StepRow, TokenRow, TrialRow, TrialStatus};
+use crate::{Error, TrialId, durable};
+
+const NOTE: &str = "trial.json";
+
+const REMEDY: &str = "delete its folder and run the sweep again: that trial alone will run";
+
+/// `trial.json`: what `status` and `plan` need without reading a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Note {
+    pub(super) id: TrialId,
+    pub(super) status: TrialStatus,
+    pub(super) error: Option<String>,
+    pub(super) finished_at: String,
+    /// File name to BLAKE3 digest.
+    pub(super) files: BTreeMap<String, String>,
+}
+
+/// Writes a trial's tables and its note into a folder that is not yet published.
+pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> Result<(), Error> {
+    fn one<R: Row>(folder: &Path, rows: &[R]) -> Result<(String, String), Error> {
+        let name = R::SCHEMA.file_name();
+        let digest = write_table(&folder.join(&name), rows)?;
+        Ok((name, digest))
+    }
+    let files = [
+        one(folder, std::slice::from_ref(&record.trial))?,
+        one(folder, &record.steps)?,
+        one(folder, &record.experts)?,
+        one(folder, &record.tokens)?,
+    ];
+    let note = Note {
+        id: *id,
+        status: record.trial.status,
+        error: record.trial.error.clone(),
+        finished_at: record.trial.finished_at.clone(),
+        files: files.into_iter().collect(),
+    };
+    durable::write_synced(&folder.join(NOTE), &crate::json_bytes(&note))?;
+    durable::sync_tree(folder)
+}
+
+/// Reads the note of a published trial; `None` when the trial is not published.
+pub(super) fn read_note(folder: &Path) -> Result<Option<Note>, Error> {
+    let path = folder.join(NOTE);
+    match durable::read_if_there(&path)? {
+        Some(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| Error::corrupt(&path, error, REMEDY)),
+        None if folder.exists() => Err(Error::corrupt(folder, "it has no trial.json", REMEDY)),
+        None => Ok(None),
+    }
+}
+
+/// Reads a published trial; `None` when it is not published.
+pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
+    fn one<R: Row>(folder: &Path, note: &Note) -> Result<Vec<R>, Error> {
+        let name = R::SCHEMA.file_name();
+        read_table(
+            &folder.join(&name),
+            note.files.get(&name).map(String::as_str),
+        )
+    }
+    let Some(note) = read_note(folder)? else {
+        return Ok(None);
+    };
+    let mut trials: Vec<TrialRow> = one(folder, &note)?;
+    let (Some(trial), true) = (trials.pop(), trials.is_empty()) else {
+        let path = folder.join(TrialRow::SCHEMA.file_name());
+        return Err(Error::corrupt(&path, "it does not hold one row", REMEDY));
+    };
+    Ok(Some(TrialRecord {
+        trial,
+        steps: one::<StepRow>(folder, &note)?,
+        experts: one::<ExpertRow>(folder, &note)?,
+        tokens: one::<TokenRow>(folder, &note)?,
+    }))
+}

@@ -1,0 +1,109 @@
+//! What is known of a trial.
+
+use super::part::read_note;
+use super::{FailureRecord, Store, lock};
+use crate::tables::TrialStatus;
+use crate::{Error, TrialId, durable};
+
+/// What the working folder says of a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrialState {
+    /// It is recorded; it does not run again.
+    Done,
+    /// Its loss stopped being finite; it is recorded and does not run again.
+    Diverged {
+        /// What was found, and at which step.
+        error: Option<String>,
+    },
+    /// The last attempt failed; it runs again.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// A process is running it.
+    Running {
+        /// That process, where the claim says it.
+        pid: Option<u32>,
+    },
+    /// No process runs it, and a checkpoint was left from which it goes on.
+    Interrupted {
+        /// The steps done by then.
+        step: u64,
+    },
+    /// Nothing is known of it.
+    Missing,
+}
+
+impl TrialState {
+    /// The word for it in `plan` and `status`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Diverged { .. } => "diverged",
+            Self::Failed { .. } => "failed",
+            Self::Running { .. } => "running",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Missing => "missing",
+        }
+    }
+
+    /// Whether the trial has its record and does not run again.
+    pub fn is_recorded(&self) -> bool {
+        matches!(self, Self::Done | Self::Diverged { .. })
+    }
+}
+
+impl Store {
+    /// What is known of a trial.
+    ///
+    /// # Errors
+    ///
+    /// When a record cannot be read.
+    pub fn state(&self, id: &TrialId) -> Result<TrialState, Error> {
+        if let Some(state) = self.recorded(id)? {
+            return Ok(state);
+        }
+        if let Some(holder) = lock::holder(&self.layout, id)? {
+            return Ok(TrialState::Running { pid: holder.pid });
+        }
+        // A runner may have published and let go between the two looks.
+        if let Some(state) = self.recorded(id)? {
+            return Ok(state);
+        }
+        if let Some(failure) = self.failure(id)? {
+            return Ok(TrialState::Failed {
+                error: failure.error,
+            });
+        }
+        Ok(match self.checkpoint(id)? {
+            Some(checkpoint) => TrialState::Interrupted {
+                step: checkpoint.step,
+            },
+            None => TrialState::Missing,
+        })
+    }
+
+    /// The record of the last failed attempt.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn failure(&self, id: &TrialId) -> Result<Option<FailureRecord>, Error> {
+        let path = self.layout.failure(id);
+        let Some(bytes) = durable::read_if_there(&path)? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| Error::corrupt(&path, error, "delete it; the trial runs again anyway"))
+    }
+
+    fn recorded(&self, id: &TrialId) -> Result<Option<TrialState>, Error> {
+        Ok(
+            read_note(&self.layout.trial(id))?.map(|note| match note.status {
+                TrialStatus::Diverged => TrialState::Diverged { error: note.error },
+                TrialStatus::Done | TrialStatus::Failed => TrialState::Done,
+            }),
+        )
+    }
+}

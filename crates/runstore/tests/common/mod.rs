@@ -1,0 +1,47 @@
+//! Records to publish.
+
+use runstore::tables::{ExpertRow, StepRow, TokenRow, TrialRow, TrialStatus};
+use runstore::{TrialId, TrialRecord};
+use serde_json::json;
+
+/// The id of the n-th trial.
+pub fn id(n: u64) -> TrialId {
+    TrialId::of(&json!({ "seed": n }), &[].into())
+}
+
+/// A small record with a row in every table; trial ids are left to be filled in.
+pub fn record(seed: u64) -> TrialRecord {
+    TrialRecord {
+        trial: TrialRow {
+            status: TrialStatus::Done,
+            seed,
+            perplexity: Some(5.5),
+            wall_s: Some(0.1 + 0.2),
+            started_at: format!("2025-01-01T00:00:0{}Z", seed % 10),
+            finished_at: format!("2025-01-01T00:01:0{}Z", seed % 10),
+            ..TrialRow::default()
+        },
+        steps: (1..=3)
+            .map(|step| StepRow {
+                step,
+                loss_lm: Some(1.0 / step as f64),
+                ..StepRow::default()
+            })
+            .collect(),
+        experts: (0..4)
+            .map(|expert| ExpertRow {
+                step: 3,
+                expert,
+                load_before: Some(0.25),
+                ..ExpertRow::default()
+            })
+            .collect(),
+        tokens: vec![TokenRow {
+            step: 3,
+            token_text: "a".into(),
+            token_class: "letter".into(),
+            kept: true,
+            ..TokenRow::default()
+        }],
+    }
+}

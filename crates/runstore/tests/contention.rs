@@ -1,0 +1,217 @@
+//! Many threads and processes on one store: each trial runs to completion once, whoever is killed.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{id, record};
+use runstore::{ClaimOutcome, Store, TrialState};
+
+const FOLDER: &str = "RUNSTORE_TEST_FOLDER";
+const MODE: &str = "RUNSTORE_TEST_MODE";
+const TRIALS: u64 = 12;
+
+fn open(work: &Path) -> Store {
+    Store::open(work, "unified", "smoke-cpu").unwrap()
+}
+
+/// A runner as `xp sweep` is one: goes over the trials until all are recorded. Each completion is
+/// noted in a file of its own, so that a second one of the same trial would be seen.
+fn run_all(work: &Path) {
+    let store = open(work);
+    while (0..TRIALS).any(|n| !store.state(&id(n)).unwrap().is_recorded()) {
+        for n in 0..TRIALS {
+            if let ClaimOutcome::Claimed(claim) = store.claim(&id(n)).unwrap() {
+                let slot = claim.checkpoints();
+                let pending = slot.begin().unwrap();
+                fs::write(pending.dir().join("weights"), vec![7_u8; 4096]).unwrap();
+                pending.commit(1).unwrap();
+                let note = work.join(format!("completed-{n}-{}", std::process::id()));
+                claim.publish(record(n)).unwrap();
+                fs::write(note, "").unwrap();
+            }
+        }
+    }
+}
+
+/// Not a test: what the tests below start in other processes.
+#[test]
+#[ignore = "started by the other tests"]
+fn child() {
+    let Some(work) = std::env::var_os(FOLDER).map(PathBuf::from) else {
+        return;
+    };
+    if std::env::var(MODE).is_ok_and(|mode| mode == "hold") {
+        let claim = open(&work).claim(&id(0)).unwrap().claimed().unwrap();
+        fs::write(claim.model_dir().unwrap().join("weights"), "half").unwrap();
+        fs::write(work.join("holding"), "").unwrap();
+        // Holds the claim until killed.
+        loop {
+            std::thread::park();
+        }
+    }
+    run_all(&work);
+}
+
+fn start(work: &Path, mode: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--ignored", "--test-threads=1"])
+        .env(FOLDER, work)
+        .env(MODE, mode)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn assert_all_recorded_once(work: &Path) {
+    let store = open(work);
+    let ids: Vec<_> = (0..TRIALS).map(id).collect();
+    assert_eq!(store.published().unwrap().len() as u64, TRIALS);
+    let collected = store.collect(&ids).unwrap();
+    assert_eq!(collected.trials.len() as u64, TRIALS);
+    assert_eq!(collected.steps.len() as u64, 3 * TRIALS);
+    for folder in ["tmp", "failed", "checkpoints"] {
+        assert_eq!(
+            fs::read_dir(store.root().join(folder)).unwrap().count(),
+            0,
+            "{folder}"
+        );
+    }
+}
+
+#[test]
+fn of_many_threads_one_gets_the_claim() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    for n in 0..20 {
+        let (barrier, claimed) = (Barrier::new(4), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    let outcome = store.claim(&id(n)).unwrap();
+                    barrier.wait();
+                    if let ClaimOutcome::Claimed(claim) = outcome {
+                        claimed.fetch_add(1, Ordering::SeqCst);
+                        claim.publish(record(n)).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(claimed.load(Ordering::SeqCst), 1);
+        assert_eq!(store.state(&id(n)).unwrap(), TrialState::Done);
+    }
+}
+
+/// Whoever looks locks the claim for a moment; a runner must not take that for another runner.
+#[test]
+fn looking_never_keeps_a_runner_from_its_claim() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    drop(store.claim(&id(0)).unwrap());
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::SeqCst) {
+                    store.state(&id(0)).unwrap();
+                }
+            });
+        }
+        let held = (0..500)
+            .filter(|_| store.claim(&id(0)).unwrap().claimed().is_none())
+            .count();
+        stop.store(true, Ordering::SeqCst);
+        assert_eq!(held, 0);
+    });
+}
+
+#[test]
+fn processes_share_a_sweep_and_run_no_trial_twice() {
+    let work = tempfile::tempdir().unwrap();
+    let children: Vec<Child> = (0..3).map(|_| start(work.path(), "run")).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_all_recorded_once(work.path());
+    let notes = fs::read_dir(work.path()).unwrap();
+    let completions = notes
+        .filter(|entry| {
+            entry
+                .as_ref()
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .starts_with("completed")
+        })
+        .count();
+    assert_eq!(completions as u64, TRIALS);
+}
+
+#[test]
+fn processes_killed_at_any_moment_lose_no_record() {
+    let work = tempfile::tempdir().unwrap();
+    for round in 0..20_u32 {
+        let mut children: Vec<Child> = (0..2).map(|_| start(work.path(), "run")).collect();
+        // A different amount of work each round, without measuring time: as many spins.
+        let before = open(work.path()).published().unwrap().len();
+        let goal = before + (round % 2) as usize;
+        let mut spins = 0;
+        while spins < 200 * (round % 7) && open(work.path()).published().unwrap().len() <= goal {
+            spins += 1;
+        }
+        for child in &mut children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let store = open(work.path());
+        let published = store.published().unwrap();
+        assert!(published.len() >= before, "a record was lost");
+        // Whatever is published is whole.
+        assert_eq!(
+            store.collect(&published).unwrap().trials.len(),
+            published.len()
+        );
+    }
+    run_all(work.path());
+    assert_all_recorded_once(work.path());
+}
+
+#[test]
+fn a_killed_process_frees_its_claim() {
+    let work = tempfile::tempdir().unwrap();
+    let mut child = start(work.path(), "hold");
+    while !work.path().join("holding").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "the child ended early");
+        std::thread::yield_now();
+    }
+    let store = open(work.path());
+    assert_eq!(
+        store.state(&id(0)).unwrap(),
+        TrialState::Running {
+            pid: Some(child.id())
+        }
+    );
+    assert!(matches!(store.claim(&id(0)).unwrap(), ClaimOutcome::Held));
+    assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(store.state(&id(0)).unwrap(), TrialState::Missing);
+    let claim = store
+        .claim(&id(0))
+        .unwrap()
+        .claimed()
+        .expect("the claim is free");
+    assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+    claim.publish(record(0)).unwrap();
+    assert_eq!(
+        store.model_dir(&id(0)),
+        None,
+        "the dead attempt's model was published"
+    );
+}

@@ -1,0 +1,176 @@
+//! The results folder: written whole, read back, told from a damaged one.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use common::{id, record};
+use runstore::tables::TrialStatus;
+use runstore::{
+    Collected, Error, Manifest, Provenance, read_manifest, read_results, write_results,
+};
+
+fn collected(trials: impl IntoIterator<Item = u64>) -> Collected {
+    let mut collected = Collected::default();
+    for n in trials {
+        let mut record = record(n);
+        let name = id(n).full();
+        record.trial.trial_id.clone_from(&name);
+        record
+            .steps
+            .iter_mut()
+            .for_each(|row| row.trial_id.clone_from(&name));
+        record
+            .experts
+            .iter_mut()
+            .for_each(|row| row.trial_id.clone_from(&name));
+        record
+            .tokens
+            .iter_mut()
+            .for_each(|row| row.trial_id.clone_from(&name));
+        collected.add(record);
+    }
+    collected
+}
+
+fn sorted(mut collected: Collected) -> Collected {
+    collected.trials.sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
+    collected
+        .steps
+        .sort_by(|a, b| (&a.trial_id, a.step).cmp(&(&b.trial_id, b.step)));
+    collected
+        .experts
+        .sort_by(|a, b| (&a.trial_id, a.expert).cmp(&(&b.trial_id, b.expert)));
+    collected.tokens.sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
+    collected
+}
+
+#[test]
+fn results_read_back_and_do_not_depend_on_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    write_results(&one, &collected([1, 2, 3]), &Manifest::default()).unwrap();
+    write_results(&two, &collected([3, 1, 2]), &Manifest::default()).unwrap();
+    assert_eq!(read_results(&one).unwrap(), sorted(collected([1, 2, 3])));
+    let mut names: Vec<_> = fs::read_dir(&one)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "experts.parquet",
+            "manifest.json",
+            "steps.parquet",
+            "tokens.parquet",
+            "trials.parquet"
+        ]
+    );
+    for name in names {
+        assert_eq!(
+            fs::read(one.join(&name)).unwrap(),
+            fs::read(two.join(&name)).unwrap(),
+            "{name:?}"
+        );
+    }
+}
+
+#[test]
+fn the_manifest_knows_its_tables_and_trials() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = collected([2, 1]);
+    let mut manifest = Manifest {
+        sweep: "unified".into(),
+        provenance: Provenance::gather(),
+        data: BTreeMap::from([("tinystories".to_owned(), "00ff".to_owned())]),
+        ..Manifest::default()
+    };
+    manifest.describe(&rows);
+    assert_eq!(manifest.seeds, [1, 2]);
+    assert_eq!(manifest.started_at, "2025-01-01T00:00:01Z");
+    assert_eq!(manifest.finished_at, "2025-01-01T00:01:02Z");
+    assert_eq!(manifest.trials.len(), 2);
+    assert!(
+        manifest
+            .trials
+            .iter()
+            .all(|trial| trial.status == TrialStatus::Done)
+    );
+    let written = write_results(folder.path(), &rows, &manifest).unwrap();
+    assert_eq!(written.schemas["trials"], "trials/1.0");
+    assert_eq!(written.files["steps.parquet"].len(), 64);
+    let read = read_manifest(folder.path()).unwrap();
+    assert_eq!(
+        (&read.files, &read.provenance),
+        (&written.files, &written.provenance)
+    );
+}
+
+#[test]
+fn a_mixture_of_two_writings_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    write_results(&old, &collected([1]), &Manifest::default()).unwrap();
+    write_results(&new, &collected([1, 2]), &Manifest::default()).unwrap();
+    fs::copy(new.join("steps.parquet"), old.join("steps.parquet")).unwrap();
+    let error = read_results(&old).unwrap_err();
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert!(error.to_string().contains("steps.parquet"), "{error}");
+}
+
+#[test]
+fn tables_without_a_manifest_are_read_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    write_results(folder.path(), &collected([1]), &Manifest::default()).unwrap();
+    fs::remove_file(folder.path().join("manifest.json")).unwrap();
+    assert_eq!(read_results(folder.path()).unwrap(), collected([1]));
+    assert!(matches!(
+        read_manifest(folder.path()),
+        Err(Error::Read { .. })
+    ));
+}
+
+#[test]
+fn what_a_killed_writer_left_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join(".switchyard-123-0.tmp");
+    fs::write(&left, "half").unwrap();
+    write_results(folder.path(), &collected([1]), &Manifest::default()).unwrap();
+    assert!(!left.exists());
+}
+
+#[test]
+fn one_trial_twice_is_refused_and_leaves_the_old_results() {
+    let folder = tempfile::tempdir().unwrap();
+    write_results(folder.path(), &collected([1]), &Manifest::default()).unwrap();
+    let error = write_results(folder.path(), &collected([2, 2]), &Manifest::default()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::DuplicateKey {
+                table: "trials",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(read_results(folder.path()).unwrap(), collected([1]));
+}
+
+#[test]
+fn missing_and_damaged_results_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = read_results(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("trials.parquet") && error.contains("check that it exists"),
+        "{error}"
+    );
+    fs::write(folder.path().join("manifest.json"), "[]").unwrap();
+    let error = read_results(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("manifest.json") && error.contains("run the sweep again"),
+        "{error}"
+    );
+}

@@ -1,0 +1,419 @@
+//! The working folder in one process: every state, and every place to die in.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{id, record};
+use runstore::tables::{TrialRow, TrialStatus};
+use runstore::{Claim, Error, FailureRecord, Store, TrialRecord, TrialState};
+
+fn open(work: &Path) -> Store {
+    Store::open(work, "unified", "smoke-cpu").unwrap()
+}
+
+fn claim(store: &Store, n: u64) -> Claim {
+    store
+        .claim(&id(n))
+        .unwrap()
+        .claimed()
+        .expect("the trial is free")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_published_trial_is_done_and_reads_back() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Missing);
+    claim(&store, 1).publish(record(1)).unwrap();
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Done);
+    let collected = store.collect(&[id(1), id(2)]).unwrap();
+    let mut expected = record(1);
+    expected.trial.trial_id = id(1).full();
+    assert_eq!(collected.trials, [expected.trial]);
+    assert_eq!(collected.steps.len(), 3);
+    assert!(
+        collected
+            .steps
+            .iter()
+            .all(|row| row.trial_id == id(1).full())
+    );
+    assert_eq!((collected.experts.len(), collected.tokens.len()), (4, 1));
+    assert_eq!(names(&store.root().join("tmp")), [""; 0]);
+    assert_eq!(
+        names(&store.trial_dir(&id(1))),
+        [
+            "experts.parquet",
+            "steps.parquet",
+            "tokens.parquet",
+            "trial.json",
+            "trials.parquet"
+        ]
+    );
+}
+
+#[test]
+fn a_diverged_trial_is_recorded_and_does_not_run_again() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let mut diverged = record(1);
+    diverged.trial.status = TrialStatus::Diverged;
+    diverged.trial.error = Some("loss is NaN at step 3".into());
+    claim(&store, 1).publish(diverged).unwrap();
+    let state = store.state(&id(1)).unwrap();
+    assert_eq!(
+        state,
+        TrialState::Diverged {
+            error: Some("loss is NaN at step 3".into())
+        }
+    );
+    assert!(state.is_recorded());
+    assert!(store.claim(&id(1)).unwrap().claimed().is_none());
+}
+
+#[test]
+fn a_failure_is_replaced_by_the_next_attempt_and_removed_by_success() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let failure = |error: &str| FailureRecord {
+        error: error.into(),
+        ..FailureRecord::default()
+    };
+    claim(&store, 1).fail(failure("out of memory")).unwrap();
+    assert!(
+        store
+            .fail_unclaimed(&id(1), failure("killed by signal 9"))
+            .unwrap()
+    );
+    assert_eq!(
+        store.state(&id(1)).unwrap(),
+        TrialState::Failed {
+            error: "killed by signal 9".into()
+        }
+    );
+    let rows = store.collect(&[id(1)]).unwrap().trials;
+    assert_eq!(rows[0].status, TrialStatus::Failed);
+    assert_eq!(rows[0].error.as_deref(), Some("killed by signal 9"));
+    assert_eq!(rows[0].trial_id, id(1).full());
+    claim(&store, 1).publish(record(1)).unwrap();
+    assert_eq!(store.failure(&id(1)).unwrap(), None);
+    assert!(!store.fail_unclaimed(&id(1), failure("too late")).unwrap());
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Done);
+}
+
+#[test]
+fn a_held_claim_shows_as_running_and_keeps_others_away() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let held = claim(&store, 1);
+    assert_eq!(
+        store.state(&id(1)).unwrap(),
+        TrialState::Running {
+            pid: Some(std::process::id())
+        }
+    );
+    assert!(matches!(
+        open(work.path()).claim(&id(1)).unwrap(),
+        runstore::ClaimOutcome::Held
+    ));
+    assert!(
+        !store
+            .fail_unclaimed(&id(1), FailureRecord::default())
+            .unwrap()
+    );
+    assert!(!store.retract(&id(1)).unwrap());
+    drop(held);
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Missing);
+    assert!(store.claim(&id(1)).unwrap().claimed().is_some());
+}
+
+#[test]
+fn a_death_before_the_rename_leaves_nothing_that_counts() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let running = claim(&store, 1);
+    let model = running.model_dir().unwrap();
+    fs::write(model.join("model.safetensors"), "half").unwrap();
+    let staging = running.staging().to_owned();
+    // Another process opens the store meanwhile: the claim is held, so nothing is swept.
+    open(work.path());
+    assert!(staging.exists());
+    // A death frees the lock and runs no destructor.
+    let copy = work.path().join("copy");
+    runstore::copy_folder(&staging, &copy).unwrap();
+    drop(running);
+    fs::rename(&copy, &staging).unwrap();
+    fs::write(staging.join("trial.json"), "{}").unwrap();
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Missing);
+    assert_eq!(store.collect(&[id(1)]).unwrap().trials, []);
+    let again = open(work.path());
+    assert!(!staging.exists());
+    claim(&again, 1).publish(record(1)).unwrap();
+    assert_eq!(again.state(&id(1)).unwrap(), TrialState::Done);
+}
+
+#[test]
+fn a_death_after_the_rename_leaves_a_finished_trial() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    claim(&store, 1).publish(record(1)).unwrap();
+    // What the publisher would have removed next, had it lived.
+    let failed = store
+        .root()
+        .join("failed")
+        .join(format!("{}.json", id(1).full()));
+    fs::write(&failed, "{}").unwrap();
+    let checkpoint = store
+        .root()
+        .join("checkpoints")
+        .join(id(1).full())
+        .join("000001");
+    fs::create_dir_all(&checkpoint).unwrap();
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Done);
+    open(work.path());
+    assert!(!failed.exists() && !checkpoint.exists());
+}
+
+#[test]
+fn only_complete_checkpoints_count() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let running = claim(&store, 1);
+    let slot = running.checkpoints();
+    let first = slot.begin().unwrap();
+    fs::write(first.dir().join("weights"), "step 100").unwrap();
+    assert_eq!(slot.latest().unwrap(), None);
+    first.commit(100).unwrap();
+    let second = slot.begin().unwrap();
+    fs::write(second.dir().join("weights"), "step 200").unwrap();
+    let kept = slot.latest().unwrap().unwrap();
+    assert_eq!(
+        (
+            kept.step,
+            fs::read_to_string(kept.dir.join("weights"))
+                .unwrap()
+                .as_str()
+        ),
+        (100, "step 100")
+    );
+    second.commit(200).unwrap();
+    let kept = slot.latest().unwrap().unwrap();
+    assert_eq!(
+        (
+            kept.step,
+            fs::read_to_string(kept.dir.join("weights"))
+                .unwrap()
+                .as_str()
+        ),
+        (200, "step 200")
+    );
+    // One that never got its marker, as no rename of ours makes it, is passed over.
+    fs::create_dir(
+        store
+            .root()
+            .join("checkpoints")
+            .join(id(1).full())
+            .join("000009"),
+    )
+    .unwrap();
+    assert_eq!(
+        slot.latest().unwrap().map(|checkpoint| checkpoint.step),
+        Some(200)
+    );
+    // The same step again, as after an interruption right after resuming.
+    slot.begin().unwrap().commit(200).unwrap();
+    running.interrupt().unwrap();
+    assert_eq!(
+        store.state(&id(1)).unwrap(),
+        TrialState::Interrupted { step: 200 }
+    );
+    claim(&store, 1).publish(record(1)).unwrap();
+    assert_eq!(store.checkpoint(&id(1)).unwrap(), None);
+}
+
+#[test]
+fn an_abandoned_or_discarded_checkpoint_is_gone() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let running = claim(&store, 1);
+    let slot = running.checkpoints();
+    drop(slot.begin().unwrap());
+    assert_eq!(names(&store.root().join("tmp")), [""; 0]);
+    slot.begin().unwrap().commit(5).unwrap();
+    slot.discard().unwrap();
+    assert_eq!(slot.latest().unwrap(), None);
+}
+
+#[test]
+fn an_interruption_after_a_failure_shows_as_interrupted() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let running = claim(&store, 1);
+    running.checkpoints().begin().unwrap().commit(7).unwrap();
+    running
+        .fail(FailureRecord {
+            error: "disk full".into(),
+            ..FailureRecord::default()
+        })
+        .unwrap();
+    assert_eq!(store.state(&id(1)).unwrap().name(), "failed");
+    claim(&store, 1).interrupt().unwrap();
+    assert_eq!(
+        store.state(&id(1)).unwrap(),
+        TrialState::Interrupted { step: 7 }
+    );
+}
+
+#[test]
+fn a_kept_model_is_published_with_its_trial() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let running = claim(&store, 1);
+    fs::write(running.model_dir().unwrap().join("config.json"), "{}").unwrap();
+    assert_eq!(store.model_dir(&id(1)), None);
+    running.publish(record(1)).unwrap();
+    let model = store.model_dir(&id(1)).unwrap();
+    assert_eq!(names(&model), ["config.json"]);
+}
+
+#[test]
+fn a_record_of_another_trial_is_refused() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let mut wrong = record(1);
+    wrong.steps[1].trial_id = id(2).full();
+    let error = claim(&store, 1).publish(wrong).unwrap_err();
+    assert!(matches!(error, Error::WrongTrial { .. }), "{error}");
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Missing);
+    assert_eq!(names(&store.root().join("tmp")), [""; 0]);
+}
+
+#[test]
+fn a_trial_taken_back_runs_again() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    claim(&store, 1).publish(record(1)).unwrap();
+    assert!(store.retract(&id(1)).unwrap());
+    assert!(!store.retract(&id(1)).unwrap());
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Missing);
+    assert_eq!(names(&store.root().join("tmp")), [""; 0]);
+}
+
+#[test]
+fn published_trials_are_listed_and_the_last_one_found() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    assert_eq!(store.latest().unwrap(), None);
+    for n in 1..=3 {
+        claim(&store, n).publish(record(n)).unwrap();
+    }
+    let mut ids = vec![id(1), id(2), id(3)];
+    ids.sort();
+    assert_eq!(store.published().unwrap(), ids);
+    let day = std::time::Duration::from_secs(86_400);
+    let later = std::time::SystemTime::now() + day;
+    fs::File::open(store.trial_dir(&id(2)))
+        .unwrap()
+        .set_modified(later)
+        .unwrap();
+    assert_eq!(store.latest().unwrap(), Some(id(2)));
+}
+
+#[test]
+fn looking_makes_nothing() {
+    let work = tempfile::tempdir().unwrap();
+    let store = Store::view(work.path(), "unified", "smoke-cpu").unwrap();
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Missing);
+    assert_eq!(store.published().unwrap(), []);
+    assert_eq!(store.collect(&[id(1)]).unwrap().trials, []);
+    assert_eq!(names(work.path()), [""; 0]);
+}
+
+#[test]
+fn names_that_leave_the_folder_are_refused() {
+    let work = tempfile::tempdir().unwrap();
+    for name in ["", "..", "a/b", ".hidden", "a b"] {
+        assert!(
+            matches!(
+                Store::view(work.path(), name, "cpu-cpu"),
+                Err(Error::Name { .. })
+            ),
+            "{name:?}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let work = tempfile::tempdir().unwrap();
+    let file = work.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Store::open(&file, "unified", "smoke-cpu").unwrap_err();
+    assert!(matches!(error, Error::Write { .. }), "{error}");
+    assert!(
+        error.to_string().contains("file/unified/smoke-cpu"),
+        "{error}"
+    );
+}
+
+#[test]
+fn damaged_records_are_named_with_the_remedy() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    claim(&store, 1).publish(record(1)).unwrap();
+    let folder = store.trial_dir(&id(1));
+    let table = folder.join("steps.parquet");
+    let bytes = fs::read(&table).unwrap();
+    fs::write(&table, &bytes[..bytes.len() / 2]).unwrap();
+    let error = store.collect(&[id(1)]).unwrap_err().to_string();
+    assert!(
+        error.contains("steps.parquet") && error.contains("run the sweep again"),
+        "{error}"
+    );
+    fs::write(folder.join("trial.json"), "{").unwrap();
+    assert!(matches!(store.state(&id(1)), Err(Error::Corrupt { .. })));
+    fs::remove_file(folder.join("trial.json")).unwrap();
+    let error = store.state(&id(1)).unwrap_err().to_string();
+    assert!(error.contains("it has no trial.json"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn published_files_have_the_mode_of_any_new_file() {
+    use std::os::unix::fs::MetadataExt;
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    claim(&store, 1).publish(record(1)).unwrap();
+    let plain = work.path().join("plain");
+    fs::write(&plain, "").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    for name in names(&store.trial_dir(&id(1))) {
+        assert_eq!(
+            mode(&store.trial_dir(&id(1)).join(&name)),
+            mode(&plain),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "a failed trial is not published")]
+fn a_failed_trial_is_not_published() {
+    let work = tempfile::tempdir().unwrap();
+    let record = TrialRecord {
+        trial: TrialRow::default(),
+        ..TrialRecord::default()
+    };
+    // The error, if any, does not matter: it must panic before.
+    let _ = claim(&open(work.path()), 1).publish(record);
+}
