@@ -1,0 +1,39 @@
+//! In what matrices multiply.
+
+use burn::tensor::{FloatDType, Tensor};
+
+/// In what matrices multiply. Parameters, sums and routers are f32 in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// bfloat16 factors, f32 result.
+    BF16,
+}
+
+impl Precision {
+    /// Makes a factor of a product ready.
+    #[must_use]
+    pub fn enter<const D: usize>(self, factor: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::F32 => factor,
+            Self::BF16 => factor.cast(FloatDType::BF16),
+        }
+    }
+
+    /// Takes a product back to f32.
+    #[must_use]
+    pub fn leave<const D: usize>(self, product: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::F32 => product,
+            Self::BF16 => product.cast(FloatDType::F32),
+        }
+    }
+}
+
+/// `a * b` with factors of the given precision; gradients are cast the same way.
+#[must_use]
+pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>, precision: Precision) -> Tensor<D> {
+    precision.leave(precision.enter(a).matmul(precision.enter(b)))
+}

@@ -1,0 +1,1 @@
+//! TinyMoE, the small decoder language model of the sweeps.

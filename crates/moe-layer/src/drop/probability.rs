@@ -1,0 +1,37 @@
+//! Larger gates first.
+
+use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Queue, QueueOrder};
+
+/// Larger gates first, over all choices and tokens.
+///
+/// The order is that of the gate; strategies whose gates are all equal (hard top-k, hash, random)
+/// are queued in the order that the backend's sort leaves equals in. The sort is the one step that
+/// GPU backends of the tensor library run on the host.
+///
+/// # Failure modes
+///
+/// Not causal: a later token with a larger gate takes an earlier one's place.
+///
+/// # Reference
+///
+/// Riquelme et al. 2021 (V-MoE), batch-prioritised routing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct ProbabilityConfig {}
+
+impl QueueOrder for ProbabilityConfig {
+    fn queue(&self, experts_tk: Tensor<2, Int>, gates_tk: Tensor<2>, experts: usize) -> Queue {
+        let [tokens, k] = experts_tk.dims();
+        let order_a = gates_tk.detach().reshape([tokens * k]).argsort_descending(0);
+        let sorted_a = experts_tk.reshape([tokens * k]).gather(0, order_a.clone());
+        let places_a = kernels::expert_slots(sorted_a, experts);
+        let places_tk = Tensor::zeros([tokens * k], &order_a.device())
+            .scatter(0, order_a, places_a, IndexingUpdateOp::Add)
+            .reshape([tokens, k]);
+        Queue { places_tk, limited: true }
+    }
+}

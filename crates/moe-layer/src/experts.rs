@@ -1,0 +1,109 @@
+//! The expert bank: E two-layer GELU networks in stacked matrices.
+
+use burn::{
+    module::{Initializer, Module, Param},
+    tensor::{Device, Int, Tensor, activation::gelu},
+};
+use kernels::{Precision, grouped_matmul, matmul, pack};
+
+/// The sizes of an expert bank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpertDims {
+    /// E.
+    pub experts: usize,
+    /// D.
+    pub width: usize,
+    /// F.
+    pub hidden: usize,
+}
+
+impl ExpertDims {
+    /// Parameters of one expert.
+    #[must_use]
+    pub fn params_per_expert(&self) -> usize {
+        2 * self.width * self.hidden + self.hidden + self.width
+    }
+}
+
+/// E experts `y = gelu(x W1 + b1) W2 + b2`, stacked so that one product serves all.
+///
+/// Every expert's matrix is initialised on its own: Xavier-uniform over `(D, F)`. Initialising the
+/// stack as one tensor, as S does, takes E into the fan and starts the experts 14 times too small.
+#[derive(Module, Debug)]
+pub struct ExpertBank {
+    w1_edf: Param<Tensor<3>>,
+    b1_ef: Param<Tensor<2>>,
+    w2_efd: Param<Tensor<3>>,
+    b2_ed: Param<Tensor<2>>,
+}
+
+impl ExpertBank {
+    /// Builds the bank.
+    #[must_use]
+    pub fn new(dims: &ExpertDims, device: &Device) -> Self {
+        let ExpertDims { experts, width, hidden } = *dims;
+        let bound = (6.0 / (width + hidden) as f64).sqrt();
+        let xavier = Initializer::Uniform { min: -bound, max: bound };
+        Self {
+            w1_edf: xavier.init([experts, width, hidden], device),
+            b1_ef: Initializer::Zeros.init([experts, hidden], device),
+            w2_efd: xavier.init([experts, hidden, width], device),
+            b2_ed: Initializer::Zeros.init([experts, width], device),
+        }
+    }
+
+    /// A bank of given matrices: `[E, D, F]`, `[E, F]`, `[E, F, D]`, `[E, D]`.
+    #[must_use]
+    pub fn from_tensors(w1: Tensor<3>, b1: Tensor<2>, w2: Tensor<3>, b2: Tensor<2>) -> Self {
+        Self {
+            w1_edf: Param::from_tensor(w1),
+            b1_ef: Param::from_tensor(b1),
+            w2_efd: Param::from_tensor(w2),
+            b2_ed: Param::from_tensor(b2),
+        }
+    }
+
+    /// The matrices of [`from_tensors`](Self::from_tensors).
+    #[must_use]
+    pub fn tensors(&self) -> (Tensor<3>, Tensor<2>, Tensor<3>, Tensor<2>) {
+        (self.w1_edf.val(), self.b1_ef.val(), self.w2_efd.val(), self.b2_ed.val())
+    }
+
+    /// The sizes.
+    #[must_use]
+    pub fn dims(&self) -> ExpertDims {
+        let [experts, width, hidden] = self.w1_edf.dims();
+        ExpertDims { experts, width, hidden }
+    }
+
+    /// Runs every expert on its own batch of rows: `x_ecd` `[E, C, D]` to `[E, C, D]`; with
+    /// `[1, T, D]` every expert gets the same rows.
+    #[must_use]
+    pub fn forward_batched(&self, x_ecd: Tensor<3>, precision: Precision) -> Tensor<3> {
+        let bias = |b: Tensor<2>| b.unsqueeze_dim::<3>(1);
+        let h = matmul(x_ecd, self.w1_edf.val(), precision) + bias(self.b1_ef.val());
+        matmul(gelu(h), self.w2_efd.val(), precision) + bias(self.b2_ed.val())
+    }
+
+    /// Runs the experts on rows sorted by expert.
+    ///
+    /// # Shapes
+    ///
+    /// `x_md` `[M, D]`, `expert_m` `[M]` with E for a row of no expert, `offsets` `[E + 1]`, to
+    /// `[M, D]`. Rows of no expert give zero.
+    #[must_use]
+    pub fn forward_sorted(
+        &self,
+        x_md: Tensor<2>,
+        expert_m: Tensor<1, Int>,
+        offsets: Tensor<1, Int>,
+        precision: Precision,
+    ) -> Tensor<2> {
+        let product = |x, w: Tensor<3>| {
+            let product = grouped_matmul(precision.enter(x), precision.enter(w), offsets.clone());
+            precision.leave(product)
+        };
+        let h = product(x_md, self.w1_edf.val()) + pack(self.b1_ef.val(), expert_m.clone());
+        product(gelu(h), self.w2_efd.val()) + pack(self.b2_ed.val(), expert_m)
+    }
+}

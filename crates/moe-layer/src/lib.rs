@@ -1,0 +1,46 @@
+//! The MoE layer: capacity, drop policies, dispatch, expert banks.
+//!
+//! # What it decides, and what it does not
+//!
+//! The layer takes a router's [`Routing`](routers::Routing), which knows nothing of capacity, and
+//! makes a [`DispatchPlan`] of it: which assignments are kept, at which place of their expert's
+//! queue, with which final gate. A dispatch backend then moves tokens to the [`ExpertBank`] and
+//! back. All backends give the same output and gradients; `tests/equivalence.rs` holds them to it.
+//!
+//! ```text
+//! Routing --drop policy, capacity--> DispatchPlan --dispatch backend--> pack, experts, combine
+//!     \--------------------------------- RoutingTrace ---------------------------------------/
+//! ```
+//!
+//! # Host reads
+//!
+//! No token is looped over on the host. Nothing is read back from the device inside a forward pass
+//! but in one case: the `padded` backend without capacity (`drop = "none"`) must know the busiest
+//! expert's load to size its buffer.
+//!
+//! # Legend
+//!
+//! Shape suffixes as in the `routers` crate; besides, `f` is an expert's hidden width, `a` an
+//! assignment (T * k of them), `m` a packed row.
+
+mod config;
+mod context;
+mod dispatch;
+mod drop;
+mod experts;
+mod layer;
+mod plan;
+mod trace;
+
+pub use config::MoeConfig;
+pub use context::MoeContext;
+pub use dispatch::{
+    Dense, DenseConfig, Dispatch, DispatcherConfig, Padded, PaddedConfig, Sorted, SortedConfig,
+};
+pub use drop::{
+    DropPolicyConfig, NoneConfig, PositionConfig, ProbabilityConfig, Queue, QueueOrder,
+};
+pub use experts::{ExpertBank, ExpertDims};
+pub use layer::{MoeLayer, MoeOutput, MoeSizes};
+pub use plan::{Decision, DispatchPlan, PlanKind};
+pub use trace::{LayerReading, RoutingTrace};

@@ -1,0 +1,210 @@
+//! From a routing decision to who is kept, where and with which gate.
+
+use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor};
+use routers::{Assignment, capacity};
+
+use crate::{MoeConfig, QueueOrder};
+
+/// What a dispatch backend carries out.
+#[derive(Debug, Clone)]
+pub struct DispatchPlan {
+    /// T.
+    pub tokens: usize,
+    /// E.
+    pub experts: usize,
+    /// C, the room of an expert; `None` where nothing limits it.
+    pub capacity: Option<usize>,
+    /// Who goes where.
+    pub kind: PlanKind,
+}
+
+/// The three ways a plan can be laid out.
+#[derive(Debug, Clone)]
+pub enum PlanKind {
+    /// Assignments listed by token.
+    ByToken {
+        /// Expert `[T, k]`, E where the assignment was dropped or never made.
+        experts_tk: Tensor<2, Int>,
+        /// Place in the expert's queue `[T, k]`, below the capacity.
+        places_tk: Tensor<2, Int>,
+        /// Final gate `[T, k]`, zero where dropped.
+        gates_tk: Tensor<2>,
+    },
+    /// Assignments listed by expert; none is dropped.
+    ByExpert {
+        /// Token `[E, C]`.
+        tokens_ec: Tensor<2, Int>,
+        /// Gate `[E, C]`.
+        gates_ec: Tensor<2>,
+    },
+    /// Slots as mixtures.
+    Soft {
+        /// Weights of tokens in slots `[T, E, S]`.
+        dispatch_tes: Tensor<3>,
+        /// Weights of slots in tokens `[T, E, S]`.
+        combine_tes: Tensor<3>,
+    },
+}
+
+impl DispatchPlan {
+    /// Applies capacity and drop policy to a decision. `top_k` is the strategy's own k, which
+    /// sizes the capacity.
+    #[must_use]
+    pub fn new(
+        assignment: &Assignment,
+        config: &MoeConfig,
+        tokens: usize,
+        experts: usize,
+        top_k: usize,
+    ) -> Self {
+        let room = capacity(config.capacity_factor.get(), tokens, top_k, experts);
+        match assignment {
+            Assignment::TokenChoice { experts_tk, gates_tk } => {
+                Self::by_token(experts_tk.clone(), gates_tk.clone(), config, experts, room)
+            }
+            Assignment::Variable { gates_te, chosen_te } => {
+                let all = Tensor::<1, Int>::arange(0..experts as i64, &gates_te.device())
+                    .reshape([1, experts])
+                    .expand([tokens, experts])
+                    .mask_fill(chosen_te.clone().bool_not(), experts as i64);
+                let gates = gates_te.clone().mask_fill(chosen_te.clone().bool_not(), 0.0);
+                Self::by_token(all, gates, config, experts, room)
+            }
+            Assignment::ExpertChoice { tokens_ec, gates_ec } => Self {
+                tokens,
+                experts,
+                capacity: Some(tokens_ec.dims()[1]),
+                kind: PlanKind::ByExpert {
+                    tokens_ec: tokens_ec.clone(),
+                    gates_ec: gates_ec.clone(),
+                },
+            },
+            Assignment::Soft { dispatch_tes, combine_tes } => Self {
+                tokens,
+                experts,
+                capacity: Some(dispatch_tes.dims()[2]),
+                kind: PlanKind::Soft {
+                    dispatch_tes: dispatch_tes.clone(),
+                    combine_tes: combine_tes.clone(),
+                },
+            },
+        }
+    }
+
+    fn by_token(
+        experts_tk: Tensor<2, Int>,
+        gates_tk: Tensor<2>,
+        config: &MoeConfig,
+        experts: usize,
+        room: usize,
+    ) -> Self {
+        let [tokens, _] = experts_tk.dims();
+        let queue = config.drop.queue(experts_tk.clone(), gates_tk.clone(), experts);
+        let plan = |experts_tk, places_tk, gates_tk, capacity| Self {
+            tokens,
+            experts,
+            capacity,
+            kind: PlanKind::ByToken { experts_tk, places_tk, gates_tk },
+        };
+        if !queue.limited {
+            return plan(experts_tk, queue.places_tk, gates_tk, None);
+        }
+        let dropped = queue.places_tk.clone().greater_equal_elem(room as i64);
+        let kept_gates = gates_tk.clone().mask_fill(dropped.clone(), 0.0);
+        let final_gates =
+            if config.renormalise { renormalised(&gates_tk, kept_gates) } else { kept_gates };
+        plan(
+            experts_tk.mask_fill(dropped.clone(), experts as i64),
+            queue.places_tk.mask_fill(dropped, 0),
+            final_gates,
+            Some(room),
+        )
+    }
+
+    /// Assignments per expert after drops `[E]`, without gradient.
+    #[must_use]
+    pub fn load(&self) -> Tensor<1> {
+        match &self.kind {
+            PlanKind::ByToken { experts_tk, .. } => {
+                let [tokens, k] = experts_tk.dims();
+                kernels::expert_load(experts_tk.clone().reshape([tokens * k]), self.experts)
+            }
+            PlanKind::ByExpert { tokens_ec, .. } => {
+                let [experts, room] = tokens_ec.dims();
+                Tensor::full([experts], room as f64, &tokens_ec.device())
+            }
+            PlanKind::Soft { dispatch_tes, .. } => {
+                dispatch_tes.clone().detach().sum_dim(0).sum_dim(2).reshape([self.experts])
+            }
+        }
+    }
+
+    /// The weight of every expert in every token's output `[T, E]`.
+    ///
+    /// # Panics
+    ///
+    /// For a soft plan, whose outputs are mixtures of slots.
+    #[must_use]
+    pub fn weights(&self) -> Tensor<2> {
+        match &self.kind {
+            PlanKind::ByToken { experts_tk, gates_tk, .. } => {
+                Tensor::zeros([self.tokens, self.experts + 1], &gates_tk.device())
+                    .scatter(1, experts_tk.clone(), gates_tk.clone(), IndexingUpdateOp::Add)
+                    .narrow(1, 0, self.experts)
+            }
+            PlanKind::ByExpert { tokens_ec, gates_ec } => {
+                Tensor::zeros([self.experts, self.tokens], &gates_ec.device())
+                    .scatter(1, tokens_ec.clone(), gates_ec.clone(), IndexingUpdateOp::Add)
+                    .swap_dims(0, 1)
+            }
+            PlanKind::Soft { .. } => panic!("a soft plan has no weight per token and expert"),
+        }
+    }
+
+    /// Whether a token goes to no expert at all `[T]`.
+    ///
+    /// # Panics
+    ///
+    /// For a soft plan.
+    #[must_use]
+    pub fn unrouted(&self) -> Tensor<1, Bool> {
+        match &self.kind {
+            PlanKind::ByToken { experts_tk, .. } => experts_tk
+                .clone()
+                .min_dim(1)
+                .greater_equal_elem(self.experts as i64)
+                .reshape([self.tokens]),
+            PlanKind::ByExpert { tokens_ec, .. } => {
+                let [experts, room] = tokens_ec.dims();
+                kernels::expert_load(tokens_ec.clone().reshape([experts * room]), self.tokens)
+                    .equal_elem(0.0)
+            }
+            PlanKind::Soft { .. } => panic!("every token of a soft plan goes everywhere"),
+        }
+    }
+}
+
+/// Scales the kept gates of each token to the sum that its gates had before drops. The sum, and not
+/// 1: so a top-1 gate keeps its probability and its gradient.
+fn renormalised(before_tk: &Tensor<2>, kept_tk: Tensor<2>) -> Tensor<2> {
+    let kept_sum = kept_tk.clone().sum_dim(1);
+    // A token without any kept gate has nothing to scale; dividing by one keeps its zeros.
+    let none = kept_sum.clone().equal_elem(0.0);
+    let scale = before_tk.clone().sum_dim(1) / kept_sum.mask_fill(none, 1.0);
+    kept_tk * scale
+}
+
+/// One assignment of one token, on the host.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decision {
+    /// The token.
+    pub token: usize,
+    /// Which of its choices, from 0; for expert choice, which of the experts that took it.
+    pub choice: usize,
+    /// The expert that it was assigned to.
+    pub expert: usize,
+    /// The gate before drops.
+    pub gate: f32,
+    /// Whether the assignment survived the capacity.
+    pub kept: bool,
+}

@@ -1,0 +1,142 @@
+//! What happened in a layer, kept on the device until somebody asks.
+
+use burn::tensor::{Tensor, activation::log_softmax};
+use routers::{Assignment, Routing};
+
+use crate::{DispatchPlan, PlanKind};
+
+/// Sums over the tokens of one or more passes of one layer, without gradient. Sums add, so an
+/// interval is the sum of its steps; nothing is read from the device before [`read`](Self::read).
+#[derive(Debug, Clone)]
+pub struct RoutingTrace {
+    tokens: usize,
+    assignments_before_e: Tensor<1>,
+    assignments_after_e: Tensor<1>,
+    gates_e: Tensor<1>,
+    unrouted: Option<Tensor<1>>,
+    router_entropy: Option<Tensor<1>>,
+    gate_entropy: Option<Tensor<1>>,
+    chosen_prob: Option<Tensor<1>>,
+    chosen: usize,
+}
+
+/// A trace on the host: plain numbers, sums over tokens where not said otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerReading {
+    /// Tokens that passed the layer.
+    pub tokens: usize,
+    /// Assignments per expert before drops.
+    pub assignments_before: Vec<f64>,
+    /// Assignments per expert after drops.
+    pub assignments_after: Vec<f64>,
+    /// Sum of final gates per expert.
+    pub gates: Vec<f64>,
+    /// Tokens that reached no expert; `None` for soft assignments.
+    pub unrouted: Option<f64>,
+    /// Sum over tokens of the entropy (nats) of the softmax over all experts; `None` unscored.
+    pub router_entropy: Option<f64>,
+    /// Sum over tokens of the entropy (nats) of the renormalised gates before drops; `None` where
+    /// a token's gates are not listed by token.
+    pub gate_entropy: Option<f64>,
+    /// Sum over assignments before drops of the chosen expert's probability; `None` unscored.
+    pub chosen_prob: Option<f64>,
+    /// Number of assignments behind `chosen_prob`.
+    pub chosen: usize,
+}
+
+impl RoutingTrace {
+    /// Traces one pass.
+    #[must_use]
+    pub fn new(routing: &Routing, plan: &DispatchPlan) -> Self {
+        let soft = matches!(plan.kind, PlanKind::Soft { .. });
+        let gates_e = match &plan.kind {
+            PlanKind::Soft { combine_tes, .. } => {
+                combine_tes.clone().detach().sum_dim(0).sum_dim(2).reshape([plan.experts])
+            }
+            _ => plan.weights().detach().sum_dim(0).squeeze_dim(0),
+        };
+        let (chosen_prob, chosen) = chosen_probability(routing);
+        Self {
+            tokens: plan.tokens,
+            assignments_before_e: routing.assignment.load(plan.experts),
+            assignments_after_e: plan.load(),
+            gates_e,
+            unrouted: (!soft).then(|| plan.unrouted().float().sum()),
+            router_entropy: routing.scores.as_ref().map(|scores| {
+                let log_te = log_softmax(scores.logits_te.clone().detach(), 1);
+                -(log_te.clone().exp() * log_te).sum()
+            }),
+            gate_entropy: gate_entropy(&routing.assignment),
+            chosen_prob,
+            chosen,
+        }
+    }
+
+    /// Adds the sums of another pass of the same layer.
+    #[must_use]
+    pub fn add(self, other: Self) -> Self {
+        let sum = |a: Option<Tensor<1>>, b: Option<Tensor<1>>| Some(a? + b?);
+        Self {
+            tokens: self.tokens + other.tokens,
+            assignments_before_e: self.assignments_before_e + other.assignments_before_e,
+            assignments_after_e: self.assignments_after_e + other.assignments_after_e,
+            gates_e: self.gates_e + other.gates_e,
+            unrouted: sum(self.unrouted, other.unrouted),
+            router_entropy: sum(self.router_entropy, other.router_entropy),
+            gate_entropy: sum(self.gate_entropy, other.gate_entropy),
+            chosen_prob: sum(self.chosen_prob, other.chosen_prob),
+            chosen: self.chosen + other.chosen,
+        }
+    }
+
+    /// Reads the sums from the device.
+    #[must_use]
+    pub fn read(self) -> LayerReading {
+        let list = |t: Tensor<1>| -> Vec<f64> { t.into_data().iter::<f64>().collect() };
+        let number = |t: Option<Tensor<1>>| t.map(|t| f64::from(t.into_scalar::<f32>()));
+        LayerReading {
+            tokens: self.tokens,
+            assignments_before: list(self.assignments_before_e),
+            assignments_after: list(self.assignments_after_e),
+            gates: list(self.gates_e),
+            unrouted: number(self.unrouted),
+            router_entropy: number(self.router_entropy),
+            gate_entropy: number(self.gate_entropy),
+            chosen_prob: number(self.chosen_prob),
+            chosen: self.chosen,
+        }
+    }
+}
+
+/// Entropy of each token's gates, renormalised to 1, summed over tokens.
+fn gate_entropy(assignment: &Assignment) -> Option<Tensor<1>> {
+    let gates = match assignment {
+        Assignment::TokenChoice { gates_tk, .. } => gates_tk.clone().detach(),
+        Assignment::Variable { gates_te, chosen_te } => {
+            gates_te.clone().detach().mask_fill(chosen_te.clone().bool_not(), 0.0)
+        }
+        Assignment::ExpertChoice { .. } | Assignment::Soft { .. } => return None,
+    };
+    let share = gates.clone() / gates.sum_dim(1).clamp_min(f32::MIN_POSITIVE);
+    // 0 ln 0 is 0.
+    let log = share.clone().clamp_min(f32::MIN_POSITIVE).log();
+    Some(-(share * log).sum())
+}
+
+/// Sum of the chosen experts' probabilities, and how many choices that is.
+fn chosen_probability(routing: &Routing) -> (Option<Tensor<1>>, usize) {
+    let Some(scores) = &routing.scores else { return (None, 0) };
+    let probs_te = scores.probs_te.clone().detach();
+    match &routing.assignment {
+        Assignment::TokenChoice { experts_tk, .. } => {
+            let [tokens, k] = experts_tk.dims();
+            (Some(probs_te.gather(1, experts_tk.clone()).sum()), tokens * k)
+        }
+        Assignment::ExpertChoice { tokens_ec, .. } => {
+            let [experts, room] = tokens_ec.dims();
+            let chosen = probs_te.swap_dims(0, 1).gather(1, tokens_ec.clone());
+            (Some(chosen.sum()), experts * room)
+        }
+        Assignment::Variable { .. } | Assignment::Soft { .. } => (None, 0),
+    }
+}

@@ -1,0 +1,29 @@
+//! What makes a router impossible to build.
+
+/// What makes a router impossible to build.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RouterError {
+    /// A router without experts.
+    #[error("{what}: experts must be at least 1, got 0")]
+    NoExperts {
+        /// The member that refused.
+        what: &'static str,
+    },
+    /// More experts per token than there are, or none.
+    #[error("{what}: k must be from 1 to the number of experts, got k = {k} with {experts} experts")]
+    TopK {
+        /// The member that refused.
+        what: &'static str,
+        /// Experts per token.
+        k: usize,
+        /// Experts.
+        experts: usize,
+    },
+    /// A strategy that routes by token id, without any.
+    #[error("{what}: routes by token id and needs a vocabulary of at least 1, got 0")]
+    NoVocabulary {
+        /// The member that refused.
+        what: &'static str,
+    },
+}

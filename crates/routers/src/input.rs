@@ -1,0 +1,24 @@
+//! What a router may look at.
+
+use burn::tensor::{Int, Tensor};
+
+/// What a router may look at: the hidden states, and what some strategies route by instead.
+#[derive(Debug, Clone)]
+pub struct RouteInput {
+    /// Hidden states `[T, D]`; rows of one sequence are adjacent.
+    pub x_td: Tensor<2>,
+    /// Token ids `[T]`, for strategies that route by token.
+    pub token_ids_t: Tensor<1, Int>,
+    /// B: how many sequences the `T` rows hold, all of length `T / B`.
+    pub sequences: usize,
+    /// Seed of this pass, for strategies that draw noise: the same seed draws the same noise.
+    pub noise_seed: u64,
+}
+
+impl RouteInput {
+    /// T, the number of tokens.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.x_td.dims()[0]
+    }
+}

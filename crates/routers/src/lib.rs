@@ -1,0 +1,58 @@
+//! From a token to its experts: scorers, strategies, balancers and the router that composes them.
+//!
+//! # What it decides, and what it does not
+//!
+//! A [`Router`] turns hidden states into a [`Routing`]: who goes where and with which gate. It is
+//! three independent choices, each a family with its own registry:
+//!
+//! ```text
+//! x_td --scorer--> logits_te --softmax--> probs_te --strategy--> Assignment
+//!                                             \----balancers---> auxiliary losses
+//! ```
+//!
+//! It knows nothing of capacity, drops or experts: those belong to the layer, so that any router
+//! meets any drop policy and any dispatch backend.
+//!
+//! # Legend
+//!
+//! `t` tokens (batch x sequence, flattened), `d` model width, `e` experts, `k` experts per token,
+//! `c` tokens per expert, `s` slots. A name's suffix is its shape: `logits_te` is `[T, E]`.
+//!
+//! Logits, softmax and gates are f32 whatever the type of the model.
+//!
+//! # Adding a member
+//!
+//! A scorer, strategy or balancer is one file and one line in its family's registry;
+//! `crates/README.md` walks through it and `tests/own_strategy.rs` proves it.
+
+mod balancer;
+mod capacity;
+mod config;
+mod dims;
+mod error;
+mod input;
+mod router;
+mod routing;
+mod scorer;
+mod strategy;
+
+pub use balancer::{AuxiliaryLoss, Balance, BalancerConfig, SwitchConfig};
+pub use capacity::capacity;
+pub use config::RouterConfig;
+pub use dims::RouterDims;
+pub use error::RouterError;
+pub use input::RouteInput;
+pub use router::Router;
+pub use routing::{Assignment, Routing, Scores};
+pub use scorer::{LinearConfig, LinearScorer, Score, ScoreConfig, Scorer, ScorerConfig};
+pub use strategy::{
+    Assign, AssignConfig, ExpertChoice, ExpertChoiceConfig, Group, HardTopK, HardTopKConfig, Hash,
+    HashConfig, Random, RandomConfig, SoftTopK, SoftTopKConfig, Strategy, StrategyConfig,
+    StrategyFacts, Top1, Top1Config,
+};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use burn;
+    pub use registry;
+}

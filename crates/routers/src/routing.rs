@@ -1,0 +1,81 @@
+//! The decision of a router, the only thing that passes from routers to layers.
+
+use burn::tensor::{Bool, Int, Tensor};
+use kernels::expert_load;
+
+/// What a router decided. It knows nothing of capacity.
+#[derive(Debug, Clone)]
+pub struct Routing {
+    /// Logits and probabilities; `None` where the strategy never scored the tokens (hash, random),
+    /// so that no measure is invented for them.
+    pub scores: Option<Scores>,
+    /// Who goes where, with which gate.
+    pub assignment: Assignment,
+}
+
+/// What a scorer gave, in f32.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    /// Logits `[T, E]`.
+    pub logits_te: Tensor<2>,
+    /// Softmax of the logits over all experts `[T, E]`.
+    pub probs_te: Tensor<2>,
+}
+
+/// Who goes where. Gates are differentiable.
+#[derive(Debug, Clone)]
+pub enum Assignment {
+    /// Every token chooses k distinct experts, best first: top-k, hash, random.
+    TokenChoice {
+        /// Experts `[T, k]`, distinct within a row.
+        experts_tk: Tensor<2, Int>,
+        /// Gates `[T, k]`.
+        gates_tk: Tensor<2>,
+    },
+    /// A token may choose any number of experts: top-p, ReLU.
+    Variable {
+        /// Gates `[T, E]`; those not chosen are ignored.
+        gates_te: Tensor<2>,
+        /// Whether the token goes to the expert `[T, E]`.
+        chosen_te: Tensor<2, Bool>,
+    },
+    /// Every expert chooses C distinct tokens.
+    ExpertChoice {
+        /// Tokens `[E, C]`, distinct within a row.
+        tokens_ec: Tensor<2, Int>,
+        /// Gates `[E, C]`.
+        gates_ec: Tensor<2>,
+    },
+    /// Every slot is a mixture of tokens, every token a mixture of slots.
+    Soft {
+        /// Weights of tokens in a slot's input `[T, E, S]`.
+        dispatch_tes: Tensor<3>,
+        /// Weights of slots in a token's output `[T, E, S]`.
+        combine_tes: Tensor<3>,
+    },
+}
+
+impl Assignment {
+    /// How many assignments each expert gets, before any drop: `[E]`, without gradient. A soft
+    /// assignment counts its weights.
+    #[must_use]
+    pub fn load(&self, experts: usize) -> Tensor<1> {
+        match self {
+            Self::TokenChoice { experts_tk, .. } => {
+                let [tokens, k] = experts_tk.dims();
+                expert_load(experts_tk.clone().reshape([tokens * k]), experts)
+            }
+            Self::Variable { chosen_te, .. } => {
+                chosen_te.clone().float().sum_dim(0).squeeze_dim(0)
+            }
+            Self::ExpertChoice { tokens_ec, .. } => {
+                let [experts, capacity] = tokens_ec.dims();
+                Tensor::full([experts], capacity as f64, &tokens_ec.device())
+            }
+            Self::Soft { dispatch_tes, .. } => {
+                let [_, experts, _] = dispatch_tes.dims();
+                dispatch_tes.clone().detach().sum_dim(0).sum_dim(2).reshape([experts])
+            }
+        }
+    }
+}

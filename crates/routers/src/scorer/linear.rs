@@ -1,0 +1,84 @@
+//! One linear map of the hidden state.
+
+use burn::{
+    module::{Initializer, Module},
+    nn::{Linear, LinearConfig as BurnLinear},
+    tensor::{Device, Tensor},
+};
+use registry::PositiveF64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Score, ScoreConfig};
+use crate::RouterDims;
+
+/// One linear map of the hidden state.
+///
+/// # Equation
+///
+/// `logits_te = x_td W_de [+ b_e]`, with `W ~ N(0, logit-std² / D)`, `b = 0`: on inputs of unit
+/// variance, such as a layer norm gives, the logits start with standard deviation `logit-std`.
+///
+/// # Gradients
+///
+/// Into `W`, `b` and `x` through every logit.
+///
+/// # Reference
+///
+/// Shazeer et al. 2017, equation 3 without the noise.
+///
+/// # Config
+///
+/// ```
+/// # let config: routers::LinearConfig = toml::from_str(r#"
+/// bias      = false
+/// logit-std = 1.0
+/// # "#).unwrap();
+/// # assert_eq!(config, routers::LinearConfig::default());
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct LinearConfig {
+    /// Adds a learned bias per expert.
+    pub bias: bool,
+    /// Standard deviation of the logits at initialisation, on inputs of unit variance.
+    pub logit_std: PositiveF64,
+}
+
+impl Default for LinearConfig {
+    fn default() -> Self {
+        Self { bias: false, logit_std: PositiveF64::new(1.0) }
+    }
+}
+
+/// The parameters of [`LinearConfig`].
+#[derive(Module, Debug)]
+pub struct LinearScorer {
+    map: Linear,
+}
+
+impl ScoreConfig for LinearConfig {
+    type Scorer = LinearScorer;
+
+    fn num_params(&self, dims: &RouterDims) -> usize {
+        dims.width * dims.experts + if self.bias { dims.experts } else { 0 }
+    }
+
+    fn init(&self, dims: &RouterDims, device: &Device) -> LinearScorer {
+        let std = self.logit_std.get() / (dims.width as f64).sqrt();
+        let mut map = BurnLinear::new(dims.width, dims.experts)
+            .with_bias(self.bias)
+            .with_initializer(Initializer::Normal { mean: 0.0, std })
+            .init(device);
+        if self.bias {
+            map.bias = Some(Initializer::Zeros.init([dims.experts], device));
+        }
+        LinearScorer { map }
+    }
+}
+
+impl Score for LinearScorer {
+    fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
+        self.map.forward(x_td)
+    }
+}

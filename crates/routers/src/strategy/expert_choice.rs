@@ -1,0 +1,115 @@
+//! Each expert takes the tokens that want it most.
+
+use burn::{
+    module::Module,
+    tensor::{Device, Int, Tensor},
+};
+use kernels::top_k;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
+
+/// Each expert takes the tokens that want it most.
+///
+/// # Equation
+///
+/// Within a group of `T'` tokens, expert `e` takes the `C = min(T', ceil(CF * T' * k / E))` tokens
+/// of largest `p_te`, `p` the softmax over experts; the gate is that `p_te`. A token may be taken
+/// by any number of experts, or by none: it then passes through the residual connection alone.
+///
+/// # Gradients
+///
+/// Through the gates of the taken tokens into all their logits.
+///
+/// # Failure modes
+///
+/// Not causal: whether a token is taken depends on later tokens of its group. A language model
+/// trained this way sees a little of the future, and its perplexity is flagged accordingly.
+///
+/// # Reference
+///
+/// Zhou et al. 2022, section 3.
+///
+/// # Config
+///
+/// ```
+/// # let config: routers::ExpertChoiceConfig = toml::from_str(r#"
+/// group = "sequence"
+/// # "#).unwrap();
+/// # assert_eq!(config, routers::ExpertChoiceConfig::default());
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct ExpertChoiceConfig {
+    /// Among which tokens an expert chooses.
+    pub group: Group,
+}
+
+/// Among which tokens an expert chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Group {
+    /// Those of one sequence: what a sequence gets does not depend on the rest of the batch.
+    #[default]
+    Sequence,
+    /// Those of the whole batch.
+    Batch,
+}
+
+/// The rule of [`ExpertChoiceConfig`].
+#[derive(Module, Debug)]
+pub struct ExpertChoice {
+    k: usize,
+    capacity_factor: f64,
+    per_sequence: bool,
+}
+
+impl AssignConfig for ExpertChoiceConfig {
+    type Strategy = ExpertChoice;
+
+    fn facts(&self) -> StrategyFacts {
+        StrategyFacts { needs_scores: true, gate_gradient: true, causal: false, owns_capacity: true }
+    }
+
+    fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
+        check_top_k("expert-choice", dims.top_k, dims.experts)
+    }
+
+    fn init(&self, dims: &RouterDims, _: &Device) -> ExpertChoice {
+        ExpertChoice {
+            k: dims.top_k,
+            capacity_factor: dims.capacity_factor,
+            per_sequence: self.group == Group::Sequence,
+        }
+    }
+}
+
+impl Assign for ExpertChoice {
+    fn assign(&self, scores: Option<&Scores>, input: &RouteInput) -> Assignment {
+        let probs_te = scores.expect("expert-choice needs scores").probs_te.clone();
+        let [tokens, experts] = probs_te.dims();
+        let groups = if self.per_sequence { input.sequences } else { 1 };
+        let size = tokens / groups;
+        let capacity = crate::capacity(self.capacity_factor, size, self.k, experts).min(size);
+
+        // [G, T', E] to one row of tokens per group and expert.
+        let probs_gte = probs_te.reshape([groups, size, experts]);
+        let rows = probs_gte.swap_dims(1, 2).reshape([groups * experts, size]);
+        let taken = top_k(rows.clone().detach(), capacity);
+        let gates = rows.gather(1, taken.clone());
+
+        let start = Tensor::<1, Int>::arange(0..groups as i64, &taken.device())
+            .mul_scalar(size as i64)
+            .reshape([groups, 1, 1]);
+        let tokens_gec = taken.reshape([groups, experts, capacity]) + start;
+        Assignment::ExpertChoice {
+            tokens_ec: tokens_gec.swap_dims(0, 1).reshape([experts, groups * capacity]),
+            gates_ec: gates
+                .reshape([groups, experts, capacity])
+                .swap_dims(0, 1)
+                .reshape([experts, groups * capacity]),
+        }
+    }
+}

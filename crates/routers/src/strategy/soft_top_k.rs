@@ -1,0 +1,72 @@
+//! The k best experts, weighted by their renormalised probabilities.
+
+use burn::{module::Module, tensor::{Device, activation::softmax}};
+use kernels::top_k;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
+
+/// The k best experts, weighted by their renormalised probabilities.
+///
+/// # Equation
+///
+/// `g = softmax` over the k largest logits, the same as `p` renormalised over them.
+/// With `k = 1` that is the constant 1 and no gradient, so the gate is then `p` itself, as in
+/// [`Top1`](super::Top1).
+///
+/// # Gradients
+///
+/// Through the gates into the k chosen logits (for `k = 1` into all).
+///
+/// # Reference
+///
+/// Shazeer et al. 2017, equations 3 to 5 without the noise; S's `softk`.
+///
+/// # Config
+///
+/// ```
+/// # let config: routers::StrategyConfig = toml::from_str::<toml::Table>(r#"
+/// strategy = "soft-top-k"
+/// # "#).unwrap()["strategy"].clone().try_into().unwrap();
+/// # assert_eq!(config.name(), "soft-top-k");
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct SoftTopKConfig {}
+
+/// The rule of [`SoftTopKConfig`].
+#[derive(Module, Debug)]
+pub struct SoftTopK {
+    k: usize,
+}
+
+impl AssignConfig for SoftTopKConfig {
+    type Strategy = SoftTopK;
+
+    fn facts(&self) -> StrategyFacts {
+        StrategyFacts { needs_scores: true, gate_gradient: true, causal: true, owns_capacity: false }
+    }
+
+    fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
+        check_top_k("soft-top-k", dims.top_k, dims.experts)
+    }
+
+    fn init(&self, dims: &RouterDims, _: &Device) -> SoftTopK {
+        SoftTopK { k: dims.top_k }
+    }
+}
+
+impl Assign for SoftTopK {
+    fn assign(&self, scores: Option<&Scores>, _: &RouteInput) -> Assignment {
+        let scores = scores.expect("soft-top-k needs scores");
+        let experts_tk = top_k(scores.logits_te.clone(), self.k);
+        let gates_tk = if self.k == 1 {
+            scores.probs_te.clone().gather(1, experts_tk.clone())
+        } else {
+            softmax(scores.logits_te.clone().gather(1, experts_tk.clone()), 1)
+        };
+        Assignment::TokenChoice { experts_tk, gates_tk }
+    }
+}

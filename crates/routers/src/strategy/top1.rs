@@ -1,0 +1,76 @@
+//! Each token's best expert.
+
+use burn::{module::Module, tensor::Device};
+use kernels::top_k;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
+
+/// Each token's best expert, scaled by its probability.
+///
+/// # Equation
+///
+/// `e(t) = argmax_e p_te`, gate `p_t,e(t)` with `p` the softmax over **all** experts. The gate is
+/// below 1 on purpose: it is what carries the gradient.
+///
+/// # Gradients
+///
+/// Through the gate into every logit of the token.
+///
+/// # Failure modes
+///
+/// Renormalising the gate (`renormalise` after drops does not) would make it the constant 1 and
+/// leave the router untrained, as in S's own code.
+///
+/// # Reference
+///
+/// Fedus et al. 2021, equation 2.
+///
+/// # Config
+///
+/// ```
+/// # let config: routers::StrategyConfig = toml::from_str::<toml::Table>(r#"
+/// strategy = "top1"
+/// # "#).unwrap()["strategy"].clone().try_into().unwrap();
+/// # assert_eq!(config.name(), "top1");
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Top1Config {}
+
+/// The rule of [`Top1Config`].
+#[derive(Module, Debug)]
+pub struct Top1 {
+    k: usize,
+}
+
+impl AssignConfig for Top1Config {
+    type Strategy = Top1;
+
+    fn facts(&self) -> StrategyFacts {
+        StrategyFacts { needs_scores: true, gate_gradient: true, causal: true, owns_capacity: false }
+    }
+
+    fn top_k(&self, _: usize) -> usize {
+        1
+    }
+
+    fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
+        check_top_k("top1", 1, dims.experts)
+    }
+
+    fn init(&self, _: &RouterDims, _: &Device) -> Top1 {
+        Top1 { k: 1 }
+    }
+}
+
+impl Assign for Top1 {
+    fn assign(&self, scores: Option<&Scores>, _: &RouteInput) -> Assignment {
+        let probs_te = &scores.expect("top1 needs scores").probs_te;
+        let experts_tk = top_k(probs_te.clone(), self.k);
+        let gates_tk = probs_te.clone().gather(1, experts_tk.clone());
+        Assignment::TokenChoice { experts_tk, gates_tk }
+    }
+}
