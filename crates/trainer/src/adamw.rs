@@ -1,0 +1,235 @@
+//! AdamW as PyTorch computes it.
+//!
+//! Burn has one too. This one is kept because Burn restores saved moments on the process's default
+//! device, which in a build with CUDA is a card that may not be there; because its corrections are
+//! in f32, `1 - 0.999f32` being off by 5e-5; and because moments here are matched by the path of
+//! their parameter.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use burn::module::{ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::prelude::*;
+use burn::store::ModuleRecord;
+
+use crate::{TrainConfig, TrainError};
+
+/// The optimiser: decoupled weight decay and bias-corrected moments (Loshchilov and Hutter, 2019).
+///
+/// # Equation
+///
+/// For update t of a parameter p with gradient g:
+///
+/// ```text
+/// p <- p (1 - rate * decay)
+/// m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
+/// p <- p - rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
+/// ```
+///
+/// The corrections are folded into the rate and epsilon, which spares two passes over memory. A
+/// parameter without a gradient is left alone: neither decayed nor counted.
+#[derive(Debug)]
+pub struct AdamW {
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+    weight_decay: f64,
+    first: GradientsParams,
+    second: GradientsParams,
+    updates: HashMap<ParamId, i32>,
+}
+
+impl AdamW {
+    /// An optimiser that has seen nothing.
+    pub fn new(config: &TrainConfig) -> Self {
+        Self {
+            beta1: config.beta1.get(),
+            beta2: config.beta2.get(),
+            epsilon: config.epsilon.get(),
+            weight_decay: config.weight_decay,
+            first: GradientsParams::new(),
+            second: GradientsParams::new(),
+            updates: HashMap::new(),
+        }
+    }
+
+    /// The module after one update.
+    #[must_use]
+    pub fn step<M: Module>(&mut self, rate: f64, module: M, gradients: GradientsParams) -> M {
+        module.map(&mut Update {
+            optimiser: self,
+            gradients,
+            rate,
+        })
+    }
+
+    /// The new value of a parameter, given without autodiff.
+    fn update<const D: usize>(
+        &mut self,
+        id: ParamId,
+        value: Tensor<D>,
+        gradient: Tensor<D>,
+        rate: f64,
+    ) -> Tensor<D> {
+        let updates = self.updates.entry(id).or_insert(0);
+        *updates += 1;
+        let correction1 = 1.0 - self.beta1.powi(*updates);
+        let correction2 = (1.0 - self.beta2.powi(*updates)).sqrt();
+
+        let first_part = gradient.clone().mul_scalar(1.0 - self.beta1);
+        let second_part = gradient.square().mul_scalar(1.0 - self.beta2);
+        let first = match self.first.remove::<D>(id) {
+            Some(first) => first.mul_scalar(self.beta1) + first_part,
+            None => first_part,
+        };
+        let second = match self.second.remove::<D>(id) {
+            Some(second) => second.mul_scalar(self.beta2) + second_part,
+            None => second_part,
+        };
+        self.first.register::<D>(id, first.clone());
+        self.second.register::<D>(id, second.clone());
+
+        let denominator = second.sqrt().add_scalar(self.epsilon * correction2);
+        let decayed = match rate * self.weight_decay {
+            0.0 => value,
+            decay => value.mul_scalar(1.0 - decay),
+        };
+        decayed - (first / denominator).mul_scalar(rate * correction2 / correction1)
+    }
+
+    /// Writes the moments; returns how often each parameter was updated, by path.
+    pub(crate) fn save<M: Module>(
+        &self,
+        module: &M,
+        folder: &Path,
+    ) -> Result<BTreeMap<String, i32>, TrainError> {
+        for (file, moments) in [(FIRST, &self.first), (SECOND, &self.second)] {
+            let path = folder.join(file);
+            let filled = module.valid().map(&mut Fill { moments });
+            filled
+                .into_record()
+                .save(&path)
+                .map_err(TrainError::record("write", &path))?;
+        }
+        let mut collected = Collect::default();
+        module.visit(&mut collected);
+        let counted =
+            |(path, id): (String, ParamId)| self.updates.get(&id).map(|&count| (path, count));
+        Ok(collected.found.into_iter().filter_map(counted).collect())
+    }
+
+    /// Reads what [`Self::save`] wrote, for a module that was restored from the same checkpoint.
+    pub(crate) fn load<M: Module>(
+        &mut self,
+        module: &M,
+        folder: &Path,
+        updates: &BTreeMap<String, i32>,
+    ) -> Result<(), TrainError> {
+        let mut collected = Collect::default();
+        module.visit(&mut collected);
+        let counted = |(path, id): (String, ParamId)| updates.get(&path).map(|&count| (id, count));
+        self.updates = collected.found.into_iter().filter_map(counted).collect();
+        for (file, moments) in [(FIRST, &mut self.first), (SECOND, &mut self.second)] {
+            let path = folder.join(file);
+            let record = ModuleRecord::load(&path).map_err(TrainError::record("read", &path))?;
+            let filled = module
+                .valid()
+                .try_load_record(record)
+                .map_err(TrainError::record("use", &path))?;
+            filled.visit(&mut Take {
+                moments,
+                updates: &self.updates,
+            });
+        }
+        Ok(())
+    }
+}
+
+const FIRST: &str = "first-moments.bpk";
+const SECOND: &str = "second-moments.bpk";
+
+struct Update<'a> {
+    optimiser: &'a mut AdamW,
+    gradients: GradientsParams,
+    rate: f64,
+}
+
+impl ModuleMapper for Update<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = self.gradients.remove::<D>(param.id) else {
+            return param;
+        };
+        let (id, value, mapper) = param.consume();
+        let (tracked, strategy) = (
+            value.is_require_grad(),
+            value.gradient_checkpointing_strategy(),
+        );
+        let updated = self
+            .optimiser
+            .update(id, value.without_autodiff(), gradient, self.rate);
+        // Back onto the tape as a fresh leaf with the strategy it had: two strategies do not mix.
+        let updated = match strategy {
+            Some(strategy) => updated
+                .autodiff()
+                .with_gradient_checkpointing_strategy(strategy),
+            None => updated,
+        };
+        Param::from_mapped_value(id, updated.set_require_grad(tracked), mapper)
+    }
+}
+
+/// Turns a module into one of its shape that holds moments, so that Burn's record can save them.
+struct Fill<'a> {
+    moments: &'a GradientsParams,
+}
+
+impl ModuleMapper for Fill<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, value, mapper) = param.consume();
+        let moment = self
+            .moments
+            .get::<D>(id)
+            .unwrap_or_else(|| value.zeros_like());
+        Param::from_mapped_value(id, moment, mapper)
+    }
+}
+
+/// The inverse of [`Fill`], for parameters that were ever updated.
+struct Take<'a> {
+    moments: &'a mut GradientsParams,
+    updates: &'a HashMap<ParamId, i32>,
+}
+
+impl ModuleVisitor for Take<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.updates.contains_key(&param.id) {
+            self.moments.register::<D>(param.id, param.val());
+        }
+    }
+}
+
+/// The path and id of every float parameter.
+#[derive(Default)]
+struct Collect {
+    path: Vec<String>,
+    found: Vec<(String, ParamId)>,
+}
+
+impl ModuleVisitor for Collect {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.found.push((self.path.join("."), param.id));
+    }
+}
+
+#[cfg(test)]
+#[path = "adamw_tests.rs"]
+mod tests;

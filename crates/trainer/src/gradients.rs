@@ -1,0 +1,194 @@
+//! Norms of gradients, and clipping them together, all on the device.
+
+use burn::module::{ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::prelude::*;
+
+/// Keeps the denominator of the clipping factor from 0, as PyTorch's `clip_grad_norm_` does.
+const NORM_EPSILON: f64 = 1e-6;
+
+/// The L2 norm over all gradients of parameters whose path `selects`, or 0 when there are none.
+///
+/// # Shapes
+///
+/// One f32 number on the device of the parameters, not read back.
+pub fn gradient_norm<M: Module>(
+    module: &M,
+    gradients: &GradientsParams,
+    selects: impl Fn(&str) -> bool,
+) -> Tensor<1> {
+    let mut visitor = Squares {
+        gradients,
+        selects,
+        path: Vec::new(),
+        sum: None,
+    };
+    module.visit(&mut visitor);
+    visitor
+        .sum
+        .map_or_else(|| Tensor::zeros([1], &plain_device(module)), Tensor::sqrt)
+}
+
+/// Scales all gradients down together so that their global norm is at most `largest`, and gives the
+/// norm from before. With `largest` 0 nothing is scaled.
+///
+/// The factor is `min(1, largest / (norm + 1e-6))`, as in PyTorch. Burn's own clipping by norm acts
+/// on each parameter alone.
+pub fn clip_by_global_norm<M: Module>(
+    module: &M,
+    gradients: GradientsParams,
+    largest: f64,
+) -> (GradientsParams, Tensor<1>) {
+    let norm = gradient_norm(module, &gradients, |_| true);
+    if largest == 0.0 {
+        return (gradients, norm);
+    }
+    let factor = norm
+        .clone()
+        .add_scalar(NORM_EPSILON)
+        .recip()
+        .mul_scalar(largest)
+        .clamp_max(1.0);
+    let mut scale = Scale { gradients, factor };
+    module.visit(&mut scale);
+    (scale.gradients, norm)
+}
+
+/// The device of the parameters, without autodiff.
+pub(crate) fn plain_device<M: Module>(module: &M) -> Device {
+    module
+        .devices()
+        .into_iter()
+        .next()
+        .expect("a model has parameters")
+        .without_autodiff()
+}
+
+struct Squares<'a, F> {
+    gradients: &'a GradientsParams,
+    selects: F,
+    path: Vec<String>,
+    sum: Option<Tensor<1>>,
+}
+
+impl<F: Fn(&str) -> bool> ModuleVisitor for Squares<'_, F> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !(self.selects)(&self.path.join(".")) {
+            return;
+        }
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            let squares = gradient.square().sum();
+            self.sum = Some(match self.sum.take() {
+                Some(sum) => sum + squares,
+                None => squares,
+            });
+        }
+    }
+}
+
+struct Scale {
+    gradients: GradientsParams,
+    factor: Tensor<1>,
+}
+
+impl ModuleVisitor for Scale {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            self.gradients
+                .register::<D>(param.id, gradient * self.factor.clone().unsqueeze::<D>());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Param;
+    use testkit::{F32_EXACT_ORDER, assert_close};
+
+    use super::*;
+
+    #[derive(Module, Debug)]
+    struct Two {
+        router: Param<Tensor<1>>,
+        body: Param<Tensor<2>>,
+    }
+
+    /// Gradients [3] for the router and [[0, 4], [0, 12]] for the body.
+    fn two() -> (Two, GradientsParams, Device) {
+        let device = Device::flex();
+        let autodiff = device.clone().autodiff();
+        let model = Two {
+            router: Param::from_data([1.0f32], &autodiff),
+            body: Param::from_data([[1.0f32, 1.0], [1.0, 1.0]], &autodiff),
+        };
+        let mut gradients = GradientsParams::new();
+        gradients.register(model.router.id, Tensor::<1>::from_data([3.0f32], &device));
+        gradients.register(
+            model.body.id,
+            Tensor::<2>::from_data([[0.0f32, 4.0], [0.0, 12.0]], &device),
+        );
+        (model, gradients, device)
+    }
+
+    fn one(value: f32, device: &Device) -> Tensor<1> {
+        Tensor::from_data([value], device)
+    }
+
+    #[test]
+    fn the_norm_is_over_all_parameters_together() {
+        // sqrt(9 + 16 + 144) = 13; the router's alone is 3.
+        let (model, gradients, device) = two();
+        assert_close(
+            gradient_norm(&model, &gradients, |_| true),
+            one(13.0, &device),
+            F32_EXACT_ORDER,
+        );
+        let router = gradient_norm(&model, &gradients, |path| path.contains("router"));
+        assert_close(router, one(3.0, &device), F32_EXACT_ORDER);
+    }
+
+    #[test]
+    fn no_gradient_has_norm_zero() {
+        let (model, gradients, device) = two();
+        let none = gradient_norm(&model, &gradients, |path| path.contains("absent"));
+        assert_close(none, one(0.0, &device), F32_EXACT_ORDER);
+    }
+
+    #[test]
+    fn a_large_norm_scales_everything_by_one_factor() {
+        // 6.5 / 13 halves every gradient (1e-6 in the denominator is below the tolerance).
+        let (model, gradients, device) = two();
+        let (mut clipped, norm) = clip_by_global_norm(&model, gradients, 6.5);
+        assert_close(norm, one(13.0, &device), F32_EXACT_ORDER);
+        assert_close(
+            clipped.remove(model.router.id).expect("kept"),
+            one(1.5, &device),
+            F32_EXACT_ORDER,
+        );
+        let body = clipped.remove(model.body.id).expect("kept");
+        assert_close(
+            body,
+            Tensor::<2>::from_data([[0.0f32, 2.0], [0.0, 6.0]], &device),
+            F32_EXACT_ORDER,
+        );
+    }
+
+    #[test]
+    fn a_small_norm_and_no_limit_change_nothing() {
+        for largest in [20.0, 0.0] {
+            let (model, gradients, device) = two();
+            let (mut clipped, norm) = clip_by_global_norm(&model, gradients, largest);
+            assert_close(norm, one(13.0, &device), F32_EXACT_ORDER);
+            let router = clipped.remove::<1>(model.router.id).expect("kept");
+            testkit::assert_same(router, one(3.0, &device));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What the loop asks of a model.
+
+use burn::prelude::*;
+
+/// A model that the loop can train.
+pub trait Learner: Module {
+    /// What one forward pass reads.
+    type Batch;
+
+    /// What a forward pass tells about itself beside its losses: device tensors that the loop adds
+    /// up and hands to the reporter without looking inside.
+    type Observation: Observation;
+
+    /// The losses of one batch.
+    ///
+    /// Randomness must come from `pass.seed` or from the device's generator, which the loop seeds
+    /// with it before each call. In evaluation the module is `valid()` and its tensors are plain:
+    /// build what the forward pass needs on the device of the parameters.
+    fn losses(&self, batch: &Self::Batch, pass: &Pass) -> Losses<Self::Observation>;
+
+    /// How many predicted tokens the losses of this batch are means over. All training batches of
+    /// a run must have equally many, so that the mean of batches is the mean over tokens.
+    fn tokens(batch: &Self::Batch) -> usize;
+
+    /// Whether the parameter at this path belongs to a router.
+    fn is_router(path: &str) -> bool {
+        path.contains("router")
+    }
+}
+
+/// The circumstances of one forward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pass {
+    /// False in evaluation.
+    pub training: bool,
+    /// Updates finished before this pass.
+    pub step: u64,
+    /// Seed of everything random in this pass.
+    pub seed: u64,
+}
+
+/// The losses of one batch, each a single f32 number on the device.
+#[derive(Debug, Clone)]
+pub struct Losses<O> {
+    /// Mean negative log-likelihood per token, in nats.
+    pub lm: Tensor<1>,
+    /// Auxiliary losses by name, already weighted; the same names in every pass.
+    pub aux: Vec<(&'static str, Tensor<1>)>,
+    /// What else happened.
+    pub observation: O,
+}
+
+impl<O> Losses<O> {
+    /// What is minimised: all losses together.
+    pub fn total(&self) -> Tensor<1> {
+        self.aux
+            .iter()
+            .fold(self.lm.clone(), |sum, (_, loss)| sum + loss.clone())
+    }
+}
+
+/// Something about forward passes that can be added up, saved and read back.
+///
+/// Its tensors must be free of autodiff (`without_autodiff()`), else every graph stays in memory.
+pub trait Observation: Sized {
+    /// Both together. Called outside the timed part of a step.
+    #[must_use]
+    fn add(self, other: Self) -> Self;
+
+    /// The tensors, for a checkpoint in the middle of a logging interval.
+    fn into_host(self) -> Vec<TensorData>;
+
+    /// The inverse of [`Self::into_host`], on a device without autodiff.
+    fn from_host(tensors: Vec<TensorData>, device: &Device) -> Self;
+}
+
+/// Nothing is observed.
+impl Observation for () {
+    fn add(self, (): Self) -> Self {}
+
+    fn into_host(self) -> Vec<TensorData> {
+        Vec::new()
+    }
+
+    fn from_host(_: Vec<TensorData>, _: &Device) -> Self {}
+}

@@ -1,0 +1,97 @@
+//! What leaves the loop.
+
+use std::io;
+use std::path::Path;
+
+use crate::Timing;
+
+/// A logged row: means over the steps since the row before.
+#[derive(Debug, Clone)]
+pub struct StepReport<O> {
+    /// Updates finished.
+    pub step: u64,
+    /// Updates that the means are over.
+    pub steps: u64,
+    /// Training tokens read since the start.
+    pub tokens: u64,
+    /// Learning rate of the last update.
+    pub learning_rate: f64,
+    /// Mean language-model loss, in nats per token.
+    pub lm: f64,
+    /// Mean auxiliary losses by name, weighted as they were minimised.
+    pub aux: Vec<(&'static str, f64)>,
+    /// Mean global gradient norm of the whole loss, before clipping.
+    pub gradient_norm: f64,
+    /// Mean gradient norm of the routers' parameters under the whole loss, before clipping.
+    pub router_gradient_norm: f64,
+    /// Gradient norm of the routers' parameters under the language-model loss alone, at the last
+    /// step of the interval; 0 when the routers have no parameters or no gradient reaches them.
+    pub router_gradient_norm_lm: f64,
+    /// Everything observed in the interval, added up.
+    pub observation: O,
+    /// How many forward passes the observation adds up.
+    pub observations: u64,
+    /// Seconds and speeds since the start.
+    pub timing: Timing,
+}
+
+/// The result of an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// Updates finished.
+    pub step: u64,
+    /// Mean negative log-likelihood over all validation tokens, in nats.
+    pub nll: f64,
+    /// Validation tokens.
+    pub tokens: u64,
+}
+
+/// An evaluation and what was observed in it.
+#[derive(Debug, Clone)]
+pub struct EvalReport<O> {
+    /// The result.
+    pub evaluation: Evaluation,
+    /// Whether it is the lowest loss so far.
+    pub best: bool,
+    /// Everything observed, added up.
+    pub observation: O,
+    /// How many forward passes the observation adds up.
+    pub observations: u64,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// A sign of life after each step, made of what the host already knows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Heartbeat {
+    /// Updates finished.
+    pub step: u64,
+    /// Updates in all.
+    pub steps: u64,
+    /// Language-model loss of the last logged row.
+    pub lm: Option<f64>,
+    /// Training tokens in a training second so far.
+    pub tokens_per_s: Option<f64>,
+}
+
+/// Takes what happened. The time it uses counts as observing, never as training.
+pub trait Reporter<O> {
+    /// A logged row.
+    fn step(&mut self, report: StepReport<O>);
+
+    /// An evaluation.
+    fn evaluated(&mut self, report: EvalReport<O>);
+
+    /// After each step.
+    fn heartbeat(&mut self, _beat: Heartbeat) {}
+
+    /// Writes what was reported so far into a checkpoint, so that rows and parameters agree.
+    fn save(&mut self, _folder: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Reads what [`Self::save`] wrote, in place of anything reported so far.
+    fn load(&mut self, _folder: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}

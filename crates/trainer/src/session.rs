@@ -1,0 +1,302 @@
+//! The state of a run and what happens in one step of it.
+
+use std::time::Instant;
+
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::prelude::*;
+
+use crate::adamw::AdamW;
+use crate::evaluate::evaluate;
+use crate::gradients::{clip_by_global_norm, gradient_norm, plain_device};
+use crate::interval::{Interval, numbers};
+use crate::seed::pass_seed;
+use crate::timing::{Clock, Part};
+use crate::{
+    Best, Data, EvalReport, Evaluation, Heartbeat, Learner, Losses, Outcome, Pass, Reporter, Run,
+    StepReport, TrainError, Trained, learning_rate,
+};
+
+/// A run between its first step and its last.
+pub(crate) struct Session<'a, L: Learner> {
+    pub(crate) run: &'a Run<'a>,
+    /// The device of the parameters, without autodiff.
+    pub(crate) device: Device,
+    pub(crate) optimiser: AdamW,
+    pub(crate) interval: Interval<L::Observation>,
+    pub(crate) clock: Clock,
+    /// Updates finished.
+    pub(crate) step: u64,
+    pub(crate) tokens: u64,
+    pub(crate) lm: Option<f64>,
+    pub(crate) evaluation: Option<Evaluation>,
+    pub(crate) lowest: Option<Evaluation>,
+    pub(crate) best: Option<Best<L>>,
+    /// Router gradient norm of the language-model loss, on steps that will be logged.
+    probe: Option<Tensor<1>>,
+}
+
+/// What the forward and backward passes of one update leave.
+struct Passed<O> {
+    gradients: GradientsParams,
+    lm: Tensor<1>,
+    aux: Vec<(&'static str, Tensor<1>)>,
+    observations: Vec<O>,
+}
+
+impl<'a, L: Learner> Session<'a, L> {
+    pub(crate) fn new(run: &'a Run<'a>, model: &L) -> Self {
+        Self {
+            run,
+            device: plain_device(model),
+            optimiser: AdamW::new(run.config),
+            interval: Interval::new(),
+            clock: Clock::default(),
+            step: 0,
+            tokens: 0,
+            lm: None,
+            evaluation: None,
+            lowest: None,
+            best: None,
+            probe: None,
+        }
+    }
+
+    const fn steps(&self) -> u64 {
+        self.run.config.steps.get() as u64
+    }
+
+    pub(crate) const fn finished(&self) -> bool {
+        self.step >= self.steps()
+    }
+
+    /// Whether something done every so many steps (0: never) and at the end is due after `step`.
+    const fn due(&self, step: u64, every: usize) -> bool {
+        step == self.steps() || (every > 0 && step.is_multiple_of(every as u64))
+    }
+
+    fn sync(&self) -> Result<(), TrainError> {
+        self.device.sync().map_err(TrainError::device)
+    }
+
+    /// One update.
+    pub(crate) fn advance<D: Data<Batch = L::Batch>>(
+        &mut self,
+        model: L,
+        data: &mut D,
+    ) -> Result<L, TrainError> {
+        let micros = self.run.config.accumulate.get() as u64;
+        let first = self.step * micros;
+        let batches: Vec<L::Batch> = self.clock.time(Part::Data, || {
+            (first..first + micros)
+                .map(|index| data.training(index))
+                .collect()
+        });
+        let tokens: u64 = batches.iter().map(|batch| L::tokens(batch) as u64).sum();
+        if self.due(self.step + 1, self.run.config.log_every.get()) {
+            self.sync()?;
+            let start = Instant::now();
+            self.probe = Some(self.probe(&model, &batches));
+            self.sync()?;
+            self.clock.add(Part::Observe, start.elapsed());
+        }
+
+        self.sync()?;
+        let start = Instant::now();
+        let passed = self.pass(&model, &batches);
+        let router = gradient_norm(&model, &passed.gradients, L::is_router);
+        let (gradients, norm) = clip_by_global_norm(&model, passed.gradients, self.run.config.clip);
+        let rate = learning_rate(self.step as usize, self.run.config);
+        let model = self.optimiser.step(rate, model, gradients);
+        self.sync()?;
+        self.clock.step(start.elapsed(), tokens);
+
+        let start = Instant::now();
+        self.interval.record(passed.lm, passed.aux, [norm, router]);
+        for observation in passed.observations {
+            self.interval.observe(observation);
+        }
+        self.sync()?;
+        self.clock.add(Part::Observe, start.elapsed());
+        self.step += 1;
+        self.tokens += tokens;
+        Ok(model)
+    }
+
+    /// The losses of one batch of the coming update; the same each time it is called.
+    fn losses(&self, model: &L, batch: &L::Batch, micro: usize) -> Losses<L::Observation> {
+        let seed = pass_seed(self.run.seed, self.step, micro as u64);
+        self.device.seed(seed);
+        model.losses(
+            batch,
+            &Pass {
+                training: true,
+                step: self.step,
+                seed,
+            },
+        )
+    }
+
+    /// The mean gradient over the batches of an update, and their mean losses.
+    fn pass(&self, model: &L, batches: &[L::Batch]) -> Passed<L::Observation> {
+        let share = 1.0 / batches.len() as f64;
+        let mut gradients = GradientsAccumulator::new();
+        let mut observations = Vec::with_capacity(batches.len());
+        let mut sums: Option<(Tensor<1>, Vec<(&'static str, Tensor<1>)>)> = None;
+        for (micro, batch) in batches.iter().enumerate() {
+            let losses = self.losses(model, batch, micro);
+            let total = losses.total().mul_scalar(share);
+            gradients.accumulate(model, GradientsParams::from_grads(total.backward(), model));
+            let lm = losses.lm.without_autodiff().mul_scalar(share);
+            let aux = losses
+                .aux
+                .into_iter()
+                .map(|(name, loss)| (name, loss.without_autodiff().mul_scalar(share)));
+            sums = Some(match sums {
+                None => (lm, aux.collect()),
+                Some((sum, sums)) => {
+                    let added = sums
+                        .into_iter()
+                        .zip(aux)
+                        .map(|((name, sum), (_, loss))| (name, sum + loss));
+                    (sum + lm, added.collect())
+                }
+            });
+            observations.push(losses.observation);
+        }
+        let (lm, aux) = sums.expect("an update has a batch");
+        Passed {
+            gradients: gradients.grads(),
+            lm,
+            aux,
+            observations,
+        }
+    }
+
+    /// The routers' gradient norm under the language-model loss alone.
+    fn probe(&self, model: &L, batches: &[L::Batch]) -> Tensor<1> {
+        let share = 1.0 / batches.len() as f64;
+        let mut gradients = GradientsAccumulator::new();
+        for (micro, batch) in batches.iter().enumerate() {
+            let lm = self.losses(model, batch, micro).lm.mul_scalar(share);
+            gradients.accumulate(model, GradientsParams::from_grads(lm.backward(), model));
+        }
+        gradient_norm(model, &gradients.grads(), L::is_router)
+    }
+
+    /// Logs a row if one is due; false when something in it is not finite.
+    pub(crate) fn log<R: Reporter<L::Observation>>(
+        &mut self,
+        reporter: &mut R,
+    ) -> Result<bool, TrainError> {
+        let Some(probe) = self.probe.take() else {
+            return Ok(true);
+        };
+        let start = Instant::now();
+        let probe = f64::from(numbers(probe)?[0]);
+        let row = self.interval.finish()?;
+        let finite = [row.lm, row.gradient_norm, row.router_gradient_norm, probe]
+            .into_iter()
+            .all(f64::is_finite)
+            && row.aux.iter().all(|(_, loss)| loss.is_finite());
+        self.clock.add(Part::Observe, start.elapsed());
+        if !finite {
+            return Ok(false);
+        }
+        self.lm = Some(row.lm);
+        let report = StepReport {
+            step: self.step,
+            steps: row.steps,
+            tokens: self.tokens,
+            learning_rate: learning_rate(self.step as usize - 1, self.run.config),
+            lm: row.lm,
+            aux: row.aux,
+            gradient_norm: row.gradient_norm,
+            router_gradient_norm: row.router_gradient_norm,
+            router_gradient_norm_lm: probe,
+            observation: row.observation,
+            observations: row.observations,
+            timing: self.clock.report(),
+        };
+        self.clock.time(Part::Observe, || reporter.step(report));
+        Ok(true)
+    }
+
+    /// Evaluates if it is due; false when the loss is not finite.
+    pub(crate) fn evaluate<D, R>(
+        &mut self,
+        model: &L,
+        data: &mut D,
+        reporter: &mut R,
+    ) -> Result<bool, TrainError>
+    where
+        D: Data<Batch = L::Batch>,
+        R: Reporter<L::Observation>,
+    {
+        if !self.due(self.step, self.run.config.eval_every) {
+            return Ok(true);
+        }
+        let start = Instant::now();
+        let found = evaluate(model, data, self.run, self.step, &self.device)?;
+        self.sync()?;
+        let duration = start.elapsed();
+        self.clock.add(Part::Evaluate, duration);
+        let Some(found) = found else { return Ok(true) };
+        let evaluation = found.evaluation;
+        if !evaluation.nll.is_finite() {
+            return Ok(false);
+        }
+        let best = self.lowest.is_none_or(|lowest| evaluation.nll < lowest.nll);
+        if best {
+            self.lowest = Some(evaluation);
+            self.best = self.run.keep_best.then(|| Best {
+                model: model.valid(),
+                evaluation,
+            });
+        }
+        self.evaluation = Some(evaluation);
+        let report = EvalReport {
+            evaluation,
+            best,
+            observation: found.observation,
+            observations: found.observations,
+            seconds: duration.as_secs_f64(),
+        };
+        self.clock
+            .time(Part::Observe, || reporter.evaluated(report));
+        Ok(true)
+    }
+
+    pub(crate) fn checkpoint_if_due<R: Reporter<L::Observation>>(
+        &mut self,
+        model: &L,
+        reporter: &mut R,
+    ) -> Result<(), TrainError> {
+        let every = self.run.config.checkpoint_every;
+        if every > 0 && !self.finished() && self.due(self.step, every) {
+            self.checkpoint(model, reporter)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn heartbeat<R: Reporter<L::Observation>>(&self, reporter: &mut R) {
+        let (step, steps) = (self.step, self.steps());
+        reporter.heartbeat(Heartbeat {
+            step,
+            steps,
+            lm: self.lm,
+            tokens_per_s: self.clock.tokens_per_s(),
+        });
+    }
+
+    pub(crate) fn end(self, model: L, outcome: Outcome) -> Trained<L> {
+        Trained {
+            model,
+            best: self.best,
+            evaluation: self.evaluation,
+            outcome,
+            step: self.step,
+            tokens: self.tokens,
+            timing: self.clock.report(),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The loop as a whole, on a small regression that has a router, dropout and an auxiliary loss.
+
+mod cases;
+mod resume;
+mod toy;
