@@ -77,10 +77,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bits_do_not_depend_on_the_tokenizer(sum in 1.0_f64..1e6, characters in 1_u64..100_000) {
-            // Cutting the text into twice as many tokens halves the mean nll and leaves the bits alone.
+        fn one_token_a_character_ties_perplexity_to_bits(nats in 0.0_f64..12.0, characters in 1_u64..100_000) {
+            let sum = nats * characters as f64;
             let bits = bits_per_character(sum, characters).unwrap();
-            prop_assert!((2_f64.powf(bits).ln() - sum / characters as f64).abs() < 1e-6 * (1.0 + sum / characters as f64));
+            let expected = 2_f64.powf(bits);
+            prop_assert!((perplexity(mean_nll(sum, characters).unwrap()).unwrap() / expected - 1.0).abs() < 1e-9);
+            // Characters of two bytes each halve the rate.
+            prop_assert!((bits_per_byte(sum, 2 * characters).unwrap() - bits / 2.0).abs() < 1e-12);
         }
     }
 }
