@@ -1,0 +1,196 @@
+//! Which settings vary in a sweep, and what to call them.
+//!
+//! The tables name every setting in a column of its own, so an axis of a sweep is a column with more than one value.
+//! A column that merely follows another says nothing new and is no axis: with `top1` in a sweep of strategies, k
+//! varies because the strategy does. A setting without a column (a balancer's alpha) is found in the settings' JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runstore::tables::{Row, TrialRow, Value};
+
+use super::format::plain;
+
+/// Settings columns in the order in which they name a cell, most telling first. `capacity_factor` is last of the
+/// routing settings since it is the abscissa of many figures.
+const ORDER: [&str; 27] = [
+    "corpus",
+    "tokenizer",
+    "model",
+    "strategy",
+    "scorer",
+    "balancer",
+    "experts",
+    "top_k",
+    "load_shape",
+    "packing",
+    "dispatch",
+    "drop_policy",
+    "renormalise",
+    "capacity_factor",
+    "precision",
+    "layers",
+    "dim",
+    "heads",
+    "ffn_dim",
+    "sequence",
+    "batch",
+    "steps",
+    "learning_rate",
+    "warmup",
+    "weight_decay",
+    "dropout",
+    "tokens",
+];
+
+/// The strategies in the order in which readers expect them; others follow by name.
+const STRATEGIES: [&str; 6] = ["top1", "hard-top-k", "soft-top-k", "hash", "expert-choice", "random"];
+
+/// A cell's value on an axis: what it is, and where it sorts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Setting {
+    /// As it stands in the settings: `soft-top-k`, `1.25`.
+    pub(crate) text: String,
+    /// The number, where it is one.
+    pub(crate) number: Option<f64>,
+}
+
+impl Setting {
+    /// What a column of the row holds.
+    pub(crate) fn of(row: &TrialRow, column: &str) -> Self {
+        let value = row.value(column).unwrap_or(Value::Null);
+        let number = value.number();
+        let text = match (&value, number) {
+            (Value::Null, _) => "none".to_owned(),
+            (_, Some(number)) => plain(number),
+            (other, None) => other.to_string(),
+        };
+        Self { text, number }
+    }
+
+    /// Numbers by size, strategies as readers expect them, everything else by name.
+    pub(crate) fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let rank = |text: &str| STRATEGIES.iter().position(|&name| name == text).unwrap_or(STRATEGIES.len());
+        match (self.number, other.number) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            _ => rank(&self.text).cmp(&rank(&other.text)).then_with(|| self.text.cmp(&other.text)),
+        }
+    }
+}
+
+/// The columns of which the rows hold more than one value, without those that follow from earlier ones.
+pub(crate) fn varying_columns(rows: &[&TrialRow]) -> Vec<&'static str> {
+    let mut axes: Vec<&'static str> = Vec::new();
+    for column in ORDER.into_iter().chain(["width"]) {
+        let mut by_earlier: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
+        for row in rows {
+            let earlier = axes.iter().map(|axis| Setting::of(row, axis).text).collect();
+            by_earlier.entry(earlier).or_default().insert(Setting::of(row, column).text);
+        }
+        if by_earlier.values().any(|values| values.len() > 1) {
+            axes.push(column);
+        }
+    }
+    axes
+}
+
+/// The leaves of a settings document, by dotted path.
+pub(crate) fn leaves(settings: &serde_json::Value) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    collect(settings, "", &mut found);
+    found
+}
+
+fn collect(value: &serde_json::Value, path: &str, found: &mut BTreeMap<String, String>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        serde_json::Value::Object(fields) if !fields.is_empty() => {
+            for (name, field) in fields {
+                collect(field, &below(name), found);
+            }
+        }
+        serde_json::Value::Array(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                collect(item, &below(&index.to_string()), found);
+            }
+        }
+        serde_json::Value::String(text) => {
+            found.insert(path.to_owned(), text.clone());
+        }
+        other => {
+            found.insert(path.to_owned(), other.to_string());
+        }
+    }
+}
+
+/// What an axis is called in a heading, with its symbol where the field has one.
+pub(crate) fn axis_label(axis: &str) -> String {
+    match axis {
+        "capacity_factor" => "capacity factor".to_owned(),
+        "experts" => "experts E".to_owned(),
+        "top_k" => "k".to_owned(),
+        "load_shape" => "load".to_owned(),
+        "drop_policy" => "drop policy".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
+/// One value with as much of its axis as it needs to be understood: `E = 64`, `CF 1.25`, `soft-top-k`.
+pub(crate) fn value_label(axis: &str, value: &str) -> String {
+    match axis {
+        "strategy" | "corpus" | "model" | "scorer" => value.to_owned(),
+        "capacity_factor" => format!("CF {value}"),
+        "experts" => format!("E = {value}"),
+        "top_k" => format!("k = {value}"),
+        "packing" => format!("{value} packing"),
+        "load_shape" => format!("{value} load"),
+        "dispatch" => format!("{value} dispatch"),
+        "balancer" if value == "none" => "no balancer".to_owned(),
+        "balancer" => format!("{value} balancer"),
+        "drop_policy" => format!("drop by {value}"),
+        other => format!("{} {value}", axis_label(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(strategy: &str, k: u64, cf: f64) -> TrialRow {
+        TrialRow {
+            strategy: Some(strategy.to_owned()),
+            top_k: Some(k),
+            capacity_factor: Some(cf),
+            ..TrialRow::default()
+        }
+    }
+
+    #[test]
+    fn a_column_that_follows_another_is_no_axis() {
+        let rows = [row("top1", 1, 1.0), row("soft-top-k", 2, 1.0), row("soft-top-k", 2, 1.25)];
+        assert_eq!(varying_columns(&rows.iter().collect::<Vec<_>>()), ["strategy", "capacity_factor"]);
+    }
+
+    #[test]
+    fn k_is_an_axis_where_it_varies_by_itself() {
+        let rows = [row("top1", 1, 1.0), row("soft-top-k", 2, 1.0), row("soft-top-k", 4, 1.0)];
+        assert_eq!(varying_columns(&rows.iter().collect::<Vec<_>>()), ["strategy", "top_k"]);
+    }
+
+    #[test]
+    fn numbers_sort_by_size_and_strategies_as_expected() {
+        let setting = |text: &str, number| Setting { text: text.to_owned(), number };
+        let mut numbers = [setting("16", Some(16.0)), setting("8", Some(8.0))];
+        numbers.sort_by(Setting::order);
+        assert_eq!(numbers[0].text, "8");
+        let mut names = [setting("a-new-one", None), setting("hash", None), setting("top1", None)];
+        names.sort_by(Setting::order);
+        assert_eq!(names.map(|name| name.text), ["top1", "hash", "a-new-one"]);
+    }
+
+    #[test]
+    fn settings_without_a_column_are_found_in_the_document() {
+        let settings = serde_json::json!({ "router": { "balancers": [{ "switch": { "alpha": 0.01 } }] } });
+        let found = leaves(&settings);
+        assert_eq!(found["router.balancers.0.switch.alpha"], "0.01");
+    }
+}

@@ -1,0 +1,105 @@
+//! The figures of a report, one concept a file.
+//!
+//! Every figure names its axes with units, its series in a legend, how many seeds stand behind a point and what the
+//! bars mean, so that it can be read without the page around it.
+
+mod canvas;
+mod capacity;
+mod classes;
+mod expert_load;
+mod frontier;
+mod heat;
+mod labels;
+mod legend;
+mod load;
+mod overlay;
+mod quantity;
+mod scale;
+mod scatter;
+mod series;
+mod sheet;
+mod theme;
+mod width;
+
+use runstore::Collected;
+
+use super::cells::Cell;
+#[cfg(test)]
+pub(in crate::report) use width::text_width;
+
+/// A figure that was drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Figure {
+    /// The name of its file.
+    pub(crate) file: &'static str,
+    /// What it is about.
+    pub(crate) title: String,
+    /// How to read it.
+    pub(crate) caption: String,
+    /// The drawing.
+    pub(crate) svg: String,
+}
+
+/// A figure for which there were no data, and which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Absent {
+    /// The name that its file would have.
+    pub(crate) file: &'static str,
+    /// What was missing.
+    pub(crate) reason: &'static str,
+}
+
+/// What every figure is drawn from.
+pub(super) struct Source<'a> {
+    /// The tables.
+    pub(super) collected: &'a Collected,
+    /// The cells that have at least one finished trial.
+    pub(super) cells: Vec<&'a Cell>,
+}
+
+type Draw = fn(&Source<'_>) -> Result<Figure, Absent>;
+
+/// All figures in the order of the page.
+const FIGURES: [Draw; 8] = [
+    frontier::draw,
+    overlay::draw,
+    capacity::drop_rate,
+    capacity::tokens_per_s,
+    capacity::memory,
+    load::draw,
+    expert_load::draw,
+    classes::draw,
+];
+
+/// Draws every figure for which there are data, and says of the others what was missing.
+pub(crate) fn draw_all(collected: &Collected, cells: &[Cell]) -> (Vec<Figure>, Vec<Absent>) {
+    let cells = cells.iter().filter(|cell| !cell.done.is_empty()).collect();
+    let source = Source { collected, cells };
+    let (mut drawn, mut absent) = (Vec::new(), Vec::new());
+    for draw in FIGURES {
+        match draw(&source) {
+            Ok(figure) => drawn.push(figure),
+            Err(reason) => absent.push(reason),
+        }
+    }
+    (drawn, absent)
+}
+
+impl Source<'_> {
+    /// The sweep, the machine, and what a point and its bars are.
+    fn notes(&self, cells: &[&Cell]) -> Vec<String> {
+        let Some(first) = cells.first() else { return Vec::new() };
+        let row = &first.example;
+        let device = row.device_name.as_ref().map_or_else(|| row.device.clone(), |name| format!("{} ({name})", row.device));
+        let seeds = cells.iter().map(|cell| cell.done.len());
+        let (least, most) = (seeds.clone().min().unwrap_or(0), seeds.max().unwrap_or(0));
+        let meaning = if most == 1 {
+            "one seed a point, so no intervals".to_owned()
+        } else {
+            let count = if least == most { format!("{most}") } else { format!("{least} to {most}") };
+            let few = if least < metrics::statistics::ENOUGH_SAMPLES { " (too few seeds for a firm one)" } else { "" };
+            format!("mean over {count} seeds, bars: 95 % interval{few}")
+        };
+        vec![format!("Sweep {}, scale {}, device {device}; {meaning}.", row.sweep, row.scale)]
+    }
+}

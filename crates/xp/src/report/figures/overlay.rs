@@ -1,0 +1,110 @@
+//! Loss curves laid over each other.
+
+use std::collections::BTreeMap;
+
+use metrics::statistics::MeanInterval;
+use runstore::tables::StepRow;
+
+use super::legend::{Group, Swatch};
+use super::scale::Scale;
+use super::series::Encoding;
+use super::sheet::Sheet;
+use super::theme::{INK, Look, Rgb};
+use super::{Absent, Figure, Source};
+use crate::report::cells::Cell;
+
+const FILE: &str = "loss_overlay.svg";
+const BIGRAM: Rgb = INK;
+const BIGRAM_DASH: &[f64] = &[3.0, 4.0];
+
+/// Mean loss of a cell's seeds at each step that all of them logged.
+type Curve = Vec<(f64, MeanInterval)>;
+
+/// Training loss over steps, a line a strategy, a panel a capacity factor.
+pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
+    let curves: Vec<(&Cell, Curve)> = source
+        .cells
+        .iter()
+        .map(|cell| (*cell, curve(cell, &source.collected.steps)))
+        .filter(|(_, curve)| curve.len() > 1)
+        .collect();
+    if curves.is_empty() {
+        return Err(Absent { file: FILE, reason: "it needs loss_lm at two or more steps of a training trial" });
+    }
+    let cells: Vec<&Cell> = curves.iter().map(|(cell, _)| *cell).collect();
+    let encoding = Encoding::panelled(&cells);
+    let panels = encoding.panels(&cells);
+    let titles: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
+    let bigram: Vec<Option<f64>> = panels.iter().map(|panel| bigram_loss(&panel.cells)).collect();
+
+    let points = || curves.iter().flat_map(|(_, curve)| curve);
+    let losses = points().flat_map(|(_, loss)| [loss.low().max(0.0), loss.high()]);
+    let mut legend = encoding.legend(Swatch::Line);
+    if bigram.iter().any(Option::is_some) {
+        let look = Look { color: BIGRAM, dash: BIGRAM_DASH, ..Look::PLAIN };
+        legend.push(Group::line(look, "bigram model on the validation text (reference)"));
+    }
+    let sheet = Sheet {
+        title: "Training loss over steps".to_owned(),
+        notes: notes(source, &cells),
+        legend,
+        x_label: "optimiser step (steps)".to_owned(),
+        y_label: "language-model training loss (nats/token)".to_owned(),
+        x: Scale::around(points().map(|(step, _)| *step).chain([0.0]), 5),
+        y: Scale::spanning(losses.chain(bigram.iter().flatten().copied()), 6),
+        panel_height: if panels.len() > 2 { 240.0 } else { 380.0 },
+    };
+    let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
+        let shown = || curves.iter().filter(|(cell, _)| panels[index].cells.iter().any(|own| std::ptr::eq(*own, *cell)));
+        for (cell, curve) in shown() {
+            let upper = curve.iter().map(|(step, loss)| frame.at(*step, loss.high()));
+            let lower = curve.iter().rev().map(|(step, loss)| frame.at(*step, loss.low().max(0.0)));
+            canvas.veil(&upper.chain(lower).collect::<Vec<_>>(), encoding.look(cell).color, 0.15);
+        }
+        for (cell, curve) in shown() {
+            let look = encoding.look(cell);
+            let line: Vec<_> = curve.iter().map(|(step, loss)| frame.at(*step, loss.mean)).collect();
+            canvas.path(&line, look.color, 2, look.dash);
+        }
+        if let Some(loss) = bigram[index] {
+            let (left, _, right, _) = frame.edges();
+            let y = frame.at(0.0, loss).1;
+            canvas.path(&[(left, y), (right, y)], BIGRAM, 1, BIGRAM_DASH);
+        }
+    });
+    let caption = "Mean training loss of the language model alone, without auxiliary losses, at each logged step; the \
+                   band is the 95 % interval over seeds. The dashed line is the loss of a bigram model on the \
+                   validation text: a model that stays above it has learned less than letter pairs.";
+    Ok(Figure { file: FILE, title: sheet.title.clone(), caption: caption.to_owned(), svg })
+}
+
+fn notes(source: &Source<'_>, cells: &[&Cell]) -> Vec<String> {
+    source.notes(cells).into_iter().map(|note| note.replace("a point", "a line").replace("bars:", "band:")).collect()
+}
+
+/// The bigram model's loss, where the cells of a panel agree on one.
+fn bigram_loss(cells: &[&Cell]) -> Option<f64> {
+    let losses: Vec<f64> = cells.iter().filter_map(|cell| cell.mean("bigram_perplexity")).map(f64::ln).collect();
+    let first = *losses.first()?;
+    losses.iter().all(|loss| (loss - first).abs() < 1e-6).then_some(first)
+}
+
+fn curve(cell: &Cell, steps: &[StepRow]) -> Curve {
+    let mut by_step: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for row in steps.iter().filter(|row| cell.done.iter().any(|(_, id)| *id == row.trial_id)) {
+        if let Some(loss) = row.loss_lm.filter(|loss| loss.is_finite()) {
+            by_step.entry(row.step).or_default().push(loss);
+        }
+    }
+    let most = by_step.values().map(Vec::len).max().unwrap_or(0);
+    by_step
+        .into_iter()
+        // A step that only some seeds logged would make the mean jump.
+        .filter(|(_, losses)| losses.len() == most)
+        .filter_map(|(step, mut losses)| {
+            // The order of the rows must not reach the last digit of the mean.
+            losses.sort_by(f64::total_cmp);
+            Some((step as f64, MeanInterval::of(&losses)?))
+        })
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! Colours, sizes, markers and dashes: what a series looks like.
+//!
+//! The palette is Okabe and Ito's, which readers with any of the common colour deficiencies can tell apart, without
+//! its yellow, which vanishes on white. Colour is never the only signal: each colour comes with a marker of its own,
+//! and the second axis of a figure is told by dashes and by how the marker is filled.
+
+/// Red, green, blue.
+pub(super) type Rgb = (u8, u8, u8);
+
+/// Width of every figure, in pixels.
+pub(super) const WIDTH: u32 = 900;
+
+/// Sizes of text, in pixels; nothing is smaller than 12.
+pub(super) const TITLE: f64 = 18.0;
+/// Size of axis labels, legends and notes.
+pub(super) const BODY: f64 = 13.0;
+/// Size of tick labels and of labels inside a plot.
+pub(super) const SMALL: f64 = 12.0;
+
+pub(super) const INK: Rgb = (0x1f, 0x24, 0x2b);
+pub(super) const MUTED: Rgb = (0x4a, 0x52, 0x5c);
+pub(super) const GRID: Rgb = (0xe3, 0xe6, 0xea);
+pub(super) const PAPER: Rgb = (0xff, 0xff, 0xff);
+
+const PALETTE: [Rgb; 7] = [
+    (0x00, 0x72, 0xb2), // blue
+    (0xd5, 0x5e, 0x00), // vermilion
+    (0x00, 0x9e, 0x73), // green
+    (0xcc, 0x79, 0xa7), // purple
+    (0xe6, 0x9f, 0x00), // orange
+    (0x56, 0xb4, 0xe9), // sky
+    (0x1f, 0x24, 0x2b), // ink
+];
+
+/// The shape that stands for a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marker {
+    Circle,
+    Square,
+    Triangle,
+    Diamond,
+    Inverted,
+    Cross,
+    Pentagon,
+}
+
+const MARKERS: [Marker; 7] = [
+    Marker::Circle,
+    Marker::Square,
+    Marker::Triangle,
+    Marker::Diamond,
+    Marker::Inverted,
+    Marker::Cross,
+    Marker::Pentagon,
+];
+
+/// How a marker is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    Solid,
+    Open,
+    Pale,
+}
+
+const FILLS: [Fill; 3] = [Fill::Open, Fill::Solid, Fill::Pale];
+
+/// Lengths drawn and left out in turn, in pixels; empty for a continuous line.
+pub(super) type Dash = &'static [f64];
+
+/// Dashes by index; a series without a second axis is continuous.
+const DASHES: [Dash; 4] = [&[], &[7.0, 4.0], &[2.0, 3.0], &[10.0, 3.0, 2.0, 3.0]];
+
+/// How many values the fill of a marker can tell apart.
+pub(super) const MOST_FILLS: usize = FILLS.len();
+
+/// What one series looks like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Look {
+    pub(super) color: Rgb,
+    pub(super) marker: Marker,
+    pub(super) fill: Fill,
+    pub(super) dash: Dash,
+}
+
+impl Look {
+    /// The look of a series without any axis.
+    pub(super) const PLAIN: Self =
+        Self { color: PALETTE[0], marker: Marker::Circle, fill: Fill::Solid, dash: DASHES[0] };
+
+    /// Colour and marker by one index.
+    pub(super) fn hue(self, index: usize) -> Self {
+        Self { color: PALETTE[index % PALETTE.len()], ..self.shape(index) }
+    }
+
+    /// Marker by index.
+    pub(super) fn shape(self, index: usize) -> Self {
+        Self { marker: MARKERS[index % MARKERS.len()], ..self }
+    }
+
+    /// Dash and fill by index, of `count` values. With two values the first is open and the second solid.
+    pub(super) fn variant(self, index: usize, count: usize) -> Self {
+        let fill = if count > 1 { FILLS[index % FILLS.len()] } else { Fill::Solid };
+        Self { dash: DASHES[index % DASHES.len()], fill, ..self }
+    }
+
+    /// The same in the colour of text, for a legend entry that shows a shape alone.
+    pub(super) fn grey(self) -> Self {
+        Self { color: MUTED, ..self }
+    }
+}
+
+/// `color` mixed with white; 0 leaves nothing of it, 1 all.
+pub(super) fn tint(color: Rgb, strength: f64) -> Rgb {
+    let mix = |channel: u8| (255.0 + (f64::from(channel) - 255.0) * strength.clamp(0.0, 1.0)).round() as u8;
+    (mix(color.0), mix(color.1), mix(color.2))
+}

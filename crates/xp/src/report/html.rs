@@ -1,0 +1,230 @@
+//! `report.html`: one self-contained page.
+
+use std::collections::BTreeSet;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
+use runstore::{Collected, Manifest};
+
+use super::axes::axis_label;
+use super::cells::Cell;
+use super::figures::{Absent, Figure};
+use super::format::{interval, significant};
+
+const NAME: &str = "report.html";
+const TEMPLATE: &str = include_str!("template.html");
+
+/// A measure in the table of cells.
+struct Measure {
+    column: &'static str,
+    heading: &'static str,
+    unit: &'static str,
+    factor: f64,
+}
+
+const fn measure(column: &'static str, heading: &'static str, unit: &'static str, factor: f64) -> Measure {
+    Measure { column, heading, unit, factor }
+}
+
+/// What the table of cells shows where it was measured, most asked for first.
+const MEASURES: [Measure; 16] = [
+    measure("perplexity", "validation perplexity", "per token", 1.0),
+    measure("bits_per_char", "bits per character", "bits", 1.0),
+    measure("bits_per_byte", "bits per byte", "bits", 1.0),
+    measure("tokens_per_s", "throughput", "tokens/s", 1.0),
+    measure("gb_per_s", "traffic", "GB/s", 1.0),
+    measure("memcpy_share", "of memcpy", "%", 100.0),
+    measure("drop_rate", "dropped assignments", "%", 100.0),
+    measure("token_drop_rate", "dropped tokens", "%", 100.0),
+    measure("load_cv_before", "load CV before drops", "", 1.0),
+    measure("load_cv_after", "load CV after drops", "", 1.0),
+    measure("router_entropy", "router entropy", "nats", 1.0),
+    measure("router_grad_norm_lm", "router gradient of the LM loss", "norm", 1.0),
+    measure("params_total", "parameters", "", 1.0),
+    measure("buffer_bytes", "expert buffers", "MiB", 1.0 / 1_048_576.0),
+    measure("peak_memory_bytes", "peak memory", "MiB", 1.0 / 1_048_576.0),
+    measure("device_memory_bytes", "peak device memory", "MiB", 1.0 / 1_048_576.0),
+];
+
+/// Fills in the page.
+pub(super) fn render(
+    collected: &Collected,
+    manifest: &Manifest,
+    cells: &[Cell],
+    figures: &[Figure],
+    absent: &[Absent],
+) -> Result<String, minijinja::Error> {
+    render_template(TEMPLATE, page(collected, manifest, cells, figures, absent))
+}
+
+/// Strict: a name that the page does not have is an error, and everything is escaped but the drawings.
+fn render_template(template: &str, page: Value) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    // The name's ending switches escaping on.
+    environment.add_template(NAME, template)?;
+    environment.get_template(NAME)?.render(page)
+}
+
+fn page(collected: &Collected, manifest: &Manifest, cells: &[Cell], figures: &[Figure], absent: &[Absent]) -> Value {
+    let shown: Vec<&Measure> =
+        MEASURES.iter().filter(|measure| cells.iter().any(|cell| cell.measure(measure.column).is_some())).collect();
+    let axes = |cell: &Cell| cell.axes.iter().map(|value| axis_label(&value.axis)).collect();
+    context! {
+        sweep => &manifest.sweep,
+        question => manifest.question.as_deref().unwrap_or_default(),
+        scale => &manifest.scale,
+        device => &manifest.device,
+        counts => counts(collected, cells),
+        facts => facts(manifest),
+        axes => cells.first().map_or_else(Vec::new, axes),
+        measures => shown.iter().map(|measure| (measure.heading, measure.unit)).collect::<Vec<_>>(),
+        rows => cells.iter().map(|cell| table_row(cell, &shown)).collect::<Vec<_>>(),
+        bigram => bigram(cells).unwrap_or_default(),
+        has_bigram_column => cells.iter().any(|cell| cell.beats_bigram.is_some()),
+        marked => cells.iter().any(Cell::is_marked),
+        figures => figures.iter().map(on_page).collect::<Vec<_>>(),
+        absent => absent.iter().map(|figure| (figure.file, figure.reason)).collect::<Vec<_>>(),
+        problems => problems(collected),
+        unmeasured => unmeasured(collected),
+    }
+}
+
+fn table_row(cell: &Cell, shown: &[&Measure]) -> Value {
+    let value = |measure: &&Measure| {
+        cell.measure(measure.column).map_or_else(
+            || "–".to_owned(),
+            |own| {
+                let scaled = metrics::statistics::MeanInterval {
+                    mean: own.mean * measure.factor,
+                    half_width: own.half_width.map(|width| width * measure.factor),
+                    n: own.n,
+                };
+                interval(&scaled)
+            },
+        )
+    };
+    let lost = [(cell.diverged, "diverged"), (cell.failed, "failed")];
+    let lost: Vec<String> =
+        lost.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+    let beats_bigram = match cell.beats_bigram {
+        Some(true) => "yes, every seed",
+        Some(false) => "no",
+        None => "–",
+    };
+    context! {
+        axes => cell.axes.iter().map(|value| value.setting.text.clone()).collect::<Vec<_>>(),
+        n => cell.done.len(),
+        marked => cell.is_marked(),
+        lost => lost.join(", "),
+        measures => shown.iter().map(value).collect::<Vec<_>>(),
+        beats_bigram,
+    }
+}
+
+fn on_page(figure: &Figure) -> Value {
+    // Inside HTML the namespace is known; without it the page holds no address of any kind.
+    let svg = figure.svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
+    context! { file => figure.file, caption => &figure.caption, svg => Value::from_safe_string(svg) }
+}
+
+fn counts(collected: &Collected, cells: &[Cell]) -> String {
+    let of = |status| collected.trials.iter().filter(|row| row.status == status).count();
+    let mut text = format!("{} finished trials in {} cells", of(TrialStatus::Done), cells.len());
+    for status in [TrialStatus::Diverged, TrialStatus::Failed] {
+        if of(status) > 0 {
+            text += &format!(", {} {status}", of(status));
+        }
+    }
+    text
+}
+
+/// The bigram model's perplexity, or its range where the cells read different texts.
+fn bigram(cells: &[Cell]) -> Option<String> {
+    let values: Vec<f64> = cells.iter().filter_map(|cell| cell.mean("bigram_perplexity")).collect();
+    let low = values.iter().copied().reduce(f64::min)?;
+    let high = values.iter().copied().reduce(f64::max)?;
+    let same = high - low < 1e-6 * high;
+    Some(if same { significant(low, 4) } else { format!("{} to {}", significant(low, 4), significant(high, 4)) })
+}
+
+fn facts(manifest: &Manifest) -> Vec<(String, String)> {
+    let program = &manifest.provenance;
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
+    let commit = program.git_sha.as_ref().map_or_else(String::new, |sha| {
+        let state = if program.git_dirty == Some(true) { " with uncommitted changes" } else { "" };
+        format!("{sha}{state}")
+    });
+    let memory = program.memory_bytes.map_or_else(String::new, |bytes| format!("{:.1} GiB", bytes as f64 / 1_073_741_824.0));
+    let joined = |items: &[String]| items.join(" ");
+    let data: Vec<String> = manifest.data.iter().map(|(name, digest)| format!("{name}: {digest}")).collect();
+    let seeds: Vec<String> = manifest.seeds.iter().map(u64::to_string).collect();
+    let schemas: Vec<String> = manifest.schemas.values().cloned().collect();
+    let facts = [
+        ("command", joined(&manifest.command)),
+        ("overrides", joined(&manifest.overrides)),
+        ("started", manifest.started_at.clone()),
+        ("finished", manifest.finished_at.clone()),
+        ("seeds", seeds.join(", ")),
+        ("data", data.join("\n")),
+        ("device", text(&manifest.device_name)),
+        ("backend", manifest.backend.clone()),
+        ("threads of a trial", number(manifest.threads)),
+        ("processor", text(&program.cpu_model)),
+        ("logical processors", number(program.cores)),
+        ("memory", memory),
+        ("operating system", text(&program.os)),
+        ("host (digest)", program.host.clone()),
+        ("xp", program.xp_version.clone()),
+        ("commit", commit),
+        ("Cargo.lock (digest)", program.cargo_lock.clone()),
+        ("compiler", text(&program.rustc)),
+        ("burn", text(&program.burn_version)),
+        ("schemas", schemas.join(", ")),
+    ];
+    facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Trials that did not finish, with what they said.
+fn problems(collected: &Collected) -> Vec<(String, String, String)> {
+    let unfinished = collected.trials.iter().filter(|row| row.status != TrialStatus::Done);
+    let problem = |row: &TrialRow| {
+        let id: String = row.trial_id.chars().take(12).collect();
+        (id, row.status.to_string(), row.error.clone().unwrap_or_else(|| "no message".to_owned()))
+    };
+    unfinished.map(problem).collect()
+}
+
+/// Columns of `trials.parquet` that are null in every row.
+fn unmeasured(collected: &Collected) -> Vec<String> {
+    let names: BTreeSet<&str> = TrialRow::SCHEMA
+        .columns
+        .iter()
+        .filter(|column| column.nullable && matches!(column.kind, ColumnKind::F64 | ColumnKind::U64))
+        .map(|column| column.name)
+        .collect();
+    let is_null = |name: &&str| collected.trials.iter().all(|row| row.value(name).is_none_or(|value| value.is_null()));
+    names.into_iter().filter(is_null).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_the_page_lacks_is_an_error() {
+        let page = || page(&Collected::default(), &Manifest::default(), &[], &[], &[]);
+        assert!(render_template("{{ sweep }}", page()).is_ok());
+        assert!(render_template("{{ swep }}", page()).is_err());
+    }
+
+    #[test]
+    fn what_comes_from_data_is_escaped() {
+        let manifest = Manifest { question: Some("is <b> better?".to_owned()), ..Manifest::default() };
+        let page = render(&Collected::default(), &manifest, &[], &[], &[]).unwrap();
+        assert!(page.contains("is &lt;b&gt; better?"));
+    }
+}

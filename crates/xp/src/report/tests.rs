@@ -1,0 +1,217 @@
+//! The report as a whole, on made-up results.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use runstore::{Collected, Manifest};
+
+use super::figures::{Figure, draw_all};
+use super::{sample, summary, write};
+
+fn figures(collected: &Collected) -> Vec<Figure> {
+    draw_all(collected, &summary(collected)).0
+}
+
+fn names(collected: &Collected) -> BTreeSet<&'static str> {
+    figures(collected).into_iter().map(|figure| figure.file).collect()
+}
+
+/// The texts of a drawing with their x, y, anchor, size and whether they are turned.
+fn texts(svg: &str) -> Vec<Text> {
+    let attribute = |tag: &str, name: &str| -> String {
+        let start = tag.find(&format!(" {name}=\"")).map_or(0, |at| at + name.len() + 3);
+        tag[start..].chars().take_while(|character| *character != '"').collect()
+    };
+    let elements = svg.split("<text").skip(1);
+    elements
+        .map(|element| {
+            let (tag, rest) = element.split_once('>').unwrap();
+            Text {
+                x: attribute(tag, "x").parse().unwrap(),
+                y: attribute(tag, "y").parse().unwrap(),
+                anchor: attribute(tag, "text-anchor"),
+                size: attribute(tag, "font-size").parse().unwrap(),
+                turned: tag.contains("rotate("),
+                text: rest.split("</text>").next().unwrap().trim().to_owned(),
+            }
+        })
+        .collect()
+}
+
+struct Text {
+    x: f64,
+    y: f64,
+    anchor: String,
+    size: f64,
+    turned: bool,
+    text: String,
+}
+
+impl Text {
+    /// Left, top, right and bottom. The width is that of DejaVu Sans, which is wider than most.
+    fn area(&self) -> (f64, f64, f64, f64) {
+        let width = super::figures::text_width(&self.text, self.size);
+        let before = match self.anchor.as_str() {
+            "middle" => 0.5,
+            "end" => 1.0,
+            _ => 0.0,
+        };
+        let (along, half) = (self.x - before * width, self.size * 0.45);
+        if self.turned {
+            let end = self.y + before * width;
+            (self.x - half, end - width, self.x + half, end)
+        } else {
+            (along, self.y - half, along + width, self.y + half)
+        }
+    }
+}
+
+fn samples() -> [(&'static str, Collected); 3] {
+    [("unified", sample::unified()), ("capacity", sample::capacity()), ("experts", sample::experts())]
+}
+
+#[test]
+fn each_sweep_has_the_figures_that_its_data_carry() {
+    let over_capacity = [
+        "drop_rate_vs_capacity_factor.svg",
+        "memory_vs_capacity_factor.svg",
+        "tokens_per_s_vs_capacity_factor.svg",
+    ];
+    let trained = ["frontier.svg", "load_cv_vs_perplexity.svg", "loss_overlay.svg"];
+    let routed = ["expert_load.svg", "routing_by_class.svg"];
+    assert_eq!(names(&sample::capacity()), over_capacity.into());
+    assert_eq!(names(&sample::experts()), over_capacity.into_iter().chain(trained).collect());
+    assert_eq!(names(&sample::unified()), over_capacity.into_iter().chain(trained).chain(routed).collect());
+    assert!(names(&Collected::default()).is_empty());
+}
+
+#[test]
+fn every_figure_names_its_axes_and_units() {
+    let wanted = [
+        ("drop_rate_vs_capacity_factor.svg", "dropped assignments (% of token-expert pairs)", "capacity factor CF"),
+        ("tokens_per_s_vs_capacity_factor.svg", "training throughput (thousand tokens/s)", "capacity factor CF"),
+        ("memory_vs_capacity_factor.svg", "peak memory of the process (MiB)", "capacity factor CF"),
+        ("frontier.svg", "validation perplexity (per token", "training throughput (thousand tokens/s)"),
+        ("loss_overlay.svg", "language-model training loss (nats/token)", "optimiser step (steps)"),
+        ("load_cv_vs_perplexity.svg", "validation perplexity (per token", "load CV over experts"),
+        ("expert_load.svg", "relative to a fair share", "expert (number)"),
+        ("routing_by_class.svg", "% of the class&apos;s assignments", "expert (number)"),
+    ];
+    let drawn = figures(&sample::unified());
+    assert_eq!(drawn.len(), wanted.len());
+    for (file, ordinate, abscissa) in wanted {
+        let svg = &drawn.iter().find(|figure| figure.file == file).unwrap().svg;
+        assert!(svg.contains(ordinate), "{file} lacks {ordinate}");
+        assert!(svg.contains(abscissa), "{file} lacks {abscissa}");
+    }
+}
+
+#[test]
+fn every_figure_of_strategies_names_each_of_them() {
+    for figure in figures(&sample::unified()) {
+        for strategy in ["top1", "hard-top-k", "soft-top-k", "hash", "expert-choice"] {
+            assert!(figure.svg.contains(strategy), "{} lacks {strategy}", figure.file);
+        }
+    }
+}
+
+#[test]
+fn no_text_is_small_cut_off_or_written_over() {
+    for (sweep, collected) in samples() {
+        for figure in figures(&collected) {
+            let height: f64 = figure.svg.split("height=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+            let texts = texts(&figure.svg);
+            assert!(texts.len() > 10, "{sweep}: {} has hardly any text", figure.file);
+            for (index, text) in texts.iter().enumerate() {
+                let (left, top, right, bottom) = text.area();
+                let place = format!("{sweep}: {}: '{}'", figure.file, text.text);
+                assert!(text.size >= 12.0, "{place} is {} px high", text.size);
+                assert!(left >= 0.0 && top >= 0.0 && right <= 900.0 && bottom <= height, "{place} is cut off");
+                for other in &texts[..index] {
+                    let area = other.area();
+                    let apart = right <= area.0 || area.2 <= left || bottom <= area.1 || area.3 <= top;
+                    assert!(apart, "{place} lies on '{}'", other.text);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn equal_tables_give_equal_bytes_whatever_the_order_of_rows() {
+    for (sweep, collected) in samples() {
+        let mut reversed = collected.clone();
+        reversed.trials.reverse();
+        reversed.steps.reverse();
+        reversed.experts.reverse();
+        reversed.tokens.reverse();
+        let (once, again) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let manifest = sample::manifest(sweep);
+        let first = write(&collected, &manifest, once.path()).unwrap();
+        let second = write(&reversed, &manifest, again.path()).unwrap();
+        assert_eq!(first.figures.len(), second.figures.len());
+        let pairs = first.figures.iter().zip(&second.figures).chain([(&first.html, &second.html)]);
+        for (one, other) in pairs {
+            assert!(fs::read(one).unwrap() == fs::read(other).unwrap(), "{} differs", one.display());
+        }
+    }
+}
+
+#[test]
+fn the_page_needs_no_network() {
+    let folder = tempfile::tempdir().unwrap();
+    for (sweep, collected) in samples() {
+        let files = write(&collected, &sample::manifest(sweep), folder.path()).unwrap();
+        let page = fs::read_to_string(files.html).unwrap();
+        for address in ["http://", "https://", "src=", "@import", "url("] {
+            assert!(!page.contains(address), "{sweep}: the page has {address}");
+        }
+    }
+}
+
+#[test]
+fn the_page_says_what_was_asked_found_and_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = write(&sample::unified(), &sample::manifest("unified"), folder.path()).unwrap();
+    let page = fs::read_to_string(files.html).unwrap();
+    for text in [
+        "Which strategy gives the best quality at a given speed?",
+        "30 finished trials in 10 cells, 1 diverged",
+        "validation perplexity 9.800",
+        "yes, every seed",
+        "loss is NaN at step 40",
+        "pl.read_parquet",
+        "xp sweep unified",
+        "<code>gb_per_s</code>",
+    ] {
+        assert!(page.contains(text), "the page lacks {text}");
+    }
+    assert_eq!(page.matches("<svg").count(), 8);
+    assert!(!page.contains('†'), "cells of three seeds are marked");
+}
+
+#[test]
+fn few_seeds_are_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = write(&sample::experts(), &sample::manifest("experts"), folder.path()).unwrap();
+    assert!(fs::read_to_string(files.html).unwrap().contains('†'));
+    assert!(figures(&sample::experts()).iter().all(|figure| figure.svg.contains("too few seeds")));
+}
+
+#[test]
+fn a_figure_without_data_does_not_stay_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&sample::unified(), &Manifest::default(), folder.path()).unwrap();
+    let frontier = folder.path().join("figures/frontier.svg");
+    assert!(frontier.exists());
+    write(&sample::capacity(), &Manifest::default(), folder.path()).unwrap();
+    assert!(!frontier.exists());
+}
+
+#[test]
+fn an_empty_sweep_still_has_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = write(&Collected::default(), &Manifest::default(), folder.path()).unwrap();
+    assert!(files.figures.is_empty());
+    assert!(fs::read_to_string(files.html).unwrap().contains("0 finished trials in 0 cells"));
+}
