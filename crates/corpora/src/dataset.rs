@@ -1,0 +1,148 @@
+//! A corpus and a tokenizer, put together.
+
+use indicatif::ProgressBar;
+
+use crate::{
+    CorpusError,
+    config::{CorpusConfig, TokenizerConfig},
+    data_dir::DataDir,
+    digest::Digest,
+    fetch::{FetchPolicy, Fetcher},
+    text, tinytales,
+    tokenizer::{self, CharTokenizer, PretrainedTokenizer, Tokenizer},
+};
+
+/// A text as token ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenStream {
+    /// The ids, in the order of the text.
+    pub ids: Vec<u32>,
+    /// Characters of the text.
+    pub chars: usize,
+    /// Bytes of the text.
+    pub bytes: usize,
+}
+
+/// A corpus, ready for training and validation.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// The training split.
+    pub train: TokenStream,
+    /// The validation split.
+    pub valid: TokenStream,
+    /// What made the ids.
+    pub tokenizer: Tokenizer,
+    /// What the data was made from; the same as [`digests`] gives.
+    pub digests: Vec<Digest>,
+}
+
+impl TokenStream {
+    /// The ids of a text.
+    pub fn of_text(text: &str, tokenizer: &Tokenizer) -> Result<Self, CorpusError> {
+        Ok(Self {
+            ids: tokenizer.encode(text)?,
+            chars: text.chars().count(),
+            bytes: text.len(),
+        })
+    }
+
+    /// Bytes that a token stands for, on average: divides nats per token into bits per byte.
+    pub fn bytes_per_token(&self) -> f64 {
+        self.bytes as f64 / self.ids.len() as f64
+    }
+}
+
+/// Reads a corpus, splits it and turns it into ids.
+///
+/// # Errors
+///
+/// When a file is missing, is not what it should be, or has changed since it was fetched.
+pub fn load(
+    corpus: &CorpusConfig,
+    tokenizer: &TokenizerConfig,
+    data: &DataDir,
+    policy: FetchPolicy,
+) -> Result<Dataset, CorpusError> {
+    ensure(corpus, tokenizer, data, policy, &ProgressBar::hidden())?;
+    let (texts, mut digests) = text::texts(corpus, data)?;
+    let tokenizer = match tokenizer {
+        TokenizerConfig::Char(_) => Tokenizer::Char(CharTokenizer::of_training_text(&texts.train)),
+        TokenizerConfig::Pretrained(config) => {
+            let (path, name) = tokenizer::find(config, data)?;
+            let (tokenizer, digest) = PretrainedTokenizer::read_with_digest(&path, &name)?;
+            digests.push(digest);
+            Tokenizer::Pretrained(tokenizer)
+        }
+    };
+    Ok(Dataset {
+        train: TokenStream::of_text(&texts.train, &tokenizer)?,
+        valid: TokenStream::of_text(&texts.valid, &tokenizer)?,
+        tokenizer,
+        digests,
+    })
+}
+
+/// What a corpus and a tokenizer are made from, without turning the text into ids.
+///
+/// Files are read once and hashed, so ask once for each pair. The digest of `tinytales` is that of
+/// its generated text.
+pub fn digests(
+    corpus: &CorpusConfig,
+    tokenizer: &TokenizerConfig,
+    data: &DataDir,
+) -> Result<Vec<Digest>, CorpusError> {
+    let mut digests = match corpus {
+        CorpusConfig::Tinytales(config) => tinytales::generate(config)?.digests(),
+        _ => text::files(corpus, data)?
+            .iter()
+            .map(|file| data.digest(file))
+            .collect::<Result<_, _>>()?,
+    };
+    if let TokenizerConfig::Pretrained(config) = tokenizer {
+        let (path, name) = tokenizer::find(config, data)?;
+        let digest =
+            Digest::of_file(&name, &path).map_err(|source| CorpusError::Read { path, source })?;
+        digests.push(digest);
+    }
+    Ok(digests)
+}
+
+/// Fetches what is missing, if the policy allows it; a program calls it first to show its bar.
+pub fn ensure(
+    corpus: &CorpusConfig,
+    tokenizer: &TokenizerConfig,
+    data: &DataDir,
+    policy: FetchPolicy,
+    bar: &ProgressBar,
+) -> Result<(), CorpusError> {
+    match policy {
+        FetchPolicy::Never => Ok(()),
+        FetchPolicy::IfMissing => Fetcher::from_env().ensure(corpus, tokenizer, data, bar),
+    }
+}
+
+impl Fetcher {
+    /// Fetches the files of a corpus and a tokenizer that are missing.
+    pub fn ensure(
+        &self,
+        corpus: &CorpusConfig,
+        tokenizer: &TokenizerConfig,
+        data: &DataDir,
+        bar: &ProgressBar,
+    ) -> Result<(), CorpusError> {
+        if text::files(corpus, data).is_err_and(|error| error.is_missing()) {
+            self.fetch(corpus.name(), data, bar)?;
+        }
+        if let TokenizerConfig::Pretrained(config) = tokenizer
+            && let Err(missing) = tokenizer::find(config, data)
+        {
+            // A tokenizer that the manifest does not know cannot be fetched.
+            self.fetch(&config.file, data, bar)
+                .map_err(|error| match error {
+                    CorpusError::Unknown { .. } => missing,
+                    error => error,
+                })?;
+        }
+        Ok(())
+    }
+}

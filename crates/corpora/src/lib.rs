@@ -1,0 +1,74 @@
+//! Text corpora, tokenizers, splits and batches: from a name in a sweep file to token ids.
+//!
+//! This crate decides which bytes a corpus is made of, how they are split, how they become ids and
+//! which windows a step sees. It knows no tensors and no models.
+//!
+//! ```
+//! use corpora::{CorpusConfig, DataDir, FetchPolicy, TokenizerConfig, TrainWindows};
+//!
+//! let corpus: CorpusConfig = corpora::TinytalesConfig::default().into();
+//! let data = DataDir::new("datasets");
+//! let dataset =
+//!     corpora::load(&corpus, &TokenizerConfig::default(), &data, FetchPolicy::Never)?;
+//! let windows = TrainWindows::new(&dataset.train.ids, 64, 8, 17)?;
+//! let batch = windows.batch(900);
+//! assert_eq!(batch.inputs.len(), 8 * 64);
+//! assert_eq!(batch.inputs[1], batch.targets[0]);
+//! # Ok::<(), corpora::CorpusError>(())
+//! ```
+//!
+//! # Splits
+//!
+//! | corpus | training | validation |
+//! |---|---|---|
+//! | `tinystories` | `train.txt` | `valid.txt` |
+//! | `tiny-shakespeare` | the first nine tenths of the bytes, to the end of the line they end in | the rest |
+//! | `commonsense-170k` | records whose instruction hashes to anything but 0 modulo 10 | the others |
+//! | `tinytales` | stories of one random stream | stories of another |
+//!
+//! # Characters
+//!
+//! The character vocabulary is that of the training split, in code point order, after `<unk>` and
+//! `<|endoftext|>`. The separator of documents, spelt with thirteen characters in the files, is
+//! one token: a model should not spend capacity on spelling it. Perplexity per token of a
+//! character model is therefore per character, with a separator counted as one. Bits per byte
+//! divide by the bytes of the file, so they compare across tokenizers.
+//!
+//! # What is never done
+//!
+//! Missing data is an error that names the file, the folder and the remedies. No other text takes
+//! its place.
+
+mod bigram;
+mod config;
+mod data_dir;
+mod dataset;
+mod digest;
+mod download;
+mod error;
+mod fetch;
+mod manifest;
+mod record;
+mod seeds;
+mod text;
+pub mod tinytales;
+mod tokenizer;
+mod windows;
+
+pub use bigram::{BigramBaseline, bigram_perplexity};
+pub use config::{
+    CharConfig, Commonsense170kConfig, CorpusConfig, PretrainedConfig, TinyShakespeareConfig,
+    TinyStoriesConfig, TinytalesConfig, TokenizerConfig,
+};
+pub use data_dir::DataDir;
+pub use dataset::{Dataset, TokenStream, digests, ensure, load};
+pub use digest::Digest;
+pub use error::CorpusError;
+pub use fetch::{
+    FetchPolicy, Fetched, Fetcher, FileReport, FileState, Listing, check, fetch, list,
+};
+pub use manifest::{Edition, Entry, EntryKind, FileEntry, HubSource, Manifest, RepoKind, Source};
+pub use seeds::{below, stream};
+pub use text::SEPARATOR;
+pub use tokenizer::{CharTokenizer, PretrainedTokenizer, Spanned, TokenClass, Tokenizer};
+pub use windows::{TrainWindows, ValidWindows, WindowBatch, valid_windows};

@@ -1,0 +1,85 @@
+//! Text to token ids and back.
+
+mod character;
+mod class;
+mod pretrained;
+mod saved;
+
+use std::ops::Range;
+
+pub use character::CharTokenizer;
+pub use class::TokenClass;
+pub use pretrained::PretrainedTokenizer;
+pub(crate) use pretrained::find;
+
+use crate::CorpusError;
+
+/// A token and the bytes of the text that it stands for.
+pub type Spanned = (u32, Range<usize>);
+
+/// A tokenizer of either kind.
+#[derive(Debug, Clone)]
+pub enum Tokenizer {
+    /// One token per character.
+    Char(CharTokenizer),
+    /// A Hugging Face tokenizer.
+    Pretrained(PretrainedTokenizer),
+}
+
+impl Tokenizer {
+    /// The ids of a text. No beginning or end is added.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, CorpusError> {
+        match self {
+            Self::Char(tokenizer) => Ok(tokenizer.encode(text)),
+            Self::Pretrained(tokenizer) => tokenizer.encode(text),
+        }
+    }
+
+    /// The ids of a text and the bytes that each stands for.
+    pub fn encode_spans(&self, text: &str) -> Result<Vec<Spanned>, CorpusError> {
+        match self {
+            Self::Char(tokenizer) => Ok(tokenizer.encode_spans(text)),
+            Self::Pretrained(tokenizer) => tokenizer.encode_spans(text),
+        }
+    }
+
+    /// The text of ids. A character outside the vocabulary comes back as U+FFFD.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, CorpusError> {
+        match self {
+            Self::Char(tokenizer) => Ok(tokenizer.decode(ids)),
+            Self::Pretrained(tokenizer) => tokenizer.decode(ids),
+        }
+    }
+
+    /// One more than the largest id: the rows of an embedding.
+    pub fn vocab_size(&self) -> usize {
+        match self {
+            Self::Char(tokenizer) => tokenizer.vocab_size(),
+            Self::Pretrained(tokenizer) => tokenizer.vocab_size(),
+        }
+    }
+
+    /// How a token is written in figures and tables; a special token by its name.
+    pub fn token_text(&self, id: u32) -> String {
+        match self {
+            Self::Char(tokenizer) => tokenizer.token_text(id),
+            Self::Pretrained(tokenizer) => tokenizer.token_text(id),
+        }
+    }
+
+    /// What sort of token it is.
+    pub fn token_class(&self, id: u32) -> TokenClass {
+        match self {
+            Self::Char(tokenizer) => tokenizer.token_class(id),
+            Self::Pretrained(tokenizer) => tokenizer.token_class(id),
+        }
+    }
+
+    /// The id that separates documents, if the vocabulary has one.
+    pub fn separator(&self) -> Option<u32> {
+        match self {
+            Self::Char(_) => Some(CharTokenizer::SEPARATOR),
+            Self::Pretrained(tokenizer) => tokenizer.separator(),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A Hugging Face tokenizer.json.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Spanned, TokenClass};
+use crate::{
+    CorpusError,
+    config::PretrainedConfig,
+    data_dir::DataDir,
+    digest::Digest,
+    manifest::{BESIDE, EntryKind, Manifest},
+    text::SEPARATOR,
+};
+
+/// A Hugging Face tokenizer and the text of its file.
+#[derive(Clone)]
+pub struct PretrainedTokenizer {
+    inner: Arc<tokenizers::Tokenizer>,
+    json: Arc<str>,
+    vocab_size: usize,
+    separator: Option<u32>,
+}
+
+impl fmt::Debug for PretrainedTokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PretrainedTokenizer")
+            .field("vocab_size", &self.vocab_size)
+            .finish()
+    }
+}
+
+/// Where the file of a tokenizer stands, and the name it has in digests.
+///
+/// A name is looked for as `tokenizers/NAME/tokenizer.json` in the data folder and beside it; what
+/// ends in `.json` is a path.
+pub(crate) fn find(
+    config: &PretrainedConfig,
+    data: &DataDir,
+) -> Result<(PathBuf, String), CorpusError> {
+    let name = &config.file;
+    let candidates = if Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "json")
+    {
+        vec![(PathBuf::from(name), name.clone())]
+    } else {
+        let digest = format!("tokenizers/{name}/tokenizer.json");
+        let beside = data.file(&format!("{BESIDE}{name}/tokenizer.json"));
+        vec![(data.file(&digest), digest.clone()), (beside, digest)]
+    };
+    if let Some(found) = candidates.iter().find(|(path, _)| path.is_file()) {
+        return Ok(found.clone());
+    }
+    let looked: Vec<_> = candidates
+        .iter()
+        .map(|(path, _)| format!("{}", path.display()))
+        .collect();
+    let known = Manifest::embedded()
+        .entry(name)
+        .is_ok_and(|entry| entry.kind == EntryKind::Tokenizer);
+    Err(CorpusError::MissingTokenizer {
+        name: name.clone(),
+        looked: looked.join(", "),
+        remedy: if known {
+            format!("fetch it with `xp data fetch {name}`")
+        } else {
+            "copy it there".to_owned()
+        },
+    })
+}
+
+impl PretrainedTokenizer {
+    /// Reads a tokenizer.json.
+    pub fn read(path: &Path) -> Result<Self, CorpusError> {
+        Self::read_with_digest(path, "").map(|(tokenizer, _)| tokenizer)
+    }
+
+    pub(crate) fn read_with_digest(path: &Path, name: &str) -> Result<(Self, Digest), CorpusError> {
+        let unusable = |reason| CorpusError::Tokenizer {
+            path: path.to_owned(),
+            reason,
+        };
+        let bytes = fs::read(path).map_err(|source| CorpusError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let digest = Digest::of_bytes(name, &bytes);
+        let json = String::from_utf8(bytes).map_err(|error| unusable(error.to_string()))?;
+        Ok((Self::of_json(json).map_err(unusable)?, digest))
+    }
+
+    pub(super) fn of_json(json: String) -> Result<Self, String> {
+        let mut inner: tokenizers::Tokenizer = json
+            .parse()
+            .map_err(|error: tokenizers::Error| error.to_string())?;
+        // A file may ask for padding or truncation, which would lose text.
+        inner.with_padding(None);
+        inner
+            .with_truncation(None)
+            .map_err(|error| error.to_string())?;
+        let largest = inner.get_vocab(true).into_values().max();
+        let vocab_size = largest.ok_or("its vocabulary is empty")? as usize + 1;
+        let separator = inner
+            .get_added_tokens_decoder()
+            .into_iter()
+            .find_map(|(id, token)| (token.content == SEPARATOR).then_some(id));
+        Ok(Self {
+            inner: Arc::new(inner),
+            json: json.into(),
+            vocab_size,
+            separator,
+        })
+    }
+
+    pub(super) fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// The ids of a text. Documents are encoded apart, which changes no id where `<|endoftext|>`
+    /// is a token of the vocabulary, and uses every core.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, CorpusError> {
+        let documents = text.split_inclusive(SEPARATOR).collect();
+        let encodings = self
+            .inner
+            .encode_batch_fast(documents, false)
+            .map_err(failed)?;
+        Ok(encodings
+            .iter()
+            .flat_map(|encoding| encoding.get_ids())
+            .copied()
+            .collect())
+    }
+
+    /// The ids of a text and the bytes that each stands for.
+    pub fn encode_spans(&self, text: &str) -> Result<Vec<Spanned>, CorpusError> {
+        let mut spans = Vec::new();
+        let mut start = 0;
+        for document in text.split_inclusive(SEPARATOR) {
+            let encoding = self.inner.encode(document, false).map_err(failed)?;
+            let offsets = encoding.get_ids().iter().zip(encoding.get_offsets());
+            spans.extend(offsets.map(|(id, (from, to))| (*id, start + from..start + to)));
+            start += document.len();
+        }
+        Ok(spans)
+    }
+
+    /// The text of ids, special tokens included.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, CorpusError> {
+        self.inner.decode(ids, false).map_err(failed)
+    }
+
+    /// One more than the largest id.
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// The id of `<|endoftext|>`, if the file adds it as a token.
+    pub fn separator(&self) -> Option<u32> {
+        self.separator
+    }
+
+    /// The token's text; a part of a character is shown as the vocabulary writes it.
+    pub fn token_text(&self, id: u32) -> String {
+        let written = self.inner.id_to_token(id).unwrap_or_default();
+        match self.inner.decode(&[id], false) {
+            Ok(text) if !text.is_empty() && !text.contains(char::REPLACEMENT_CHARACTER) => text,
+            _ => written,
+        }
+    }
+
+    /// The class of the token. A word starts after a space (`Ġ`, `▁`) or, in a WordPiece
+    /// vocabulary, where `##` is absent; the first word of a text has no space before it and
+    /// counts as a part.
+    pub fn token_class(&self, id: u32) -> TokenClass {
+        let added = self.inner.get_added_vocabulary();
+        let Some(written) = self.inner.id_to_token(id) else {
+            return TokenClass::Other;
+        };
+        if added.is_special_token(&written) {
+            return TokenClass::Special;
+        }
+        if matches!(
+            self.inner.get_model(),
+            tokenizers::ModelWrapper::WordPiece(_)
+        ) {
+            let part = written.strip_prefix("##");
+            return TokenClass::of_subword(part.unwrap_or(&written), part.is_none());
+        }
+        let text = self.inner.decode(&[id], false).unwrap_or_default();
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            return TokenClass::Other;
+        }
+        TokenClass::of_subword(&text, written.starts_with(['Ġ', '▁']))
+    }
+}
+
+fn failed(error: tokenizers::Error) -> CorpusError {
+    CorpusError::Encode {
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,264 @@
+//! The real texts, where `SWITCHYARD_ASSETS` names the folder that holds `datasets/`.
+
+use std::{env, path::PathBuf};
+
+use corpora::{
+    BigramBaseline, CharTokenizer, Commonsense170kConfig, CorpusConfig, DataDir, Dataset,
+    FetchPolicy, FileState, PretrainedConfig, TinyShakespeareConfig, TinyStoriesConfig, TokenClass,
+    TokenizerConfig, bigram_perplexity, valid_windows,
+};
+
+/// The data folder, or a printed line that says which test was skipped.
+fn assets(test: &str) -> Option<DataDir> {
+    let Some(assets) = env::var_os("SWITCHYARD_ASSETS") else {
+        // The line belongs to the test's own output, where the run looks for it.
+        #[expect(clippy::print_stdout, reason = "a skipped test is counted by its line")]
+        {
+            println!("skipped: {test}: SWITCHYARD_ASSETS is not set");
+        }
+        return None;
+    };
+    let data = DataDir::new(PathBuf::from(assets).join("datasets"));
+    assert!(
+        data.path.is_dir(),
+        "SWITCHYARD_ASSETS names no folder with datasets/: {data:?}"
+    );
+    Some(data)
+}
+
+fn load(corpus: impl Into<CorpusConfig>, tokenizer: TokenizerConfig, data: &DataDir) -> Dataset {
+    let corpus = corpus.into();
+    let dataset = corpora::load(&corpus, &tokenizer, data, FetchPolicy::Never).unwrap();
+    assert_eq!(
+        dataset.digests,
+        corpora::digests(&corpus, &tokenizer, data).unwrap()
+    );
+    dataset
+}
+
+fn pretrained(name: &str) -> TokenizerConfig {
+    PretrainedConfig { file: name.into() }.into()
+}
+
+#[test]
+fn tinystories_by_characters() {
+    let Some(data) = assets("tinystories_by_characters") else {
+        return;
+    };
+    let dataset = load(
+        TinyStoriesConfig::default(),
+        TokenizerConfig::default(),
+        &data,
+    );
+    // Counted apart: 4,568,466 and 504,889 characters, of which 5,611 and 624 separators of 13.
+    assert_eq!(
+        (dataset.train.chars, dataset.train.bytes),
+        (4_568_466, 4_570_161)
+    );
+    assert_eq!(dataset.train.ids.len(), 4_568_466 - 12 * 5611);
+    assert_eq!(dataset.valid.ids.len(), 504_889 - 12 * 624);
+    // 82 characters, of which `<`, `>` and `|` occur in separators only, and two special tokens.
+    assert_eq!(dataset.tokenizer.vocab_size(), 82 - 3 + 2);
+    let count = |id| {
+        dataset
+            .valid
+            .ids
+            .iter()
+            .filter(|other| **other == id)
+            .count()
+    };
+    assert!(
+        count(CharTokenizer::UNKNOWN) > 0,
+        "the validation text has a 9, the other has none"
+    );
+    assert_eq!(count(CharTokenizer::SEPARATOR), 624);
+    assert!(!dataset.train.ids.contains(&CharTokenizer::UNKNOWN));
+    let windows = valid_windows(&dataset.valid.ids, 256, 32, 0).unwrap();
+    assert_eq!(windows.tokens(), (dataset.valid.ids.len() - 1) / 256 * 256);
+}
+
+#[test]
+fn the_bigram_model_of_tinystories() {
+    let Some(data) = assets("the_bigram_model_of_tinystories") else {
+        return;
+    };
+    let dataset = load(
+        TinyStoriesConfig::default(),
+        TokenizerConfig::default(),
+        &data,
+    );
+    // 9.794623 by a separate program.
+    let perplexity = bigram_perplexity(&dataset);
+    assert!((perplexity - 9.794_623).abs() < 1e-4, "{perplexity}");
+    let bits = BigramBaseline::of(&dataset).bits_per_byte;
+    assert!((bits - 3.2418).abs() < 1e-3, "{bits}");
+}
+
+#[test]
+fn part_of_tinystories() {
+    let Some(data) = assets("part_of_tinystories") else {
+        return;
+    };
+    let dataset = load(
+        TinyStoriesConfig {
+            train_bytes: 100_000,
+        },
+        TokenizerConfig::default(),
+        &data,
+    );
+    assert!(dataset.train.bytes <= 100_000 && dataset.train.bytes > 90_000);
+    assert_eq!(
+        dataset.train.ids[dataset.train.ids.len() - 2],
+        CharTokenizer::SEPARATOR
+    );
+    assert_eq!(dataset.valid.bytes, 505_095);
+}
+
+#[test]
+fn tiny_shakespeare() {
+    let Some(data) = assets("tiny_shakespeare") else {
+        return;
+    };
+    let dataset = load(TinyShakespeareConfig {}, TokenizerConfig::default(), &data);
+    // 1,115,394 characters, of which 65 are different.
+    assert_eq!(dataset.train.ids.len() + dataset.valid.ids.len(), 1_115_394);
+    assert!((1_003_854..1_003_954).contains(&dataset.train.ids.len()));
+    assert_eq!(dataset.tokenizer.vocab_size(), 65 + 2);
+    let start = dataset.tokenizer.decode(&dataset.train.ids[..14]).unwrap();
+    assert_eq!(start, "First Citizen:");
+}
+
+#[test]
+fn commonsense() {
+    let Some(data) = assets("commonsense") else {
+        return;
+    };
+    let dataset = load(Commonsense170kConfig {}, TokenizerConfig::default(), &data);
+    let documents = |ids: &[u32]| {
+        ids.iter()
+            .filter(|id| **id == CharTokenizer::SEPARATOR)
+            .count()
+    };
+    let (train, valid) = (documents(&dataset.train.ids), documents(&dataset.valid.ids));
+    assert_eq!(train + valid, 17_754);
+    assert!((1600..1950).contains(&valid), "{valid}");
+    assert_eq!(dataset.digests[0].file, "commonsense/train_subset.json");
+}
+
+#[test]
+fn pretrained_tokenizers() {
+    let Some(data) = assets("pretrained_tokenizers") else {
+        return;
+    };
+    for (name, size) in [
+        ("gpt2", 50_257),
+        ("qwen2", 151_646),
+        ("tinystories-4096", 4096),
+    ] {
+        let dataset = load(
+            TinyStoriesConfig {
+                train_bytes: 200_000,
+            },
+            pretrained(name),
+            &data,
+        );
+        assert_eq!(dataset.tokenizer.vocab_size(), size, "{name}");
+        let separator = dataset.tokenizer.separator().unwrap();
+        let separators = dataset
+            .valid
+            .ids
+            .iter()
+            .filter(|id| **id == separator)
+            .count();
+        assert_eq!(separators, 624, "{name}");
+        let text = std::fs::read_to_string(data.file("tinystories/valid.txt")).unwrap();
+        assert_eq!(
+            dataset.tokenizer.decode(&dataset.valid.ids).unwrap(),
+            text,
+            "{name}"
+        );
+        let start = &text[..5000];
+        let spans = dataset.tokenizer.encode_spans(start).unwrap();
+        assert_eq!(spans.last().unwrap().1.end, start.len(), "{name}");
+        let bits = BigramBaseline::of(&dataset).bits_per_byte;
+        assert!((1.5..4.0).contains(&bits), "{name}: {bits}");
+    }
+}
+
+#[test]
+fn documents_encoded_apart_give_the_ids_of_the_whole() {
+    let Some(data) = assets("documents_encoded_apart_give_the_ids_of_the_whole") else {
+        return;
+    };
+    let dataset = load(
+        TinyStoriesConfig {
+            train_bytes: 20_000,
+        },
+        pretrained("gpt2"),
+        &data,
+    );
+    let path = data.path.join("../tokenizers/gpt2/tokenizer.json");
+    let whole: tokenizers::Tokenizer = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let text = dataset.tokenizer.decode(&dataset.train.ids).unwrap();
+    assert!(text.matches(corpora::SEPARATOR).count() > 5);
+    assert_eq!(
+        whole.encode(text, false).unwrap().get_ids(),
+        dataset.train.ids
+    );
+}
+
+#[test]
+fn subwords_have_text_and_class() {
+    let Some(data) = assets("subwords_have_text_and_class") else {
+        return;
+    };
+    let classes = |name: &str, text: &str| -> Vec<(String, TokenClass)> {
+        let corpus = corpora::TinytalesConfig::default();
+        let tokenizer = load(corpus, pretrained(name), &data).tokenizer;
+        let ids = tokenizer.encode(text).unwrap();
+        ids.iter()
+            .map(|id| (tokenizer.token_text(*id), tokenizer.token_class(*id)))
+            .collect()
+    };
+    use TokenClass::{Digit, Newline, Punctuation, Special, WordPart, WordStart};
+    let read = classes("gpt2", " the ballooners 7!\n<|endoftext|>");
+    let read: Vec<_> = read
+        .iter()
+        .map(|(text, class)| (text.as_str(), *class))
+        .collect();
+    assert_eq!(read.first(), Some(&(" the", WordStart)));
+    assert!(read.iter().any(|(_, class)| *class == WordPart), "{read:?}");
+    let end = [
+        (" 7", Digit),
+        ("!", Punctuation),
+        ("\n", Newline),
+        ("<|endoftext|>", Special),
+    ];
+    assert_eq!(read[read.len() - 4..], end);
+    let read = classes("bert-uncased", "the embeddings .");
+    let read: Vec<_> = read
+        .iter()
+        .map(|(text, class)| (text.as_str(), *class))
+        .collect();
+    assert_eq!(read[0], ("the", WordStart));
+    assert!(read.contains(&("##bed", WordPart)), "{read:?}");
+    assert_eq!(read.last(), Some(&(".", Punctuation)));
+}
+
+#[test]
+fn the_manifest_recognises_the_files() {
+    let Some(data) = assets("the_manifest_recognises_the_files") else {
+        return;
+    };
+    for name in ["tinystories", "tiny-shakespeare", "commonsense-170k"] {
+        for report in corpora::check(name, &data).unwrap() {
+            assert!(matches!(report.state, FileState::Known(_)), "{report:?}");
+        }
+    }
+    let state = |name| corpora::check(name, &data).unwrap().remove(0).state;
+    assert_eq!(
+        state("tiny-shakespeare"),
+        FileState::Known("complete".into())
+    );
+    assert_eq!(state("gpt2"), FileState::Unrecognised);
+}

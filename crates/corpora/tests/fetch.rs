@@ -1,0 +1,402 @@
+//! Fetching, against a small server on this machine that speaks as the hub does.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use corpora::{
+    CorpusConfig, CorpusError, DataDir, FetchPolicy, Fetcher, FileState, Manifest,
+    PretrainedConfig, TinyStoriesConfig, TokenizerConfig,
+};
+use indicatif::ProgressBar;
+
+const BODY: &[u8] = b"Once there was a file.\n<|endoftext|>\nIt was fetched.\n";
+
+/// A file of the server, and after how many bytes of it the line breaks.
+#[derive(Clone)]
+struct Served {
+    body: Vec<u8>,
+    breaks_after: Option<usize>,
+}
+
+/// Files by path, and the ranges that were asked for.
+#[derive(Default)]
+struct State {
+    files: Mutex<HashMap<String, Served>>,
+    asked: Mutex<Vec<String>>,
+}
+
+struct Server {
+    endpoint: String,
+    state: Arc<State>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(State::default());
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                // A client that goes away early is part of the tests.
+                let _ = answer(stream, &shared);
+            }
+        });
+        Self { endpoint, state }
+    }
+
+    fn serve(&self, path: &str, body: &[u8], breaks_after: Option<usize>) {
+        let served = Served {
+            body: body.to_vec(),
+            breaks_after,
+        };
+        self.state
+            .files
+            .lock()
+            .unwrap()
+            .insert(path.to_owned(), served);
+    }
+}
+
+fn answer(mut stream: TcpStream, state: &State) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut range = None;
+    loop {
+        let mut header = String::new();
+        if reader.read_line(&mut header)? <= 2 {
+            break;
+        }
+        if let Some(value) = header.to_lowercase().strip_prefix("range: bytes=") {
+            range = Some(value.trim().to_owned());
+        }
+    }
+    let Some(served) = state.files.lock().unwrap().get(&path).cloned() else {
+        return stream.write_all(
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        );
+    };
+    let size = served.body.len();
+    let (from, to) = match range.as_deref().and_then(|range| range.split_once('-')) {
+        Some((from, to)) => {
+            let from: usize = from.parse().unwrap();
+            (from, to.parse::<usize>().map_or(size, |to| to + 1))
+        }
+        None => (0, size),
+    };
+    state
+        .asked
+        .lock()
+        .unwrap()
+        .push(range.clone().unwrap_or_default());
+    let status = if range.is_some() {
+        "206 Partial Content"
+    } else {
+        "200 OK"
+    };
+    let content_range = format!("Content-Range: bytes {from}-{}/{size}\r\n", to - 1);
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nETag: \"abc\"\r\nX-Repo-Commit: 0123\r\n{}Connection: close\r\n\r\n",
+        to - from,
+        if range.is_some() {
+            content_range.as_str()
+        } else {
+            ""
+        },
+    )?;
+    let metadata_only = (from, to) == (0, 1);
+    let sent = served
+        .breaks_after
+        .filter(|_| !metadata_only)
+        .map_or(to, |after| to.min(after));
+    stream.write_all(&served.body[from.min(sent)..sent])
+}
+
+const HUB_PATH: &str = "/datasets/owner/stories/resolve/main/train.txt";
+
+fn manifest(server: &Server, edition: &str) -> Manifest {
+    let text = format!(
+        r#"
+[[entry]]
+name = "stories"
+kind = "corpus"
+title = "t"
+licence = "l"
+[[entry.file]]
+paths = ["stories/train.txt", "stories/other.txt"]
+source = {{ hub = {{ repo = "owner/stories", kind = "dataset", file = "train.txt" }} }}
+{edition}
+
+[[entry]]
+name = "plain"
+kind = "corpus"
+title = "t"
+licence = "l"
+[[entry.file]]
+paths = ["plain/input.txt"]
+source = {{ url = "{}/plain.txt" }}
+
+[[entry]]
+name = "nowhere"
+kind = "corpus"
+title = "t"
+licence = "l"
+[[entry.file]]
+paths = ["nowhere/input.txt"]
+"#,
+        server.endpoint
+    );
+    Manifest::parse("test manifest", &text).unwrap()
+}
+
+fn edition(body: &[u8]) -> String {
+    let zeros = "0".repeat(64);
+    format!(
+        "[[entry.file.edition]]\nname = 'complete'\nbytes = {}\nblake3 = '{}'\nsha256 = '{zeros}'\nserved = true",
+        body.len(),
+        blake3::hash(body).to_hex()
+    )
+}
+
+struct Place {
+    server: Server,
+    _folder: tempfile::TempDir,
+    data: DataDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::new(folder.path().join("datasets"));
+        Self {
+            server: Server::start(),
+            _folder: folder,
+            data,
+        }
+    }
+
+    fn fetcher(&self, edition: &str) -> Fetcher {
+        Fetcher::new(manifest(&self.server, edition), &self.server.endpoint)
+    }
+
+    fn fetch(&self, fetcher: &Fetcher, name: &str) -> Result<Vec<corpora::Fetched>, CorpusError> {
+        fetcher.fetch(name, &self.data, &ProgressBar::hidden())
+    }
+
+    /// The names in a folder of the data folder, in order.
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.data.file(folder)).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn a_hub_file_arrives_whole_and_is_recorded() {
+    let place = Place::new();
+    place.server.serve(HUB_PATH, BODY, None);
+    let fetcher = place.fetcher(&edition(BODY));
+    let fetched = place.fetch(&fetcher, "stories").unwrap();
+    assert!(!fetched[0].was_present);
+    assert_eq!(
+        fs::read(place.data.file("stories/train.txt")).unwrap(),
+        BODY
+    );
+    assert_eq!(
+        place.names("stories"),
+        [".fetch.lock", "digest.toml", "train.txt"]
+    );
+    let report = &fetcher.check("stories", &place.data).unwrap()[0];
+    assert_eq!(report.state, FileState::Known("complete".into()));
+
+    let asked = place.server.state.asked.lock().unwrap().len();
+    assert!(place.fetch(&fetcher, "stories").unwrap()[0].was_present);
+    assert_eq!(place.server.state.asked.lock().unwrap().len(), asked);
+}
+
+#[test]
+fn a_file_without_a_known_digest_is_held_to_the_one_it_arrived_with() {
+    let place = Place::new();
+    place.server.serve("/plain.txt", BODY, None);
+    let fetcher = place.fetcher("");
+    place.fetch(&fetcher, "plain").unwrap();
+    let file = place.data.file("plain/input.txt");
+    assert_eq!(fs::read(&file).unwrap(), BODY);
+    let state = || fetcher.check("plain", &place.data).unwrap().remove(0).state;
+    assert_eq!(state(), FileState::AsFetched);
+
+    fs::write(&file, "something else").unwrap();
+    assert_eq!(
+        state(),
+        FileState::Changed(blake3::hash(BODY).to_hex().to_string())
+    );
+    let error = place.fetch(&fetcher, "plain").unwrap_err();
+    assert!(matches!(error, CorpusError::Changed { .. }), "{error}");
+
+    fs::remove_file(file.with_file_name("digest.toml")).unwrap();
+    assert_eq!(state(), FileState::Unrecognised);
+}
+
+#[test]
+fn another_content_than_the_recorded_one_is_discarded() {
+    let place = Place::new();
+    place.server.serve(HUB_PATH, b"not the file", None);
+    let error = place
+        .fetch(&place.fetcher(&edition(BODY)), "stories")
+        .unwrap_err();
+    assert!(
+        matches!(error, CorpusError::DigestMismatch { .. }),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains(&blake3::hash(BODY).to_hex().to_string())
+    );
+    assert_eq!(place.names("stories"), [".fetch.lock"]);
+}
+
+#[test]
+fn a_missing_file_names_the_address() {
+    let place = Place::new();
+    let fetcher = place.fetcher("");
+    for (name, path) in [("stories", HUB_PATH), ("plain", "/plain.txt")] {
+        let error = place.fetch(&fetcher, name).unwrap_err();
+        let CorpusError::Download { url, reason, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(*url, format!("{}{path}", place.server.endpoint));
+        assert!(reason.contains("404"), "{reason}");
+        assert!(error.is_missing());
+        assert!(!place.names(name).iter().any(|file| file.ends_with(".txt")));
+    }
+}
+
+#[test]
+fn a_broken_line_leaves_no_file_and_a_hub_download_goes_on() {
+    let place = Place::new();
+    let fetcher = place.fetcher(&edition(BODY));
+    place.server.serve(HUB_PATH, BODY, Some(20));
+    place.server.serve("/plain.txt", BODY, Some(20));
+    for name in ["stories", "plain"] {
+        let error = place.fetch(&fetcher, name).unwrap_err();
+        assert!(matches!(error, CorpusError::Download { .. }), "{error}");
+        assert!(!place.names(name).iter().any(|file| file.ends_with(".txt")));
+    }
+    assert_eq!(place.names("plain"), [".fetch.lock"]);
+
+    place.server.serve(HUB_PATH, BODY, None);
+    place.fetch(&fetcher, "stories").unwrap();
+    assert_eq!(
+        fs::read(place.data.file("stories/train.txt")).unwrap(),
+        BODY
+    );
+    assert_eq!(
+        place.server.state.asked.lock().unwrap().last().unwrap(),
+        "20-"
+    );
+    assert_eq!(
+        place.names("stories"),
+        [".fetch.lock", "digest.toml", "train.txt"]
+    );
+}
+
+#[test]
+fn what_is_there_under_another_name_is_kept() {
+    let place = Place::new();
+    fs::create_dir_all(place.data.file("stories")).unwrap();
+    fs::write(place.data.file("stories/other.txt"), "mine").unwrap();
+    let fetched = place.fetch(&place.fetcher(""), "stories").unwrap();
+    assert_eq!(fetched[0].digest.file, "stories/other.txt");
+    assert!(fetched[0].was_present);
+}
+
+#[test]
+fn what_cannot_be_fetched_says_so() {
+    let place = Place::new();
+    let fetcher = place.fetcher("");
+    let error = place.fetch(&fetcher, "nowhere").unwrap_err();
+    assert!(error.to_string().contains("nowhere/input.txt"), "{error}");
+    assert!(matches!(error, CorpusError::NoSource { .. }), "{error}");
+    let error = place.fetch(&fetcher, "elsewhere").unwrap_err().to_string();
+    assert!(error.contains("`plain`"), "{error}");
+}
+
+#[test]
+fn missing_data_is_fetched_when_the_policy_allows_it() {
+    let place = Place::new();
+    let fetcher = Fetcher::new(
+        Manifest::embedded().clone(),
+        &format!("{}/", place.server.endpoint),
+    );
+    let hub = "/datasets/roneneldan/TinyStories/resolve/main/TinyStories";
+    place.server.serve(&format!("{hub}-train.txt"), BODY, None);
+    place.server.serve(&format!("{hub}-valid.txt"), BODY, None);
+    let corpus = CorpusConfig::from(TinyStoriesConfig::default());
+    let tokenizer = TokenizerConfig::default();
+    let load = || corpora::load(&corpus, &tokenizer, &place.data, FetchPolicy::Never);
+    assert!(load().unwrap_err().is_missing());
+    fetcher
+        .ensure(&corpus, &tokenizer, &place.data, &ProgressBar::hidden())
+        .unwrap();
+    assert_eq!(load().unwrap().train.bytes, BODY.len());
+
+    let unknown = TokenizerConfig::from(PretrainedConfig {
+        file: "nobody".into(),
+    });
+    let error = fetcher
+        .ensure(&corpus, &unknown, &place.data, &ProgressBar::hidden())
+        .unwrap_err();
+    assert!(
+        matches!(error, CorpusError::MissingTokenizer { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn two_at_once_fetch_once() {
+    let place = Place::new();
+    place.server.serve(HUB_PATH, BODY, None);
+    let fetcher = place.fetcher("");
+    let fetched: Vec<_> = thread::scope(|scope| {
+        let start = || scope.spawn(|| place.fetch(&fetcher, "stories").unwrap().remove(0));
+        [start(), start()]
+            .map(|handle| handle.join().unwrap())
+            .into()
+    });
+    assert_eq!(fetched.iter().filter(|file| file.was_present).count(), 1);
+}
+
+#[test]
+fn every_entry_is_listed() {
+    let listings = corpora::list(&DataDir::new(Path::new("no such folder"))).unwrap();
+    let tales = listings
+        .iter()
+        .find(|listing| listing.name == "tinytales")
+        .unwrap();
+    assert!(tales.files.is_empty() && tales.source.is_none());
+    let stories = listings
+        .iter()
+        .find(|listing| listing.name == "tinystories")
+        .unwrap();
+    assert_eq!(stories.source.as_deref(), Some("roneneldan/TinyStories"));
+    assert!(
+        stories
+            .files
+            .iter()
+            .all(|file| file.state == FileState::Missing)
+    );
+}
