@@ -122,7 +122,7 @@ pub(crate) fn capacity() -> Collected {
             for experts in [64_u64, 128, 256] {
                 for k in [1_u64, 2, 4] {
                     for factor in [0.9, 1.0, 1.05, 1.1, 1.15, 1.25, 1.5] {
-                        let drop = (1.0 - factor + skew + 0.0002 * experts as f64).max(0.0) * 0.8;
+                        let drop = (1.0 - factor + skew + 0.0002 * experts as f64).max(0.0) / (1.0 + 0.3 * k as f64);
                         let slots = if packing == "fixed" { factor } else { 1.0 - drop };
                         collected.trials.push(TrialRow {
                             trial_id: format!("{shape}-{packing}-{experts}-{k}-{factor}"),

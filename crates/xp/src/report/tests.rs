@@ -32,6 +32,7 @@ fn texts(svg: &str) -> Vec<Text> {
                 anchor: attribute(tag, "text-anchor"),
                 size: attribute(tag, "font-size").parse().unwrap(),
                 turned: tag.contains("rotate("),
+                bold: tag.contains("font-weight=\"bold\""),
                 text: rest.split("</text>").next().unwrap().trim().to_owned(),
             }
         })
@@ -44,13 +45,15 @@ struct Text {
     anchor: String,
     size: f64,
     turned: bool,
+    bold: bool,
     text: String,
 }
 
 impl Text {
     /// Left, top, right and bottom. The width is that of DejaVu Sans, which is wider than most.
     fn area(&self) -> (f64, f64, f64, f64) {
-        let width = super::figures::text_width(&self.text, self.size);
+        let boldness = if self.bold { 1.1 } else { 1.0 };
+        let width = super::figures::text_width(&self.text, self.size) * boldness;
         let before = match self.anchor.as_str() {
             "middle" => 0.5,
             "end" => 1.0,

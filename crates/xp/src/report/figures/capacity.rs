@@ -1,11 +1,14 @@
 //! What the capacity factor costs: drops, speed and memory over it.
 
+use std::collections::BTreeMap;
+
 use super::legend::Swatch;
 use super::quantity::Quantity;
 use super::scale::Scale;
 use super::series::{Encoding, lines};
 use super::sheet::{Frame, Sheet};
 use super::{Absent, Figure, Source};
+use crate::report::axes::axis_label;
 use crate::report::cells::Cell;
 
 const ABSCISSA: &str = "capacity_factor";
@@ -64,6 +67,8 @@ fn draw(source: &Source<'_>, absent: Absent, title: &str, quantity: &Quantity) -
     if factors.len() < 2 {
         return Err(absent);
     }
+    let mut notes = source.notes(&cells);
+    let cells = without_indifferent(cells, quantity, &mut notes);
     let encoding = Encoding::lines(&cells, ABSCISSA);
     let panels = encoding.panels(&cells);
     let titles: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
@@ -71,13 +76,13 @@ fn draw(source: &Source<'_>, absent: Absent, title: &str, quantity: &Quantity) -
     let x = if factors.len() <= MOST_OWN_TICKS { x.with_ticks(factors) } else { x };
     let sheet = Sheet {
         title: title.to_owned(),
-        notes: source.notes(&cells),
+        notes,
         legend: encoding.legend(Swatch::LineAndMarker),
         x_label: "capacity factor CF (slots over fair share of assignments, no unit)".to_owned(),
         y_label: quantity.label(),
         x,
         y: Scale::around(quantity.extent(&cells), 4),
-        panel_height: if panels.len() > 2 { 170.0 } else { 320.0 },
+        panel_height: 340.0,
     };
     let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
         for line in lines(&encoding, &panels[index].cells, ABSCISSA) {
@@ -102,6 +107,30 @@ fn draw(source: &Source<'_>, absent: Absent, title: &str, quantity: &Quantity) -
         ),
         svg,
     })
+}
+
+/// Leaves out what would only be drawn over: where an axis makes no difference to the measure at all, as packing makes
+/// none to drops, one of its values stands for all, and a note says so.
+fn without_indifferent<'a>(mut cells: Vec<&'a Cell>, quantity: &Quantity, notes: &mut Vec<String>) -> Vec<&'a Cell> {
+    let axes: Vec<String> = cells.first().map_or_else(Vec::new, |cell| cell.axes.iter().map(|v| v.axis.clone()).collect());
+    for axis in axes.iter().filter(|axis| *axis != ABSCISSA) {
+        let mut by_rest: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        let mut values: Vec<String> = Vec::new();
+        for cell in &cells {
+            let text = cell.setting(axis).text;
+            if !values.contains(&text) {
+                values.push(text);
+            }
+            by_rest.entry(cell.label_of(|other| other != axis)).or_default().extend(quantity.mean(cell));
+        }
+        let complete = by_rest.values().all(|means| means.len() == values.len());
+        let alike = by_rest.values().all(|means| means.iter().all(|mean| mean.to_bits() == means[0].to_bits()));
+        if values.len() > 1 && complete && alike {
+            notes.push(format!("The same for all values of {}: {}.", axis_label(axis), values.join(", ")));
+            cells.retain(|cell| cell.setting(axis).text == values[0]);
+        }
+    }
+    cells
 }
 
 /// A cell's place, moved sideways by its series so that error bars do not lie on each other.

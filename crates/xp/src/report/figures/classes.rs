@@ -20,7 +20,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     };
     let row = &first.example;
     let mut notes = vec![format!(
-        "Sweep {}, scale {}, device {}; layer 0 of the lowest seed of each cell; in brackets, sampled assignments.",
+        "Sweep {}, scale {}, device {}; layer 0 of the lowest seed of each cell.",
         row.sweep, row.scale, row.device
     )];
     let total = tables.len();
@@ -31,7 +31,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         title: "Where each class of token is sent, in the first layer".to_owned(),
         notes,
         tables: tables.into_iter().take(MOST_PANELS).map(|(_, table)| table).collect(),
-        x_label: "expert (number)".to_owned(),
+        x_label: "columns: expert (number); rows: class of token (sampled assignments)".to_owned(),
         value_label: "% of the class's assignments, each row sums to 100".to_owned(),
         maximum: 100.0,
         decimals: 0,

@@ -31,7 +31,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         title: "Load of each expert, by layer".to_owned(),
         notes,
         tables,
-        x_label: "expert (number)".to_owned(),
+        x_label: "columns: expert (number); rows: layer (number from the input)".to_owned(),
         value_label: "load before drops, relative to a fair share (1.0 is balanced, no unit)".to_owned(),
         maximum: (largest * 2.0).ceil() / 2.0,
         decimals: 1,

@@ -3,6 +3,7 @@
 use metrics::frontier::pareto_frontier;
 
 use super::canvas::{Align, Font, Point};
+use super::labels::Obstacles;
 use super::legend::{Group, Swatch};
 use super::quantity::Quantity;
 use super::scale::Scale;
@@ -30,9 +31,10 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let panels = encoding.panels(&cells);
     let titles: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
     let bigram = common_bigram(&cells);
-    let largest = quality.extent(&cells).fold(0.0, f64::max);
+    let largest = quality.extent(&cells).fold(f64::NEG_INFINITY, f64::max);
+    let least = quality.extent(&cells).fold(f64::INFINITY, f64::min);
     // A reference far above all points would press them into a corner; it is then told in words.
-    let shown_bigram = bigram.filter(|&bigram| bigram < largest * 1.25);
+    let shown_bigram = bigram.filter(|&bigram| bigram - largest < 1.5 * (largest - least));
 
     let mut legend = encoding.legend(Swatch::Marker);
     legend.push(Group::line(Look { color: MUTED, dash: FRONTIER_DASH, ..Look::PLAIN }, "Pareto frontier of the means"));
@@ -54,7 +56,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         y_label: quality.label(),
         x: Scale::spanning(speed.extent(&cells), if panels.len() > 2 { 3 } else { 6 }),
         y: Scale::spanning(quality.extent(&cells).chain(shown_bigram), 6),
-        panel_height: if panels.len() > 2 { 300.0 } else { 420.0 },
+        panel_height: 440.0,
     };
     let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
         let (left, top, right, bottom) = frame.edges();
@@ -62,13 +64,18 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         let values: Vec<(f64, f64)> =
             cells.iter().filter_map(|cell| Some((speed.mean(cell)?, quality.mean(cell)?))).collect();
         let best = pareto_frontier(&values);
-        canvas.path(&staircase(&best, &values, |x, y| frame.at(x, y)), MUTED, 2, FRONTIER_DASH);
+        let steps = staircase(&best, &values, |x, y| frame.at(x, y));
+        canvas.path(&steps, MUTED, 2, FRONTIER_DASH);
+        let mut obstacles = Obstacles::default();
+        steps.windows(2).for_each(|step| obstacles.line(step[0], step[1]));
         if let Some(bigram) = shown_bigram {
             let y = frame.at(0.0, bigram).1;
             canvas.path(&[(left, y), (right, y)], INK, 1, BIGRAM_DASH);
-            canvas.text((right - 4.0, y + 10.0), "bigram model", Font::new(SMALL).align(Align::Right));
+            canvas.text((right - 4.0, y - 9.0), "bigram model", Font::new(SMALL).align(Align::Right));
+            obstacles.area((right - 100.0, y - 17.0, right, y + 2.0));
+            obstacles.line((left, y), (right, y));
         }
-        let points = scatter::draw(canvas, frame, &encoding, (&speed, &quality), cells);
+        let points = scatter::draw(canvas, frame, &encoding, (&speed, &quality), cells, &mut obstacles);
         let is_named = |place: usize| points.len() <= scatter::MOST_NAMED || best.contains(&place);
         let named: Vec<(Point, String)> = points
             .iter()
@@ -76,8 +83,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             .filter(|(place, _)| is_named(*place))
             .map(|(_, (cell, at))| (*at, cell.label_of(|axis| encoding.names(axis))))
             .collect();
-        let obstacles: Vec<Point> = points.iter().map(|(_, at)| *at).collect();
-        labels::draw(canvas, (left, top, right, bottom), &obstacles, &named);
+        labels::draw(canvas, (left, top, right, bottom), obstacles, &named);
     });
     let caption = "Each point is a cell: the mean over its seeds, with the 95 % interval in both directions. No cell is \
                    both faster and better than one on the dashed frontier.";

@@ -104,7 +104,8 @@ impl HeatSheet {
         canvas.rect((corner.0, corner.1 + 1.0), (size.0, size.1 - 1.0), color);
         let text = value.map_or_else(|| "–".to_owned(), |value| format!("{value:.*}", self.decimals));
         if text_width(&text, SMALL) + 4.0 <= size.0 {
-            let ink = if strength > 0.5 { PAPER } else { INK };
+            // Where either would do, dark text has the better contrast.
+            let ink = if strength > 0.7 { PAPER } else { INK };
             let middle = (corner.0 + size.0 / 2.0, corner.1 + size.1 / 2.0);
             canvas.text(middle, &text, Font::new(SMALL).color(ink).align(Align::Centre));
         }

@@ -1,31 +1,61 @@
 //! Labels beside points that lie neither on points nor on each other.
 
 use super::canvas::{Align, Canvas, Font, Point};
-use super::theme::{INK, MUTED, SMALL};
+use super::theme::{INK, MUTED, PAPER, SMALL};
 use super::width::text_width;
 
 const HEIGHT: f64 = 15.0;
 
 /// Left, top, right and bottom.
-type Area = (f64, f64, f64, f64);
+pub(super) type Area = (f64, f64, f64, f64);
 
 /// Directions in which a label is tried, nearest first.
 const DIRECTIONS: [Point; 8] =
     [(1.0, 0.0), (-1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)];
 
-/// Writes each text near its point inside `bounds`, away from `obstacles`. What finds no room near gets a thin line
+/// What labels keep off: markers and labels always, lines where there is room elsewhere.
+#[derive(Debug, Default)]
+pub(super) struct Obstacles {
+    markers: Vec<Area>,
+    lines: Vec<Area>,
+}
+
+impl Obstacles {
+    /// A marker at a point.
+    pub(super) fn marker(&mut self, at: Point) {
+        self.markers.push((at.0 - 8.0, at.1 - 8.0, at.0 + 8.0, at.1 + 8.0));
+    }
+
+    /// A level or upright line.
+    pub(super) fn line(&mut self, from: Point, to: Point) {
+        let (left, right) = (from.0.min(to.0), from.0.max(to.0));
+        let (top, bottom) = (from.1.min(to.1), from.1.max(to.1));
+        self.lines.push((left - 2.0, top - 2.0, right + 2.0, bottom + 2.0));
+    }
+
+    /// Text or anything else that fills its area.
+    pub(super) fn area(&mut self, area: Area) {
+        self.markers.push(area);
+    }
+}
+
+/// Writes each text near its point inside `bounds`, away from what is drawn. What finds no room near gets a thin line
 /// to its point; what finds none at all is left to the legend.
-pub(super) fn draw(canvas: &mut Canvas<'_>, bounds: Area, obstacles: &[Point], texts: &[(Point, String)]) {
-    let mut taken: Vec<Area> = obstacles.iter().map(|at| (at.0 - 8.0, at.1 - 8.0, at.0 + 8.0, at.1 + 8.0)).collect();
+pub(super) fn draw(canvas: &mut Canvas<'_>, bounds: Area, mut obstacles: Obstacles, texts: &[(Point, String)]) {
     for (at, text) in texts {
-        let Some((area, distance)) = free_area(*at, text, bounds, &taken) else { continue };
-        if distance > 14.0 {
+        let all: Vec<Area> = obstacles.markers.iter().chain(&obstacles.lines).copied().collect();
+        let found = free_area(*at, text, bounds, &all).or_else(|| free_area(*at, text, bounds, &obstacles.markers));
+        let Some((area, distance)) = found else { continue };
+        if distance > 24.0 {
             let end = (at.0.clamp(area.0, area.2), at.1.clamp(area.1, area.3));
             canvas.line(*at, end, MUTED, 1);
         }
+        // Grid lines, and lines that could not be avoided, fade behind the text.
+        let corners = [(area.0, area.1), (area.2, area.1), (area.2, area.3), (area.0, area.3)];
+        canvas.veil(&corners, PAPER, 0.8);
         let middle = (f64::midpoint(area.0, area.2), f64::midpoint(area.1, area.3));
         canvas.text(middle, text, Font::new(SMALL).color(INK).align(Align::Centre));
-        taken.push(area);
+        obstacles.area(area);
     }
 }
 

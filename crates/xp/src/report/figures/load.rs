@@ -3,6 +3,7 @@
 use metrics::correlation::spearman;
 
 use super::canvas::{Align, Font, Point};
+use super::labels::Obstacles;
 use super::legend::Swatch;
 use super::quantity::Quantity;
 use super::scale::Scale;
@@ -33,7 +34,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         return Err(Absent { file: FILE, reason: "it needs perplexity and load_cv_before of two or more cells" });
     }
     let encoding = Encoding::points(&cells);
-    let loads = measured.iter().flat_map(|(_, load)| load.extent(&cells)).map(|load| load.max(0.0));
+    let loads = measured.iter().flat_map(|(_, load)| load.extent(&cells));
     let sheet = Sheet {
         title: "Load balance against quality".to_owned(),
         notes: source.notes(&cells),
@@ -48,14 +49,14 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let svg = sheet.draw(&titles, titles.len(), |canvas, frame, index| {
         let load = &measured[index].1;
         let (left, top, right, bottom) = frame.edges();
-        let points = scatter::draw(canvas, frame, &encoding, (load, &quality), &cells);
+        let mut obstacles = Obstacles::default();
+        let points = scatter::draw(canvas, frame, &encoding, (load, &quality), &cells, &mut obstacles);
         let note = rank_correlation(&cells, load, &quality);
         canvas.text((right - 4.0, top + 9.0), &note, Font::new(SMALL).color(INK).align(Align::Right));
         if points.len() <= scatter::MOST_NAMED {
-            let obstacles: Vec<Point> = points.iter().map(|(_, at)| *at).collect();
             let colour_only = |cell: &Cell| cell.axes.first().map_or_else(String::new, |axis| axis.setting.text.clone());
             let named: Vec<(Point, String)> = points.iter().map(|(cell, at)| (*at, colour_only(cell))).collect();
-            labels::draw(canvas, (left, top + 20.0, right, bottom), &obstacles, &named);
+            labels::draw(canvas, (left, top + 20.0, right, bottom), obstacles, &named);
         }
     });
     let caption = "Each point is a cell: the mean over its seeds, with the 95 % interval in both directions. Capacity \

@@ -17,6 +17,9 @@ const FILE: &str = "loss_overlay.svg";
 const BIGRAM: Rgb = INK;
 const BIGRAM_DASH: &[f64] = &[3.0, 4.0];
 
+/// Markers on a line, about.
+const MARKERS: usize = 6;
+
 /// Mean loss of a cell's seeds at each step that all of them logged.
 type Curve = Vec<(f64, MeanInterval)>;
 
@@ -39,7 +42,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
 
     let points = || curves.iter().flat_map(|(_, curve)| curve);
     let losses = points().flat_map(|(_, loss)| [loss.low().max(0.0), loss.high()]);
-    let mut legend = encoding.legend(Swatch::Line);
+    let mut legend = encoding.legend(Swatch::LineAndMarker);
     if bigram.iter().any(Option::is_some) {
         let look = Look { color: BIGRAM, dash: BIGRAM_DASH, ..Look::PLAIN };
         legend.push(Group::line(look, "bigram model on the validation text (reference)"));
@@ -52,7 +55,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         y_label: "language-model training loss (nats/token)".to_owned(),
         x: Scale::around(points().map(|(step, _)| *step).chain([0.0]), 5),
         y: Scale::spanning(losses.chain(bigram.iter().flatten().copied()), 6),
-        panel_height: if panels.len() > 2 { 240.0 } else { 380.0 },
+        panel_height: 400.0,
     };
     let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
         let shown = || curves.iter().filter(|(cell, _)| panels[index].cells.iter().any(|own| std::ptr::eq(*own, *cell)));
@@ -65,6 +68,11 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             let look = encoding.look(cell);
             let line: Vec<_> = curve.iter().map(|(step, loss)| frame.at(*step, loss.mean)).collect();
             canvas.path(&line, look.color, 2, look.dash);
+            // A few markers, each series at steps of its own, tell the lines apart without colour.
+            let (series, count) = encoding.order(cell);
+            let stride = (line.len() / MARKERS).max(1);
+            let first = series * stride / count.max(1);
+            line.iter().skip(first).step_by(stride).for_each(|&at| canvas.marker(at, look));
         }
         if let Some(loss) = bigram[index] {
             let (left, _, right, _) = frame.edges();

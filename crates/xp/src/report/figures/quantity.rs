@@ -57,11 +57,12 @@ impl Quantity {
         cell.mean(self.column).map(|mean| mean * self.factor)
     }
 
-    /// The ends of a cell's interval, in the unit shown; none without one.
+    /// The ends of a cell's interval, in the unit shown; none without one. Nothing that is shown can be negative, so
+    /// that an interval ends at 0.
     pub(super) fn ends(&self, cell: &Cell) -> Option<(f64, f64)> {
         let interval = cell.measure(self.column)?;
         interval.half_width.filter(|&width| width > 0.0)?;
-        Some((interval.low() * self.factor, interval.high() * self.factor))
+        Some((interval.low().max(0.0) * self.factor, interval.high() * self.factor))
     }
 
     /// Everything that an axis for these cells must hold: means and ends of intervals.

@@ -9,9 +9,11 @@ use super::width::{text_width, wrapped};
 const MARGIN: f64 = 20.0;
 /// Room left of the panels for the axis label and tick labels.
 const LEFT: f64 = 84.0;
-const GAP: f64 = 24.0;
+const GAP: f64 = 36.0;
 const PANEL_TITLE: f64 = 24.0;
 const TICK_ROOM: f64 = 24.0;
+/// Height of a panel in a figure of many rows.
+const LOW_PANEL: f64 = 180.0;
 /// More panels than this do not stand side by side: they would be too narrow for their tick labels.
 const MOST_COLUMNS: usize = 4;
 
@@ -31,7 +33,7 @@ pub(super) struct Sheet {
     pub(super) x: Scale,
     /// The ordinate of all panels.
     pub(super) y: Scale,
-    /// Height of a panel.
+    /// Height of a panel that stands in a row of its own; with more rows, panels are lower.
     pub(super) panel_height: f64,
 }
 
@@ -96,7 +98,8 @@ impl Sheet {
         let head = Head::new(&self.title, &self.notes, &self.legend);
         let has_titles = titles.iter().any(|title| !title.is_empty());
         let above = if has_titles { PANEL_TITLE } else { 8.0 };
-        let row_height = above + self.panel_height + TICK_ROOM;
+        let panel_height = if rows > 2 { LOW_PANEL } else { self.panel_height / rows.max(1) as f64 }.max(LOW_PANEL);
+        let row_height = above + panel_height + TICK_ROOM;
         let top = head.height();
         let bottom = top + rows as f64 * row_height;
         let panel_width = (width - LEFT - MARGIN - (columns - 1) as f64 * GAP) / columns as f64;
@@ -109,7 +112,7 @@ impl Sheet {
                     LEFT + column as f64 * (panel_width + GAP),
                     top + row as f64 * row_height + above,
                 );
-                let frame = Frame { corner, size: (panel_width, self.panel_height), x: &self.x, y: &self.y };
+                let frame = Frame { corner, size: (panel_width, panel_height), x: &self.x, y: &self.y };
                 frame.draw(canvas, title, column == 0);
                 paint(canvas, &frame, index);
             }

@@ -1,0 +1,190 @@
+//! The command line: what each command takes. What it does is in `commands`.
+
+mod args;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use args::{Data, Places, Runs, Select, Where};
+
+/// A laboratory for mixture-of-experts routing.
+#[derive(Debug, Parser)]
+#[command(
+    name = "xp",
+    version,
+    about = "Runs routing experiments from a TOML file to Parquet, figures and a report.",
+    after_help = AFTER_HELP,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 bug in xp, 2 wrong command line or sweep file, 3 data or device missing,
+4 nothing selected, 5 trials outstanding, 6 a trial failed or diverged, 7 store unreadable,
+8 refused (--frozen), 130 interrupted (started again, it goes on).
+
+Results go to stdout, everything else to stderr. Logs are under .xp/logs; RUST_LOG sets their level.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the trials of a sweep that are not done, then writes tables, figures and the report.
+    Sweep(SweepArgs),
+    /// Runs one trial of a sweep in this process, as `sweep` does and any scheduler can.
+    Trial(TrialArgs),
+    /// Shows every trial, whether it would run, and why; runs nothing.
+    Plan(PlanArgs),
+    /// Says how far a sweep is; exit 0 when done, 5 when trials are outstanding, 6 when one failed.
+    Status(PlanArgs),
+    /// Shows one trial: its resolved settings and, once it is done, its measures.
+    Show(ShowArgs),
+    /// Writes tables, figures and the report again from the finished trials.
+    Report(PlanArgs),
+    /// Lists, fetches and checks text data.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Prints the JSON schema of sweep files, or all settings with their defaults.
+    Schema(SchemaArgs),
+    /// Checks this machine: processor, devices, data, store.
+    Doctor(DoctorArgs),
+    /// Prints a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `xp sweep`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) place: Where,
+    #[command(flatten)]
+    pub(crate) runs: Runs,
+    /// Runs only these trials: ids, or their first digits.
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) only: Vec<String>,
+    /// Trials that run at the same time; the processor's cores are shared among them.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: u16,
+    /// Starts no more trials after one has failed or diverged.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Prints a summary for machines instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `xp trial`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TrialArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// The trial's id, or its first digits.
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) place: Where,
+    #[command(flatten)]
+    pub(crate) runs: Runs,
+    /// Prints what happens as JSON, one object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Stops, saving its state, when standard input is closed.
+    #[arg(long, hide = true)]
+    pub(crate) supervised: bool,
+}
+
+/// `xp plan`, `xp status`, `xp report`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) place: Where,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `xp show`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// The trial's id, its first digits, or `latest`.
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// The sweep to look in; without it, every sweep that has run.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) sweep: Option<String>,
+    /// Folder of the sweep files.
+    #[arg(long, value_name = "DIR", default_value = "experiments")]
+    pub(crate) experiments: PathBuf,
+    /// The scale, with `--sweep`.
+    #[arg(long, requires = "sweep")]
+    pub(crate) scale: Option<String>,
+    /// Prints JSON instead of TOML.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `xp data`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Lists what there is, and which of it is in the data folder.
+    List(DataList),
+    /// Fetches data into the data folder.
+    Fetch {
+        /// What to fetch; `xp data list` shows the names.
+        #[arg(required = true)]
+        names: Vec<String>,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Checks the digests of data that is there; everything without a name.
+    Check {
+        /// What to check.
+        names: Vec<String>,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+/// `xp data list`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataList {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `xp schema`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SchemaArgs {
+    /// The job whose sweep files are described.
+    #[arg(default_value = "train", value_parser = ["train", "pack"])]
+    pub(crate) job: String,
+    /// Prints every setting with its default and meaning, as TOML.
+    #[arg(long)]
+    pub(crate) defaults: bool,
+}
+
+/// `xp doctor`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

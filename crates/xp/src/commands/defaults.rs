@@ -1,0 +1,175 @@
+//! `xp schema --defaults`: every setting with its meaning and default, as a sweep file.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+use super::schema;
+use crate::jobs::{JobKind, JobSettings, PackSettings, TrainSettings};
+
+/// All settings of a job as TOML that a sweep file could hold, with a comment on each.
+pub(super) fn toml(job: JobKind) -> String {
+    let (schema, definitions) = schema::settings(job);
+    let defaults = match job {
+        JobKind::Train => JobSettings::Train(TrainSettings::default()),
+        JobKind::Pack => JobSettings::Pack(PackSettings::default()),
+    };
+    let mut writer = Writer { definitions: &definitions, text: header(job) };
+    writer.table(&schema, &defaults.to_json(), "");
+    let mut text = writer.text;
+    text.push_str("\n# Settings that vary, by these short names or by their path.\n[axes]\n");
+    for (short, path) in job.short_names() {
+        let _ = writeln!(text, "# {short} = [...]  # {path}");
+    }
+    text
+}
+
+fn header(job: JobKind) -> String {
+    format!(
+        "# The results folder.\n\
+         name = \"my-sweep\"\n\
+         # What the sweep wants to find out.\n\
+         question = \"Which setting is best?\"\n\
+         job = \"{}\"\n\
+         # Every point of the axes runs with each seed.\n\
+         seeds = [17, 18, 19]\n\
+         # Weights that a trial leaves behind: \"none\", \"last\" or \"best\".\n\
+         save = \"none\"\n\
+         # Where trials run: \"cpu\", \"cuda:0\" or \"wgpu:0\".\n\
+         device = \"cpu\"\n",
+        job.name()
+    )
+}
+
+struct Writer<'a> {
+    definitions: &'a Map<String, Value>,
+    text: String,
+}
+
+/// How a setting is written.
+enum Form<'a> {
+    /// On one line.
+    Line(String),
+    /// As a table under this path, described by this schema.
+    Table { path: String, schema: Value, values: &'a Value },
+}
+
+impl Writer<'_> {
+    /// A table: first what fits on lines, then the tables in it.
+    fn table(&mut self, schema: &Value, values: &Value, path: &str) {
+        let schema = self.follow(schema).clone();
+        let Some(values) = values.as_object() else { return };
+        let mut tables = Vec::new();
+        for (key, value) in values {
+            let property = &schema["properties"][key];
+            match self.form(property, value, &crate::config::join(path, key)) {
+                Form::Line(line) => {
+                    self.comment(property);
+                    let _ = writeln!(self.text, "{key} = {line}");
+                }
+                Form::Table { path, schema, values } => {
+                    tables.push((property.clone(), path, schema, values));
+                }
+            }
+        }
+        for (property, path, schema, values) in tables {
+            self.text.push('\n');
+            self.comment(&property);
+            let _ = writeln!(self.text, "[{path}]");
+            self.table(&schema, values, &path);
+        }
+    }
+
+    fn form<'v>(&self, property: &Value, value: &'v Value, path: &str) -> Form<'v> {
+        let Some(map) = value.as_object() else { return Form::Line(inline(value)) };
+        let Some(members) = self.members(property) else {
+            let schema = property.clone();
+            return Form::Table { path: path.to_owned(), schema, values: value };
+        };
+        let Some((name, settings)) = map.iter().next() else { return Form::Line("{}".into()) };
+        if settings.as_object().is_none_or(Map::is_empty) {
+            // A member with defaults alone is its name.
+            return Form::Line(inline(&Value::String(name.clone())));
+        }
+        let member = members.into_iter().find_map(|member| member["properties"].get(name).cloned());
+        Form::Table {
+            path: format!("{path}.{name}"),
+            schema: member.unwrap_or_default(),
+            values: settings,
+        }
+    }
+
+    /// The members of a family: schemas with one property, the member's name.
+    fn members(&self, property: &Value) -> Option<Vec<Value>> {
+        let any = self.follow(property)["anyOf"].as_array()?;
+        Some(any.iter().filter(|member| member["properties"].is_object()).cloned().collect())
+    }
+
+    fn follow<'s>(&'s self, schema: &'s Value) -> &'s Value {
+        let name = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+        match name.and_then(|name| self.definitions.get(name)) {
+            Some(definition) => self.follow(definition),
+            None => schema,
+        }
+    }
+
+    fn comment(&mut self, property: &Value) {
+        let followed = self.follow(property);
+        let own = property["description"].as_str().or_else(|| followed["description"].as_str());
+        let mut lines: Vec<String> = own.unwrap_or_default().lines().map(str::to_owned).collect();
+        if let Some(names) = followed["enum"].as_array() {
+            let names: Vec<_> = names.iter().map(inline).collect();
+            lines.push(format!("One of {}.", names.join(", ")));
+        }
+        for member in self.members(property).unwrap_or_default() {
+            let name = member["properties"].as_object().and_then(|map| map.keys().next().cloned());
+            let summary = member["description"].as_str().unwrap_or_default();
+            lines.push(format!("  {}: {summary}", name.unwrap_or_default()));
+        }
+        for line in lines {
+            let _ = writeln!(self.text, "{}", format!("# {line}").trim_end());
+        }
+    }
+}
+
+/// A JSON value in TOML's inline form.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(map) if map.is_empty() => "{}".to_owned(),
+        Value::Object(map) => {
+            let entries: Vec<_> =
+                map.iter().map(|(key, value)| format!("{key} = {}", inline(value))).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sweep, SweepFile, SweepOptions};
+
+    #[test]
+    fn the_printed_defaults_are_a_sweep_with_the_default_settings() {
+        for job in JobKind::ALL {
+            let text = toml(job);
+            let file = SweepFile::parse("defaults.toml".as_ref(), text.as_bytes()).unwrap();
+            let sweep = Sweep::resolve(file, &SweepOptions::default()).unwrap();
+            let points = sweep.points().unwrap();
+            let expected = match job {
+                JobKind::Train => JobSettings::Train(TrainSettings::default()),
+                JobKind::Pack => JobSettings::Pack(PackSettings::default()),
+            };
+            assert_eq!(points.len(), 1);
+            assert_eq!(points[0].settings.to_json(), {
+                let mut resolved = expected;
+                resolved.resolve();
+                resolved.to_json()
+            });
+        }
+    }
+}

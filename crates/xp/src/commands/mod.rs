@@ -1,0 +1,66 @@
+//! What each command does. A command returns its exit code, or an error that has one.
+
+mod data;
+mod defaults;
+mod doctor;
+mod plan;
+mod schema;
+mod show;
+mod sweep;
+mod trial;
+
+use clap::CommandFactory;
+
+use crate::{
+    cli::{Cli, Command, PlanArgs},
+    exit::{Exit, Expected},
+    publish::publish,
+    session::{Access, Session},
+    ui,
+};
+
+/// Runs the command of a command line.
+pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
+    match cli.command {
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Trial(args) => trial::run(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::Status(args) => plan::status(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Report(args) => report(&args),
+        Command::Data(command) => data::run(&command),
+        Command::Schema(args) => schema::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "xp", &mut script);
+            ui::data(&String::from_utf8_lossy(&script));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn report(args: &PlanArgs) -> Result<Exit, Expected> {
+    let session = Session::open(&args.select, &args.place, Access::Look)?;
+    let states = plan::states(&session)?;
+    if !states.iter().any(runstore::TrialState::is_recorded) {
+        return Err(Expected::new(
+            Exit::Nothing,
+            format!("no trial of {} has finished at scale {}", session.sweep.name, session.sweep.scale),
+            format!("run `xp sweep {}` first", args.select.sweep),
+        ));
+    }
+    let published = publish(&session, &runstore::Provenance::gather())?;
+    let outstanding = states.iter().filter(|state| !state.is_recorded()).count();
+    if args.json {
+        ui::json(&published);
+    } else {
+        ui::cells(&session, &published.collected);
+        ui::places(&published);
+    }
+    if outstanding > 0 {
+        ui::say(&format!("{outstanding} trials are outstanding and not in the report"));
+        return Ok(Exit::Outstanding);
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,242 @@
+//! `xp plan` and `xp status`.
+
+use std::collections::BTreeMap;
+
+use runstore::{Store, TrialState};
+use serde::Serialize;
+
+use crate::{
+    cli::PlanArgs,
+    config::{AxisValue, SweepFacts, Trial},
+    exit::{Exit, Expected},
+    jobs::{self, DataSettings, JobSettings, Sizes},
+    session::{Access, Session},
+    ui::{self, Align},
+};
+
+/// Above this many bytes of text, the vocabulary is not counted for a plan.
+const MOST_BYTES: u64 = 256 << 20;
+
+#[derive(Serialize)]
+struct Plan<'a> {
+    sweep: SweepFacts<'a>,
+    device: String,
+    duplicates: usize,
+    states: BTreeMap<&'static str, usize>,
+    trials: Vec<Planned<'a>>,
+}
+
+#[derive(Serialize)]
+struct Planned<'a> {
+    id: String,
+    axes: &'a [AxisValue],
+    seed: u64,
+    #[serde(flatten)]
+    sizes: Option<Sizes>,
+    state: &'static str,
+    would_run: bool,
+    why: String,
+}
+
+/// The state of every trial, in order.
+pub(super) fn states(session: &Session) -> Result<Vec<TrialState>, Expected> {
+    let state = |trial: &Trial| session.store.state(&trial.id);
+    Ok(session.trials.iter().map(state).collect::<Result<_, _>>()?)
+}
+
+pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
+    let session = Session::open(&args.select, &args.place, Access::Look)?;
+    let states = states(&session)?;
+    let mut vocabularies = Vocabularies { session: &session, known: Vec::new() };
+    let trials = session.trials.iter().zip(&states).map(|(trial, state)| Planned {
+        id: trial.id.full(),
+        axes: &trial.axes,
+        seed: trial.seed,
+        sizes: jobs::sizes(&trial.settings, vocabularies.of(&trial.settings)),
+        state: state.name(),
+        would_run: !state.is_recorded(),
+        why: why(state),
+    });
+    let plan = Plan {
+        sweep: session.sweep.facts(),
+        device: session.device.to_string(),
+        duplicates: session.duplicates,
+        trials: trials.collect(),
+        states: count(&states),
+    };
+    if args.json {
+        ui::json(&plan);
+    } else {
+        show(&session, &plan, args);
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
+    let session = Session::open(&args.select, &args.place, Access::Look)?;
+    let states = states(&session)?;
+    let counts = count(&states);
+    if args.json {
+        ui::json(&counts);
+    } else {
+        ui::data(&format!("{}\n  {}", title(&session), counted(&counts)));
+        for (trial, state) in session.trials.iter().zip(&states) {
+            if let TrialState::Failed { error } | TrialState::Diverged { error: Some(error) } = state
+            {
+                ui::data(&format!("  {} {} {error}", trial.id, state.name()));
+            }
+        }
+    }
+    let any = |name| counts.get(name).is_some_and(|count| *count > 0);
+    Ok(if any("failed") {
+        Exit::TrialFailed
+    } else if states.iter().all(TrialState::is_recorded) {
+        Exit::Done
+    } else {
+        Exit::Outstanding
+    })
+}
+
+fn show(session: &Session, plan: &Plan<'_>, args: &PlanArgs) {
+    let mut header = vec![("trial", Align::Left)];
+    header.extend(session.sweep.axes.iter().map(|axis| (axis.name.as_str(), Align::Left)));
+    header.push(("seed", Align::Right));
+    let sized = plan.trials.iter().any(|trial| trial.sizes.is_some());
+    if sized {
+        header.push(("params (active)", Align::Right));
+    }
+    header.extend([("state", Align::Left), ("why", Align::Left)]);
+    let rows = plan.trials.iter().zip(&session.trials).map(|(planned, trial)| {
+        let mut row = vec![trial.id.short()];
+        row.extend(planned.axes.iter().map(|axis| axis.value.clone()));
+        row.push(planned.seed.to_string());
+        if sized {
+            row.push(planned.sizes.map_or_else(|| "-".to_owned(), |sizes| {
+                format!("{} ({})", short(sizes.params_total), short(sizes.params_active))
+            }));
+        }
+        row.extend([planned.state.to_owned(), planned.why.clone()]);
+        row
+    });
+    let table = ui::plain_table(&header, rows.collect());
+    let mut text = format!("{}\n  {}\n", title(session), counted(&plan.states));
+    if plan.duplicates > 0 {
+        text.push_str(&format!(
+            "  {} points ask the same question as another and are one trial with it\n",
+            plan.duplicates
+        ));
+    }
+    for line in table.lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
+    let left = plan.trials.iter().filter(|trial| trial.would_run).count();
+    if left > 0 {
+        text.push_str(&format!(
+            "run the {left} that are not done: xp sweep {} --scale {}",
+            args.select.sweep, session.sweep.scale
+        ));
+    } else {
+        text.push_str("nothing to run: every trial is done");
+    }
+    ui::data(&text);
+}
+
+/// `unified (cpu, cpu): 30 trials (5 strategy x 2 capacity-factor x 3 seeds)`.
+fn title(session: &Session) -> String {
+    let sweep = &session.sweep;
+    let axes = sweep.axes.iter().map(|axis| format!("{} {}", axis.values.len(), axis.name));
+    let product: Vec<_> = axes.chain([format!("{} seeds", sweep.seeds.len())]).collect();
+    format!(
+        "{} (scale {}, device {}): {} trials ({})\n  {}",
+        sweep.name,
+        sweep.scale,
+        session.device,
+        session.trials.len(),
+        product.join(" x "),
+        sweep.question
+    )
+}
+
+fn count(states: &[TrialState]) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for state in states {
+        *counts.entry(state.name()).or_default() += 1;
+    }
+    counts
+}
+
+fn counted(counts: &BTreeMap<&'static str, usize>) -> String {
+    counts.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join("   ")
+}
+
+fn why(state: &TrialState) -> String {
+    match state {
+        TrialState::Done => String::new(),
+        TrialState::Missing => "has not run".to_owned(),
+        TrialState::Failed { error } => format!("will be tried again: {error}"),
+        TrialState::Diverged { error } => error.clone().unwrap_or_default(),
+        TrialState::Running { pid: Some(pid) } => format!("process {pid} runs it"),
+        TrialState::Running { pid: None } => "another process runs it".to_owned(),
+        TrialState::Interrupted { step } => format!("goes on after step {step}"),
+    }
+}
+
+/// `3.1 M`.
+fn short(count: usize) -> String {
+    match count {
+        0..1_000 => count.to_string(),
+        1_000..1_000_000 => format!("{:.1} k", count as f64 / 1e3),
+        _ => format!("{:.1} M", count as f64 / 1e6),
+    }
+}
+
+/// Vocabulary sizes; each text is read once.
+struct Vocabularies<'a> {
+    session: &'a Session,
+    known: Vec<(DataSettings, Option<usize>)>,
+}
+
+impl Vocabularies<'_> {
+    fn of(&mut self, settings: &JobSettings) -> Option<usize> {
+        let JobSettings::Train(settings) = settings else { return None };
+        let wanted = &settings.data;
+        if let Some((_, size)) = self.known.iter().find(|(data, _)| data == wanted) {
+            return *size;
+        }
+        let size = self.count(wanted);
+        self.known.push((wanted.clone(), size));
+        size
+    }
+
+    /// `None` where the text is too long to be read for a plan.
+    fn count(&self, wanted: &DataSettings) -> Option<usize> {
+        let (corpus, tokenizer, data) = (&wanted.corpus, &wanted.tokenizer, &self.session.data);
+        let digests = corpora::digests(corpus, tokenizer, data).ok()?;
+        if digests.iter().map(|digest| digest.bytes).sum::<u64>() > MOST_BYTES {
+            return None;
+        }
+        let dataset = corpora::load(corpus, tokenizer, data, corpora::FetchPolicy::Never);
+        Some(dataset.ok()?.tokenizer.vocab_size())
+    }
+}
+
+/// Every working folder below a work folder: sweep and variant.
+pub(super) fn stores(work: &std::path::Path) -> Result<Vec<Store>, Expected> {
+    let folders = |path: &std::path::Path| -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
+        let mut names: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.path().is_dir())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    };
+    let mut stores = Vec::new();
+    for sweep in folders(work).into_iter().filter(|name| name != "logs") {
+        for variant in folders(&work.join(&sweep)) {
+            stores.push(Store::view(work, &sweep, &variant)?);
+        }
+    }
+    Ok(stores)
+}

@@ -1,0 +1,226 @@
+//! `xp sweep`: runs what is not done, then writes tables, figures and the report.
+
+use std::{collections::BTreeSet, ffi::OsString, time::Duration};
+
+use corpora::FetchPolicy;
+use runstore::{Provenance, TrialState};
+use serde::Serialize;
+
+use super::plan;
+use crate::{
+    cli::SweepArgs,
+    config::SweepFacts,
+    exit::{Exit, Expected},
+    ledger::StoreLedger,
+    publish::{Published, publish, share_of_threads},
+    runner::{self, Outcome, ProcessExecutor, RunOptions, RunSummary},
+    session::{Access, Session},
+    signals, ui,
+};
+
+/// How often trials held by another runner are looked at.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The summary for machines.
+#[derive(Serialize)]
+struct Summary<'a> {
+    sweep: SweepFacts<'a>,
+    device: String,
+    trials: usize,
+    /// Recorded before this run.
+    before: usize,
+    done: usize,
+    diverged: usize,
+    failed: Vec<Failure>,
+    outstanding: usize,
+    results: Option<&'a Published>,
+    exit: u8,
+}
+
+#[derive(Serialize)]
+struct Failure {
+    trial: String,
+    error: String,
+}
+
+pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
+    let policy = if args.runs.fetch { FetchPolicy::IfMissing } else { FetchPolicy::Never };
+    let session = Session::open(&args.select, &args.place, Access::Run(policy))?;
+    let provenance = Provenance::gather();
+    refuse_if_changed(args.runs.frozen, &provenance)?;
+    let chosen = chosen(args, &session)?;
+    let states = plan::states(&session)?;
+    let recorded = |index: &usize| states[*index].is_recorded();
+    let before = chosen.iter().filter(|index| recorded(index)).count();
+    let todo: Vec<usize> = chosen.iter().copied().filter(|index| !recorded(index)).collect();
+
+    let summary = if todo.is_empty() {
+        ui::say(&format!("nothing to run: {before} trials done"));
+        RunSummary::default()
+    } else {
+        execute(args, &session, &provenance, todo, before)?
+    };
+    let published = conclude(&session, &provenance, &summary)?;
+    let exit = tell(args, &session, (before, chosen.len()), &summary, published.as_ref())?;
+    match summary.halted {
+        Some(error) => Err(error),
+        None => Ok(exit),
+    }
+}
+
+/// Refuses to run what a commit would not reproduce.
+pub(super) fn refuse_if_changed(frozen: bool, provenance: &Provenance) -> Result<(), Expected> {
+    let why = match (frozen, provenance.git_dirty) {
+        (true, Some(true)) => "tracked source files differ from their commit",
+        (true, None) => "the program was not built in a git checkout",
+        _ => return Ok(()),
+    };
+    Err(Expected::new(
+        Exit::Refused,
+        format!("refused by --frozen: {why}"),
+        "commit the changes and build again, or run without --frozen",
+    ))
+}
+
+fn chosen(args: &SweepArgs, session: &Session) -> Result<Vec<usize>, Expected> {
+    if args.only.is_empty() {
+        return Ok((0..session.trials.len()).collect());
+    }
+    let picked: Result<BTreeSet<_>, _> = args.only.iter().map(|id| session.pick(id)).collect();
+    Ok(picked?.into_iter().collect())
+}
+
+fn execute(
+    args: &SweepArgs,
+    session: &Session,
+    provenance: &Provenance,
+    todo: Vec<usize>,
+    before: usize,
+) -> Result<RunSummary, Expected> {
+    let work = &args.place.places.work;
+    let log = ui::log_to_file(work, &session.sweep.name)?;
+    signals::listen()?;
+    ui::say(&format!(
+        "{} ({}): {} trials to run on {}, {before} done before; log: {}",
+        session.sweep.name,
+        session.sweep.scale,
+        todo.len(),
+        session.device,
+        log.display()
+    ));
+    let threads = share_of_threads(args.runs.threads, args.jobs);
+    let snapshot = session.snapshot()?;
+    let mut executor = ProcessExecutor::new(snapshot.into(), flags(args, session), threads);
+    let ledger = StoreLedger { store: &session.store, provenance, device: session.device };
+    let mut watcher = ui::watcher(todo.len() + before, before);
+    let options = RunOptions {
+        jobs: usize::from(args.jobs),
+        fail_fast: args.fail_fast,
+        patience: PATIENCE,
+    };
+    let parts = (&mut executor as _, &ledger as _, watcher.as_mut() as _);
+    runner::run(&session.trials, todo, options, parts, &signals::SIGNALS)
+}
+
+/// What every child is told, beside the sweep and the trial.
+fn flags(args: &SweepArgs, session: &Session) -> Vec<OsString> {
+    let mut flags: Vec<OsString> = Vec::new();
+    let mut add = |flag: &str, value: OsString| {
+        let mut joined = OsString::from(flag);
+        joined.push("=");
+        joined.push(value);
+        flags.push(joined);
+    };
+    add("--scale", session.sweep.scale.clone().into());
+    add("--device", session.device.to_string().into());
+    add("--data-dir", session.data.path.clone().into());
+    add("--work", args.place.places.work.clone().into());
+    add("--results", args.place.places.results.clone().into());
+    for set in &args.select.set {
+        add("--set", set.into());
+    }
+    flags
+}
+
+fn conclude(
+    session: &Session,
+    provenance: &Provenance,
+    summary: &RunSummary,
+) -> Result<Option<Published>, Expected> {
+    let recorded = plan::states(session)?.iter().any(TrialState::is_recorded);
+    if recorded {
+        publish(session, provenance).map(Some)
+    } else {
+        tracing::warn!(interrupted = summary.interrupted, "no trial has finished: no results");
+        Ok(None)
+    }
+}
+
+/// Says how it went, and gives the exit code.
+fn tell(
+    args: &SweepArgs,
+    session: &Session,
+    (before, chosen): (usize, usize),
+    summary: &RunSummary,
+    published: Option<&Published>,
+) -> Result<Exit, Expected> {
+    let done = summary.count(|outcome| matches!(outcome, Outcome::Done(_)));
+    let diverged = summary.count(|outcome| matches!(outcome, Outcome::Diverged));
+    let failed: Vec<Failure> = summary
+        .outcomes
+        .iter()
+        .filter_map(|(index, outcome)| match outcome.inner() {
+            Outcome::Failed(error) => Some(Failure {
+                trial: session.trials[*index].id.short(),
+                error: error.clone(),
+            }),
+            _ => None,
+        })
+        .collect();
+    let outstanding = chosen - before - done - diverged - failed.len();
+    let exit = if let Some(error) = &summary.halted {
+        error.exit()
+    } else if summary.interrupted {
+        Exit::Interrupted
+    } else if diverged > 0 || !failed.is_empty() {
+        Exit::TrialFailed
+    } else if outstanding > 0 {
+        Exit::Outstanding
+    } else {
+        Exit::Done
+    };
+    if args.json {
+        ui::json(&Summary {
+            sweep: session.sweep.facts(),
+            device: session.device.to_string(),
+            trials: session.trials.len(),
+            before,
+            done,
+            diverged,
+            failed,
+            outstanding,
+            results: published,
+            exit: exit.code(),
+        });
+        return Ok(exit);
+    }
+    if let Some(published) = published {
+        ui::cells(session, &published.collected);
+    }
+    for failure in &failed {
+        ui::say(&format!("failed: {} {}", failure.trial, failure.error));
+    }
+    if !summary.outcomes.is_empty() {
+        ui::say(&format!(
+            "{done} done, {diverged} diverged, {} failed, {outstanding} outstanding",
+            failed.len()
+        ));
+    }
+    if !failed.is_empty() || outstanding > 0 {
+        ui::say("run the same command again to go on with what is not done");
+    }
+    if let Some(published) = published {
+        ui::places(published);
+    }
+    Ok(exit)
+}

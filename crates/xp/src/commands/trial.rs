@@ -1,0 +1,168 @@
+//! `xp trial`: one trial, in this process.
+
+use std::{
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    time::Instant,
+};
+
+use corpora::FetchPolicy;
+use runstore::{
+    Claim, ClaimOutcome, FailureRecord, Provenance, TrialRecord,
+    tables::{Row, TrialRow},
+};
+
+use super::sweep::refuse_if_changed;
+use crate::{
+    cli::TrialArgs,
+    config::{Save, Trial},
+    device::panic_text,
+    exit::{Exit, Expected},
+    jobs::{self, Event, JobContext, JobEnd, JobError},
+    session::{Access, Session},
+    signals, ui,
+};
+
+/// Measures that are told when a trial has finished.
+const HEADLINES: [&str; 4] = ["perplexity", "tokens_per_s", "drop_rate", "gb_per_s"];
+
+pub(super) fn run(args: &TrialArgs) -> Result<Exit, Expected> {
+    let result = attempt(args);
+    if let (true, Err(error)) = (args.json, &result) {
+        ui::json_line(&Event::Refused { text: ui::error_text(error) });
+    }
+    result
+}
+
+fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
+    if let Some(threads) = args.runs.threads {
+        limit_threads(threads)?;
+    }
+    let policy = if args.runs.fetch { FetchPolicy::IfMissing } else { FetchPolicy::Never };
+    let session = Session::open(&args.select, &args.place, Access::Run(policy))?;
+    let trial = &session.trials[session.pick(&args.id)?];
+    let provenance = Provenance::gather();
+    refuse_if_changed(args.runs.frozen, &provenance)?;
+    start_logging(args, &args.place.places.work, trial)?;
+    signals::listen()?;
+    if args.supervised {
+        signals::stop_at_end_of_input();
+    }
+    let json = args.json;
+    let claim = match session.store.claim(&trial.id)? {
+        ClaimOutcome::Claimed(claim) => claim,
+        ClaimOutcome::Held => {
+            tell(json, &Event::Held);
+            return Ok(Exit::Outstanding);
+        }
+        ClaimOutcome::AlreadyDone => {
+            tell(json, &Event::AlreadyDone);
+            return Ok(Exit::Done);
+        }
+    };
+    // Opened under the claim, so that two runners do not both fill a card.
+    let device = session.device.open()?;
+    let device_name = session.device.describe();
+    let row = jobs::trial_row(trial, &provenance, session.device, &device_name);
+    let slot = claim.checkpoints();
+    let model_dir = match session.sweep.save {
+        Save::None => None,
+        Save::Last | Save::Best => Some(claim.model_dir()?),
+    };
+    let clock = Instant::now();
+    let context = JobContext {
+        trial,
+        device,
+        device_name,
+        data: &session.data,
+        fetch: FetchPolicy::Never,
+        checkpoint: &slot,
+        row: row.clone(),
+        model_dir,
+        save: session.sweep.save,
+        stop: &signals::STOP,
+        events: &mut |event| tell(json, &event),
+    };
+    let end = panic::catch_unwind(AssertUnwindSafe(|| jobs::run(context)));
+    settle(end, claim, row, clock, json)
+}
+
+/// Records how the job ended.
+fn settle(
+    end: std::thread::Result<Result<JobEnd, JobError>>,
+    claim: Claim,
+    row: TrialRow,
+    clock: Instant,
+    json: bool,
+) -> Result<Exit, Expected> {
+    let error = match end {
+        Ok(Ok(JobEnd::Finished(record))) => {
+            return publish(claim, record, false, clock, json);
+        }
+        Ok(Ok(JobEnd::Diverged(record))) => return publish(claim, record, true, clock, json),
+        Ok(Ok(JobEnd::Interrupted { step })) => {
+            claim.interrupt()?;
+            tell(json, &Event::Interrupted { step });
+            return Ok(Exit::Interrupted);
+        }
+        // Not this trial's fault: every trial of the sweep would meet it.
+        Ok(Err(JobError::Data(error))) => return Err(error.into()),
+        Ok(Err(error)) => error.to_string(),
+        Err(payload) => format!("panicked: {}", panic_text(payload.as_ref())),
+    };
+    tracing::error!(%error, "the trial failed");
+    let row = TrialRow { finished_at: runstore::now(), ..row };
+    claim.fail(FailureRecord { row, error: error.clone(), exit: None })?;
+    tell(json, &Event::Failed { error });
+    Ok(Exit::TrialFailed)
+}
+
+fn publish(
+    claim: Claim,
+    mut record: TrialRecord,
+    diverged: bool,
+    clock: Instant,
+    json: bool,
+) -> Result<Exit, Expected> {
+    let row = &mut record.trial;
+    if row.finished_at.is_empty() {
+        row.finished_at = runstore::now();
+    }
+    row.wall_s = row.wall_s.or_else(|| Some(clock.elapsed().as_secs_f64()));
+    row.peak_memory_bytes = row.peak_memory_bytes.or_else(runstore::peak_memory_bytes);
+    let measures = HEADLINES
+        .into_iter()
+        .filter_map(|column| Some((column.to_owned(), row.value(column)?.number()?)))
+        .collect();
+    claim.publish(record)?;
+    tell(json, &Event::Finished { measures, diverged });
+    Ok(if diverged { Exit::TrialFailed } else { Exit::Done })
+}
+
+fn tell(json: bool, event: &Event) {
+    tracing::debug!(?event, "told");
+    if json {
+        ui::json_line(event);
+    } else if let Some(text) = ui::event_text(event) {
+        ui::say(&text);
+    }
+}
+
+/// Rayon's pool is made on first use, so its size is set before anything computes.
+fn limit_threads(threads: u16) -> Result<(), Expected> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(usize::from(threads))
+        .build_global()
+        .map_err(|error| Expected::io("limit the threads", std::io::Error::other(error)))
+}
+
+fn start_logging(args: &TrialArgs, work: &Path, trial: &Trial) -> Result<(), Expected> {
+    if args.supervised {
+        // The process that started this one keeps the log.
+        ui::log_to_stderr();
+    } else {
+        let log = ui::log_to_file(work, &trial.sweep)?;
+        ui::say(&format!("{} {} seed={}; log: {}", trial.id, trial.cell(), trial.seed, log.display()));
+    }
+    Ok(())
+}

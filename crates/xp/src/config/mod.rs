@@ -1,0 +1,42 @@
+//! The sweep grammar: from a TOML file to a list of trials.
+//!
+//! Three stages, each with its own type, so that nothing half-checked can run:
+//!
+//! ```text
+//! SweepFile   the text as a tree in which every key and value knows its place
+//!    |        overlay [scale.NAME], overlay each --set
+//! Sweep       checked header, axes and settings tree of one scale
+//!    |        every point of axes x seeds, typed, defaults filled, cross-checked
+//! Vec<Trial>  resolved: this is what runs and what is hashed
+//! ```
+//!
+//! Overlaying is a recursive merge of tables; any other value replaces what was there. A member of
+//! a family (`strategy = { hash = { table-seed = 3 } }`) is merged with one of the same name and
+//! replaced by one of another name.
+//!
+//! Spans survive every overlay, so a wrong value in an axis or in a scale is shown where it was
+//! written, and a wrong `--set` is shown as it was typed. Errors are collected and shown together.
+
+mod axes;
+mod header;
+mod locate;
+mod problem;
+mod set;
+mod show;
+mod source;
+mod suggest;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod trial;
+
+
+pub(crate) use header::Save;
+pub(crate) use locate::SweepFile;
+pub(crate) use problem::ConfigErrors;
+pub(crate) use source::Tree;
+
+pub(crate) use sweep::{Sweep, SweepFacts, SweepOptions};
+pub(crate) use tree::join;
+pub(crate) use trial::{AxisValue, Trial};

@@ -1,0 +1,72 @@
+//! Values of axes as people read them.
+
+use serde_json::Value;
+use toml::de::DeValue;
+
+use super::source::Node;
+
+/// The value at a dotted path.
+pub(crate) fn value_at<'a>(json: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(json, |json, key| json.get(key))
+}
+
+/// An axis' value: what the settings resolved to, with the parameters that the file gives.
+pub(crate) fn axis(json: &Value, path: &str, written: &Node) -> String {
+    value_at(json, path).map_or_else(|| "-".to_owned(), |read| value(read, written))
+}
+
+/// A value: `0.5`, `top1`, `zipf(exponent=1.2)`, `switch+z`, `none`.
+pub(crate) fn value(read: &Value, written: &Node) -> String {
+    match (read, written.get_ref()) {
+        (Value::Object(member), written) if member.len() == 1 => {
+            let name = member.keys().next().expect("there is one key");
+            let parameters = match written {
+                DeValue::Table(table) => table.values().next().map(parameters),
+                _ => None,
+            };
+            format!("{name}{}", parameters.unwrap_or_default())
+        }
+        (Value::Array(items), _) if items.is_empty() => "none".to_owned(),
+        (Value::Array(items), DeValue::Array(written)) => {
+            let shown: Vec<_> =
+                items.iter().zip(written.iter()).map(|(read, written)| value(read, written)).collect();
+            shown.join("+")
+        }
+        (Value::String(text), _) => text.clone(),
+        (other, _) => other.to_string(),
+    }
+}
+
+fn parameters(node: &Node) -> String {
+    match node.get_ref() {
+        DeValue::Table(table) if !table.is_empty() => {
+            let shown: Vec<_> = table
+                .iter()
+                .map(|(key, value)| format!("{}={}", key.get_ref(), plain(value)))
+                .collect();
+            format!("({})", shown.join(" "))
+        }
+        _ => String::new(),
+    }
+}
+
+fn plain(node: &Node) -> String {
+    match node.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(value) => value.to_string(),
+        DeValue::Array(items) => {
+            let items: Vec<_> = items.iter().map(plain).collect();
+            format!("[{}]", items.join(" "))
+        }
+        DeValue::Table(table) => {
+            let items: Vec<_> = table
+                .iter()
+                .map(|(key, value)| format!("{}={}", key.get_ref(), plain(value)))
+                .collect();
+            format!("{{{}}}", items.join(" "))
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! "Did you mean": the nearest of the names that would have been right.
+
+/// The known name nearest to what was written, if it is near enough to be a slip.
+pub(crate) fn closest<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&written.to_lowercase(), name), name))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+/// Reads "unknown ... `written`, expected ... `a`, `b`" and finds the nearest of the expected.
+pub(crate) fn from_message(message: &str) -> Option<(String, String)> {
+    if !message.contains("unknown ") {
+        return None;
+    }
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let written = quoted.next()?.to_owned();
+    let expected: Vec<_> = quoted.collect();
+    let nearest = closest(&written, expected)?.to_owned();
+    Some((written, nearest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_has_a_suggestion_and_a_stranger_has_none() {
+        assert_eq!(closest("capasity-factor", ["k", "capacity-factor"]), Some("capacity-factor"));
+        assert_eq!(closest("zebra", ["k", "capacity-factor"]), None);
+    }
+
+    #[test]
+    fn the_expected_names_are_read_from_the_message() {
+        let message = "unknown field `capasity-factor`, expected `k` or `capacity-factor`";
+        let (_, nearest) = from_message(message).unwrap();
+        assert_eq!(nearest, "capacity-factor");
+        assert_eq!(from_message("invalid value: integer `0`, expected a nonzero usize"), None);
+    }
+}

@@ -1,0 +1,218 @@
+//! One scale of a sweep file: checked header, axes and settings.
+
+use serde::Serialize;
+use toml::de::DeValue;
+
+use super::{
+    axes::{self, Axis},
+    header::{self, HEADER_KEYS, Header, Save},
+    locate::SweepFile,
+    problem::{ConfigErrors, Problem, Problems},
+    set::Setting,
+    source::{Sources, Tree},
+    suggest::closest,
+    tree,
+};
+use crate::{device::DeviceChoice, jobs::JobKind};
+
+/// The scale of a sweep that names none.
+const USUAL_SCALE: &str = "cpu";
+
+/// The name of a sweep file as it stands, without any `[scale.NAME]`.
+const BARE_SCALE: &str = "base";
+
+/// What the command line says about a sweep.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SweepOptions {
+    /// `--scale`.
+    pub(crate) scale: Option<String>,
+    /// `--set`, in order.
+    pub(crate) set: Vec<String>,
+}
+
+/// A sweep file at one scale, checked except for the settings' own values.
+#[derive(Debug, Clone)]
+pub(crate) struct Sweep {
+    /// The name of its results folder.
+    pub(crate) name: String,
+    /// What the sweep wants to find out.
+    pub(crate) question: String,
+    /// What its trials do.
+    pub(crate) job: JobKind,
+    /// The scale that was laid over the file.
+    pub(crate) scale: String,
+    /// Each seed runs every point of the axes.
+    pub(crate) seeds: Vec<u64>,
+    /// Which weights are kept.
+    pub(crate) save: Save,
+    /// The device the file asks for.
+    pub(crate) device: Option<DeviceChoice>,
+    /// What varies, in the order of the file.
+    pub(crate) axes: Vec<Axis>,
+    /// What was set on the command line.
+    pub(crate) overrides: Vec<String>,
+    /// The settings that do not vary.
+    pub(super) settings: Tree,
+    pub(super) sources: Sources,
+}
+
+/// A sweep as machines read it.
+#[derive(Debug, Serialize)]
+pub(crate) struct SweepFacts<'a> {
+    name: &'a str,
+    question: &'a str,
+    job: &'a str,
+    scale: &'a str,
+    seeds: &'a [u64],
+    axes: Vec<&'a str>,
+    overrides: &'a [String],
+}
+
+impl Sweep {
+    /// Lays a scale and the command line's settings over a file, and checks what comes out.
+    pub(crate) fn resolve(file: SweepFile, options: &SweepOptions) -> Result<Self, ConfigErrors> {
+        let SweepFile { mut sources, mut tree, .. } = file;
+        let mut problems = Problems::default();
+        let built = build(&mut tree, options, &mut sources, &mut problems);
+        problems.finish(&sources)?;
+        let (header, axes, scale) = built.expect("without problems there is a sweep");
+        tree.retain(|key, _| !HEADER_KEYS.contains(&key));
+        Ok(Self {
+            name: header.name,
+            question: header.question,
+            job: header.job,
+            scale,
+            seeds: header.seeds,
+            save: header.save,
+            device: header.device,
+            axes,
+            overrides: options.set.clone(),
+            settings: tree,
+            sources,
+        })
+    }
+
+    /// The sweep as machines read it.
+    pub(crate) fn facts(&self) -> SweepFacts<'_> {
+        SweepFacts {
+            name: &self.name,
+            question: &self.question,
+            job: self.job.name(),
+            scale: &self.scale,
+            seeds: &self.seeds,
+            axes: self.axes.iter().map(|axis| axis.name.as_str()).collect(),
+            overrides: &self.overrides,
+        }
+    }
+}
+
+fn build(
+    tree: &mut Tree,
+    options: &SweepOptions,
+    sources: &mut Sources,
+    problems: &mut Problems,
+) -> Option<(Header, Vec<Axis>, String)> {
+    // The job decides what the other keys may be, so it is read before anything is laid over.
+    let job = header::read(tree, problems)?.job;
+    check_keys(tree, job, "", problems);
+    let (scale, over) = pick_scale(tree, options.scale.as_deref(), problems)?;
+    if let Some(over) = over {
+        check_keys(&over, job, &format!("scale.{scale}."), problems);
+        check_no_effect(tree, &over, job, &scale, problems);
+        tree::overlay(tree, over, job.families());
+    }
+    let mut fixed = Vec::new();
+    for text in &options.set {
+        let setting = Setting::parse(text, job, sources, problems)?;
+        let over = setting.tree();
+        check_keys(&over, job, "", problems);
+        tree::overlay(tree, over, job.families());
+        fixed.push(setting.path);
+    }
+    let header = header::read(tree, problems)?;
+    let mut axes = axes::read(tree, job, problems);
+    // A setting given on the command line is one value, whatever the file varies.
+    axes.retain(|axis| !fixed.contains(&axis.path));
+    problems.is_empty().then_some((header, axes, scale))
+}
+
+/// Refuses keys that are neither the header's nor sections of the job.
+fn check_keys(tree: &Tree, job: JobKind, prefix: &str, problems: &mut Problems) {
+    let known = || HEADER_KEYS.iter().chain(job.sections()).copied();
+    for key in tree.keys() {
+        let name = key.get_ref().as_ref();
+        if known().any(|known| known == name) {
+            continue;
+        }
+        let help = match (closest(name, known()), job.long_path(name)) {
+            (_, Some(path)) => format!("`{name}` is the setting `{path}`: write it in its table"),
+            (Some(near), None) => format!("did you mean `{near}`?"),
+            (None, None) => {
+                format!("a `{}` sweep has {}", job.name(), known().collect::<Vec<_>>().join(", "))
+            }
+        };
+        problems.at(key.span(), format!("unknown key `{prefix}{name}`"), help);
+    }
+}
+
+/// The scale's name and what it lays over the file.
+fn pick_scale(
+    tree: &Tree,
+    wanted: Option<&str>,
+    problems: &mut Problems,
+) -> Option<(String, Option<Tree>)> {
+    let empty = Tree::new();
+    let scales = match tree.get("scale").map(|node| (node.span(), node.get_ref())) {
+        None => &empty,
+        Some((_, DeValue::Table(scales))) => scales,
+        Some((span, _)) => {
+            let help = "write `[scale.cpu]` and under it what differs from the rest of the file";
+            problems.at(span, "`scale` must be a table of tables", help);
+            return None;
+        }
+    };
+    let name = wanted.unwrap_or(if scales.contains_key(USUAL_SCALE) { USUAL_SCALE } else { BARE_SCALE });
+    match scales.get(name).map(|node| (node.span(), node.get_ref())) {
+        Some((_, DeValue::Table(over))) => Some((name.to_owned(), Some(over.clone()))),
+        Some((span, _)) => {
+            let help = format!("write `[scale.{name}]` and under it what differs");
+            problems.at(span, format!("`scale.{name}` must be a table"), help);
+            None
+        }
+        None if name == BARE_SCALE => Some((name.to_owned(), None)),
+        None => {
+            let known: Vec<_> = scales.keys().map(|key| key.get_ref().as_ref()).collect();
+            let help = match closest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => {
+                    format!("the file has no scales: leave `--scale` out, or add `[scale.{name}]`")
+                }
+                None => format!("the file has {}, and `{BARE_SCALE}` for none", known.join(", ")),
+            };
+            let message = format!("unknown scale `{name}`");
+            problems.add(Problem { message, places: Vec::new(), help: Some(help) });
+            None
+        }
+    }
+}
+
+/// Refuses a scale that sets what the sweep varies: the axis would win in silence.
+fn check_no_effect(
+    tree: &Tree,
+    over: &Tree,
+    job: JobKind,
+    scale: &str,
+    problems: &mut Problems,
+) {
+    let mut overlaid = tree.clone();
+    tree::overlay(&mut overlaid, over.clone(), job.families());
+    for axis in axes::read(&overlaid, job, &mut Problems::default()) {
+        if let Some(node) = tree::find(over, &axis.path) {
+            problems.at(
+                node.span(),
+                format!("`{}` has no effect here, because it is an axis", axis.path),
+                format!("set the axis: `[scale.{scale}.axes]` with `{} = [...]`", axis.name),
+            );
+        }
+    }
+}

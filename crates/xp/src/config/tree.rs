@@ -1,0 +1,134 @@
+//! Overlaying settings trees and finding places in them.
+
+use std::borrow::Cow;
+
+use toml::{Spanned, de::DeValue};
+
+use super::source::{Node, Span, Tree};
+
+/// Merges `over` into `base`: tables recursively, everything else by replacement.
+///
+/// At the paths in `families` a table names a member by its one key: another name replaces the
+/// member that was there.
+pub(crate) fn overlay(base: &mut Tree, over: Tree, families: &[&str]) {
+    overlay_at(base, over, families, "");
+}
+
+fn overlay_at(base: &mut Tree, over: Tree, families: &[&str], prefix: &str) {
+    for (key, value) in over {
+        let path = join(prefix, key.get_ref());
+        let span = value.span();
+        match (base.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut), value.into_inner()) {
+            (Some(DeValue::Table(old)), DeValue::Table(new))
+                if !(families.contains(&path.as_str()) && names_another(old, &new)) =>
+            {
+                overlay_at(old, new, families, &path);
+            }
+            (_, new) => {
+                // The key goes too: its place is where the value is now written.
+                base.remove(key.get_ref().as_ref());
+                base.insert(key, Spanned::new(span, new));
+            }
+        }
+    }
+}
+
+fn names_another(old: &Tree, new: &Tree) -> bool {
+    new.keys().any(|key| !old.contains_key(key.get_ref().as_ref()))
+}
+
+/// A tree with one value at a dotted path whose parts carry the span of the whole key.
+pub(crate) fn single(path: &str, key: &Span, value: Node) -> Tree {
+    let (first, rest) = match path.split_once('.') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (path, None),
+    };
+    let name = Spanned::new(key.clone(), Cow::Owned(first.to_owned()));
+    let value = match rest {
+        None => value,
+        Some(rest) => Spanned::new(value.span(), DeValue::Table(single(rest, key, value))),
+    };
+    Tree::from_iter([(name, value)])
+}
+
+/// The span of the value at a dotted path, or of the deepest table on the way to it.
+pub(crate) fn span_of(tree: &Tree, path: &str) -> Option<Span> {
+    find(tree, path).map(Spanned::span)
+}
+
+/// The value at a dotted path.
+pub(crate) fn find<'a>(tree: &'a Tree, path: &str) -> Option<&'a Node> {
+    let (first, rest) = match path.split_once('.') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (path, None),
+    };
+    let node = tree.get(first)?;
+    match (rest, node.get_ref()) {
+        (None, _) => Some(node),
+        (Some(rest), DeValue::Table(table)) => find(table, rest),
+        (Some(_), _) => None,
+    }
+}
+
+/// The dotted path of the value whose span is exactly this one.
+pub(crate) fn path_at(tree: &Tree, span: &Span) -> Option<String> {
+    walk(tree, span, "")
+}
+
+fn walk(tree: &Tree, span: &Span, prefix: &str) -> Option<String> {
+    tree.iter().find_map(|(key, value)| {
+        let path = join(prefix, key.get_ref());
+        match value.get_ref() {
+            DeValue::Table(table) => walk(table, span, &path),
+            DeValue::Array(items) => {
+                let inside = items.iter().any(|item| item.span() == *span);
+                (inside || value.span() == *span).then_some(path)
+            }
+            _ => (value.span() == *span).then_some(path),
+        }
+    })
+}
+
+pub(crate) fn join(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(text: &'static str) -> Tree {
+        toml::de::DeTable::parse(text).unwrap().into_inner()
+    }
+
+    #[test]
+    fn tables_merge_and_values_are_replaced() {
+        let mut base = tree("[moe]\nexperts = 8\nk = 2");
+        overlay(&mut base, tree("moe.k = 1"), &[]);
+        assert_eq!(base["moe"].get_ref()["k"].get_ref().as_integer().unwrap().as_str(), "1");
+        assert_eq!(base["moe"].get_ref()["experts"].get_ref().as_integer().unwrap().as_str(), "8");
+    }
+
+    #[test]
+    fn another_member_of_a_family_replaces_the_first() {
+        let text = "[router.strategy.hash]\ntable-seed = 3";
+        let families = &["router.strategy"];
+        let mut base = tree(text);
+        overlay(&mut base, tree("router.strategy = { top1 = {} }"), families);
+        assert!(find(&base, "router.strategy.hash").is_none());
+        assert!(find(&base, "router.strategy.top1").is_some());
+
+        let mut base = tree(text);
+        overlay(&mut base, tree("router.strategy = { hash = {} }"), families);
+        assert!(find(&base, "router.strategy.hash.table-seed").is_some());
+    }
+
+    #[test]
+    fn a_span_leads_back_to_its_path() {
+        let text = "[moe]\nexperts = 0";
+        let base = tree(text);
+        let span = span_of(&base, "moe.experts").unwrap();
+        assert_eq!(&text[span.clone()], "0");
+        assert_eq!(path_at(&base, &span).as_deref(), Some("moe.experts"));
+    }
+}

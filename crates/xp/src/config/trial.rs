@@ -1,0 +1,229 @@
+//! Trials: every point of the axes with every seed, resolved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runstore::TrialId;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    axes::Axis,
+    problem::{ConfigErrors, Problem, Problems},
+    show,
+    source::{Node, Tree},
+    sweep::Sweep,
+    tree,
+};
+use crate::jobs::{JobSettings, SettingProblem};
+
+/// More trials than this are a slip in an axis.
+const MOST_TRIALS: usize = 100_000;
+
+/// One value of one axis, as people read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct AxisValue {
+    /// The axis' name in the file.
+    pub(crate) axis: String,
+    /// What it is in this trial.
+    pub(crate) value: String,
+}
+
+/// One thing to run: complete, typed settings and a seed.
+#[derive(Debug, Clone)]
+pub(crate) struct Trial {
+    /// Hash of settings, seed and data.
+    pub(crate) id: TrialId,
+    /// The sweep it belongs to.
+    pub(crate) sweep: String,
+    /// The scale of that sweep.
+    pub(crate) scale: String,
+    /// What it does.
+    pub(crate) settings: JobSettings,
+    /// Where it stands in the sweep.
+    pub(crate) axes: Vec<AxisValue>,
+    /// Every random stream of the trial is derived from it.
+    pub(crate) seed: u64,
+    /// Digests of the data it reads, by name.
+    pub(crate) data: BTreeMap<String, String>,
+}
+
+impl Trial {
+    /// The trial's resolved question as JSON: what its id is made from.
+    pub(crate) fn question(settings: &JobSettings, seed: u64) -> Value {
+        json!({ "job": settings.kind().name(), "seed": seed, "settings": settings.to_json() })
+    }
+
+    /// The cell that the trial's seeds share.
+    pub(crate) fn cell(&self) -> String {
+        let values: Vec<_> =
+            self.axes.iter().map(|axis| format!("{}={}", axis.axis, axis.value)).collect();
+        values.join(" ")
+    }
+}
+
+/// The trials of a sweep, and how many points turned out to ask the same question as another.
+#[derive(Debug, Clone)]
+pub(crate) struct Trials {
+    /// In the order of the file: the last axis varies fastest, after it the seed.
+    pub(crate) list: Vec<Trial>,
+    /// Points left out because an equal one is in the list.
+    pub(crate) duplicates: usize,
+}
+
+/// Gives the digests of the data that some settings read.
+pub(crate) type Digests<'a, E> =
+    &'a mut dyn FnMut(&JobSettings) -> Result<BTreeMap<String, String>, E>;
+
+impl Sweep {
+    /// Every point of the axes, typed and checked.
+    pub(crate) fn points(&self) -> Result<Vec<Point>, ConfigErrors> {
+        let mut problems = Problems::default();
+        self.check_values(&mut problems);
+        if problems.is_empty() {
+            self.check_size(&mut problems);
+        }
+        let points =
+            if problems.is_empty() { self.read_points(&mut problems) } else { Vec::new() };
+        problems.finish(&self.sources)?;
+        Ok(points)
+    }
+
+    /// Every trial. Points that resolve to the same question are one trial.
+    pub(crate) fn trials<E>(
+        &self,
+        points: Vec<Point>,
+        digests: Digests<'_, E>,
+    ) -> Result<Trials, E> {
+        let mut list = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut duplicates = 0;
+        for point in points {
+            let data = digests(&point.settings)?;
+            for &seed in &self.seeds {
+                let id = TrialId::of(&Trial::question(&point.settings, seed), &data);
+                if !seen.insert(id) {
+                    duplicates += 1;
+                    continue;
+                }
+                list.push(Trial {
+                    id,
+                    sweep: self.name.clone(),
+                    scale: self.scale.clone(),
+                    settings: point.settings.clone(),
+                    axes: point.axes.clone(),
+                    seed,
+                    data: data.clone(),
+                });
+            }
+        }
+        Ok(Trials { list, duplicates })
+    }
+
+    /// Each value of each axis by itself, so that every wrong one is shown.
+    fn check_values(&self, problems: &mut Problems) {
+        if let Err(error) = JobSettings::read(self.job, self.settings.clone()) {
+            problems.read(&error, Some(&self.settings));
+            return;
+        }
+        for axis in &self.axes {
+            let mut seen: Vec<(Value, &Node)> = Vec::new();
+            for value in &axis.values {
+                let tree = self.at(&[(axis, value)]);
+                let settings = match JobSettings::read(self.job, tree.clone()) {
+                    Ok(settings) => settings,
+                    Err(error) => {
+                        problems.read(&error, Some(&tree));
+                        continue;
+                    }
+                };
+                // The value as read: `1` and `1.0` are one value of a fraction.
+                let read = show::value_at(&settings.to_json(), &axis.path).cloned();
+                let read = read.unwrap_or(Value::Null);
+                if let Some((_, first)) = seen.iter().find(|(known, _)| *known == read) {
+                    let shown = show::value(&read, value);
+                    problems.add(Problem {
+                        message: format!("axis `{}` has the value {shown} twice", axis.name),
+                        places: vec![
+                            (value.span(), "again here".into()),
+                            (first.span(), "first here".into()),
+                        ],
+                        help: Some("keep one of them".into()),
+                    });
+                } else {
+                    seen.push((read, value));
+                }
+            }
+        }
+    }
+
+    fn check_size(&self, problems: &mut Problems) {
+        let sizes = self.axes.iter().map(|axis| axis.values.len()).chain([self.seeds.len()]);
+        let total = sizes.fold(1usize, usize::saturating_mul);
+        if total > MOST_TRIALS {
+            let message = format!("the axes and seeds make {total} trials, more than {MOST_TRIALS}");
+            let place = self.axes.first().map(|axis| (axis.key.clone(), "the first axis".into()));
+            problems.add(Problem {
+                message,
+                places: place.into_iter().collect(),
+                help: Some("shorten an axis, or split the sweep into several files".into()),
+            });
+        }
+    }
+
+    fn read_points(&self, problems: &mut Problems) -> Vec<Point> {
+        let mut points = Vec::new();
+        let mut at = vec![0; self.axes.len()];
+        loop {
+            let chosen: Vec<_> =
+                self.axes.iter().zip(&at).map(|(axis, i)| (axis, &axis.values[*i])).collect();
+            let tree = self.at(&chosen);
+            match JobSettings::read(self.job, tree.clone()) {
+                Ok(mut settings) => {
+                    settings.resolve();
+                    for problem in settings.check() {
+                        problems.add(locate(problem, &tree));
+                    }
+                    let json = settings.to_json();
+                    let axes = chosen.iter().map(|(axis, value)| AxisValue {
+                        axis: axis.name.clone(),
+                        value: show::axis(&json, &axis.path, value),
+                    });
+                    points.push(Point { axes: axes.collect(), settings });
+                }
+                Err(error) => problems.read(&error, Some(&tree)),
+            }
+            // Count up with the last axis fastest.
+            let Some(turn) = (0..at.len()).rev().find(|&i| at[i] + 1 < self.axes[i].values.len())
+            else {
+                return points;
+            };
+            at[turn] += 1;
+            at[turn + 1..].fill(0);
+        }
+    }
+
+    fn at(&self, chosen: &[(&Axis, &Node)]) -> Tree {
+        let mut settings = self.settings.clone();
+        for (axis, value) in chosen {
+            let over = tree::single(&axis.path, &axis.key, (*value).clone());
+            tree::overlay(&mut settings, over, self.job.families());
+        }
+        settings
+    }
+}
+
+/// One point of the axes, before seeds and data.
+#[derive(Debug, Clone)]
+pub(crate) struct Point {
+    axes: Vec<AxisValue>,
+    /// What a trial at this point does.
+    pub(crate) settings: JobSettings,
+}
+
+fn locate(problem: SettingProblem, tree: &Tree) -> Problem {
+    let places = problem.paths.iter().enumerate().filter_map(|(i, path)| {
+        let word = if i == 0 { "here".to_owned() } else { format!("`{path}`") };
+        Some((tree::span_of(tree, path)?, word))
+    });
+    Problem { message: problem.message, places: places.collect(), help: Some(problem.help) }
+}

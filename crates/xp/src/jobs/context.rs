@@ -1,0 +1,118 @@
+//! What a job is given, and what it gives back.
+
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Save, Trial};
+
+/// Everything that a job may use.
+pub(crate) struct JobContext<'a> {
+    /// What to do.
+    pub(crate) trial: &'a Trial,
+    /// Where to do it; opened and probed.
+    pub(crate) device: Device,
+    /// The device's own name.
+    pub(crate) device_name: String,
+    /// Where text is.
+    pub(crate) data: &'a corpora::DataDir,
+    /// Whether missing text may be fetched.
+    pub(crate) fetch: corpora::FetchPolicy,
+    /// What an interrupted trial goes on from.
+    pub(crate) checkpoint: &'a runstore::CheckpointSlot,
+    /// The trial's row with identity, settings and provenance; the job adds sizes and outcomes.
+    pub(crate) row: runstore::tables::TrialRow,
+    /// The folder for the kept model; `None` when none is to be kept.
+    pub(crate) model_dir: Option<std::path::PathBuf>,
+    /// Which weights to leave behind.
+    pub(crate) save: Save,
+    /// Set when the trial should save and stop.
+    pub(crate) stop: &'a AtomicBool,
+    /// Told what happens.
+    pub(crate) events: &'a mut dyn FnMut(Event),
+}
+
+/// How a job ended without an error.
+#[derive(Debug)]
+pub(crate) enum JobEnd {
+    /// It did all it was asked.
+    Finished(runstore::TrialRecord),
+    /// Its loss stopped being a number.
+    Diverged(runstore::TrialRecord),
+    /// It was asked to stop; the checkpoint holds what it needs to go on.
+    Interrupted {
+        /// Steps that were done.
+        step: usize,
+    },
+}
+
+/// Why a job could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    /// Text could not be had or used.
+    #[error(transparent)]
+    Data(#[from] corpora::CorpusError),
+    /// Results could not be written.
+    #[error(transparent)]
+    Store(#[from] runstore::Error),
+    /// The combination cannot run here.
+    #[error("{0}")]
+    Unsupported(String),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What a running trial tells, one JSON object a line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum Event {
+    /// The work begins, possibly not at its first step.
+    Started {
+        /// Steps in all.
+        steps: usize,
+        /// Steps that an earlier, interrupted run did.
+        #[serde(default)]
+        done: usize,
+    },
+    /// Some steps were done.
+    Progress {
+        step: usize,
+        steps: usize,
+        loss: Option<f64>,
+        tokens_per_s: Option<f64>,
+        drop_rate: Option<f64>,
+    },
+    /// The validation text was read.
+    Evaluated { step: usize, valid_loss: f64, perplexity: f64 },
+    /// Something worth a line in the log.
+    Note { text: String },
+    /// The trial is recorded.
+    Finished {
+        /// The headline measures, by column name.
+        measures: Vec<(String, f64)>,
+        diverged: bool,
+    },
+    /// Another process holds the trial.
+    Held,
+    /// The trial was recorded before this process began.
+    AlreadyDone,
+    /// The trial could not be done.
+    Failed { error: String },
+    /// Nothing could be tried, and no other trial of the sweep could be; the text is for people.
+    Refused { text: String },
+    /// The trial was stopped and can go on.
+    Interrupted { step: usize },
+}
+
+/// Parameter counts of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Sizes {
+    /// All parameters.
+    pub(crate) params_total: usize,
+    /// Those that one token meets.
+    pub(crate) params_active: usize,
+    /// Those of the routers.
+    pub(crate) params_router: usize,
+}

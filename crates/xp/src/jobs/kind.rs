@@ -1,0 +1,97 @@
+//! The jobs, and the names that their settings go by.
+
+/// What the trials of a sweep do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JobKind {
+    /// Train a language model and measure its routing.
+    Train,
+    /// Pack tokens into expert buffers and measure drops and speed.
+    Pack,
+}
+
+impl JobKind {
+    /// Every job.
+    pub(crate) const ALL: [Self; 2] = [Self::Train, Self::Pack];
+
+    /// The name in `job = "..."`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Pack => "pack",
+        }
+    }
+
+    /// The job of that name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|job| job.name() == name)
+    }
+
+    /// The tables of a sweep file that hold this job's settings.
+    pub(crate) const fn sections(self) -> &'static [&'static str] {
+        match self {
+            Self::Train => &["data", "model", "moe", "router", "train"],
+            Self::Pack => &["pack", "moe"],
+        }
+    }
+
+    /// Short names of settings, for axes and `--set`.
+    pub(crate) const fn short_names(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Train => &[
+                ("strategy", "router.strategy"),
+                ("scorer", "router.scorer"),
+                ("balancers", "router.balancers"),
+                ("experts", "moe.experts"),
+                ("k", "moe.k"),
+                ("capacity-factor", "moe.capacity-factor"),
+                ("drop", "moe.drop"),
+                ("renormalise", "moe.renormalise"),
+                ("dispatch", "moe.dispatch"),
+                ("ffn-multiple", "moe.ffn-multiple"),
+                ("corpus", "data.corpus"),
+                ("tokenizer", "data.tokenizer"),
+                ("model", "model"),
+                ("layers", "model.tiny-moe.layers"),
+                ("dim", "model.tiny-moe.dim"),
+                ("heads", "model.tiny-moe.heads"),
+                ("dropout", "model.tiny-moe.dropout"),
+                ("steps", "train.steps"),
+                ("batch", "train.batch"),
+                ("sequence", "train.sequence"),
+                ("learning-rate", "train.learning-rate"),
+                ("precision", "train.precision"),
+            ],
+            Self::Pack => &[
+                ("experts", "moe.experts"),
+                ("k", "moe.k"),
+                ("capacity-factor", "moe.capacity-factor"),
+                ("packing", "pack.packing"),
+                ("load", "pack.load"),
+                ("tokens", "pack.tokens"),
+                ("width", "pack.width"),
+            ],
+        }
+    }
+
+    /// The dotted path that a short name stands for.
+    pub(crate) fn long_path(self, short: &str) -> Option<&'static str> {
+        self.short_names().iter().find(|(name, _)| *name == short).map(|(_, path)| *path)
+    }
+
+    /// Settings that hold one member of a family: an overlay that names another member replaces
+    /// the first, it is not merged into it.
+    pub(crate) const fn families(self) -> &'static [&'static str] {
+        match self {
+            Self::Train => &[
+                "data.corpus",
+                "data.tokenizer",
+                "model",
+                "moe.drop",
+                "moe.dispatch",
+                "router.scorer",
+                "router.strategy",
+            ],
+            Self::Pack => &["pack.load"],
+        }
+    }
+}

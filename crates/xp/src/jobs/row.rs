@@ -1,0 +1,96 @@
+//! A trial's row, as far as it is known before the trial has run.
+
+use runstore::{
+    Provenance,
+    tables::{TrialRow, TrialStatus},
+};
+
+use super::{JobSettings, ModelConfig, PackSettings, TrainSettings};
+use crate::{config::Trial, device::DeviceChoice};
+
+/// The row with identity, settings and provenance; the job adds sizes and outcomes.
+pub(crate) fn trial_row(
+    trial: &Trial,
+    provenance: &Provenance,
+    device: DeviceChoice,
+    device_name: &str,
+) -> TrialRow {
+    let question = Trial::question(&trial.settings, trial.seed);
+    let mut row = TrialRow {
+        trial_id: trial.id.full(),
+        sweep: trial.sweep.clone(),
+        scale: trial.scale.clone(),
+        device: device.to_string(),
+        device_name: Some(device_name.to_owned()),
+        job: trial.settings.kind().name().to_owned(),
+        status: TrialStatus::Done,
+        seed: trial.seed,
+        settings: runstore::canonical_json(&question),
+        data_digest: runstore::data_digest(&trial.data),
+        started_at: runstore::now(),
+        threads: Some(threads()),
+        ..TrialRow::default()
+    };
+    provenance.stamp(&mut row);
+    match &trial.settings {
+        JobSettings::Train(settings) => train_columns(&mut row, settings),
+        JobSettings::Pack(settings) => pack_columns(&mut row, settings),
+    }
+    row
+}
+
+/// Threads that this process computes with.
+pub(crate) fn threads() -> u64 {
+    rayon::current_num_threads() as u64
+}
+
+fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
+    let TrainSettings { data, model, moe, router, train } = settings;
+    let ModelConfig::TinyMoe(tiny) = model;
+    let count = |value: std::num::NonZeroUsize| Some(value.get() as u64);
+    let balancers: Vec<_> = router.balancers.iter().map(|balancer| balancer.name()).collect();
+    row.corpus = Some(data.corpus.name().to_owned());
+    row.tokenizer = Some(data.tokenizer.name().to_owned());
+    row.model = Some(model.name().to_owned());
+    row.layers = count(tiny.layers);
+    row.dim = count(tiny.dim);
+    row.heads = count(tiny.heads);
+    row.ffn_dim = Some((tiny.dim.get() * moe.ffn_multiple.get()) as u64);
+    row.dropout = Some(tiny.dropout.get());
+    row.sequence = count(train.sequence);
+    row.batch = count(train.batch);
+    row.steps = count(train.steps);
+    row.learning_rate = Some(train.learning_rate.get());
+    row.warmup = Some(train.warmup as u64);
+    row.weight_decay = Some(train.weight_decay);
+    row.precision = Some(text_of(&train.precision));
+    row.scorer = Some(router.scorer.name().to_owned());
+    row.strategy = Some(router.strategy.name().to_owned());
+    row.balancer =
+        Some(if balancers.is_empty() { "none".to_owned() } else { balancers.join("+") });
+    row.experts = count(moe.experts);
+    row.top_k = count(moe.k);
+    row.capacity_factor = Some(moe.capacity_factor.get());
+    row.drop_policy = Some(moe.drop.name().to_owned());
+    row.renormalise = Some(moe.renormalise);
+    row.dispatch = Some(moe.dispatch.name().to_owned());
+}
+
+fn pack_columns(row: &mut TrialRow, settings: &PackSettings) {
+    let PackSettings { pack, moe } = settings;
+    row.experts = Some(moe.experts.get() as u64);
+    row.top_k = Some(moe.k.get() as u64);
+    row.capacity_factor = Some(moe.capacity_factor.get());
+    row.packing = Some(pack.packing.name().to_owned());
+    row.load_shape = Some(pack.load.name().to_owned());
+    row.tokens = Some(pack.tokens.get() as u64);
+    row.width = Some(pack.width.get() as u64);
+}
+
+/// The name that a unit variant is written by.
+fn text_of(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,44 @@
+//! `xp`: from a TOML file to trials, tables, figures and a report.
+//!
+//! A command line is parsed (`cli`), the sweep it names becomes a list of trials (`config`,
+//! `session`), and a command (`commands`) looks at them or has the `runner` run them, each in a
+//! process of its own that does its `jobs`. Only `ui` writes to the terminal: results to stdout,
+//! everything else to stderr.
+
+// CubeCL's kernel types nest deeply.
+#![recursion_limit = "256"]
+
+mod cli;
+mod commands;
+mod config;
+mod device;
+mod exit;
+mod jobs;
+mod ledger;
+mod publish;
+mod report;
+mod runner;
+mod session;
+mod signals;
+mod ui;
+
+use std::{panic, process::ExitCode};
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let exit = match panic::catch_unwind(|| commands::run(cli)) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => {
+            ui::show_error(&error);
+            error.exit()
+        }
+        // The panic has been reported where it happened.
+        Err(_) => {
+            ui::say("this is a bug in xp; RUST_BACKTRACE=1 shows where it happened");
+            exit::Exit::Bug
+        }
+    };
+    ExitCode::from(exit.code())
+}

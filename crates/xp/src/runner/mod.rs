@@ -1,0 +1,23 @@
+//! Running the trials of a sweep, each in a process of its own.
+//!
+//! The scheduler knows neither processes nor files: it starts trials through an [`Executor`], asks
+//! a [`Ledger`] what is done and what another process holds, and tells a [`Watcher`] what happens.
+//!
+//! # Two runners on one sweep
+//!
+//! The process that runs a trial holds the claim on it, so nothing is shared but the store. A
+//! trial that is held elsewhere is put aside and looked at again when nothing else is left to
+//! start. It has then been finished by the other runner, which counts as done here; or it has
+//! failed there, which is reported and not tried a second time; or the other process has died,
+//! its claim is free, and this runner runs it. A runner therefore ends only when every trial has
+//! an end, whoever brought it there.
+
+mod executor;
+mod process;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use executor::{Ending, Executor, Message};
+pub(crate) use process::ProcessExecutor;
+pub(crate) use schedule::{Ledger, Outcome, RunOptions, RunSummary, Watcher, run};

@@ -1,0 +1,345 @@
+//! Which trial runs when, and what became of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    time::Duration,
+};
+
+use runstore::TrialState;
+
+use super::executor::{Ending, Executor, Message};
+use crate::{
+    config::Trial,
+    exit::{Exit, Expected},
+    jobs::Event,
+};
+
+/// What is known of trials beyond this runner.
+pub(crate) trait Ledger {
+    /// The trial's state now, whoever brought it there.
+    fn state(&self, trial: &Trial) -> Result<TrialState, runstore::Error>;
+
+    /// Records a failure that the trial's own process could not record.
+    fn record_failure(
+        &self,
+        trial: &Trial,
+        error: &str,
+        exit: &str,
+    ) -> Result<(), runstore::Error>;
+}
+
+/// Shows what happens.
+pub(crate) trait Watcher {
+    /// A trial was started.
+    fn started(&mut self, index: usize, trial: &Trial);
+    /// A running trial told something.
+    fn event(&mut self, index: usize, trial: &Trial, event: &Event);
+    /// A trial has come to an end for this runner.
+    fn ended(&mut self, index: usize, trial: &Trial, outcome: &Outcome);
+    /// Nothing runs here; these trials are held by another process.
+    fn waiting(&mut self, held: usize);
+}
+
+/// What became of one trial.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// It finished here, with its headline measures.
+    Done(Vec<(String, f64)>),
+    /// Its loss stopped being a number.
+    Diverged,
+    /// It failed.
+    Failed(String),
+    /// It was stopped and can go on.
+    Interrupted,
+    /// Another process brought it to this end.
+    Elsewhere(Box<Outcome>),
+}
+
+/// How to run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunOptions {
+    /// Trials at the same time.
+    pub(crate) jobs: usize,
+    /// Start nothing after a failure.
+    pub(crate) fail_fast: bool,
+    /// How often trials that are held elsewhere are looked at.
+    pub(crate) patience: Duration,
+}
+
+/// What became of all trials.
+#[derive(Debug, Default)]
+pub(crate) struct RunSummary {
+    /// Outcomes by the trial's place in the list. A trial without one was not started.
+    pub(crate) outcomes: BTreeMap<usize, Outcome>,
+    /// Whether a signal ended the run.
+    pub(crate) interrupted: bool,
+    /// An error that every further trial would have met.
+    pub(crate) halted: Option<Expected>,
+}
+
+impl RunSummary {
+    /// How many outcomes are of a kind, wherever they came about.
+    pub(crate) fn count(&self, fits: impl Fn(&Outcome) -> bool) -> usize {
+        self.outcomes.values().filter(|outcome| fits(outcome.inner())).count()
+    }
+}
+
+impl Outcome {
+    /// The outcome itself, wherever it came about.
+    pub(crate) fn inner(&self) -> &Self {
+        match self {
+            Self::Elsewhere(outcome) => outcome,
+            other => other,
+        }
+    }
+}
+
+/// Brings every trial of `todo` to an end; `signals` counts requests to stop.
+pub(crate) fn run(
+    trials: &[Trial],
+    todo: Vec<usize>,
+    options: RunOptions,
+    parts: (&mut dyn Executor, &dyn Ledger, &mut dyn Watcher),
+    signals: &AtomicUsize,
+) -> Result<RunSummary, Expected> {
+    let (executor, ledger, watcher) = parts;
+    let (send, receive) = channel();
+    let failed_before = failed_before(trials, &todo, ledger)?;
+    let mut runner = Runner {
+        trials,
+        options,
+        executor,
+        ledger,
+        watcher,
+        send,
+        queue: todo.into(),
+        held: Vec::new(),
+        running: BTreeMap::new(),
+        failed_before,
+        signals_seen: 0,
+        stop: false,
+        summary: RunSummary::default(),
+    };
+    runner.run(&receive, signals)?;
+    Ok(runner.summary)
+}
+
+fn failed_before(
+    trials: &[Trial],
+    todo: &[usize],
+    ledger: &dyn Ledger,
+) -> Result<BTreeSet<usize>, runstore::Error> {
+    let mut failed = BTreeSet::new();
+    for &index in todo {
+        if matches!(ledger.state(&trials[index])?, TrialState::Failed { .. }) {
+            failed.insert(index);
+        }
+    }
+    Ok(failed)
+}
+
+struct Runner<'a> {
+    trials: &'a [Trial],
+    options: RunOptions,
+    executor: &'a mut dyn Executor,
+    ledger: &'a dyn Ledger,
+    watcher: &'a mut dyn Watcher,
+    send: Sender<Message>,
+    queue: VecDeque<usize>,
+    held: Vec<usize>,
+    // With the last word that each said about its end.
+    running: BTreeMap<usize, Option<Event>>,
+    failed_before: BTreeSet<usize>,
+    signals_seen: usize,
+    stop: bool,
+    summary: RunSummary,
+}
+
+impl Runner<'_> {
+    fn run(&mut self, receive: &Receiver<Message>, signals: &AtomicUsize) -> Result<(), Expected> {
+        loop {
+            self.heed(signals.load(Ordering::Relaxed));
+            if !self.stop {
+                self.start_some()?;
+            }
+            if self.running.is_empty() && (self.stop || self.held.is_empty()) {
+                return Ok(());
+            }
+            if self.running.is_empty() {
+                self.watcher.waiting(self.held.len());
+            }
+            match receive.recv_timeout(self.options.patience) {
+                Ok(Message::Event(index, event)) => self.hear(index, event),
+                Ok(Message::Ended(index, ending)) => self.end(index, ending)?,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
+    }
+
+    /// The first signal asks running trials to save and stop, a second ends them.
+    fn heed(&mut self, signals: usize) {
+        if signals > 0 && self.signals_seen == 0 {
+            self.stop = true;
+            self.summary.interrupted = true;
+            self.executor.stop_all();
+        }
+        if signals > 1 && self.signals_seen < 2 {
+            self.executor.kill_all();
+        }
+        self.signals_seen = signals;
+    }
+
+    fn start_some(&mut self) -> Result<(), Expected> {
+        while self.running.len() < self.options.jobs {
+            let Some(index) = self.next()? else { return Ok(()) };
+            let trial = &self.trials[index];
+            self.executor
+                .start(index, trial, self.send.clone())
+                .map_err(|error| Expected::io("start a trial's process", error))?;
+            self.running.insert(index, None);
+            self.watcher.started(index, trial);
+        }
+        Ok(())
+    }
+
+    /// The next trial that is free to run. Those that another runner has ended are noted, those
+    /// that it holds are put aside.
+    fn next(&mut self) -> Result<Option<usize>, Expected> {
+        while let Some(index) = self.queue.pop_front() {
+            if self.is_free(index)? {
+                return Ok(Some(index));
+            }
+        }
+        for index in std::mem::take(&mut self.held) {
+            if self.is_free(index)? {
+                self.queue.push_back(index);
+            }
+        }
+        Ok(self.queue.pop_front())
+    }
+
+    fn is_free(&mut self, index: usize) -> Result<bool, Expected> {
+        let outcome = match self.ledger.state(&self.trials[index])? {
+            TrialState::Done => Outcome::Done(Vec::new()),
+            TrialState::Diverged { .. } => Outcome::Diverged,
+            // It failed elsewhere while this runner was at work: once is enough.
+            TrialState::Failed { error } if !self.failed_before.contains(&index) => {
+                Outcome::Failed(error)
+            }
+            TrialState::Running { .. } => {
+                self.held.push(index);
+                return Ok(false);
+            }
+            TrialState::Failed { .. } | TrialState::Interrupted { .. } | TrialState::Missing => {
+                return Ok(true);
+            }
+        };
+        self.finish(index, Outcome::Elsewhere(Box::new(outcome)));
+        Ok(false)
+    }
+
+    fn hear(&mut self, index: usize, event: Event) {
+        self.watcher.event(index, &self.trials[index], &event);
+        let last_word = matches!(
+            event,
+            Event::Finished { .. }
+                | Event::Held
+                | Event::AlreadyDone
+                | Event::Failed { .. }
+                | Event::Refused { .. }
+                | Event::Interrupted { .. }
+        );
+        if last_word {
+            self.running.insert(index, Some(event));
+        }
+    }
+
+    fn end(&mut self, index: usize, ending: Ending) -> Result<(), Expected> {
+        let last_word = self.running.remove(&index).flatten();
+        let trial = &self.trials[index];
+        let outcome = match last_word {
+            Some(Event::Finished { diverged: true, .. }) => Outcome::Diverged,
+            Some(Event::Finished { measures, .. }) => Outcome::Done(measures),
+            Some(Event::Failed { error }) => Outcome::Failed(error),
+            Some(Event::Interrupted { .. }) => Outcome::Interrupted,
+            Some(Event::Held) => {
+                self.held.push(index);
+                return Ok(());
+            }
+            Some(Event::AlreadyDone) => Outcome::Elsewhere(Box::new(Outcome::Done(Vec::new()))),
+            _ if self.summary.interrupted => Outcome::Interrupted,
+            word => match judge(ending) {
+                Verdict::Halt(exit, tail) => {
+                    let text = match word {
+                        Some(Event::Refused { text }) => text,
+                        _ => tail,
+                    };
+                    // Every other trial would say the same.
+                    self.stop = true;
+                    self.executor.stop_all();
+                    self.summary.halted = Some(Expected::Child { exit, text });
+                    return Ok(());
+                }
+                Verdict::Failed { error, exit } => {
+                    self.ledger.record_failure(trial, &error, &exit)?;
+                    Outcome::Failed(error)
+                }
+            },
+        };
+        self.finish(index, outcome);
+        Ok(())
+    }
+
+    fn finish(&mut self, index: usize, outcome: Outcome) {
+        self.watcher.ended(index, &self.trials[index], &outcome);
+        let bad = matches!(outcome.inner(), Outcome::Failed(_) | Outcome::Diverged);
+        if bad && self.options.fail_fast {
+            self.stop = true;
+        }
+        self.summary.outcomes.insert(index, outcome);
+    }
+}
+
+enum Verdict {
+    Halt(Exit, String),
+    Failed { error: String, exit: String },
+}
+
+/// What the end of a process means that said nothing about it.
+fn judge(ending: Ending) -> Verdict {
+    let (code, tail) = match ending {
+        Ending::Signal(9, _) => {
+            let error = "killed by signal 9, most often for lack of memory".to_owned();
+            return Verdict::Failed { error, exit: "signal 9".to_owned() };
+        }
+        Ending::Signal(signal, tail) => {
+            let error = format!("ended by signal {signal}{}", last_line(&tail));
+            return Verdict::Failed { error, exit: format!("signal {signal}") };
+        }
+        Ending::Code(code, tail) => (code, tail),
+    };
+    match Exit::from_code(code) {
+        Some(exit @ (Exit::Usage | Exit::Missing | Exit::Nothing | Exit::Store | Exit::Refused)) => {
+            Verdict::Halt(exit, tail)
+        }
+        Some(Exit::Done) => Verdict::Failed {
+            error: "its process ended without a result".to_owned(),
+            exit: "exit code 0".to_owned(),
+        },
+        _ => Verdict::Failed {
+            error: format!("its process ended with code {code}{}", last_line(&tail)),
+            exit: format!("exit code {code}"),
+        },
+    }
+}
+
+fn last_line(tail: &str) -> String {
+    match tail.lines().rev().find(|line| !line.trim().is_empty()) {
+        Some(line) => format!(": {}", line.trim()),
+        None => String::new(),
+    }
+}

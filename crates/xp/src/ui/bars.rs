@@ -1,0 +1,100 @@
+//! Progress on a terminal: a bar for the sweep and one for each running trial.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::lines::{ended_line, progress_tail};
+use crate::{
+    config::Trial,
+    jobs::Event,
+    runner::{Outcome, Watcher},
+};
+
+/// Bars of running trials that are shown at most.
+const MOST_BARS: usize = 8;
+
+/// Draws bars.
+pub(super) struct Bars {
+    all: MultiProgress,
+    sweep: ProgressBar,
+    trials: BTreeMap<usize, (ProgressBar, Instant)>,
+    total: usize,
+    ended: usize,
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("templates are constants")
+}
+
+impl Bars {
+    pub(super) fn new(total: usize, before: usize) -> Self {
+        let all = MultiProgress::new();
+        let sweep = all.add(ProgressBar::new(total as u64));
+        sweep.set_style(style("{bar:30} {pos}/{len} trials  {elapsed}  left {eta}{msg}"));
+        sweep.set_position(before as u64);
+        // What was done before says nothing about how long the rest takes.
+        sweep.reset_eta();
+        sweep.enable_steady_tick(Duration::from_secs(1));
+        Self { all, sweep, trials: BTreeMap::new(), total, ended: before }
+    }
+}
+
+impl Watcher for Bars {
+    fn started(&mut self, index: usize, trial: &Trial) {
+        let bar = if self.trials.len() < MOST_BARS {
+            self.all.add(ProgressBar::new(0))
+        } else {
+            ProgressBar::hidden()
+        };
+        bar.set_style(style("  {prefix}  {bar:20} {pos}/{len}{msg}"));
+        bar.set_prefix(format!("{} {} seed={}", trial.id, trial.cell(), trial.seed));
+        self.trials.insert(index, (bar, Instant::now()));
+        self.sweep.set_message("");
+    }
+
+    fn event(&mut self, index: usize, trial: &Trial, event: &Event) {
+        let Some((bar, _)) = self.trials.get(&index) else { return };
+        match event {
+            Event::Started { steps, done } => {
+                bar.set_length(*steps as u64);
+                bar.set_position(*done as u64);
+            }
+            Event::Progress { step, steps, .. } => {
+                bar.set_length(*steps as u64);
+                bar.set_position(*step as u64);
+                bar.set_message(progress_tail(event));
+            }
+            Event::Note { text } => {
+                self.all.suspend(|| super::say(&format!("{}: {text}", trial.id)));
+            }
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self, index: usize, trial: &Trial, outcome: &Outcome) {
+        let bar = self.trials.remove(&index);
+        let seconds = bar.as_ref().map(|(_, start)| start.elapsed().as_secs_f64());
+        if let Some((bar, _)) = bar {
+            bar.finish_and_clear();
+            self.all.remove(&bar);
+        }
+        self.ended += 1;
+        self.sweep.set_position(self.ended as u64);
+        let line = ended_line((self.ended, self.total), trial, outcome, seconds);
+        self.all.suspend(|| super::say(&line));
+    }
+
+    fn waiting(&mut self, held: usize) {
+        self.sweep.set_message(format!("  waiting for {held} that another process runs"));
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.sweep.finish_and_clear();
+    }
+}

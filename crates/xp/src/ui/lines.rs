@@ -1,0 +1,139 @@
+//! Progress where there is no terminal: a line for each finished trial.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use super::say;
+use crate::{
+    config::Trial,
+    jobs::Event,
+    runner::{Outcome, Watcher},
+};
+
+/// Writes a line for each finished trial.
+pub(super) struct Lines {
+    total: usize,
+    ended: usize,
+    started: BTreeMap<usize, Instant>,
+    waiting: bool,
+}
+
+impl Lines {
+    pub(super) fn new(total: usize, before: usize) -> Self {
+        Self { total, ended: before, started: BTreeMap::new(), waiting: false }
+    }
+}
+
+impl Watcher for Lines {
+    fn started(&mut self, index: usize, _: &Trial) {
+        self.started.insert(index, Instant::now());
+        self.waiting = false;
+    }
+
+    fn event(&mut self, _: usize, trial: &Trial, event: &Event) {
+        if let Event::Note { text } = event {
+            say(&format!("{}: {text}", trial.id));
+        }
+    }
+
+    fn ended(&mut self, index: usize, trial: &Trial, outcome: &Outcome) {
+        self.ended += 1;
+        let seconds = self.started.get(&index).map(|start| start.elapsed().as_secs_f64());
+        say(&ended_line((self.ended, self.total), trial, outcome, seconds));
+    }
+
+    fn waiting(&mut self, held: usize) {
+        if !self.waiting {
+            say(&format!("waiting for {held} trials that another process runs"));
+            self.waiting = true;
+        }
+    }
+}
+
+/// `[3/30] 3fa91c07b2de strategy=top1 seed=17: done in 12.0 s, perplexity 5.12`.
+pub(super) fn ended_line(
+    (ended, total): (usize, usize),
+    trial: &Trial,
+    outcome: &Outcome,
+    seconds: Option<f64>,
+) -> String {
+    let width = total.to_string().len();
+    let took = seconds.map(|seconds| format!(" in {seconds:.1} s")).unwrap_or_default();
+    format!(
+        "[{ended:width$}/{total}] {} {} seed={}: {}{took}{}",
+        trial.id,
+        trial.cell(),
+        trial.seed,
+        word(outcome),
+        measures(outcome)
+    )
+}
+
+fn word(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done(_) => "done".to_owned(),
+        Outcome::Diverged => "diverged".to_owned(),
+        Outcome::Failed(error) => format!("failed: {error}"),
+        Outcome::Interrupted => "interrupted".to_owned(),
+        Outcome::Elsewhere(outcome) => format!("{} by another process", word(outcome)),
+    }
+}
+
+fn measures(outcome: &Outcome) -> String {
+    let Outcome::Done(measures) = outcome else { return String::new() };
+    measures.iter().map(|(name, value)| format!(", {}", measure(name, *value))).collect()
+}
+
+/// A headline measure with its unit.
+fn measure(name: &str, value: f64) -> String {
+    match name {
+        "tokens_per_s" => format!("{value:.0} tokens/s"),
+        "drop_rate" => format!("{:.1} % dropped", value * 100.0),
+        "gb_per_s" => format!("{value:.2} GB/s"),
+        _ => format!("{} {value:.3}", name.replace('_', " ")),
+    }
+}
+
+/// An event as a line for people, if it is worth one.
+pub(crate) fn event_text(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Started { steps, done: 0 } => format!("started: {steps} steps"),
+        Event::Started { steps, done } => format!("resumed: {done} of {steps} steps were done"),
+        Event::Progress { step, steps, .. } => {
+            format!("step {step}/{steps}{}", progress_tail(event))
+        }
+        Event::Evaluated { step, valid_loss, perplexity } => {
+            format!("step {step}: validation loss {valid_loss:.4}, perplexity {perplexity:.3}")
+        }
+        Event::Note { text } => text.clone(),
+        Event::Finished { diverged: true, .. } => "diverged".to_owned(),
+        Event::Finished { measures, .. } => {
+            format!("done{}", self::measures(&Outcome::Done(measures.clone())))
+        }
+        Event::Held => "another process runs this trial".to_owned(),
+        Event::AlreadyDone => "nothing to run: the trial is done".to_owned(),
+        Event::Failed { error } => format!("failed: {error}"),
+        Event::Interrupted { step } => {
+            format!("interrupted after step {step}; run it again to go on")
+        }
+        // Shown as the error that it is.
+        Event::Refused { .. } => return None,
+    })
+}
+
+/// Loss, speed and drops of a progress event, as far as they are known.
+pub(super) fn progress_tail(event: &Event) -> String {
+    let Event::Progress { loss, tokens_per_s, drop_rate, .. } = event else {
+        return String::new();
+    };
+    let mut tail = String::new();
+    if let Some(loss) = loss {
+        tail.push_str(&format!("  loss {loss:.3}"));
+    }
+    if let Some(speed) = tokens_per_s {
+        tail.push_str(&format!("  {speed:.0} tokens/s"));
+    }
+    if let Some(drops) = drop_rate {
+        tail.push_str(&format!("  {:.1} % dropped", drops * 100.0));
+    }
+    tail
+}

@@ -1,0 +1,133 @@
+//! Tables on stdout.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use metrics::MeanInterval;
+use runstore::{
+    Collected,
+    tables::{Row, TrialRow},
+};
+
+use crate::{config::Trial, jobs::JobKind, session::Session};
+
+/// More cells than this are left to the Parquet file.
+const MOST_CELLS: usize = 60;
+
+/// Where the text of a column stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A table without lines, its width that of its content.
+pub(crate) fn plain_table(header: &[(&str, Align)], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.iter().map(|(name, _)| name.to_uppercase()));
+    table.add_rows(rows);
+    for (column, (_, align)) in table.column_iter_mut().zip(header) {
+        column.set_padding((0, 2));
+        column.set_cell_alignment(match align {
+            Align::Left => CellAlignment::Left,
+            Align::Right => CellAlignment::Right,
+        });
+    }
+    table.trim_fmt()
+}
+
+/// One headline measure: its column in `trials.parquet`, its heading, and how it is written.
+struct Measure {
+    column: &'static str,
+    heading: &'static str,
+    scale: f64,
+    digits: usize,
+}
+
+const fn measure(
+    column: &'static str,
+    heading: &'static str,
+    scale: f64,
+    digits: usize,
+) -> Measure {
+    Measure { column, heading, scale, digits }
+}
+
+const TRAIN: &[Measure] = &[
+    measure("perplexity", "perplexity", 1.0, 3),
+    measure("tokens_per_s", "tokens/s", 1.0, 0),
+    measure("drop_rate", "dropped %", 100.0, 1),
+    measure("load_cv_before", "load cv", 1.0, 3),
+    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
+];
+
+const PACK: &[Measure] = &[
+    measure("drop_rate", "dropped %", 100.0, 2),
+    measure("tokens_per_s", "tokens/s", 1.0, 0),
+    measure("gb_per_s", "GB/s", 1.0, 2),
+    measure("memcpy_share", "of memcpy %", 100.0, 0),
+    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
+];
+
+/// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval.
+pub(crate) fn cells(session: &Session, collected: &Collected) {
+    let measures = match session.sweep.job {
+        JobKind::Train => TRAIN,
+        JobKind::Pack => PACK,
+    };
+    let mut groups: Vec<(&Trial, Vec<&TrialRow>)> = Vec::new();
+    for trial in &session.trials {
+        let id = trial.id.full();
+        let row = collected.trials.iter().find(|row| row.trial_id == id);
+        match groups.iter_mut().find(|(first, _)| first.axes == trial.axes) {
+            Some((_, rows)) => rows.extend(row),
+            None => groups.push((trial, row.into_iter().collect())),
+        }
+    }
+    let mut header: Vec<_> =
+        session.sweep.axes.iter().map(|axis| (axis.name.as_str(), Align::Left)).collect();
+    header.push(("n", Align::Right));
+    header.extend(measures.iter().map(|measure| (measure.heading, Align::Right)));
+    let all = groups.len();
+    let rows = groups.into_iter().take(MOST_CELLS).map(|(trial, rows)| {
+        let finished = rows.iter().filter(|row| row.finished()).count();
+        let axes = trial.axes.iter().map(|axis| axis.value.clone());
+        let values = measures.iter().map(|measure| measure.show(&rows));
+        axes.chain([finished.to_string()]).chain(values).collect()
+    });
+    super::data(&plain_table(&header, rows.collect()));
+    if all > MOST_CELLS {
+        super::say(&format!("{} more cells are in trials.parquet", all - MOST_CELLS));
+    }
+}
+
+/// Whether a row counts into means.
+trait Finished {
+    fn finished(&self) -> bool;
+}
+
+impl Finished for TrialRow {
+    fn finished(&self) -> bool {
+        self.status == runstore::tables::TrialStatus::Done
+    }
+}
+
+impl Measure {
+    fn show(&self, rows: &[&TrialRow]) -> String {
+        let numbers: Vec<f64> = rows
+            .iter()
+            .filter(|row| row.finished())
+            .filter_map(|row| Some(row.value(self.column)?.number()? * self.scale))
+            .collect();
+        let digits = self.digits;
+        match MeanInterval::of(&numbers) {
+            None => "-".to_owned(),
+            Some(MeanInterval { mean, half_width: Some(half), .. }) => {
+                format!("{mean:.digits$} ± {half:.digits$}")
+            }
+            Some(MeanInterval { mean, .. }) => format!("{mean:.digits$}"),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The program as a person or a script meets it: text, exit codes, and what survives a kill.
+
+mod basics;
+mod fixture;
+mod mistakes;
+mod runs;
