@@ -43,7 +43,14 @@ const ORDER: [&str; 27] = [
 ];
 
 /// The strategies in the order in which readers expect them; others follow by name.
-const STRATEGIES: [&str; 6] = ["top1", "hard-top-k", "soft-top-k", "hash", "expert-choice", "random"];
+const STRATEGIES: [&str; 6] = [
+    "top1",
+    "hard-top-k",
+    "soft-top-k",
+    "hash",
+    "expert-choice",
+    "random",
+];
 
 /// A cell's value on an axis: what it is, and where it sorts.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,10 +76,17 @@ impl Setting {
 
     /// Numbers by size, strategies as readers expect them, everything else by name.
     pub(crate) fn order(&self, other: &Self) -> std::cmp::Ordering {
-        let rank = |text: &str| STRATEGIES.iter().position(|&name| name == text).unwrap_or(STRATEGIES.len());
+        let rank = |text: &str| {
+            STRATEGIES
+                .iter()
+                .position(|&name| name == text)
+                .unwrap_or(STRATEGIES.len())
+        };
         match (self.number, other.number) {
             (Some(a), Some(b)) => a.total_cmp(&b),
-            _ => rank(&self.text).cmp(&rank(&other.text)).then_with(|| self.text.cmp(&other.text)),
+            _ => rank(&self.text)
+                .cmp(&rank(&other.text))
+                .then_with(|| self.text.cmp(&other.text)),
         }
     }
 }
@@ -83,8 +97,14 @@ pub(crate) fn varying_columns(rows: &[&TrialRow]) -> Vec<&'static str> {
     for column in ORDER.into_iter().chain(["width"]) {
         let mut by_earlier: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
         for row in rows {
-            let earlier = axes.iter().map(|axis| Setting::of(row, axis).text).collect();
-            by_earlier.entry(earlier).or_default().insert(Setting::of(row, column).text);
+            let earlier = axes
+                .iter()
+                .map(|axis| Setting::of(row, axis).text)
+                .collect();
+            by_earlier
+                .entry(earlier)
+                .or_default()
+                .insert(Setting::of(row, column).text);
         }
         if by_earlier.values().any(|values| values.len() > 1) {
             axes.push(column);
@@ -101,7 +121,13 @@ pub(crate) fn leaves(settings: &serde_json::Value) -> BTreeMap<String, String> {
 }
 
 fn collect(value: &serde_json::Value, path: &str, found: &mut BTreeMap<String, String>) {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let below = |name: &str| {
+        if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        }
+    };
     match value {
         serde_json::Value::Object(fields) if !fields.is_empty() => {
             for (name, field) in fields {
@@ -166,30 +192,52 @@ mod tests {
 
     #[test]
     fn a_column_that_follows_another_is_no_axis() {
-        let rows = [row("top1", 1, 1.0), row("soft-top-k", 2, 1.0), row("soft-top-k", 2, 1.25)];
-        assert_eq!(varying_columns(&rows.iter().collect::<Vec<_>>()), ["strategy", "capacity_factor"]);
+        let rows = [
+            row("top1", 1, 1.0),
+            row("soft-top-k", 2, 1.0),
+            row("soft-top-k", 2, 1.25),
+        ];
+        assert_eq!(
+            varying_columns(&rows.iter().collect::<Vec<_>>()),
+            ["strategy", "capacity_factor"]
+        );
     }
 
     #[test]
     fn k_is_an_axis_where_it_varies_by_itself() {
-        let rows = [row("top1", 1, 1.0), row("soft-top-k", 2, 1.0), row("soft-top-k", 4, 1.0)];
-        assert_eq!(varying_columns(&rows.iter().collect::<Vec<_>>()), ["strategy", "top_k"]);
+        let rows = [
+            row("top1", 1, 1.0),
+            row("soft-top-k", 2, 1.0),
+            row("soft-top-k", 4, 1.0),
+        ];
+        assert_eq!(
+            varying_columns(&rows.iter().collect::<Vec<_>>()),
+            ["strategy", "top_k"]
+        );
     }
 
     #[test]
     fn numbers_sort_by_size_and_strategies_as_expected() {
-        let setting = |text: &str, number| Setting { text: text.to_owned(), number };
+        let setting = |text: &str, number| Setting {
+            text: text.to_owned(),
+            number,
+        };
         let mut numbers = [setting("16", Some(16.0)), setting("8", Some(8.0))];
         numbers.sort_by(Setting::order);
         assert_eq!(numbers[0].text, "8");
-        let mut names = [setting("a-new-one", None), setting("hash", None), setting("top1", None)];
+        let mut names = [
+            setting("a-new-one", None),
+            setting("hash", None),
+            setting("top1", None),
+        ];
         names.sort_by(Setting::order);
         assert_eq!(names.map(|name| name.text), ["top1", "hash", "a-new-one"]);
     }
 
     #[test]
     fn settings_without_a_column_are_found_in_the_document() {
-        let settings = serde_json::json!({ "router": { "balancers": [{ "switch": { "alpha": 0.01 } }] } });
+        let settings =
+            serde_json::json!({ "router": { "balancers": [{ "switch": { "alpha": 0.01 } }] } });
         let found = leaves(&settings);
         assert_eq!(found["router.balancers.0.switch.alpha"], "0.01");
     }

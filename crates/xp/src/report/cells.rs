@@ -52,7 +52,11 @@ impl Cell {
 
     /// The cell's setting in that column.
     pub(crate) fn setting(&self, axis: &str) -> Setting {
-        let own = self.axes.iter().find(|value| value.axis == axis).map(|value| value.setting.clone());
+        let own = self
+            .axes
+            .iter()
+            .find(|value| value.axis == axis)
+            .map(|value| value.setting.clone());
         own.unwrap_or_else(|| Setting::of(&self.example, axis))
     }
 
@@ -70,7 +74,11 @@ impl Cell {
     /// What sets the cell apart.
     pub(crate) fn label(&self) -> String {
         let label = self.label_of(|_| true);
-        if label.is_empty() { "the only cell".to_owned() } else { label }
+        if label.is_empty() {
+            "the only cell".to_owned()
+        } else {
+            label
+        }
     }
 
     /// Whether the cell has too few finished seeds for its intervals to mean much.
@@ -88,9 +96,17 @@ pub(crate) fn summary(collected: &Collected) -> Vec<Cell> {
     let groups: Vec<Vec<&TrialRow>> = groups.into_values().collect();
     let examples: Vec<&TrialRow> = groups.iter().map(|rows| rows[0]).collect();
     let axes = axis_values(&examples);
-    let mut cells: Vec<Cell> = groups.iter().zip(axes).map(|(rows, axes)| cell(rows, axes)).collect();
+    let mut cells: Vec<Cell> = groups
+        .iter()
+        .zip(axes)
+        .map(|(rows, axes)| cell(rows, axes))
+        .collect();
     cells.sort_by(|a, b| {
-        let by_axis = a.axes.iter().zip(&b.axes).map(|(a, b)| a.setting.order(&b.setting));
+        let by_axis = a
+            .axes
+            .iter()
+            .zip(&b.axes)
+            .map(|(a, b)| a.setting.order(&b.setting));
         by_axis.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
     });
     cells
@@ -102,14 +118,28 @@ fn identity(row: &TrialRow) -> String {
     if let Some(fields) = settings.as_object_mut() {
         fields.remove("seed");
     }
-    let mut identity: Vec<String> = vec![leaves(&settings).into_iter().map(|(k, v)| format!("{k}={v};")).collect()];
+    let mut identity: Vec<String> = vec![
+        leaves(&settings)
+            .into_iter()
+            .map(|(k, v)| format!("{k}={v};"))
+            .collect(),
+    ];
     // The columns stand beside the document: rows of other tools, and of tests, need not carry one.
-    for column in TrialRow::SCHEMA.columns.iter().filter(|column| column.group == "Settings") {
+    for column in TrialRow::SCHEMA
+        .columns
+        .iter()
+        .filter(|column| column.group == "Settings")
+    {
         if !["seed", "settings"].contains(&column.name) {
             identity.push(Setting::of(row, column.name).text);
         }
     }
-    identity.extend([row.job.clone(), row.sweep.clone(), row.scale.clone(), row.device.clone()]);
+    identity.extend([
+        row.job.clone(),
+        row.sweep.clone(),
+        row.scale.clone(),
+        row.device.clone(),
+    ]);
     identity.join("\u{1f}")
 }
 
@@ -123,32 +153,59 @@ fn axis_values(rows: &[&TrialRow]) -> Vec<Vec<AxisValue>> {
     let mut values: Vec<Vec<AxisValue>> = rows
         .iter()
         .map(|row| {
-            let value = |&axis: &&'static str| AxisValue { axis: axis.to_owned(), setting: Setting::of(row, axis) };
+            let value = |&axis: &&'static str| AxisValue {
+                axis: axis.to_owned(),
+                setting: Setting::of(row, axis),
+            };
             columns.iter().map(value).collect()
         })
         .collect();
-    let documents: Vec<BTreeMap<String, String>> = rows.iter().map(|row| leaves(&document(row))).collect();
+    let documents: Vec<BTreeMap<String, String>> =
+        rows.iter().map(|row| leaves(&document(row))).collect();
     for path in hidden_paths(&values, &documents) {
         for (values, document) in values.iter_mut().zip(&documents) {
-            let text = document.get(&path).cloned().unwrap_or_else(|| "none".to_owned());
+            let text = document
+                .get(&path)
+                .cloned()
+                .unwrap_or_else(|| "none".to_owned());
             let number = text.parse().ok();
-            values.push(AxisValue { axis: path.clone(), setting: Setting { text, number } });
+            values.push(AxisValue {
+                axis: path.clone(),
+                setting: Setting { text, number },
+            });
         }
     }
     values
 }
 
 /// The settings that differ between rows which no column tells apart.
-fn hidden_paths(values: &[Vec<AxisValue>], documents: &[BTreeMap<String, String>]) -> BTreeSet<String> {
+fn hidden_paths(
+    values: &[Vec<AxisValue>],
+    documents: &[BTreeMap<String, String>],
+) -> BTreeSet<String> {
     let mut alike: BTreeMap<Vec<&str>, Vec<usize>> = BTreeMap::new();
     for (index, values) in values.iter().enumerate() {
-        alike.entry(values.iter().map(|value| value.setting.text.as_str()).collect()).or_default().push(index);
+        alike
+            .entry(
+                values
+                    .iter()
+                    .map(|value| value.setting.text.as_str())
+                    .collect(),
+            )
+            .or_default()
+            .push(index);
     }
     let mut paths = BTreeSet::new();
     for group in alike.into_values().filter(|group| group.len() > 1) {
-        let names: BTreeSet<&String> = group.iter().flat_map(|&index| documents[index].keys()).collect();
+        let names: BTreeSet<&String> = group
+            .iter()
+            .flat_map(|&index| documents[index].keys())
+            .collect();
         for name in names.into_iter().filter(|name| name.as_str() != "seed") {
-            let seen: BTreeSet<Option<&String>> = group.iter().map(|&index| documents[index].get(name)).collect();
+            let seen: BTreeSet<Option<&String>> = group
+                .iter()
+                .map(|&index| documents[index].get(name))
+                .collect();
             if seen.len() > 1 {
                 paths.insert(name.clone());
             }
@@ -158,19 +215,29 @@ fn hidden_paths(values: &[Vec<AxisValue>], documents: &[BTreeMap<String, String>
 }
 
 fn cell(rows: &[&TrialRow], axes: Vec<AxisValue>) -> Cell {
-    let mut finished: Vec<&TrialRow> =
-        rows.iter().copied().filter(|row| row.status == TrialStatus::Done).collect();
+    let mut finished: Vec<&TrialRow> = rows
+        .iter()
+        .copied()
+        .filter(|row| row.status == TrialStatus::Done)
+        .collect();
     finished.sort_by_key(|row| (row.seed, row.trial_id.clone()));
     let count = |status| rows.iter().filter(|row| row.status == status).count();
-    let verdicts: Option<Vec<bool>> =
-        finished.iter().map(|row| Some(row.perplexity? < row.bigram_perplexity?)).collect();
+    let verdicts: Option<Vec<bool>> = finished
+        .iter()
+        .map(|row| Some(row.perplexity? < row.bigram_perplexity?))
+        .collect();
     Cell {
         axes,
         example: finished.first().copied().unwrap_or(rows[0]).clone(),
-        done: finished.iter().map(|row| (row.seed, row.trial_id.clone())).collect(),
+        done: finished
+            .iter()
+            .map(|row| (row.seed, row.trial_id.clone()))
+            .collect(),
         diverged: count(TrialStatus::Diverged),
         failed: count(TrialStatus::Failed),
-        beats_bigram: verdicts.filter(|all| !all.is_empty()).map(|all| all.iter().all(|&beats| beats)),
+        beats_bigram: verdicts
+            .filter(|all| !all.is_empty())
+            .map(|all| all.iter().all(|&beats| beats)),
         measures: measures(&finished),
     }
 }
@@ -182,8 +249,10 @@ fn measures(rows: &[&TrialRow]) -> BTreeMap<&'static str, MeanInterval> {
         if !is_number || NO_MEASURES.contains(&column.group) {
             continue;
         }
-        let values: Vec<f64> =
-            rows.iter().filter_map(|row| row.value(column.name)?.number()).collect();
+        let values: Vec<f64> = rows
+            .iter()
+            .filter_map(|row| row.value(column.name)?.number())
+            .collect();
         if let Some(interval) = MeanInterval::of(&values) {
             measures.insert(column.name, interval);
         }
@@ -210,7 +279,10 @@ mod tests {
     }
 
     fn of(trials: Vec<TrialRow>) -> Vec<Cell> {
-        summary(&Collected { trials, ..Collected::default() })
+        summary(&Collected {
+            trials,
+            ..Collected::default()
+        })
     }
 
     #[test]
@@ -224,7 +296,10 @@ mod tests {
         let labels: Vec<String> = cells.iter().map(Cell::label).collect();
         assert_eq!(labels, ["top1", "hash"]);
         let hash = &cells[1];
-        assert_eq!(hash.done.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(), [17, 18, 19]);
+        assert_eq!(
+            hash.done.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(),
+            [17, 18, 19]
+        );
         // Mean 6, s = 1, t = 4.30265: 4.30265 / sqrt(3).
         let perplexity = hash.measure("perplexity").unwrap();
         assert!((perplexity.mean - 6.0).abs() < 1e-12);
@@ -240,18 +315,30 @@ mod tests {
         let mut failed = row("hash", 19, 1.0);
         failed.status = TrialStatus::Failed;
         let cells = of(vec![row("hash", 17, 5.0), diverged, failed]);
-        assert_eq!((cells[0].diverged, cells[0].failed, cells[0].done.len()), (1, 1, 1));
+        assert_eq!(
+            (cells[0].diverged, cells[0].failed, cells[0].done.len()),
+            (1, 1, 1)
+        );
         assert_eq!(cells[0].mean("perplexity"), Some(5.0));
         assert_eq!(cells[0].label(), "the only cell");
     }
 
     #[test]
     fn one_seed_above_the_bigram_model_spoils_the_cell() {
-        assert_eq!(of(vec![row("hash", 17, 5.0), row("hash", 18, 9.7)])[0].beats_bigram, Some(true));
-        assert_eq!(of(vec![row("hash", 17, 5.0), row("hash", 18, 9.9)])[0].beats_bigram, Some(false));
+        assert_eq!(
+            of(vec![row("hash", 17, 5.0), row("hash", 18, 9.7)])[0].beats_bigram,
+            Some(true)
+        );
+        assert_eq!(
+            of(vec![row("hash", 17, 5.0), row("hash", 18, 9.9)])[0].beats_bigram,
+            Some(false)
+        );
         let mut unknown = row("hash", 18, 5.0);
         unknown.bigram_perplexity = None;
-        assert_eq!(of(vec![row("hash", 17, 5.0), unknown])[0].beats_bigram, None);
+        assert_eq!(
+            of(vec![row("hash", 17, 5.0), unknown])[0].beats_bigram,
+            None
+        );
     }
 
     #[test]
@@ -260,7 +347,11 @@ mod tests {
             settings: format!(r#"{{"router":{{"alpha":{alpha}}},"seed":{seed}}}"#),
             ..row("hash", seed, 5.0)
         };
-        let cells = of(vec![with_alpha(0.1, 17), with_alpha(0.01, 17), with_alpha(0.01, 18)]);
+        let cells = of(vec![
+            with_alpha(0.1, 17),
+            with_alpha(0.01, 17),
+            with_alpha(0.01, 18),
+        ]);
         let labels: Vec<String> = cells.iter().map(Cell::label).collect();
         assert_eq!(labels, ["router.alpha 0.01", "router.alpha 0.1"]);
         assert_eq!(cells[0].done.len(), 2);

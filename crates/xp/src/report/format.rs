@@ -5,7 +5,11 @@ use metrics::statistics::MeanInterval;
 /// `value` with `digits` significant digits, thousands apart, without an exponent between 10^-4 and 10^15.
 pub(crate) fn significant(value: f64, digits: u32) -> String {
     if value == 0.0 || !value.is_finite() {
-        return if value == 0.0 { "0".to_owned() } else { "–".to_owned() };
+        return if value == 0.0 {
+            "0".to_owned()
+        } else {
+            "–".to_owned()
+        };
     }
     let magnitude = value.abs().log10().floor() as i32;
     if !(-4..15).contains(&magnitude) {
@@ -30,13 +34,21 @@ pub(crate) fn interval(value: &MeanInterval) -> String {
     };
     // Two digits of the half-width, but never fewer decimals than four digits of the mean would hide.
     let decimals = decimals_for(half_width, 2).min(decimals_for(value.mean, 5));
-    format!("{} ± {}", grouped(&format!("{:.decimals$}", value.mean)), grouped(&format!("{half_width:.decimals$}")))
+    format!(
+        "{} ± {}",
+        grouped(&format!("{:.decimals$}", value.mean)),
+        grouped(&format!("{half_width:.decimals$}"))
+    )
 }
 
 /// A decimal number with its thousands set apart by a thin space, from five digits on.
 pub(crate) fn grouped(number: &str) -> String {
-    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
-    let (whole, fraction) = digits.find('.').map_or((digits, ""), |dot| digits.split_at(dot));
+    let (sign, digits) = number
+        .strip_prefix('-')
+        .map_or(("", number), |rest| ("-", rest));
+    let (whole, fraction) = digits
+        .find('.')
+        .map_or((digits, ""), |dot| digits.split_at(dot));
     if whole.len() < 5 {
         return number.to_owned();
     }
@@ -60,7 +72,11 @@ mod tests {
     use super::*;
 
     fn around(mean: f64, half_width: f64) -> String {
-        interval(&MeanInterval { mean, half_width: Some(half_width), n: 3 })
+        interval(&MeanInterval {
+            mean,
+            half_width: Some(half_width),
+            n: 3,
+        })
     }
 
     #[test]
@@ -77,7 +93,14 @@ mod tests {
         assert_eq!(around(5.754_321, 0.012_3), "5.754 ± 0.012");
         assert_eq!(around(138_612.4, 2310.0), "138\u{2009}612 ± 2310");
         assert_eq!(around(0.1, 0.05), "0.100 ± 0.050");
-        assert_eq!(interval(&MeanInterval { mean: 2.5, half_width: None, n: 1 }), "2.500");
+        assert_eq!(
+            interval(&MeanInterval {
+                mean: 2.5,
+                half_width: None,
+                n: 1
+            }),
+            "2.500"
+        );
     }
 
     #[test]

@@ -23,8 +23,18 @@ struct Measure {
     factor: f64,
 }
 
-const fn measure(column: &'static str, heading: &'static str, unit: &'static str, factor: f64) -> Measure {
-    Measure { column, heading, unit, factor }
+const fn measure(
+    column: &'static str,
+    heading: &'static str,
+    unit: &'static str,
+    factor: f64,
+) -> Measure {
+    Measure {
+        column,
+        heading,
+        unit,
+        factor,
+    }
 }
 
 /// What the table of cells shows where it was measured, most asked for first.
@@ -40,11 +50,21 @@ const MEASURES: [Measure; 16] = [
     measure("load_cv_before", "load CV before drops", "", 1.0),
     measure("load_cv_after", "load CV after drops", "", 1.0),
     measure("router_entropy", "router entropy", "nats", 1.0),
-    measure("router_grad_norm_lm", "router gradient of the LM loss", "norm", 1.0),
+    measure(
+        "router_grad_norm_lm",
+        "router gradient of the LM loss",
+        "norm",
+        1.0,
+    ),
     measure("params_total", "parameters", "", 1.0),
     measure("buffer_bytes", "expert buffers", "MiB", 1.0 / 1_048_576.0),
     measure("peak_memory_bytes", "peak memory", "MiB", 1.0 / 1_048_576.0),
-    measure("device_memory_bytes", "peak device memory", "MiB", 1.0 / 1_048_576.0),
+    measure(
+        "device_memory_bytes",
+        "peak device memory",
+        "MiB",
+        1.0 / 1_048_576.0,
+    ),
 ];
 
 /// Fills in the page.
@@ -62,16 +82,38 @@ pub(super) fn render(
 fn render_template(template: &str, page: Value) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?,
+    );
     // The name's ending switches escaping on.
     environment.add_template(NAME, template)?;
     environment.get_template(NAME)?.render(page)
 }
 
-fn page(collected: &Collected, manifest: &Manifest, cells: &[Cell], figures: &[Figure], absent: &[Absent]) -> Value {
-    let shown: Vec<&Measure> =
-        MEASURES.iter().filter(|measure| cells.iter().any(|cell| cell.measure(measure.column).is_some())).collect();
-    let axes = |cell: &Cell| cell.axes.iter().map(|value| axis_label(&value.axis)).collect();
+fn page(
+    collected: &Collected,
+    manifest: &Manifest,
+    cells: &[Cell],
+    figures: &[Figure],
+    absent: &[Absent],
+) -> Value {
+    let shown: Vec<&Measure> = MEASURES
+        .iter()
+        .filter(|measure| {
+            cells
+                .iter()
+                .any(|cell| cell.measure(measure.column).is_some())
+        })
+        .collect();
+    let axes = |cell: &Cell| {
+        cell.axes
+            .iter()
+            .map(|value| axis_label(&value.axis))
+            .collect()
+    };
     context! {
         sweep => &manifest.sweep,
         question => manifest.question.as_deref().unwrap_or_default(),
@@ -107,8 +149,11 @@ fn table_row(cell: &Cell, shown: &[&Measure]) -> Value {
         )
     };
     let lost = [(cell.diverged, "diverged"), (cell.failed, "failed")];
-    let lost: Vec<String> =
-        lost.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+    let lost: Vec<String> = lost
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
     let beats_bigram = match cell.beats_bigram {
         Some(true) => "yes, every seed",
         Some(false) => "no",
@@ -126,13 +171,25 @@ fn table_row(cell: &Cell, shown: &[&Measure]) -> Value {
 
 fn on_page(figure: &Figure) -> Value {
     // Inside HTML the namespace is known; without it the page holds no address of any kind.
-    let svg = figure.svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
+    let svg = figure
+        .svg
+        .replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
     context! { file => figure.file, caption => &figure.caption, svg => Value::from_safe_string(svg) }
 }
 
 fn counts(collected: &Collected, cells: &[Cell]) -> String {
-    let of = |status| collected.trials.iter().filter(|row| row.status == status).count();
-    let mut text = format!("{} finished trials in {} cells", of(TrialStatus::Done), cells.len());
+    let of = |status| {
+        collected
+            .trials
+            .iter()
+            .filter(|row| row.status == status)
+            .count()
+    };
+    let mut text = format!(
+        "{} finished trials in {} cells",
+        of(TrialStatus::Done),
+        cells.len()
+    );
     for status in [TrialStatus::Diverged, TrialStatus::Failed] {
         if of(status) > 0 {
             text += &format!(", {} {status}", of(status));
@@ -143,11 +200,18 @@ fn counts(collected: &Collected, cells: &[Cell]) -> String {
 
 /// The bigram model's perplexity, or its range where the cells read different texts.
 fn bigram(cells: &[Cell]) -> Option<String> {
-    let values: Vec<f64> = cells.iter().filter_map(|cell| cell.mean("bigram_perplexity")).collect();
+    let values: Vec<f64> = cells
+        .iter()
+        .filter_map(|cell| cell.mean("bigram_perplexity"))
+        .collect();
     let low = values.iter().copied().reduce(f64::min)?;
     let high = values.iter().copied().reduce(f64::max)?;
     let same = high - low < 1e-6 * high;
-    Some(if same { significant(low, 4) } else { format!("{} to {}", significant(low, 4), significant(high, 4)) })
+    Some(if same {
+        significant(low, 4)
+    } else {
+        format!("{} to {}", significant(low, 4), significant(high, 4))
+    })
 }
 
 fn facts(manifest: &Manifest) -> Vec<(String, String)> {
@@ -155,12 +219,22 @@ fn facts(manifest: &Manifest) -> Vec<(String, String)> {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
     let commit = program.git_sha.as_ref().map_or_else(String::new, |sha| {
-        let state = if program.git_dirty == Some(true) { " with uncommitted changes" } else { "" };
+        let state = if program.git_dirty == Some(true) {
+            " with uncommitted changes"
+        } else {
+            ""
+        };
         format!("{sha}{state}")
     });
-    let memory = program.memory_bytes.map_or_else(String::new, |bytes| format!("{:.1} GiB", bytes as f64 / 1_073_741_824.0));
+    let memory = program.memory_bytes.map_or_else(String::new, |bytes| {
+        format!("{:.1} GiB", bytes as f64 / 1_073_741_824.0)
+    });
     let joined = |items: &[String]| items.join(" ");
-    let data: Vec<String> = manifest.data.iter().map(|(name, digest)| format!("{name}: {digest}")).collect();
+    let data: Vec<String> = manifest
+        .data
+        .iter()
+        .map(|(name, digest)| format!("{name}: {digest}"))
+        .collect();
     let seeds: Vec<String> = manifest.seeds.iter().map(u64::to_string).collect();
     let schemas: Vec<String> = manifest.schemas.values().cloned().collect();
     let facts = [
@@ -185,15 +259,26 @@ fn facts(manifest: &Manifest) -> Vec<(String, String)> {
         ("burn", text(&program.burn_version)),
         ("schemas", schemas.join(", ")),
     ];
-    facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), value)).collect()
+    facts
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// Trials that did not finish, with what they said.
 fn problems(collected: &Collected) -> Vec<(String, String, String)> {
-    let unfinished = collected.trials.iter().filter(|row| row.status != TrialStatus::Done);
+    let unfinished = collected
+        .trials
+        .iter()
+        .filter(|row| row.status != TrialStatus::Done);
     let problem = |row: &TrialRow| {
         let id: String = row.trial_id.chars().take(12).collect();
-        (id, row.status.to_string(), row.error.clone().unwrap_or_else(|| "no message".to_owned()))
+        (
+            id,
+            row.status.to_string(),
+            row.error.clone().unwrap_or_else(|| "no message".to_owned()),
+        )
     };
     unfinished.map(problem).collect()
 }
@@ -203,11 +288,22 @@ fn unmeasured(collected: &Collected) -> Vec<String> {
     let names: BTreeSet<&str> = TrialRow::SCHEMA
         .columns
         .iter()
-        .filter(|column| column.nullable && matches!(column.kind, ColumnKind::F64 | ColumnKind::U64))
+        .filter(|column| {
+            column.nullable && matches!(column.kind, ColumnKind::F64 | ColumnKind::U64)
+        })
         .map(|column| column.name)
         .collect();
-    let is_null = |name: &&str| collected.trials.iter().all(|row| row.value(name).is_none_or(|value| value.is_null()));
-    names.into_iter().filter(is_null).map(str::to_owned).collect()
+    let is_null = |name: &&str| {
+        collected
+            .trials
+            .iter()
+            .all(|row| row.value(name).is_none_or(|value| value.is_null()))
+    };
+    names
+        .into_iter()
+        .filter(is_null)
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -223,7 +319,10 @@ mod tests {
 
     #[test]
     fn what_comes_from_data_is_escaped() {
-        let manifest = Manifest { question: Some("is <b> better?".to_owned()), ..Manifest::default() };
+        let manifest = Manifest {
+            question: Some("is <b> better?".to_owned()),
+            ..Manifest::default()
+        };
         let page = render(&Collected::default(), &manifest, &[], &[], &[]).unwrap();
         assert!(page.contains("is &lt;b&gt; better?"));
     }

@@ -12,7 +12,12 @@ const STRATEGIES: [(&str, f64, f64, f64); 5] = [
     ("expert-choice", 5.62, 4250.0, 0.31),
 ];
 
-const CLASSES: [(&str, &str); 4] = [("letter", "a"), ("punctuation", "."), ("space", " "), ("digit", "7")];
+const CLASSES: [(&str, &str); 4] = [
+    ("letter", "a"),
+    ("punctuation", "."),
+    ("space", " "),
+    ("digit", "7"),
+];
 
 /// A number in -1..1 that depends on nothing but its arguments.
 fn wobble(parts: &[u64]) -> f64 {
@@ -50,11 +55,15 @@ pub(crate) fn unified() -> Collected {
                     capacity_factor: Some(factor),
                     perplexity: Some(perplexity - 0.2 * column as f64 + 0.05 * noise(1)),
                     bigram_perplexity: Some(9.8),
-                    tokens_per_s: Some(speed * (1.0 - 0.02 * column as f64) * (1.0 + 0.01 * noise(2))),
+                    tokens_per_s: Some(
+                        speed * (1.0 - 0.02 * column as f64) * (1.0 + 0.01 * noise(2)),
+                    ),
                     drop_rate: Some((cv * 0.5 - 0.08 * column as f64 + 0.01 * noise(3)).max(0.0)),
                     load_cv_before: Some((cv + 0.02 * noise(4)).abs()),
                     load_cv_after: Some((cv * 0.6 + 0.02 * noise(5)).abs()),
-                    peak_memory_bytes: Some((1.1e9 * (1.0 + 0.05 * column as f64 + 0.02 * noise(6))) as u64),
+                    peak_memory_bytes: Some(
+                        (1.1e9 * (1.0 + 0.05 * column as f64 + 0.02 * noise(6))) as u64,
+                    ),
                     ..trial("train", "unified", seed)
                 };
                 add_steps(&mut collected, &row, perplexity.ln(), noise(7));
@@ -101,7 +110,11 @@ fn add_routing(collected: &mut Collected, row: &TrialRow, cv: f64) {
     }
     for position in 0..200 {
         let class = (position * 7 % 11).min(3);
-        let chosen = if wobble(&[position, row.seed]) < 1.0 - 2.0 * cv { class * 2 } else { position % 8 };
+        let chosen = if wobble(&[position, row.seed]) < 1.0 - 2.0 * cv {
+            class * 2
+        } else {
+            position % 8
+        };
         collected.tokens.push(TokenRow {
             trial_id: row.trial_id.clone(),
             step: 1200,
@@ -122,8 +135,13 @@ pub(crate) fn capacity() -> Collected {
             for experts in [64_u64, 128, 256] {
                 for k in [1_u64, 2, 4] {
                     for factor in [0.9, 1.0, 1.05, 1.1, 1.15, 1.25, 1.5] {
-                        let drop = (1.0 - factor + skew + 0.0002 * experts as f64).max(0.0) / (1.0 + 0.3 * k as f64);
-                        let slots = if packing == "fixed" { factor } else { 1.0 - drop };
+                        let drop = (1.0 - factor + skew + 0.0002 * experts as f64).max(0.0)
+                            / (1.0 + 0.3 * k as f64);
+                        let slots = if packing == "fixed" {
+                            factor
+                        } else {
+                            1.0 - drop
+                        };
                         collected.trials.push(TrialRow {
                             trial_id: format!("{shape}-{packing}-{experts}-{k}-{factor}"),
                             experts: Some(experts),
@@ -160,9 +178,13 @@ pub(crate) fn experts() -> Collected {
                         experts: Some(experts),
                         top_k: Some(k),
                         capacity_factor: Some(factor),
-                        perplexity: Some(7.0 - 0.3 * (experts as f64).log2() - 0.1 * k as f64 + 0.05 * noise),
+                        perplexity: Some(
+                            7.0 - 0.3 * (experts as f64).log2() - 0.1 * k as f64 + 0.05 * noise,
+                        ),
                         bigram_perplexity: Some(6.4),
-                        tokens_per_s: Some(140_000.0 / (k as f64 + 2.0) / factor.sqrt() * (1.0 + 0.01 * noise)),
+                        tokens_per_s: Some(
+                            140_000.0 / (k as f64 + 2.0) / factor.sqrt() * (1.0 + 0.01 * noise),
+                        ),
                         drop_rate: Some(0.2 / factor / k as f64),
                         load_cv_before: Some(0.3 + 0.02 * experts as f64 + 0.05 * noise),
                         load_cv_after: Some(0.2 + 0.01 * experts as f64 + 0.05 * noise),

@@ -13,14 +13,22 @@ fn figures(collected: &Collected) -> Vec<Figure> {
 }
 
 fn names(collected: &Collected) -> BTreeSet<&'static str> {
-    figures(collected).into_iter().map(|figure| figure.file).collect()
+    figures(collected)
+        .into_iter()
+        .map(|figure| figure.file)
+        .collect()
 }
 
 /// The texts of a drawing with their x, y, anchor, size and whether they are turned.
 fn texts(svg: &str) -> Vec<Text> {
     let attribute = |tag: &str, name: &str| -> String {
-        let start = tag.find(&format!(" {name}=\"")).map_or(0, |at| at + name.len() + 3);
-        tag[start..].chars().take_while(|character| *character != '"').collect()
+        let start = tag
+            .find(&format!(" {name}=\""))
+            .map_or(0, |at| at + name.len() + 3);
+        tag[start..]
+            .chars()
+            .take_while(|character| *character != '"')
+            .collect()
     };
     let elements = svg.split("<text").skip(1);
     elements
@@ -70,7 +78,11 @@ impl Text {
 }
 
 fn samples() -> [(&'static str, Collected); 3] {
-    [("unified", sample::unified()), ("capacity", sample::capacity()), ("experts", sample::experts())]
+    [
+        ("unified", sample::unified()),
+        ("capacity", sample::capacity()),
+        ("experts", sample::experts()),
+    ]
 }
 
 #[test]
@@ -80,25 +92,71 @@ fn each_sweep_has_the_figures_that_its_data_carry() {
         "memory_vs_capacity_factor.svg",
         "tokens_per_s_vs_capacity_factor.svg",
     ];
-    let trained = ["frontier.svg", "load_cv_vs_perplexity.svg", "loss_overlay.svg"];
+    let trained = [
+        "frontier.svg",
+        "load_cv_vs_perplexity.svg",
+        "loss_overlay.svg",
+    ];
     let routed = ["expert_load.svg", "routing_by_class.svg"];
     assert_eq!(names(&sample::capacity()), over_capacity.into());
-    assert_eq!(names(&sample::experts()), over_capacity.into_iter().chain(trained).collect());
-    assert_eq!(names(&sample::unified()), over_capacity.into_iter().chain(trained).chain(routed).collect());
+    assert_eq!(
+        names(&sample::experts()),
+        over_capacity.into_iter().chain(trained).collect()
+    );
+    assert_eq!(
+        names(&sample::unified()),
+        over_capacity
+            .into_iter()
+            .chain(trained)
+            .chain(routed)
+            .collect()
+    );
     assert!(names(&Collected::default()).is_empty());
 }
 
 #[test]
 fn every_figure_names_its_axes_and_units() {
     let wanted = [
-        ("drop_rate_vs_capacity_factor.svg", "dropped assignments (% of token-expert pairs)", "capacity factor CF"),
-        ("tokens_per_s_vs_capacity_factor.svg", "training throughput (thousand tokens/s)", "capacity factor CF"),
-        ("memory_vs_capacity_factor.svg", "peak memory of the process (MiB)", "capacity factor CF"),
-        ("frontier.svg", "validation perplexity (per token", "training throughput (thousand tokens/s)"),
-        ("loss_overlay.svg", "language-model training loss (nats/token)", "optimiser step (steps)"),
-        ("load_cv_vs_perplexity.svg", "validation perplexity (per token", "load CV over experts"),
-        ("expert_load.svg", "relative to a fair share", "expert (number)"),
-        ("routing_by_class.svg", "% of the class&apos;s assignments", "expert (number)"),
+        (
+            "drop_rate_vs_capacity_factor.svg",
+            "dropped assignments (% of token-expert pairs)",
+            "capacity factor CF",
+        ),
+        (
+            "tokens_per_s_vs_capacity_factor.svg",
+            "training throughput (thousand tokens/s)",
+            "capacity factor CF",
+        ),
+        (
+            "memory_vs_capacity_factor.svg",
+            "peak memory of the process (MiB)",
+            "capacity factor CF",
+        ),
+        (
+            "frontier.svg",
+            "validation perplexity (per token",
+            "training throughput (thousand tokens/s)",
+        ),
+        (
+            "loss_overlay.svg",
+            "language-model training loss (nats/token)",
+            "optimiser step (steps)",
+        ),
+        (
+            "load_cv_vs_perplexity.svg",
+            "validation perplexity (per token",
+            "load CV over experts",
+        ),
+        (
+            "expert_load.svg",
+            "relative to a fair share",
+            "expert (number)",
+        ),
+        (
+            "routing_by_class.svg",
+            "% of the class&apos;s assignments",
+            "expert (number)",
+        ),
     ];
     let drawn = figures(&sample::unified());
     assert_eq!(drawn.len(), wanted.len());
@@ -113,7 +171,11 @@ fn every_figure_names_its_axes_and_units() {
 fn every_figure_of_strategies_names_each_of_them() {
     for figure in figures(&sample::unified()) {
         for strategy in ["top1", "hard-top-k", "soft-top-k", "hash", "expert-choice"] {
-            assert!(figure.svg.contains(strategy), "{} lacks {strategy}", figure.file);
+            assert!(
+                figure.svg.contains(strategy),
+                "{} lacks {strategy}",
+                figure.file
+            );
         }
     }
 }
@@ -122,17 +184,34 @@ fn every_figure_of_strategies_names_each_of_them() {
 fn no_text_is_small_cut_off_or_written_over() {
     for (sweep, collected) in samples() {
         for figure in figures(&collected) {
-            let height: f64 = figure.svg.split("height=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+            let height: f64 = figure
+                .svg
+                .split("height=\"")
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap();
             let texts = texts(&figure.svg);
-            assert!(texts.len() > 10, "{sweep}: {} has hardly any text", figure.file);
+            assert!(
+                texts.len() > 10,
+                "{sweep}: {} has hardly any text",
+                figure.file
+            );
             for (index, text) in texts.iter().enumerate() {
                 let (left, top, right, bottom) = text.area();
                 let place = format!("{sweep}: {}: '{}'", figure.file, text.text);
                 assert!(text.size >= 12.0, "{place} is {} px high", text.size);
-                assert!(left >= 0.0 && top >= 0.0 && right <= 900.0 && bottom <= height, "{place} is cut off");
+                assert!(
+                    left >= 0.0 && top >= 0.0 && right <= 900.0 && bottom <= height,
+                    "{place} is cut off"
+                );
                 for other in &texts[..index] {
                     let area = other.area();
-                    let apart = right <= area.0 || area.2 <= left || bottom <= area.1 || area.3 <= top;
+                    let apart =
+                        right <= area.0 || area.2 <= left || bottom <= area.1 || area.3 <= top;
                     assert!(apart, "{place} lies on '{}'", other.text);
                 }
             }
@@ -153,9 +232,17 @@ fn equal_tables_give_equal_bytes_whatever_the_order_of_rows() {
         let first = write(&collected, &manifest, once.path()).unwrap();
         let second = write(&reversed, &manifest, again.path()).unwrap();
         assert_eq!(first.figures.len(), second.figures.len());
-        let pairs = first.figures.iter().zip(&second.figures).chain([(&first.html, &second.html)]);
+        let pairs = first
+            .figures
+            .iter()
+            .zip(&second.figures)
+            .chain([(&first.html, &second.html)]);
         for (one, other) in pairs {
-            assert!(fs::read(one).unwrap() == fs::read(other).unwrap(), "{} differs", one.display());
+            assert!(
+                fs::read(one).unwrap() == fs::read(other).unwrap(),
+                "{} differs",
+                one.display()
+            );
         }
     }
 }
@@ -175,7 +262,12 @@ fn the_page_needs_no_network() {
 #[test]
 fn the_page_says_what_was_asked_found_and_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let files = write(&sample::unified(), &sample::manifest("unified"), folder.path()).unwrap();
+    let files = write(
+        &sample::unified(),
+        &sample::manifest("unified"),
+        folder.path(),
+    )
+    .unwrap();
     let page = fs::read_to_string(files.html).unwrap();
     for text in [
         "Which strategy gives the best quality at a given speed?",
@@ -196,9 +288,18 @@ fn the_page_says_what_was_asked_found_and_lost() {
 #[test]
 fn few_seeds_are_marked() {
     let folder = tempfile::tempdir().unwrap();
-    let files = write(&sample::experts(), &sample::manifest("experts"), folder.path()).unwrap();
+    let files = write(
+        &sample::experts(),
+        &sample::manifest("experts"),
+        folder.path(),
+    )
+    .unwrap();
     assert!(fs::read_to_string(files.html).unwrap().contains('†'));
-    assert!(figures(&sample::experts()).iter().all(|figure| figure.svg.contains("too few seeds")));
+    assert!(
+        figures(&sample::experts())
+            .iter()
+            .all(|figure| figure.svg.contains("too few seeds"))
+    );
 }
 
 #[test]
@@ -216,5 +317,9 @@ fn an_empty_sweep_still_has_a_page() {
     let folder = tempfile::tempdir().unwrap();
     let files = write(&Collected::default(), &Manifest::default(), folder.path()).unwrap();
     assert!(files.figures.is_empty());
-    assert!(fs::read_to_string(files.html).unwrap().contains("0 finished trials in 0 cells"));
+    assert!(
+        fs::read_to_string(files.html)
+            .unwrap()
+            .contains("0 finished trials in 0 cells")
+    );
 }

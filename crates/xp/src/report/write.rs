@@ -42,14 +42,24 @@ pub(crate) struct ReportFiles {
 /// # Errors
 ///
 /// When a file cannot be written.
-pub(crate) fn write(collected: &Collected, manifest: &Manifest, out_dir: &Path) -> Result<ReportFiles, ReportError> {
+pub(crate) fn write(
+    collected: &Collected,
+    manifest: &Manifest,
+    out_dir: &Path,
+) -> Result<ReportFiles, ReportError> {
     let cells = summary(collected);
     let (figures, absent) = draw_all(collected, &cells);
     let page = html::render(collected, manifest, &cells, &figures, &absent)?;
 
     let folder = out_dir.join("figures");
-    fs::create_dir_all(&folder).map_err(|source| ReportError::Write { path: folder.clone(), source })?;
-    let mut files = ReportFiles { html: out_dir.join("report.html"), figures: Vec::new() };
+    fs::create_dir_all(&folder).map_err(|source| ReportError::Write {
+        path: folder.clone(),
+        source,
+    })?;
+    let mut files = ReportFiles {
+        html: out_dir.join("report.html"),
+        figures: Vec::new(),
+    };
     for figure in &figures {
         let path = folder.join(figure.file);
         replace(&path, &figure.svg)?;
@@ -70,7 +80,10 @@ pub(crate) fn write(collected: &Collected, manifest: &Manifest, out_dir: &Path) 
 
 /// Writes beside the file and renames, so that a reader never sees half of it.
 fn replace(path: &Path, text: &str) -> Result<(), ReportError> {
-    let failed = |source| ReportError::Write { path: path.to_owned(), source };
+    let failed = |source| ReportError::Write {
+        path: path.to_owned(),
+        source,
+    };
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);

@@ -39,7 +39,13 @@ pub(super) struct Font {
 impl Font {
     /// Upright text in ink, starting at its point.
     pub(super) fn new(size: f64) -> Self {
-        Self { size, color: INK, bold: false, align: Align::Left, upwards: false }
+        Self {
+            size,
+            color: INK,
+            bold: false,
+            align: Align::Left,
+            upwards: false,
+        }
     }
 
     pub(super) fn color(self, color: Rgb) -> Self {
@@ -56,7 +62,10 @@ impl Font {
 
     /// Text that reads from bottom to top.
     pub(super) fn upwards(self) -> Self {
-        Self { upwards: true, ..self }
+        Self {
+            upwards: true,
+            ..self
+        }
     }
 }
 
@@ -69,51 +78,74 @@ pub(super) struct Canvas<'a> {
 pub(super) fn render(size: (u32, u32), title: &str, paint: impl FnOnce(&mut Canvas<'_>)) -> String {
     let mut svg = String::new();
     {
-        let mut canvas = Canvas { backend: SVGBackend::with_string(&mut svg, size) };
+        let mut canvas = Canvas {
+            backend: SVGBackend::with_string(&mut svg, size),
+        };
         canvas.rect((0.0, 0.0), (f64::from(size.0), f64::from(size.1)), PAPER);
         paint(&mut canvas);
         canvas.backend.present().expect(NEVER_FAILS);
     }
-    let escaped = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    svg.replacen(">\n", &format!(" role=\"img\">\n<title>{escaped}</title>\n"), 1)
+    let escaped = title
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    svg.replacen(
+        ">\n",
+        &format!(" role=\"img\">\n<title>{escaped}</title>\n"),
+        1,
+    )
 }
 
 impl Canvas<'_> {
     /// A filled rectangle.
     pub(super) fn rect(&mut self, corner: Point, size: Point, color: Rgb) {
         let opposite = pixel((corner.0 + size.0, corner.1 + size.1));
-        self.backend.draw_rect(pixel(corner), opposite, &style(color, 1.0, 1), true).expect(NEVER_FAILS);
+        self.backend
+            .draw_rect(pixel(corner), opposite, &style(color, 1.0, 1), true)
+            .expect(NEVER_FAILS);
     }
 
     /// A straight line.
     pub(super) fn line(&mut self, from: Point, to: Point, color: Rgb, width: u32) {
-        self.backend.draw_line(pixel(from), pixel(to), &style(color, 1.0, width)).expect(NEVER_FAILS);
+        self.backend
+            .draw_line(pixel(from), pixel(to), &style(color, 1.0, width))
+            .expect(NEVER_FAILS);
     }
 
     /// A line through points, continuous or dashed.
     pub(super) fn path(&mut self, points: &[Point], color: Rgb, width: u32, dash: Dash) {
         for piece in dashes(points, dash) {
             let piece = piece.into_iter().map(pixel);
-            self.backend.draw_path(piece, &style(color, 1.0, width)).expect(NEVER_FAILS);
+            self.backend
+                .draw_path(piece, &style(color, 1.0, width))
+                .expect(NEVER_FAILS);
         }
     }
 
     /// A filled polygon that what lies below shows through.
     pub(super) fn veil(&mut self, points: &[Point], color: Rgb, opacity: f64) {
         let points: Vec<(i32, i32)> = points.iter().copied().map(pixel).collect();
-        self.backend.fill_polygon(points, &style(color, opacity, 1)).expect(NEVER_FAILS);
+        self.backend
+            .fill_polygon(points, &style(color, opacity, 1))
+            .expect(NEVER_FAILS);
     }
 
     /// The marker of a series.
     pub(super) fn marker(&mut self, at: Point, look: Look) {
         if look.marker == Marker::Circle {
             let (center, radius) = (pixel(at), MARKER as u32);
-            self.backend.draw_circle(center, radius, &style(interior(look), 1.0, 1), true).expect(NEVER_FAILS);
-            self.backend.draw_circle(center, radius, &style(look.color, 1.0, 2), false).expect(NEVER_FAILS);
+            self.backend
+                .draw_circle(center, radius, &style(interior(look), 1.0, 1), true)
+                .expect(NEVER_FAILS);
+            self.backend
+                .draw_circle(center, radius, &style(look.color, 1.0, 2), false)
+                .expect(NEVER_FAILS);
             return;
         }
-        let mut outline: Vec<Point> =
-            corners(look.marker).iter().map(|&(x, y)| (at.0 + x * MARKER, at.1 + y * MARKER)).collect();
+        let mut outline: Vec<Point> = corners(look.marker)
+            .iter()
+            .map(|&(x, y)| (at.0 + x * MARKER, at.1 + y * MARKER))
+            .collect();
         self.veil(&outline, interior(look), 1.0);
         outline.push(outline[0]);
         self.path(&outline, look.color, 2, &[]);
@@ -125,13 +157,22 @@ impl Canvas<'_> {
         let vertical = (from.0 - to.0).abs() < (from.1 - to.1).abs();
         let cap = if vertical { (3.0, 0.0) } else { (0.0, 3.0) };
         for end in [from, to] {
-            self.line((end.0 - cap.0, end.1 - cap.1), (end.0 + cap.0, end.1 + cap.1), color, 1);
+            self.line(
+                (end.0 - cap.0, end.1 - cap.1),
+                (end.0 + cap.0, end.1 + cap.1),
+                color,
+                1,
+            );
         }
     }
 
     /// One line of text; the point is at its middle height.
     pub(super) fn text(&mut self, at: Point, text: &str, font: Font) {
-        let weight = if font.bold { FontStyle::Bold } else { FontStyle::Normal };
+        let weight = if font.bold {
+            FontStyle::Bold
+        } else {
+            FontStyle::Normal
+        };
         // The backend divides by 1.24 what it is given.
         let mut description = ("sans-serif", font.size * 1.24).into_font().style(weight);
         if font.upwards {
@@ -145,7 +186,9 @@ impl Canvas<'_> {
         let color = RGBColor(font.color.0, font.color.1, font.color.2);
         let style = TextStyle::from(description).color(&color);
         let style = style.pos(Pos::new(align, VPos::Center));
-        self.backend.draw_text(text, &style, pixel(at)).expect(NEVER_FAILS);
+        self.backend
+            .draw_text(text, &style, pixel(at))
+            .expect(NEVER_FAILS);
     }
 }
 
@@ -154,7 +197,11 @@ fn pixel(point: Point) -> (i32, i32) {
 }
 
 fn style(color: Rgb, opacity: f64, width: u32) -> ShapeStyle {
-    ShapeStyle { color: RGBColor(color.0, color.1, color.2).mix(opacity), filled: true, stroke_width: width }
+    ShapeStyle {
+        color: RGBColor(color.0, color.1, color.2).mix(opacity),
+        filled: true,
+        stroke_width: width,
+    }
 }
 
 fn interior(look: Look) -> Rgb {
@@ -186,7 +233,13 @@ fn corners(marker: Marker) -> &'static [Point] {
             (-1.2, -0.4),
             (-0.4, -0.4),
         ],
-        Marker::Pentagon => &[(0.0, -1.2), (1.14, -0.37), (0.7, 0.97), (-0.7, 0.97), (-1.14, -0.37)],
+        Marker::Pentagon => &[
+            (0.0, -1.2),
+            (1.14, -0.37),
+            (0.7, 0.97),
+            (-0.7, 0.97),
+            (-1.14, -0.37),
+        ],
     }
 }
 
@@ -206,7 +259,10 @@ fn dashes(points: &[Point], dash: Dash) -> Vec<Vec<Point>> {
                 break;
             }
             let part = left / length;
-            from = (from.0 + (to.0 - from.0) * part, from.1 + (to.1 - from.1) * part);
+            from = (
+                from.0 + (to.0 - from.0) * part,
+                from.1 + (to.1 - from.1) * part,
+            );
             if index % 2 == 0 {
                 piece.push(from);
                 pieces.push(std::mem::take(&mut piece));
@@ -234,18 +290,29 @@ mod tests {
     fn a_path_is_cut_where_the_dashes_say() {
         // 4 on, 2 off along 10: 0..4, 6..10.
         let pieces = dashes(&[(0.0, 0.0), (10.0, 0.0)], &[4.0, 2.0]);
-        assert_eq!(pieces, [vec![(0.0, 0.0), (4.0, 0.0)], vec![(6.0, 0.0), (10.0, 0.0)]]);
+        assert_eq!(
+            pieces,
+            [vec![(0.0, 0.0), (4.0, 0.0)], vec![(6.0, 0.0), (10.0, 0.0)]]
+        );
     }
 
     #[test]
     fn dashes_go_on_round_corners() {
         let pieces = dashes(&[(0.0, 0.0), (3.0, 0.0), (3.0, 5.0)], &[4.0, 2.0]);
-        assert_eq!(pieces, [vec![(0.0, 0.0), (3.0, 0.0), (3.0, 1.0)], vec![(3.0, 3.0), (3.0, 5.0)]]);
+        assert_eq!(
+            pieces,
+            [
+                vec![(0.0, 0.0), (3.0, 0.0), (3.0, 1.0)],
+                vec![(3.0, 3.0), (3.0, 5.0)]
+            ]
+        );
     }
 
     #[test]
     fn the_sheet_has_a_title_and_no_markup_from_data() {
-        let svg = render((20, 10), "a < b", |canvas| canvas.text((1.0, 5.0), "<script>", Font::new(12.0)));
+        let svg = render((20, 10), "a < b", |canvas| {
+            canvas.text((1.0, 5.0), "<script>", Font::new(12.0))
+        });
         assert!(svg.contains("<title>a &lt; b</title>"));
         assert!(svg.contains("&lt;script&gt;"));
         assert!(svg.contains("font-size=\"12\""));

@@ -23,7 +23,12 @@ pub(super) fn drop_rate(source: &Source<'_>) -> Result<Figure, Absent> {
         reason: "it needs drop_rate at two or more capacity factors",
     };
     let quantity = Quantity::share("drop_rate", "dropped assignments", "token-expert pairs");
-    draw(source, absent, "Assignments dropped past capacity, by capacity factor", &quantity)
+    draw(
+        source,
+        absent,
+        "Assignments dropped past capacity, by capacity factor",
+        &quantity,
+    )
 }
 
 /// Tokens a second over the capacity factor.
@@ -34,9 +39,15 @@ pub(super) fn tokens_per_s(source: &Source<'_>) -> Result<Figure, Absent> {
     };
     let packs = source.cells.iter().any(|cell| cell.example.job == "pack");
     let (name, title) = if packs {
-        ("packing throughput", "Packing throughput, by capacity factor")
+        (
+            "packing throughput",
+            "Packing throughput, by capacity factor",
+        )
     } else {
-        ("training throughput", "Training throughput, by capacity factor")
+        (
+            "training throughput",
+            "Training throughput, by capacity factor",
+        )
     };
     draw(source, absent, title, &Quantity::speed(name, &source.cells))
 }
@@ -47,21 +58,52 @@ pub(super) fn memory(source: &Source<'_>) -> Result<Figure, Absent> {
         file: "memory_vs_capacity_factor.svg",
         reason: "it needs buffer_bytes, device_memory_bytes or peak_memory_bytes at two or more capacity factors",
     };
-    let has = |column: &str| source.cells.iter().any(|cell| cell.measure(column).is_some());
-    let (column, name, title) = if has("buffer_bytes") {
-        ("buffer_bytes", "expert buffers", "Memory of the expert buffers, by capacity factor")
-    } else if has("device_memory_bytes") {
-        ("device_memory_bytes", "peak device memory", "Peak device memory of a trial, by capacity factor")
-    } else {
-        ("peak_memory_bytes", "peak memory of the process", "Peak memory of a trial, by capacity factor")
+    let has = |column: &str| {
+        source
+            .cells
+            .iter()
+            .any(|cell| cell.measure(column).is_some())
     };
-    draw(source, absent, title, &Quantity::bytes(column, name, &source.cells))
+    let (column, name, title) = if has("buffer_bytes") {
+        (
+            "buffer_bytes",
+            "expert buffers",
+            "Memory of the expert buffers, by capacity factor",
+        )
+    } else if has("device_memory_bytes") {
+        (
+            "device_memory_bytes",
+            "peak device memory",
+            "Peak device memory of a trial, by capacity factor",
+        )
+    } else {
+        (
+            "peak_memory_bytes",
+            "peak memory of the process",
+            "Peak memory of a trial, by capacity factor",
+        )
+    };
+    draw(
+        source,
+        absent,
+        title,
+        &Quantity::bytes(column, name, &source.cells),
+    )
 }
 
-fn draw(source: &Source<'_>, absent: Absent, title: &str, quantity: &Quantity) -> Result<Figure, Absent> {
-    let has_both = |cell: &&&Cell| quantity.mean(cell).is_some() && cell.setting(ABSCISSA).number.is_some();
+fn draw(
+    source: &Source<'_>,
+    absent: Absent,
+    title: &str,
+    quantity: &Quantity,
+) -> Result<Figure, Absent> {
+    let has_both =
+        |cell: &&&Cell| quantity.mean(cell).is_some() && cell.setting(ABSCISSA).number.is_some();
     let cells: Vec<&Cell> = source.cells.iter().filter(has_both).copied().collect();
-    let mut factors: Vec<f64> = cells.iter().filter_map(|cell| cell.setting(ABSCISSA).number).collect();
+    let mut factors: Vec<f64> = cells
+        .iter()
+        .filter_map(|cell| cell.setting(ABSCISSA).number)
+        .collect();
     factors.sort_by(f64::total_cmp);
     factors.dedup();
     if factors.len() < 2 {
@@ -72,8 +114,15 @@ fn draw(source: &Source<'_>, absent: Absent, title: &str, quantity: &Quantity) -
     let encoding = Encoding::lines(&cells, ABSCISSA);
     let panels = encoding.panels(&cells);
     let titles: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
-    let x = Scale::spanning(factors.iter().copied(), if encoding.column_count() > 1 { 3 } else { 6 });
-    let x = if factors.len() <= MOST_OWN_TICKS { x.with_ticks(factors) } else { x };
+    let x = Scale::spanning(
+        factors.iter().copied(),
+        if encoding.column_count() > 1 { 3 } else { 6 },
+    );
+    let x = if factors.len() <= MOST_OWN_TICKS {
+        x.with_ticks(factors)
+    } else {
+        x
+    };
     let sheet = Sheet {
         title: title.to_owned(),
         notes,
@@ -87,7 +136,10 @@ fn draw(source: &Source<'_>, absent: Absent, title: &str, quantity: &Quantity) -
     let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
         for line in lines(&encoding, &panels[index].cells, ABSCISSA) {
             let look = encoding.look(line[0]);
-            let points: Vec<_> = line.iter().filter_map(|cell| place(frame, &encoding, quantity, cell)).collect();
+            let points: Vec<_> = line
+                .iter()
+                .filter_map(|cell| place(frame, &encoding, quantity, cell))
+                .collect();
             canvas.path(&points, look.color, 2, look.dash);
             for (cell, &at) in line.iter().zip(&points) {
                 if let Some((low, high)) = quantity.ends(cell) {
@@ -111,8 +163,14 @@ fn draw(source: &Source<'_>, absent: Absent, title: &str, quantity: &Quantity) -
 
 /// Leaves out what would only be drawn over: where an axis makes no difference to the measure at all, as packing makes
 /// none to drops, one of its values stands for all, and a note says so.
-fn without_indifferent<'a>(mut cells: Vec<&'a Cell>, quantity: &Quantity, notes: &mut Vec<String>) -> Vec<&'a Cell> {
-    let axes: Vec<String> = cells.first().map_or_else(Vec::new, |cell| cell.axes.iter().map(|v| v.axis.clone()).collect());
+fn without_indifferent<'a>(
+    mut cells: Vec<&'a Cell>,
+    quantity: &Quantity,
+    notes: &mut Vec<String>,
+) -> Vec<&'a Cell> {
+    let axes: Vec<String> = cells.first().map_or_else(Vec::new, |cell| {
+        cell.axes.iter().map(|v| v.axis.clone()).collect()
+    });
     for axis in axes.iter().filter(|axis| *axis != ABSCISSA) {
         let mut by_rest: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let mut values: Vec<String> = Vec::new();
@@ -121,12 +179,23 @@ fn without_indifferent<'a>(mut cells: Vec<&'a Cell>, quantity: &Quantity, notes:
             if !values.contains(&text) {
                 values.push(text);
             }
-            by_rest.entry(cell.label_of(|other| other != axis)).or_default().extend(quantity.mean(cell));
+            by_rest
+                .entry(cell.label_of(|other| other != axis))
+                .or_default()
+                .extend(quantity.mean(cell));
         }
         let complete = by_rest.values().all(|means| means.len() == values.len());
-        let alike = by_rest.values().all(|means| means.iter().all(|mean| mean.to_bits() == means[0].to_bits()));
+        let alike = by_rest.values().all(|means| {
+            means
+                .iter()
+                .all(|mean| mean.to_bits() == means[0].to_bits())
+        });
         if values.len() > 1 && complete && alike {
-            notes.push(format!("The same for all values of {}: {}.", axis_label(axis), values.join(", ")));
+            notes.push(format!(
+                "The same for all values of {}: {}.",
+                axis_label(axis),
+                values.join(", ")
+            ));
             cells.retain(|cell| cell.setting(axis).text == values[0]);
         }
     }
@@ -134,7 +203,12 @@ fn without_indifferent<'a>(mut cells: Vec<&'a Cell>, quantity: &Quantity, notes:
 }
 
 /// A cell's place, moved sideways by its series so that error bars do not lie on each other.
-fn place(frame: &Frame<'_>, encoding: &Encoding, quantity: &Quantity, cell: &Cell) -> Option<(f64, f64)> {
+fn place(
+    frame: &Frame<'_>,
+    encoding: &Encoding,
+    quantity: &Quantity,
+    cell: &Cell,
+) -> Option<(f64, f64)> {
     let (x, y) = frame.at(cell.setting(ABSCISSA).number?, quantity.mean(cell)?);
     if quantity.ends(cell).is_none() {
         return Some((x, y));
@@ -145,5 +219,7 @@ fn place(frame: &Frame<'_>, encoding: &Encoding, quantity: &Quantity, cell: &Cel
 
 fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
 }

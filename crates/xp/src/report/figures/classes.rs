@@ -13,10 +13,16 @@ const FILE: &str = "routing_by_class.svg";
 
 /// Share of each class's assignments that each expert gets, in the first layer, a panel a cell.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
-    let tables: Vec<(&Cell, Table)> =
-        source.cells.iter().filter_map(|cell| Some((*cell, table(cell, &source.collected.tokens)?))).collect();
+    let tables: Vec<(&Cell, Table)> = source
+        .cells
+        .iter()
+        .filter_map(|cell| Some((*cell, table(cell, &source.collected.tokens)?)))
+        .collect();
     let Some((first, _)) = tables.first() else {
-        return Err(Absent { file: FILE, reason: "it needs rows in tokens.parquet" });
+        return Err(Absent {
+            file: FILE,
+            reason: "it needs rows in tokens.parquet",
+        });
     };
     let row = &first.example;
     let mut notes = vec![format!(
@@ -30,7 +36,11 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let sheet = HeatSheet {
         title: "Where each class of token is sent, in the first layer".to_owned(),
         notes,
-        tables: tables.into_iter().take(MOST_PANELS).map(|(_, table)| table).collect(),
+        tables: tables
+            .into_iter()
+            .take(MOST_PANELS)
+            .map(|(_, table)| table)
+            .collect(),
         x_label: "columns: expert (number); rows: class of token (sampled assignments)".to_owned(),
         value_label: "% of the class's assignments, each row sums to 100".to_owned(),
         maximum: 100.0,
@@ -39,26 +49,45 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let caption = "Of all choices made for the sampled tokens of a class, the share that went to each expert, whether \
                    capacity kept them or not. A router that follows the class has dark cells, one that does not has \
                    even rows.";
-    Ok(Figure { file: FILE, title: sheet.title.clone(), caption: caption.to_owned(), svg: sheet.draw() })
+    Ok(Figure {
+        file: FILE,
+        title: sheet.title.clone(),
+        caption: caption.to_owned(),
+        svg: sheet.draw(),
+    })
 }
 
 fn table(cell: &Cell, rows: &[TokenRow]) -> Option<Table> {
     let (_, id) = cell.done.first()?;
-    let own = || rows.iter().filter(|row| row.trial_id == *id && row.layer == 0);
+    let own = || {
+        rows.iter()
+            .filter(|row| row.trial_id == *id && row.layer == 0)
+    };
     let step = own().map(|row| row.step).max()?;
     let last = || own().filter(|row| row.step == step);
     let seen = last().map(|row| row.expert).max()? as usize + 1;
-    let experts = cell.setting("experts").number.map_or(seen, |experts| (experts as usize).max(seen));
+    let experts = cell
+        .setting("experts")
+        .number
+        .map_or(seen, |experts| (experts as usize).max(seen));
     let mut counts: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for row in last() {
-        counts.entry(&row.token_class).or_insert_with(|| vec![0; experts])[row.expert as usize] += 1;
+        counts
+            .entry(&row.token_class)
+            .or_insert_with(|| vec![0; experts])[row.expert as usize] += 1;
     }
     let shares = |counts: &Vec<u64>| {
         let total: u64 = counts.iter().sum();
-        counts.iter().map(|&count| Some(count as f64 * 100.0 / total as f64)).collect()
+        counts
+            .iter()
+            .map(|&count| Some(count as f64 * 100.0 / total as f64))
+            .collect()
     };
     let name = |(class, counts): (&&str, &Vec<u64>)| {
-        format!("{class} ({})", grouped(&counts.iter().sum::<u64>().to_string()))
+        format!(
+            "{class} ({})",
+            grouped(&counts.iter().sum::<u64>().to_string())
+        )
     };
     Some(Table {
         title: cell.label(),

@@ -21,11 +21,18 @@ const BIGRAM_DASH: &[f64] = &[3.0, 4.0];
 /// Validation perplexity against training speed, a point a cell, with the Pareto frontier.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let speed = Quantity::speed("training throughput", &source.cells);
-    let quality = Quantity::plain("perplexity", "validation perplexity", "per token, lower is better");
+    let quality = Quantity::plain(
+        "perplexity",
+        "validation perplexity",
+        "per token, lower is better",
+    );
     let has_both = |cell: &&&Cell| speed.mean(cell).is_some() && quality.mean(cell).is_some();
     let cells: Vec<&Cell> = source.cells.iter().filter(has_both).copied().collect();
     if cells.len() < 2 {
-        return Err(Absent { file: FILE, reason: "it needs perplexity and tokens_per_s of two or more cells" });
+        return Err(Absent {
+            file: FILE,
+            reason: "it needs perplexity and tokens_per_s of two or more cells",
+        });
     }
     let encoding = Encoding::points(&cells);
     let panels = encoding.panels(&cells);
@@ -37,14 +44,31 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let shown_bigram = bigram.filter(|&bigram| bigram - largest < 1.5 * (largest - least));
 
     let mut legend = encoding.legend(Swatch::Marker);
-    legend.push(Group::line(Look { color: MUTED, dash: FRONTIER_DASH, ..Look::PLAIN }, "Pareto frontier of the means"));
+    legend.push(Group::line(
+        Look {
+            color: MUTED,
+            dash: FRONTIER_DASH,
+            ..Look::PLAIN
+        },
+        "Pareto frontier of the means",
+    ));
     let mut notes = source.notes(&cells);
     match (shown_bigram, bigram) {
         (Some(_), _) => {
-            legend.push(Group::line(Look { color: INK, dash: BIGRAM_DASH, ..Look::PLAIN }, "bigram model (reference)"));
+            legend.push(Group::line(
+                Look {
+                    color: INK,
+                    dash: BIGRAM_DASH,
+                    ..Look::PLAIN
+                },
+                "bigram model (reference)",
+            ));
         }
         (None, Some(bigram)) => {
-            notes.push(format!("The bigram model's perplexity, {}, lies above the plot.", significant(bigram, 3)));
+            notes.push(format!(
+                "The bigram model's perplexity, {}, lies above the plot.",
+                significant(bigram, 3)
+            ));
         }
         (None, None) => {}
     }
@@ -61,21 +85,36 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
         let (left, top, right, bottom) = frame.edges();
         let cells = &panels[index].cells;
-        let values: Vec<(f64, f64)> =
-            cells.iter().filter_map(|cell| Some((speed.mean(cell)?, quality.mean(cell)?))).collect();
+        let values: Vec<(f64, f64)> = cells
+            .iter()
+            .filter_map(|cell| Some((speed.mean(cell)?, quality.mean(cell)?)))
+            .collect();
         let best = pareto_frontier(&values);
         let steps = staircase(&best, &values, |x, y| frame.at(x, y));
         canvas.path(&steps, MUTED, 2, FRONTIER_DASH);
         let mut obstacles = Obstacles::default();
-        steps.windows(2).for_each(|step| obstacles.line(step[0], step[1]));
+        steps
+            .windows(2)
+            .for_each(|step| obstacles.line(step[0], step[1]));
         if let Some(bigram) = shown_bigram {
             let y = frame.at(0.0, bigram).1;
             canvas.path(&[(left, y), (right, y)], INK, 1, BIGRAM_DASH);
-            canvas.text((right - 4.0, y - 9.0), "bigram model", Font::new(SMALL).align(Align::Right));
+            canvas.text(
+                (right - 4.0, y - 9.0),
+                "bigram model",
+                Font::new(SMALL).align(Align::Right),
+            );
             obstacles.area((right - 100.0, y - 17.0, right, y + 2.0));
             obstacles.line((left, y), (right, y));
         }
-        let points = scatter::draw(canvas, frame, &encoding, (&speed, &quality), cells, &mut obstacles);
+        let points = scatter::draw(
+            canvas,
+            frame,
+            &encoding,
+            (&speed, &quality),
+            cells,
+            &mut obstacles,
+        );
         let is_named = |place: usize| points.len() <= scatter::MOST_NAMED || best.contains(&place);
         let named: Vec<(Point, String)> = points
             .iter()
@@ -87,13 +126,21 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     });
     let caption = "Each point is a cell: the mean over its seeds, with the 95 % interval in both directions. No cell is \
                    both faster and better than one on the dashed frontier.";
-    Ok(Figure { file: FILE, title: sheet.title.clone(), caption: caption.to_owned(), svg })
+    Ok(Figure {
+        file: FILE,
+        title: sheet.title.clone(),
+        caption: caption.to_owned(),
+        svg,
+    })
 }
 
 /// The bigram model's perplexity, where all cells agree on one.
 fn common_bigram(cells: &[&Cell]) -> Option<f64> {
     let first = cells.first()?.mean("bigram_perplexity")?;
-    let agrees = |cell: &&Cell| cell.mean("bigram_perplexity").is_some_and(|own| (own - first).abs() < 1e-6);
+    let agrees = |cell: &&Cell| {
+        cell.mean("bigram_perplexity")
+            .is_some_and(|own| (own - first).abs() < 1e-6)
+    };
     cells.iter().all(agrees).then_some(first)
 }
 

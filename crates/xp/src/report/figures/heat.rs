@@ -50,10 +50,17 @@ impl HeatSheet {
         let columns = COLUMNS.min(self.tables.len().max(1));
         let panel_width = (width - 2.0 * MARGIN - (columns - 1) as f64 * GAP) / columns as f64;
         let names = self.tables.iter().flat_map(|table| &table.rows);
-        let name_width = names.map(|name| text_width(name, SMALL)).fold(0.0, f64::max) + 8.0;
+        let name_width = names
+            .map(|name| text_width(name, SMALL))
+            .fold(0.0, f64::max)
+            + 8.0;
         let rows: Vec<&[Table]> = self.tables.chunks(columns).collect();
         let height_of = |tables: &[Table]| {
-            let most = tables.iter().map(|table| table.rows.len()).max().unwrap_or(0);
+            let most = tables
+                .iter()
+                .map(|table| table.rows.len())
+                .max()
+                .unwrap_or(0);
             TITLE_ROOM + most as f64 * ROW + TICK_ROOM
         };
         let bottom = head.height() + rows.iter().map(|tables| height_of(tables)).sum::<f64>();
@@ -74,18 +81,31 @@ impl HeatSheet {
         })
     }
 
-    fn table(&self, canvas: &mut Canvas<'_>, table: &Table, corner: Point, (names, width): (f64, f64)) {
+    fn table(
+        &self,
+        canvas: &mut Canvas<'_>,
+        table: &Table,
+        corner: Point,
+        (names, width): (f64, f64),
+    ) {
         let columns = table.values.iter().map(Vec::len).max().unwrap_or(0).max(1);
         let cell = (width - names) / columns as f64;
         let (left, top) = (corner.0 + names, corner.1 + TITLE_ROOM);
-        canvas.text((corner.0, corner.1 + 14.0), &table.title, Font::new(BODY).bold());
+        canvas.text(
+            (corner.0, corner.1 + 14.0),
+            &table.title,
+            Font::new(BODY).bold(),
+        );
         for (row, (name, values)) in table.rows.iter().zip(&table.values).enumerate() {
             let y = top + row as f64 * ROW;
             let font = Font::new(SMALL).color(MUTED).align(Align::Right);
             canvas.text((left - 6.0, y + ROW / 2.0), name, font);
             for (column, value) in values.iter().enumerate() {
                 // Neighbours share their rounded edge, so that no seam shows between them.
-                let (from, to) = ((left + column as f64 * cell).round(), (left + (column + 1) as f64 * cell).round());
+                let (from, to) = (
+                    (left + column as f64 * cell).round(),
+                    (left + (column + 1) as f64 * cell).round(),
+                );
                 self.value(canvas, *value, (from, y), (to - from, ROW));
             }
         }
@@ -100,19 +120,34 @@ impl HeatSheet {
 
     fn value(&self, canvas: &mut Canvas<'_>, value: Option<f64>, corner: Point, size: Point) {
         let strength = value.map_or(0.0, |value| self.strength(value));
-        let color = if value.is_some() { shade(strength) } else { GRID };
+        let color = if value.is_some() {
+            shade(strength)
+        } else {
+            GRID
+        };
         canvas.rect((corner.0, corner.1 + 1.0), (size.0, size.1 - 1.0), color);
-        let text = value.map_or_else(|| "–".to_owned(), |value| format!("{value:.*}", self.decimals));
+        let text = value.map_or_else(
+            || "–".to_owned(),
+            |value| format!("{value:.*}", self.decimals),
+        );
         if text_width(&text, SMALL) + 4.0 <= size.0 {
             // Where either would do, dark text has the better contrast.
             let ink = if strength > 0.7 { PAPER } else { INK };
             let middle = (corner.0 + size.0 / 2.0, corner.1 + size.1 / 2.0);
-            canvas.text(middle, &text, Font::new(SMALL).color(ink).align(Align::Centre));
+            canvas.text(
+                middle,
+                &text,
+                Font::new(SMALL).color(ink).align(Align::Centre),
+            );
         }
     }
 
     fn strength(&self, value: f64) -> f64 {
-        if self.maximum > 0.0 { (value / self.maximum).clamp(0.0, 1.0) } else { 0.0 }
+        if self.maximum > 0.0 {
+            (value / self.maximum).clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
     }
 
     fn colour_bar(&self, canvas: &mut Canvas<'_>, corner: Point) {
@@ -120,15 +155,31 @@ impl HeatSheet {
         const STEP: f64 = 6.0;
         for step in 0..STEPS {
             let x = corner.0 + f64::from(step) * STEP;
-            canvas.rect((x, corner.1), (STEP, 14.0), shade(f64::from(step) / f64::from(STEPS - 1)));
+            canvas.rect(
+                (x, corner.1),
+                (STEP, 14.0),
+                shade(f64::from(step) / f64::from(STEPS - 1)),
+            );
         }
         let width = f64::from(STEPS) * STEP;
-        for (place, align) in [(0.0, Align::Left), (0.5, Align::Centre), (1.0, Align::Right)] {
-            let label = format!("{:.*}", self.decimals.max(usize::from(self.maximum < 10.0)), place * self.maximum);
+        for (place, align) in [
+            (0.0, Align::Left),
+            (0.5, Align::Centre),
+            (1.0, Align::Right),
+        ] {
+            let label = format!(
+                "{:.*}",
+                self.decimals.max(usize::from(self.maximum < 10.0)),
+                place * self.maximum
+            );
             let font = Font::new(SMALL).color(MUTED).align(align);
             canvas.text((corner.0 + place * width, corner.1 + 25.0), &label, font);
         }
-        canvas.text((corner.0 + width + 14.0, corner.1 + 7.0), &self.value_label, Font::new(BODY));
+        canvas.text(
+            (corner.0 + width + 14.0, corner.1 + 7.0),
+            &self.value_label,
+            Font::new(BODY),
+        );
     }
 }
 

@@ -10,8 +10,16 @@ const HEIGHT: f64 = 15.0;
 pub(super) type Area = (f64, f64, f64, f64);
 
 /// Directions in which a label is tried, nearest first.
-const DIRECTIONS: [Point; 8] =
-    [(1.0, 0.0), (-1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)];
+const DIRECTIONS: [Point; 8] = [
+    (1.0, 0.0),
+    (-1.0, 0.0),
+    (0.0, -1.0),
+    (0.0, 1.0),
+    (1.0, -1.0),
+    (-1.0, -1.0),
+    (1.0, 1.0),
+    (-1.0, 1.0),
+];
 
 /// What labels keep off: markers and labels always, lines where there is room elsewhere.
 #[derive(Debug, Default)]
@@ -23,14 +31,16 @@ pub(super) struct Obstacles {
 impl Obstacles {
     /// A marker at a point.
     pub(super) fn marker(&mut self, at: Point) {
-        self.markers.push((at.0 - 8.0, at.1 - 8.0, at.0 + 8.0, at.1 + 8.0));
+        self.markers
+            .push((at.0 - 8.0, at.1 - 8.0, at.0 + 8.0, at.1 + 8.0));
     }
 
     /// A level or upright line.
     pub(super) fn line(&mut self, from: Point, to: Point) {
         let (left, right) = (from.0.min(to.0), from.0.max(to.0));
         let (top, bottom) = (from.1.min(to.1), from.1.max(to.1));
-        self.lines.push((left - 2.0, top - 2.0, right + 2.0, bottom + 2.0));
+        self.lines
+            .push((left - 2.0, top - 2.0, right + 2.0, bottom + 2.0));
     }
 
     /// Text or anything else that fills its area.
@@ -41,20 +51,42 @@ impl Obstacles {
 
 /// Writes each text near its point inside `bounds`, away from what is drawn. What finds no room near gets a thin line
 /// to its point; what finds none at all is left to the legend.
-pub(super) fn draw(canvas: &mut Canvas<'_>, bounds: Area, mut obstacles: Obstacles, texts: &[(Point, String)]) {
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    bounds: Area,
+    mut obstacles: Obstacles,
+    texts: &[(Point, String)],
+) {
     for (at, text) in texts {
-        let all: Vec<Area> = obstacles.markers.iter().chain(&obstacles.lines).copied().collect();
-        let found = free_area(*at, text, bounds, &all).or_else(|| free_area(*at, text, bounds, &obstacles.markers));
-        let Some((area, distance)) = found else { continue };
+        let all: Vec<Area> = obstacles
+            .markers
+            .iter()
+            .chain(&obstacles.lines)
+            .copied()
+            .collect();
+        let found = free_area(*at, text, bounds, &all)
+            .or_else(|| free_area(*at, text, bounds, &obstacles.markers));
+        let Some((area, distance)) = found else {
+            continue;
+        };
         if distance > 24.0 {
             let end = (at.0.clamp(area.0, area.2), at.1.clamp(area.1, area.3));
             canvas.line(*at, end, MUTED, 1);
         }
         // Grid lines, and lines that could not be avoided, fade behind the text.
-        let corners = [(area.0, area.1), (area.2, area.1), (area.2, area.3), (area.0, area.3)];
+        let corners = [
+            (area.0, area.1),
+            (area.2, area.1),
+            (area.2, area.3),
+            (area.0, area.3),
+        ];
         canvas.veil(&corners, PAPER, 0.8);
         let middle = (f64::midpoint(area.0, area.2), f64::midpoint(area.1, area.3));
-        canvas.text(middle, text, Font::new(SMALL).color(INK).align(Align::Centre));
+        canvas.text(
+            middle,
+            text,
+            Font::new(SMALL).color(INK).align(Align::Centre),
+        );
         obstacles.area(area);
     }
 }
@@ -66,7 +98,10 @@ fn free_area(at: Point, text: &str, bounds: Area, taken: &[Area]) -> Option<(Are
             let left = at.0 + x * distance - width * (1.0 - x) / 2.0;
             let top = at.1 + y * distance - height * (1.0 - y) / 2.0;
             let area = (left, top, left + width, top + height);
-            let inside = area.0 >= bounds.0 && area.1 >= bounds.1 && area.2 <= bounds.2 && area.3 <= bounds.3;
+            let inside = area.0 >= bounds.0
+                && area.1 >= bounds.1
+                && area.2 <= bounds.2
+                && area.3 <= bounds.3;
             if inside && !taken.iter().any(|other| overlap(area, *other)) {
                 return Some((area, distance));
             }
@@ -99,6 +134,14 @@ mod tests {
     fn a_label_stays_on_the_plot() {
         let (area, _) = free_area((398.0, 2.0), "expert-choice", BOUNDS, &[]).unwrap();
         assert!(area.2 <= 400.0 && area.1 >= 0.0);
-        assert_eq!(free_area((5.0, 5.0), "far too wide to fit", (0.0, 0.0, 10.0, 10.0), &[]), None);
+        assert_eq!(
+            free_area(
+                (5.0, 5.0),
+                "far too wide to fit",
+                (0.0, 0.0, 10.0, 10.0),
+                &[]
+            ),
+            None
+        );
     }
 }

@@ -41,7 +41,11 @@ pub(super) struct Group {
 impl Group {
     /// A group for a line that is no series, such as a reference.
     pub(super) fn line(look: Look, name: &str) -> Self {
-        Self { title: String::new(), swatch: Swatch::Line, entries: vec![(look, name.to_owned())] }
+        Self {
+            title: String::new(),
+            swatch: Swatch::Line,
+            entries: vec![(look, name.to_owned())],
+        }
     }
 }
 
@@ -64,7 +68,10 @@ fn placed(groups: &[Group], width: f64) -> (Vec<(Point, Item<'_>)>, usize) {
     let (mut items, mut at, mut line) = (Vec::new(), 0.0, 0);
     for (index, group) in groups.iter().enumerate() {
         let title = (!group.title.is_empty()).then_some(Item::Title(&group.title));
-        let entries = group.entries.iter().map(|(look, name)| Item::Entry(group.swatch, *look, name));
+        let entries = group
+            .entries
+            .iter()
+            .map(|(look, name)| Item::Entry(group.swatch, *look, name));
         for (place, item) in title.into_iter().chain(entries).enumerate() {
             // A new axis begins a new line; a lone reference line joins the one before.
             let breaks = place == 0 && index > 0 && !group.title.is_empty();
@@ -76,7 +83,11 @@ fn placed(groups: &[Group], width: f64) -> (Vec<(Point, Item<'_>)>, usize) {
             at += advance;
         }
     }
-    let lines = if items.is_empty() { 0 } else { line as usize + 1 };
+    let lines = if items.is_empty() {
+        0
+    } else {
+        line as usize + 1
+    };
     (items, lines)
 }
 

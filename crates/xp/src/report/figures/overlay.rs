@@ -32,20 +32,33 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         .filter(|(_, curve)| curve.len() > 1)
         .collect();
     if curves.is_empty() {
-        return Err(Absent { file: FILE, reason: "it needs loss_lm at two or more steps of a training trial" });
+        return Err(Absent {
+            file: FILE,
+            reason: "it needs loss_lm at two or more steps of a training trial",
+        });
     }
     let cells: Vec<&Cell> = curves.iter().map(|(cell, _)| *cell).collect();
     let encoding = Encoding::panelled(&cells);
     let panels = encoding.panels(&cells);
     let titles: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
-    let bigram: Vec<Option<f64>> = panels.iter().map(|panel| bigram_loss(&panel.cells)).collect();
+    let bigram: Vec<Option<f64>> = panels
+        .iter()
+        .map(|panel| bigram_loss(&panel.cells))
+        .collect();
 
     let points = || curves.iter().flat_map(|(_, curve)| curve);
     let losses = points().flat_map(|(_, loss)| [loss.low().max(0.0), loss.high()]);
     let mut legend = encoding.legend(Swatch::LineAndMarker);
     if bigram.iter().any(Option::is_some) {
-        let look = Look { color: BIGRAM, dash: BIGRAM_DASH, ..Look::PLAIN };
-        legend.push(Group::line(look, "bigram model on the validation text (reference)"));
+        let look = Look {
+            color: BIGRAM,
+            dash: BIGRAM_DASH,
+            ..Look::PLAIN
+        };
+        legend.push(Group::line(
+            look,
+            "bigram model on the validation text (reference)",
+        ));
     }
     let sheet = Sheet {
         title: "Training loss over steps".to_owned(),
@@ -58,21 +71,43 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         panel_height: 400.0,
     };
     let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
-        let shown = || curves.iter().filter(|(cell, _)| panels[index].cells.iter().any(|own| std::ptr::eq(*own, *cell)));
+        let shown = || {
+            curves.iter().filter(|(cell, _)| {
+                panels[index]
+                    .cells
+                    .iter()
+                    .any(|own| std::ptr::eq(*own, *cell))
+            })
+        };
         for (cell, curve) in shown() {
-            let upper = curve.iter().map(|(step, loss)| frame.at(*step, loss.high()));
-            let lower = curve.iter().rev().map(|(step, loss)| frame.at(*step, loss.low().max(0.0)));
-            canvas.veil(&upper.chain(lower).collect::<Vec<_>>(), encoding.look(cell).color, 0.15);
+            let upper = curve
+                .iter()
+                .map(|(step, loss)| frame.at(*step, loss.high()));
+            let lower = curve
+                .iter()
+                .rev()
+                .map(|(step, loss)| frame.at(*step, loss.low().max(0.0)));
+            canvas.veil(
+                &upper.chain(lower).collect::<Vec<_>>(),
+                encoding.look(cell).color,
+                0.15,
+            );
         }
         for (cell, curve) in shown() {
             let look = encoding.look(cell);
-            let line: Vec<_> = curve.iter().map(|(step, loss)| frame.at(*step, loss.mean)).collect();
+            let line: Vec<_> = curve
+                .iter()
+                .map(|(step, loss)| frame.at(*step, loss.mean))
+                .collect();
             canvas.path(&line, look.color, 2, look.dash);
             // A few markers, each series at steps of its own, tell the lines apart without colour.
             let (series, count) = encoding.order(cell);
             let stride = (line.len() / MARKERS).max(1);
             let first = series * stride / count.max(1);
-            line.iter().skip(first).step_by(stride).for_each(|&at| canvas.marker(at, look));
+            line.iter()
+                .skip(first)
+                .step_by(stride)
+                .for_each(|&at| canvas.marker(at, look));
         }
         if let Some(loss) = bigram[index] {
             let (left, _, right, _) = frame.edges();
@@ -83,23 +118,42 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let caption = "Mean training loss of the language model alone, without auxiliary losses, at each logged step; the \
                    band is the 95 % interval over seeds. The dashed line is the loss of a bigram model on the \
                    validation text: a model that stays above it has learned less than letter pairs.";
-    Ok(Figure { file: FILE, title: sheet.title.clone(), caption: caption.to_owned(), svg })
+    Ok(Figure {
+        file: FILE,
+        title: sheet.title.clone(),
+        caption: caption.to_owned(),
+        svg,
+    })
 }
 
 fn notes(source: &Source<'_>, cells: &[&Cell]) -> Vec<String> {
-    source.notes(cells).into_iter().map(|note| note.replace("a point", "a line").replace("bars:", "band:")).collect()
+    source
+        .notes(cells)
+        .into_iter()
+        .map(|note| note.replace("a point", "a line").replace("bars:", "band:"))
+        .collect()
 }
 
 /// The bigram model's loss, where the cells of a panel agree on one.
 fn bigram_loss(cells: &[&Cell]) -> Option<f64> {
-    let losses: Vec<f64> = cells.iter().filter_map(|cell| cell.mean("bigram_perplexity")).map(f64::ln).collect();
+    let losses: Vec<f64> = cells
+        .iter()
+        .filter_map(|cell| cell.mean("bigram_perplexity"))
+        .map(f64::ln)
+        .collect();
     let first = *losses.first()?;
-    losses.iter().all(|loss| (loss - first).abs() < 1e-6).then_some(first)
+    losses
+        .iter()
+        .all(|loss| (loss - first).abs() < 1e-6)
+        .then_some(first)
 }
 
 fn curve(cell: &Cell, steps: &[StepRow]) -> Curve {
     let mut by_step: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for row in steps.iter().filter(|row| cell.done.iter().any(|(_, id)| *id == row.trial_id)) {
+    for row in steps
+        .iter()
+        .filter(|row| cell.done.iter().any(|(_, id)| *id == row.trial_id))
+    {
         if let Some(loss) = row.loss_lm.filter(|loss| loss.is_finite()) {
             by_step.entry(row.step).or_default().push(loss);
         }

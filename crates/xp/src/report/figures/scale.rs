@@ -14,10 +14,18 @@ impl Scale {
     /// of the space.
     pub(super) fn around(values: impl IntoIterator<Item = f64>, intervals: usize) -> Self {
         let (low, high) = range(values);
-        let low = if low >= 0.0 && low < high / 2.0 { 0.0 } else { low };
+        let low = if low >= 0.0 && low < high / 2.0 {
+            0.0
+        } else {
+            low
+        };
         let (low, high) = widened(low, high);
         let step = nice_step((high - low) / intervals.max(1) as f64);
-        Self::stepped((low / step).floor() * step, (high / step - 1e-9).ceil() * step, step)
+        Self::stepped(
+            (low / step).floor() * step,
+            (high / step - 1e-9).ceil() * step,
+            step,
+        )
     }
 
     /// An axis from the least to the greatest value with a margin at both ends and round ticks inside.
@@ -25,20 +33,37 @@ impl Scale {
         let (low, high) = range(values);
         let (low, high) = widened(low, high);
         let margin = (high - low) * 0.07;
-        Self::stepped(low - margin, high + margin, nice_step((high - low) / intervals.max(1) as f64))
+        Self::stepped(
+            low - margin,
+            high + margin,
+            nice_step((high - low) / intervals.max(1) as f64),
+        )
     }
 
     /// The same axis with a tick at each of these values instead.
     pub(super) fn with_ticks(self, ticks: Vec<f64>) -> Self {
-        let decimals = ticks.iter().map(|&tick| decimals_of(tick)).max().unwrap_or(0);
-        Self { ticks, decimals, ..self }
+        let decimals = ticks
+            .iter()
+            .map(|&tick| decimals_of(tick))
+            .max()
+            .unwrap_or(0);
+        Self {
+            ticks,
+            decimals,
+            ..self
+        }
     }
 
     fn stepped(low: f64, high: f64, step: f64) -> Self {
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
         let ticks = (first..=last).map(|index| index as f64 * step).collect();
-        Self { low, high, ticks, decimals: decimals_of(step) }
+        Self {
+            low,
+            high,
+            ticks,
+            decimals: decimals_of(step),
+        }
     }
 
     /// Where a value lies, 0 at the lower end and 1 at the upper.
@@ -58,14 +83,20 @@ impl Scale {
 
     /// Ticks with their labels.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
-        let label = |tick: f64| crate::report::format::grouped(&format!("{tick:.*}", self.decimals));
-        self.ticks.iter().map(|&tick| (tick, label(if tick == 0.0 { 0.0 } else { tick }))).collect()
+        let label =
+            |tick: f64| crate::report::format::grouped(&format!("{tick:.*}", self.decimals));
+        self.ticks
+            .iter()
+            .map(|&tick| (tick, label(if tick == 0.0 { 0.0 } else { tick })))
+            .collect()
     }
 }
 
 fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     let values = values.into_iter().filter(|value| value.is_finite());
-    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    })
 }
 
 /// A range that has an extent, whatever the values were.
@@ -76,14 +107,21 @@ fn widened(low: f64, high: f64) -> (f64, f64) {
     if high - low > high.abs() * 1e-9 {
         return (low, high);
     }
-    if high == 0.0 { (0.0, 1.0) } else { (low - low.abs() * 0.1, high + high.abs() * 0.1) }
+    if high == 0.0 {
+        (0.0, 1.0)
+    } else {
+        (low - low.abs() * 0.1, high + high.abs() * 0.1)
+    }
 }
 
 /// The least of 1, 2, 2.5, 5 times a power of ten that is not below `least`.
 fn nice_step(least: f64) -> f64 {
     let power = 10_f64.powf(least.log10().floor());
     let factors = [1.0, 2.0, 2.5, 5.0, 10.0];
-    let factor = factors.into_iter().find(|factor| factor * power >= least * (1.0 - 1e-9)).unwrap_or(10.0);
+    let factor = factors
+        .into_iter()
+        .find(|factor| factor * power >= least * (1.0 - 1e-9))
+        .unwrap_or(10.0);
     factor * power
 }
 

@@ -22,12 +22,22 @@ pub(super) fn draw<'a>(
 ) -> Vec<(&'a Cell, Point)> {
     let mut points = Vec::new();
     for cell in cells {
-        let (Some(mean_x), Some(mean_y)) = (x.mean(cell), y.mean(cell)) else { continue };
+        let (Some(mean_x), Some(mean_y)) = (x.mean(cell), y.mean(cell)) else {
+            continue;
+        };
         let color = encoding.look(cell).color;
         // Among many points the bars would hide the points.
-        let color = if cells.len() > MOST_NAMED { tint(color, 0.45) } else { color };
-        let level = x.ends(cell).map(|(low, high)| (frame.at(low, mean_y), frame.at(high, mean_y)));
-        let upright = y.ends(cell).map(|(low, high)| (frame.at(mean_x, low), frame.at(mean_x, high)));
+        let color = if cells.len() > MOST_NAMED {
+            tint(color, 0.45)
+        } else {
+            color
+        };
+        let level = x
+            .ends(cell)
+            .map(|(low, high)| (frame.at(low, mean_y), frame.at(high, mean_y)));
+        let upright = y
+            .ends(cell)
+            .map(|(low, high)| (frame.at(mean_x, low), frame.at(mean_x, high)));
         for (from, to) in [level, upright].into_iter().flatten() {
             canvas.error_bar(from, to, color);
             obstacles.line(from, to);

@@ -8,17 +8,39 @@ use crate::report::axes::{Setting, axis_label, value_label};
 use crate::report::cells::Cell;
 
 /// Axes that a reader compares first take the colour.
-const COLOUR_FIRST: [&str; 8] =
-    ["strategy", "scorer", "top_k", "balancer", "dispatch", "drop_policy", "experts", "packing"];
+const COLOUR_FIRST: [&str; 8] = [
+    "strategy",
+    "scorer",
+    "top_k",
+    "balancer",
+    "dispatch",
+    "drop_policy",
+    "experts",
+    "packing",
+];
 
 /// Axes of few values that tell the same thing in two ways take the dash.
-const DASH_FIRST: [&str; 6] = ["packing", "dispatch", "drop_policy", "renormalise", "precision", "top_k"];
+const DASH_FIRST: [&str; 6] = [
+    "packing",
+    "dispatch",
+    "drop_policy",
+    "renormalise",
+    "precision",
+    "top_k",
+];
 
 /// Axes that make a good row of panels, left to right.
 const COLUMNS_FIRST: [&str; 3] = ["experts", "capacity_factor", "load_shape"];
 
 /// The strategies' own colours: the same in every figure of every sweep.
-const STRATEGY_COLOURS: [&str; 6] = ["top1", "hard-top-k", "soft-top-k", "hash", "expert-choice", "random"];
+const STRATEGY_COLOURS: [&str; 6] = [
+    "top1",
+    "hard-top-k",
+    "soft-top-k",
+    "hash",
+    "expert-choice",
+    "random",
+];
 
 /// An axis and the values it takes, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,12 +59,18 @@ impl Axis {
             }
         }
         values.sort_by(Setting::order);
-        Self { name: name.to_owned(), values }
+        Self {
+            name: name.to_owned(),
+            values,
+        }
     }
 
     fn index(&self, cell: &Cell) -> usize {
         let setting = cell.setting(&self.name);
-        self.values.iter().position(|value| *value == setting).unwrap_or(0)
+        self.values
+            .iter()
+            .position(|value| *value == setting)
+            .unwrap_or(0)
     }
 
     /// The colour of a value; strategies keep theirs whichever of them are in the sweep.
@@ -52,7 +80,9 @@ impl Axis {
         }
         let known = |text: &str| STRATEGY_COLOURS.iter().position(|&name| name == text);
         known(&self.values[index].text).unwrap_or_else(|| {
-            let newcomers = self.values[..index].iter().filter(|value| known(&value.text).is_none());
+            let newcomers = self.values[..index]
+                .iter()
+                .filter(|value| known(&value.text).is_none());
             STRATEGY_COLOURS.len() + newcomers.count()
         })
     }
@@ -91,7 +121,11 @@ impl Encoding {
     pub(super) fn panelled(cells: &[&Cell]) -> Self {
         let mut axes = varying(cells);
         let others = |axes: &Vec<String>| axes.iter().any(|axis| axis != "capacity_factor");
-        let colour = if others(&axes) { take(&mut axes, &COLOUR_FIRST, true) } else { axes.pop() };
+        let colour = if others(&axes) {
+            take(&mut axes, &COLOUR_FIRST, true)
+        } else {
+            axes.pop()
+        };
         let columns = take(&mut axes, &["capacity_factor", "experts"], true);
         Self::new(cells, [colour, None, None, columns], &axes)
     }
@@ -101,8 +135,12 @@ impl Encoding {
         let mut axes = varying(cells);
         let colour = take(&mut axes, &["strategy", "scorer", "experts"], true);
         let few = |axis: &String| Axis::of(axis, cells).values.len() <= MOST_FILLS;
-        let preferred = axes.iter().position(|axis| axis == "capacity_factor" && few(axis));
-        let variant = preferred.or_else(|| axes.iter().position(few)).map(|index| axes.remove(index));
+        let preferred = axes
+            .iter()
+            .position(|axis| axis == "capacity_factor" && few(axis));
+        let variant = preferred
+            .or_else(|| axes.iter().position(few))
+            .map(|index| axes.remove(index));
         let shape = take(&mut axes, &["top_k"], true);
         let columns = take(&mut axes, &COLUMNS_FIRST, true);
         Self::new(cells, [colour, shape, variant, columns], &axes)
@@ -111,7 +149,13 @@ impl Encoding {
     fn new(cells: &[&Cell], roles: [Option<String>; 4], rows: &[String]) -> Self {
         let axis = |name: &String| Axis::of(name, cells);
         let [colour, shape, variant, columns] = roles.map(|role| role.as_ref().map(axis));
-        Self { colour, shape, variant, columns, rows: rows.iter().map(axis).collect() }
+        Self {
+            colour,
+            shape,
+            variant,
+            columns,
+            rows: rows.iter().map(axis).collect(),
+        }
     }
 
     /// What the cell's line or point looks like.
@@ -131,7 +175,10 @@ impl Encoding {
 
     /// The place of the cell's series among all of its panel, for lines that are set a little apart.
     pub(super) fn order(&self, cell: &Cell) -> (usize, usize) {
-        let index = |axis: &Option<Axis>| axis.as_ref().map_or((0, 1), |axis| (axis.index(cell), axis.values.len()));
+        let index = |axis: &Option<Axis>| {
+            axis.as_ref()
+                .map_or((0, 1), |axis| (axis.index(cell), axis.values.len()))
+        };
         let (colour, colours) = index(&self.colour);
         let (variant, variants) = index(&self.variant);
         (colour * variants + variant, colours * variants)
@@ -141,9 +188,15 @@ impl Encoding {
     pub(super) fn legend(&self, swatch: Swatch) -> Vec<Group> {
         let mut groups = Vec::new();
         let mut group = |axis: &Axis, look: &dyn Fn(usize) -> Look| {
-            let entry = |(index, value): (usize, &Setting)| (look(index), bare_label(&axis.name, &value.text));
+            let entry = |(index, value): (usize, &Setting)| {
+                (look(index), bare_label(&axis.name, &value.text))
+            };
             let entries = axis.values.iter().enumerate().map(entry).collect();
-            groups.push(Group { title: axis_label(&axis.name), swatch, entries });
+            groups.push(Group {
+                title: axis_label(&axis.name),
+                swatch,
+                entries,
+            });
         };
         if let Some(axis) = &self.colour {
             let shaped = self.shape.is_some();
@@ -156,14 +209,19 @@ impl Encoding {
             group(axis, &|index| Look::PLAIN.grey().shape(index));
         }
         if let Some(axis) = &self.variant {
-            group(axis, &|index| Look::PLAIN.grey().variant(index, axis.values.len()));
+            group(axis, &|index| {
+                Look::PLAIN.grey().variant(index, axis.values.len())
+            });
         }
         groups
     }
 
     /// The axes that a direct label beside a point names.
     pub(super) fn names(&self, axis: &str) -> bool {
-        [&self.colour, &self.shape, &self.variant].into_iter().flatten().any(|own| own.name == axis)
+        [&self.colour, &self.shape, &self.variant]
+            .into_iter()
+            .flatten()
+            .any(|own| own.name == axis)
     }
 
     /// How many panels stand side by side.
@@ -174,13 +232,21 @@ impl Encoding {
     /// The panels, row by row.
     pub(super) fn panels<'a>(&self, cells: &[&'a Cell]) -> Vec<Panel<'a>> {
         let axes: Vec<&Axis> = self.rows.iter().chain(&self.columns).collect();
-        let place = |cell: &Cell| -> Vec<usize> { axes.iter().map(|axis| axis.index(cell)).collect() };
+        let place =
+            |cell: &Cell| -> Vec<usize> { axes.iter().map(|axis| axis.index(cell)).collect() };
         let places: BTreeSet<Vec<usize>> = cells.iter().map(|cell| place(cell)).collect();
         let panel = |indices: &Vec<usize>| {
-            let labels = axes.iter().zip(indices).map(|(axis, &index)| value_label(&axis.name, &axis.values[index].text));
+            let labels = axes
+                .iter()
+                .zip(indices)
+                .map(|(axis, &index)| value_label(&axis.name, &axis.values[index].text));
             Panel {
                 title: labels.rev().collect::<Vec<_>>().join(", "),
-                cells: cells.iter().copied().filter(|cell| place(cell) == *indices).collect(),
+                cells: cells
+                    .iter()
+                    .copied()
+                    .filter(|cell| place(cell) == *indices)
+                    .collect(),
             }
         };
         places.iter().map(panel).collect()
@@ -188,12 +254,20 @@ impl Encoding {
 }
 
 /// The cells of a panel by series, each in the order of its abscissa.
-pub(super) fn lines<'a>(encoding: &Encoding, cells: &[&'a Cell], abscissa: &str) -> Vec<Vec<&'a Cell>> {
+pub(super) fn lines<'a>(
+    encoding: &Encoding,
+    cells: &[&'a Cell],
+    abscissa: &str,
+) -> Vec<Vec<&'a Cell>> {
     let mut orders: Vec<(usize, usize)> = cells.iter().map(|cell| encoding.order(cell)).collect();
     orders.sort_unstable();
     orders.dedup();
     let line = |order: &(usize, usize)| {
-        let mut line: Vec<&Cell> = cells.iter().copied().filter(|cell| encoding.order(cell) == *order).collect();
+        let mut line: Vec<&Cell> = cells
+            .iter()
+            .copied()
+            .filter(|cell| encoding.order(cell) == *order)
+            .collect();
         line.sort_by(|a, b| a.setting(abscissa).order(&b.setting(abscissa)));
         line
     };
@@ -202,14 +276,24 @@ pub(super) fn lines<'a>(encoding: &Encoding, cells: &[&'a Cell], abscissa: &str)
 
 /// The axes on which these cells differ.
 fn varying(cells: &[&Cell]) -> Vec<String> {
-    let Some(first) = cells.first() else { return Vec::new() };
+    let Some(first) = cells.first() else {
+        return Vec::new();
+    };
     let names = first.axes.iter().map(|value| value.axis.clone());
-    names.filter(|name| cells.iter().any(|cell| cell.setting(name) != first.setting(name))).collect()
+    names
+        .filter(|name| {
+            cells
+                .iter()
+                .any(|cell| cell.setting(name) != first.setting(name))
+        })
+        .collect()
 }
 
 /// Takes the first of the preferred axes that is there, or any where `any` is enough.
 fn take(axes: &mut Vec<String>, preferred: &[&str], any: bool) -> Option<String> {
-    let found = preferred.iter().find_map(|&name| axes.iter().position(|axis| axis == name));
+    let found = preferred
+        .iter()
+        .find_map(|&name| axes.iter().position(|axis| axis == name));
     let index = found.or_else(|| (any && !axes.is_empty()).then_some(0))?;
     Some(axes.remove(index))
 }
@@ -217,7 +301,10 @@ fn take(axes: &mut Vec<String>, preferred: &[&str], any: bool) -> Option<String>
 /// A value in a legend whose heading names the axis.
 fn bare_label(axis: &str, value: &str) -> String {
     match axis {
-        "capacity_factor" | "experts" | "top_k" | "packing" | "dispatch" | "load_shape" | "balancer" => value.to_owned(),
-        _ => value_label(axis, value).trim_start_matches(&format!("{} ", axis_label(axis))).to_owned(),
+        "capacity_factor" | "experts" | "top_k" | "packing" | "dispatch" | "load_shape"
+        | "balancer" => value.to_owned(),
+        _ => value_label(axis, value)
+            .trim_start_matches(&format!("{} ", axis_label(axis)))
+            .to_owned(),
     }
 }

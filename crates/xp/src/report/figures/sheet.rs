@@ -48,12 +48,20 @@ pub(super) struct Frame<'a> {
 impl Frame<'_> {
     /// The place of a point.
     pub(super) fn at(&self, x: f64, y: f64) -> Point {
-        (self.corner.0 + self.x.place(x) * self.size.0, self.corner.1 + (1.0 - self.y.place(y)) * self.size.1)
+        (
+            self.corner.0 + self.x.place(x) * self.size.0,
+            self.corner.1 + (1.0 - self.y.place(y)) * self.size.1,
+        )
     }
 
     /// Left, top, right and bottom.
     pub(super) fn edges(&self) -> (f64, f64, f64, f64) {
-        (self.corner.0, self.corner.1, self.corner.0 + self.size.0, self.corner.1 + self.size.1)
+        (
+            self.corner.0,
+            self.corner.1,
+            self.corner.0 + self.size.0,
+            self.corner.1 + self.size.1,
+        )
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, title: &str, with_y_labels: bool) {
@@ -63,7 +71,11 @@ impl Frame<'_> {
             let at = self.at(x_low, tick).1;
             canvas.line((left, at), (right, at), GRID, 1);
             if with_y_labels {
-                canvas.text((left - 8.0, at), &label, Font::new(SMALL).color(MUTED).align(Align::Right));
+                canvas.text(
+                    (left - 8.0, at),
+                    &label,
+                    Font::new(SMALL).color(MUTED).align(Align::Right),
+                );
             }
         }
         let mut free_from = f64::NEG_INFINITY;
@@ -98,7 +110,12 @@ impl Sheet {
         let head = Head::new(&self.title, &self.notes, &self.legend);
         let has_titles = titles.iter().any(|title| !title.is_empty());
         let above = if has_titles { PANEL_TITLE } else { 8.0 };
-        let panel_height = if rows > 2 { LOW_PANEL } else { self.panel_height / rows.max(1) as f64 }.max(LOW_PANEL);
+        let panel_height = if rows > 2 {
+            LOW_PANEL
+        } else {
+            self.panel_height / rows.max(1) as f64
+        }
+        .max(LOW_PANEL);
         let row_height = above + panel_height + TICK_ROOM;
         let top = head.height();
         let bottom = top + rows as f64 * row_height;
@@ -112,13 +129,26 @@ impl Sheet {
                     LEFT + column as f64 * (panel_width + GAP),
                     top + row as f64 * row_height + above,
                 );
-                let frame = Frame { corner, size: (panel_width, panel_height), x: &self.x, y: &self.y };
+                let frame = Frame {
+                    corner,
+                    size: (panel_width, panel_height),
+                    x: &self.x,
+                    y: &self.y,
+                };
                 frame.draw(canvas, title, column == 0);
                 paint(canvas, &frame, index);
             }
             let label = Font::new(BODY).color(INK).align(Align::Centre);
-            canvas.text((f64::midpoint(LEFT, width - MARGIN), bottom + 12.0), &self.x_label, label);
-            canvas.text((20.0, f64::midpoint(top, bottom)), &self.y_label, label.upwards());
+            canvas.text(
+                (f64::midpoint(LEFT, width - MARGIN), bottom + 12.0),
+                &self.x_label,
+                label,
+            );
+            canvas.text(
+                (20.0, f64::midpoint(top, bottom)),
+                &self.y_label,
+                label.upwards(),
+            );
         })
     }
 }
@@ -137,7 +167,11 @@ impl<'a> Head<'a> {
     /// The head of a figure, its notes broken into lines that fit.
     pub(super) fn new(title: &'a str, notes: &[String], legend: &'a [Group]) -> Self {
         let fits = |note: &String| wrapped(note, BODY, f64::from(WIDTH) - 2.0 * MARGIN);
-        Self { title, notes: notes.iter().flat_map(fits).collect(), legend }
+        Self {
+            title,
+            notes: notes.iter().flat_map(fits).collect(),
+            legend,
+        }
     }
 
     fn legend_width() -> f64 {

@@ -84,33 +84,56 @@ pub(super) struct Look {
 
 impl Look {
     /// The look of a series without any axis.
-    pub(super) const PLAIN: Self =
-        Self { color: PALETTE[0], marker: Marker::Circle, fill: Fill::Solid, dash: DASHES[0] };
+    pub(super) const PLAIN: Self = Self {
+        color: PALETTE[0],
+        marker: Marker::Circle,
+        fill: Fill::Solid,
+        dash: DASHES[0],
+    };
 
     /// Colour and marker by one index.
     pub(super) fn hue(self, index: usize) -> Self {
-        Self { color: PALETTE[index % PALETTE.len()], ..self.shape(index) }
+        Self {
+            color: PALETTE[index % PALETTE.len()],
+            ..self.shape(index)
+        }
     }
 
     /// Marker by index.
     pub(super) fn shape(self, index: usize) -> Self {
-        Self { marker: MARKERS[index % MARKERS.len()], ..self }
+        Self {
+            marker: MARKERS[index % MARKERS.len()],
+            ..self
+        }
     }
 
     /// Dash and fill by index, of `count` values. With two values the first is open and the second solid.
     pub(super) fn variant(self, index: usize, count: usize) -> Self {
-        let fill = if count > 1 { FILLS[index % FILLS.len()] } else { Fill::Solid };
-        Self { dash: DASHES[index % DASHES.len()], fill, ..self }
+        let fill = if count > 1 {
+            FILLS[index % FILLS.len()]
+        } else {
+            Fill::Solid
+        };
+        Self {
+            dash: DASHES[index % DASHES.len()],
+            fill,
+            ..self
+        }
     }
 
     /// The same in the colour of text, for a legend entry that shows a shape alone.
     pub(super) fn grey(self) -> Self {
-        Self { color: MUTED, ..self }
+        Self {
+            color: MUTED,
+            ..self
+        }
     }
 }
 
 /// `color` mixed with white; 0 leaves nothing of it, 1 all.
 pub(super) fn tint(color: Rgb, strength: f64) -> Rgb {
-    let mix = |channel: u8| (255.0 + (f64::from(channel) - 255.0) * strength.clamp(0.0, 1.0)).round() as u8;
+    let mix = |channel: u8| {
+        (255.0 + (f64::from(channel) - 255.0) * strength.clamp(0.0, 1.0)).round() as u8
+    };
     (mix(color.0), mix(color.1), mix(color.2))
 }
