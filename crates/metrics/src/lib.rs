@@ -23,7 +23,7 @@
 //! Four tokens choose two of four experts, and expert 0 is the favourite of all:
 //!
 //! ```
-//! use metrics::{load, statistics::MeanInterval};
+//! use metrics::{MeanInterval, load};
 //!
 //! let before_drops = [4_u32, 2, 2, 0];
 //! assert_eq!(load::max_violation(&before_drops), Some(1.0)); // (4 - 2) / 2
@@ -45,6 +45,8 @@ pub mod selection;
 pub mod speed;
 pub mod statistics;
 pub mod student;
+
+pub use statistics::MeanInterval;
 
 /// A number that converts to `f64` without loss: `f32` from a tensor, `u32` from a counter, `f64` from an average.
 pub trait Number: Copy + Into<f64> {}

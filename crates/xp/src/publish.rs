@@ -37,9 +37,9 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
         ..Manifest::default()
     };
     manifest.describe(&collected);
-    runstore::write_results(&session.results, &collected, &manifest)?;
-    let report = match report::write(&collected, &session.results) {
-        Ok(()) => Some(session.results.join("report.html")),
+    let manifest = runstore::write_results(&session.results, &collected, &manifest)?;
+    let report = match report::write(&collected, &manifest, &session.results) {
+        Ok(files) => Some(files.html),
         Err(error) => {
             // The tables are what counts: a figure that cannot be drawn does not undo them.
             tracing::error!(%error, "the report could not be written");

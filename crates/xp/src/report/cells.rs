@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use metrics::statistics::MeanInterval;
+use metrics::MeanInterval;
 use runstore::Collected;
 use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
 

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use metrics::statistics::MeanInterval;
+use metrics::MeanInterval;
 
 /// `value` with `digits` significant digits, thousands apart, without an exponent between 10^-4 and 10^15.
 pub(crate) fn significant(value: f64, digits: u32) -> String {

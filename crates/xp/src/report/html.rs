@@ -139,7 +139,7 @@ fn table_row(cell: &Cell, shown: &[&Measure]) -> Value {
         cell.measure(measure.column).map_or_else(
             || "–".to_owned(),
             |own| {
-                let scaled = metrics::statistics::MeanInterval {
+                let scaled = metrics::MeanInterval {
                     mean: own.mean * measure.factor,
                     half_width: own.half_width.map(|width| width * measure.factor),
                     n: own.n,

@@ -21,7 +21,4 @@ pub(crate) mod sample;
 mod tests;
 mod write;
 
-pub(crate) use axes::axis_label;
-pub(crate) use cells::{Cell, summary};
-pub(crate) use format::{interval, significant};
-pub(crate) use write::{ReportError, ReportFiles, write};
+pub(crate) use write::write;

@@ -6,7 +6,7 @@ use std::fs;
 use runstore::{Collected, Manifest};
 
 use super::figures::{Figure, draw_all};
-use super::{sample, summary, write};
+use super::{cells::summary, sample, write};
 
 fn figures(collected: &Collected) -> Vec<Figure> {
     draw_all(collected, &summary(collected)).0

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use metrics::statistics::MeanInterval;
+use metrics::MeanInterval;
 use runstore::tables::StepRow;
 
 use super::legend::{Group, Swatch};
