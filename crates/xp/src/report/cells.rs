@@ -118,12 +118,10 @@ fn identity(row: &TrialRow) -> String {
     if let Some(fields) = settings.as_object_mut() {
         fields.remove("seed");
     }
-    let mut identity: Vec<String> = vec![
-        leaves(&settings)
-            .into_iter()
-            .map(|(k, v)| format!("{k}={v};"))
-            .collect(),
-    ];
+    let mut identity: Vec<String> = leaves(&settings)
+        .into_iter()
+        .map(|(path, value)| format!("{path}={value}"))
+        .collect();
     // The columns stand beside the document: rows of other tools, and of tests, need not carry one.
     for column in TrialRow::SCHEMA
         .columns

@@ -185,17 +185,16 @@ fn counts(collected: &Collected, cells: &[Cell]) -> String {
             .filter(|row| row.status == status)
             .count()
     };
-    let mut text = format!(
+    let mut parts = vec![format!(
         "{} finished trials in {} cells",
         of(TrialStatus::Done),
         cells.len()
-    );
-    for status in [TrialStatus::Diverged, TrialStatus::Failed] {
-        if of(status) > 0 {
-            text += &format!(", {} {status}", of(status));
-        }
-    }
-    text
+    )];
+    let lost = [TrialStatus::Diverged, TrialStatus::Failed]
+        .into_iter()
+        .filter(|status| of(*status) > 0);
+    parts.extend(lost.map(|status| format!("{} {status}", of(status))));
+    parts.join(", ")
 }
 
 /// The bigram model's perplexity, or its range where the cells read different texts.

@@ -41,7 +41,7 @@ fn texts(svg: &str) -> Vec<Text> {
                 size: attribute(tag, "font-size").parse().unwrap(),
                 turned: tag.contains("rotate("),
                 bold: tag.contains("font-weight=\"bold\""),
-                text: rest.split("</text>").next().unwrap().trim().to_owned(),
+                words: rest.split("</text>").next().unwrap().trim().to_owned(),
             }
         })
         .collect()
@@ -54,14 +54,14 @@ struct Text {
     size: f64,
     turned: bool,
     bold: bool,
-    text: String,
+    words: String,
 }
 
 impl Text {
     /// Left, top, right and bottom. The width is that of DejaVu Sans, which is wider than most.
     fn area(&self) -> (f64, f64, f64, f64) {
         let boldness = if self.bold { 1.1 } else { 1.0 };
-        let width = super::figures::text_width(&self.text, self.size) * boldness;
+        let width = super::figures::text_width(&self.words, self.size) * boldness;
         let before = match self.anchor.as_str() {
             "middle" => 0.5,
             "end" => 1.0,
@@ -202,7 +202,7 @@ fn no_text_is_small_cut_off_or_written_over() {
             );
             for (index, text) in texts.iter().enumerate() {
                 let (left, top, right, bottom) = text.area();
-                let place = format!("{sweep}: {}: '{}'", figure.file, text.text);
+                let place = format!("{sweep}: {}: '{}'", figure.file, text.words);
                 assert!(text.size >= 12.0, "{place} is {} px high", text.size);
                 assert!(
                     left >= 0.0 && top >= 0.0 && right <= 900.0 && bottom <= height,
@@ -212,7 +212,7 @@ fn no_text_is_small_cut_off_or_written_over() {
                     let area = other.area();
                     let apart =
                         right <= area.0 || area.2 <= left || bottom <= area.1 || area.3 <= top;
-                    assert!(apart, "{place} lies on '{}'", other.text);
+                    assert!(apart, "{place} lies on '{}'", other.words);
                 }
             }
         }

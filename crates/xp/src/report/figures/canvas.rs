@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn the_sheet_has_a_title_and_no_markup_from_data() {
         let svg = render((20, 10), "a < b", |canvas| {
-            canvas.text((1.0, 5.0), "<script>", Font::new(12.0))
+            canvas.text((1.0, 5.0), "<script>", Font::new(12.0));
         });
         assert!(svg.contains("<title>a &lt; b</title>"));
         assert!(svg.contains("&lt;script&gt;"));

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::canvas::Canvas;
 use super::legend::Swatch;
 use super::quantity::Quantity;
 use super::scale::Scale;
 use super::series::{Encoding, lines};
 use super::sheet::{Frame, Sheet};
-use super::{Absent, Figure, Source};
+use super::{Absent, Figure, Source, notes};
 use crate::report::axes::axis_label;
 use crate::report::cells::Cell;
 
@@ -97,68 +98,78 @@ fn draw(
     title: &str,
     quantity: &Quantity,
 ) -> Result<Figure, Absent> {
-    let has_both =
-        |cell: &&&Cell| quantity.mean(cell).is_some() && cell.setting(ABSCISSA).number.is_some();
+    let factor = |cell: &Cell| cell.setting(ABSCISSA).number;
+    let has_both = |cell: &&&Cell| quantity.mean(cell).is_some() && factor(cell).is_some();
     let cells: Vec<&Cell> = source.cells.iter().filter(has_both).copied().collect();
-    let mut factors: Vec<f64> = cells
-        .iter()
-        .filter_map(|cell| cell.setting(ABSCISSA).number)
-        .collect();
+    let mut factors: Vec<f64> = cells.iter().filter_map(|cell| factor(cell)).collect();
     factors.sort_by(f64::total_cmp);
     factors.dedup();
     if factors.len() < 2 {
         return Err(absent);
     }
-    let mut notes = source.notes(&cells);
+    let mut notes = notes(&cells);
     let cells = without_indifferent(cells, quantity, &mut notes);
     let encoding = Encoding::lines(&cells, ABSCISSA);
     let panels = encoding.panels(&cells);
     let titles: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
-    let x = Scale::spanning(
-        factors.iter().copied(),
-        if encoding.column_count() > 1 { 3 } else { 6 },
-    );
-    let x = if factors.len() <= MOST_OWN_TICKS {
-        x.with_ticks(factors)
-    } else {
-        x
-    };
     let sheet = Sheet {
         title: title.to_owned(),
         notes,
         legend: encoding.legend(Swatch::LineAndMarker),
         x_label: "capacity factor CF (slots over fair share of assignments, no unit)".to_owned(),
         y_label: quantity.label(),
-        x,
+        x: abscissa(factors, encoding.column_count()),
         y: Scale::around(quantity.extent(&cells), 4),
         panel_height: 340.0,
     };
     let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
         for line in lines(&encoding, &panels[index].cells, ABSCISSA) {
-            let look = encoding.look(line[0]);
-            let points: Vec<_> = line
-                .iter()
-                .filter_map(|cell| place(frame, &encoding, quantity, cell))
-                .collect();
-            canvas.path(&points, look.color, 2, look.dash);
-            for (cell, &at) in line.iter().zip(&points) {
-                if let Some((low, high)) = quantity.ends(cell) {
-                    let end = |value: f64| (at.0, frame.at(0.0, value).1);
-                    canvas.error_bar(end(low), end(high), look.color);
-                }
-                canvas.marker(at, look);
-            }
+            series(canvas, frame, &encoding, quantity, &line);
         }
     });
+    let caption = format!(
+        "{} over the capacity factor. Where there are error bars, series are set apart by a few pixels so that bars do \
+         not hide each other.",
+        capitalised(&quantity.label())
+    );
     Ok(Figure {
         file: absent.file,
         title: title.to_owned(),
-        caption: format!(
-            "{} over the capacity factor. Series are set apart by a few pixels so that bars do not hide each other.",
-            capitalised(&quantity.label())
-        ),
+        caption,
         svg,
     })
+}
+
+fn abscissa(factors: Vec<f64>, columns: usize) -> Scale {
+    let scale = Scale::spanning(factors.iter().copied(), if columns > 1 { 3 } else { 6 });
+    if factors.len() <= MOST_OWN_TICKS {
+        scale.with_ticks(factors)
+    } else {
+        scale
+    }
+}
+
+/// One line with its error bars and markers.
+fn series(
+    canvas: &mut Canvas<'_>,
+    frame: &Frame<'_>,
+    encoding: &Encoding,
+    quantity: &Quantity,
+    line: &[&Cell],
+) {
+    let look = encoding.look(line[0]);
+    let points: Vec<_> = line
+        .iter()
+        .filter_map(|cell| place(frame, encoding, quantity, cell))
+        .collect();
+    canvas.path(&points, look.color, 2, look.dash);
+    for (cell, &at) in line.iter().zip(&points) {
+        if let Some((low, high)) = quantity.ends(cell) {
+            let end = |value: f64| (at.0, frame.at(0.0, value).1);
+            canvas.error_bar(end(low), end(high), look.color);
+        }
+        canvas.marker(at, look);
+    }
 }
 
 /// Leaves out what would only be drawn over: where an axis makes no difference to the measure at all, as packing makes

@@ -2,15 +2,15 @@
 
 use metrics::frontier::pareto_frontier;
 
-use super::canvas::{Align, Font, Point};
+use super::canvas::{Align, Canvas, Font, Point};
 use super::labels::Obstacles;
 use super::legend::{Group, Swatch};
 use super::quantity::Quantity;
 use super::scale::Scale;
 use super::series::Encoding;
-use super::sheet::Sheet;
+use super::sheet::{Frame, Sheet};
 use super::theme::{INK, Look, MUTED, SMALL};
-use super::{Absent, Figure, Source, labels, scatter};
+use super::{Absent, Figure, Source, labels, notes, scatter};
 use crate::report::cells::Cell;
 use crate::report::format::significant;
 
@@ -18,120 +18,152 @@ const FILE: &str = "frontier.svg";
 const FRONTIER_DASH: &[f64] = &[6.0, 4.0];
 const BIGRAM_DASH: &[f64] = &[3.0, 4.0];
 
+const TITLE: &str = "Quality against speed: validation perplexity and training throughput";
+const CAPTION: &str = "Each point is a cell: the mean over its seeds, with the 95 % interval in both directions. \
+                       No cell is both faster and better than one on the dashed frontier.";
+
 /// Validation perplexity against training speed, a point a cell, with the Pareto frontier.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
-    let speed = Quantity::speed("training throughput", &source.cells);
-    let quality = Quantity::plain(
-        "perplexity",
-        "validation perplexity",
-        "per token, lower is better",
-    );
-    let has_both = |cell: &&&Cell| speed.mean(cell).is_some() && quality.mean(cell).is_some();
-    let cells: Vec<&Cell> = source.cells.iter().filter(has_both).copied().collect();
-    if cells.len() < 2 {
-        return Err(Absent {
-            file: FILE,
-            reason: "it needs perplexity and tokens_per_s of two or more cells",
-        });
-    }
-    let encoding = Encoding::points(&cells);
-    let panels = encoding.panels(&cells);
+    let plot = Plot::new(source).ok_or(Absent {
+        file: FILE,
+        reason: "it needs perplexity and tokens_per_s of two or more cells",
+    })?;
+    let panels = plot.encoding.panels(&plot.cells);
     let titles: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
-    let bigram = common_bigram(&cells);
-    let largest = quality.extent(&cells).fold(f64::NEG_INFINITY, f64::max);
-    let least = quality.extent(&cells).fold(f64::INFINITY, f64::min);
-    // A reference far above all points would press them into a corner; it is then told in words.
-    let shown_bigram = bigram.filter(|&bigram| bigram - largest < 1.5 * (largest - least));
+    let columns = plot.encoding.column_count();
+    let svg = plot
+        .sheet(panels.len())
+        .draw(&titles, columns, |canvas, frame, index| {
+            plot.panel(canvas, frame, &panels[index].cells);
+        });
+    Ok(Figure {
+        file: FILE,
+        title: TITLE.to_owned(),
+        caption: CAPTION.to_owned(),
+        svg,
+    })
+}
 
-    let mut legend = encoding.legend(Swatch::Marker);
-    legend.push(Group::line(
-        Look {
+/// What is drawn in all panels.
+struct Plot<'a> {
+    speed: Quantity,
+    quality: Quantity,
+    cells: Vec<&'a Cell>,
+    encoding: Encoding,
+    bigram: Option<f64>,
+}
+
+impl<'a> Plot<'a> {
+    fn new(source: &Source<'a>) -> Option<Self> {
+        let speed = Quantity::speed("training throughput", &source.cells);
+        let quality = Quantity::perplexity();
+        let has_both = |cell: &&&Cell| speed.mean(cell).is_some() && quality.mean(cell).is_some();
+        let cells: Vec<&Cell> = source.cells.iter().filter(has_both).copied().collect();
+        let (encoding, bigram) = (Encoding::points(&cells), common_bigram(&cells));
+        (cells.len() > 1).then_some(Self {
+            speed,
+            quality,
+            cells,
+            encoding,
+            bigram,
+        })
+    }
+
+    /// The reference, unless it is so far above all points that it would press them into a corner.
+    fn shown_bigram(&self) -> Option<f64> {
+        let values = || self.quality.extent(&self.cells);
+        let (least, most) = (
+            values().fold(f64::INFINITY, f64::min),
+            values().fold(0.0, f64::max),
+        );
+        self.bigram
+            .filter(|&bigram| bigram - most < 1.5 * (most - least))
+    }
+
+    fn sheet(&self, panels: usize) -> Sheet {
+        let mut legend = self.encoding.legend(Swatch::Marker);
+        let frontier = Look {
             color: MUTED,
             dash: FRONTIER_DASH,
             ..Look::PLAIN
-        },
-        "Pareto frontier of the means",
-    ));
-    let mut notes = source.notes(&cells);
-    match (shown_bigram, bigram) {
-        (Some(_), _) => {
-            legend.push(Group::line(
-                Look {
-                    color: INK,
-                    dash: BIGRAM_DASH,
-                    ..Look::PLAIN
-                },
-                "bigram model (reference)",
-            ));
-        }
-        (None, Some(bigram)) => {
+        };
+        legend.push(Group::line(frontier, "Pareto frontier of the means"));
+        let mut notes = notes(&self.cells);
+        let shown = self.shown_bigram();
+        if shown.is_some() {
+            let reference = Look {
+                color: INK,
+                dash: BIGRAM_DASH,
+                ..Look::PLAIN
+            };
+            legend.push(Group::line(reference, "bigram model (reference)"));
+        } else if let Some(bigram) = self.bigram {
+            let value = significant(bigram, 3);
             notes.push(format!(
-                "The bigram model's perplexity, {}, lies above the plot.",
-                significant(bigram, 3)
+                "The bigram model's perplexity, {value}, lies above the plot."
             ));
         }
-        (None, None) => {}
+        let intervals = if panels > 2 { 3 } else { 6 };
+        Sheet {
+            title: TITLE.to_owned(),
+            notes,
+            legend,
+            x_label: format!("{}, higher is better", self.speed.label()),
+            y_label: self.quality.label(),
+            x: Scale::spanning(self.speed.extent(&self.cells), intervals),
+            y: Scale::spanning(self.quality.extent(&self.cells).chain(shown), 6),
+            panel_height: 440.0,
+        }
     }
-    let sheet = Sheet {
-        title: "Quality against speed: validation perplexity and training throughput".to_owned(),
-        notes,
-        legend,
-        x_label: format!("{}, higher is better", speed.label()),
-        y_label: quality.label(),
-        x: Scale::spanning(speed.extent(&cells), if panels.len() > 2 { 3 } else { 6 }),
-        y: Scale::spanning(quality.extent(&cells).chain(shown_bigram), 6),
-        panel_height: 440.0,
-    };
-    let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
-        let (left, top, right, bottom) = frame.edges();
-        let cells = &panels[index].cells;
-        let values: Vec<(f64, f64)> = cells
-            .iter()
-            .filter_map(|cell| Some((speed.mean(cell)?, quality.mean(cell)?)))
-            .collect();
+
+    fn panel(&self, canvas: &mut Canvas<'_>, frame: &Frame<'_>, cells: &[&Cell]) {
+        let value = |cell: &&Cell| Some((self.speed.mean(cell)?, self.quality.mean(cell)?));
+        let values: Vec<(f64, f64)> = cells.iter().filter_map(value).collect();
         let best = pareto_frontier(&values);
+        let mut obstacles = Obstacles::default();
+
         let steps = staircase(&best, &values, |x, y| frame.at(x, y));
         canvas.path(&steps, MUTED, 2, FRONTIER_DASH);
-        let mut obstacles = Obstacles::default();
         steps
             .windows(2)
             .for_each(|step| obstacles.line(step[0], step[1]));
-        if let Some(bigram) = shown_bigram {
-            let y = frame.at(0.0, bigram).1;
-            canvas.path(&[(left, y), (right, y)], INK, 1, BIGRAM_DASH);
-            canvas.text(
-                (right - 4.0, y - 9.0),
-                "bigram model",
-                Font::new(SMALL).align(Align::Right),
-            );
-            obstacles.area((right - 100.0, y - 17.0, right, y + 2.0));
-            obstacles.line((left, y), (right, y));
+        if let Some(bigram) = self.shown_bigram() {
+            reference_line(canvas, frame, bigram, &mut obstacles);
         }
+        let quantities = (&self.speed, &self.quality);
         let points = scatter::draw(
             canvas,
             frame,
-            &encoding,
-            (&speed, &quality),
+            &self.encoding,
+            quantities,
             cells,
             &mut obstacles,
         );
+
         let is_named = |place: usize| points.len() <= scatter::MOST_NAMED || best.contains(&place);
-        let named: Vec<(Point, String)> = points
+        let name = |cell: &Cell| cell.label_of(|axis| self.encoding.names(axis));
+        let named = points
             .iter()
             .enumerate()
-            .filter(|(place, _)| is_named(*place))
-            .map(|(_, (cell, at))| (*at, cell.label_of(|axis| encoding.names(axis))))
-            .collect();
-        labels::draw(canvas, (left, top, right, bottom), obstacles, &named);
-    });
-    let caption = "Each point is a cell: the mean over its seeds, with the 95 % interval in both directions. No cell is \
-                   both faster and better than one on the dashed frontier.";
-    Ok(Figure {
-        file: FILE,
-        title: sheet.title.clone(),
-        caption: caption.to_owned(),
-        svg,
-    })
+            .filter(|(place, _)| is_named(*place));
+        let named: Vec<(Point, String)> = named.map(|(_, (cell, at))| (*at, name(cell))).collect();
+        labels::draw(canvas, frame.edges(), obstacles, &named);
+    }
+}
+
+fn reference_line(
+    canvas: &mut Canvas<'_>,
+    frame: &Frame<'_>,
+    bigram: f64,
+    obstacles: &mut Obstacles,
+) {
+    let (left, _, right, _) = frame.edges();
+    let y = frame.at(0.0, bigram).1;
+    canvas.path(&[(left, y), (right, y)], INK, 1, BIGRAM_DASH);
+    let font = Font::new(SMALL).align(Align::Right);
+    canvas.text((right - 4.0, y - 9.0), "bigram model", font);
+    obstacles.area((right - 100.0, y - 17.0, right, y + 2.0));
+    obstacles.line((left, y), (right, y));
 }
 
 /// The bigram model's perplexity, where all cells agree on one.

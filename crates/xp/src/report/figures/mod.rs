@@ -85,37 +85,35 @@ pub(crate) fn draw_all(collected: &Collected, cells: &[Cell]) -> (Vec<Figure>, V
     (drawn, absent)
 }
 
-impl Source<'_> {
-    /// The sweep, the machine, and what a point and its bars are.
-    fn notes(&self, cells: &[&Cell]) -> Vec<String> {
-        let Some(first) = cells.first() else {
-            return Vec::new();
-        };
-        let row = &first.example;
-        let device = row.device_name.as_ref().map_or_else(
-            || row.device.clone(),
-            |name| format!("{} ({name})", row.device),
-        );
-        let seeds = cells.iter().map(|cell| cell.done.len());
-        let (least, most) = (seeds.clone().min().unwrap_or(0), seeds.max().unwrap_or(0));
-        let meaning = if most == 1 {
-            "one seed a point, so no intervals".to_owned()
+/// The sweep, the machine, and what a point and its bars are.
+fn notes(cells: &[&Cell]) -> Vec<String> {
+    let Some(first) = cells.first() else {
+        return Vec::new();
+    };
+    let row = &first.example;
+    let device = row.device_name.as_ref().map_or_else(
+        || row.device.clone(),
+        |name| format!("{} ({name})", row.device),
+    );
+    let seeds = cells.iter().map(|cell| cell.done.len());
+    let (least, most) = (seeds.clone().min().unwrap_or(0), seeds.max().unwrap_or(0));
+    let meaning = if most == 1 {
+        "one seed a point, so no intervals".to_owned()
+    } else {
+        let count = if least == most {
+            format!("{most}")
         } else {
-            let count = if least == most {
-                format!("{most}")
-            } else {
-                format!("{least} to {most}")
-            };
-            let few = if least < metrics::statistics::ENOUGH_SAMPLES {
-                " (too few seeds for a firm one)"
-            } else {
-                ""
-            };
-            format!("mean over {count} seeds, bars: 95 % interval{few}")
+            format!("{least} to {most}")
         };
-        vec![format!(
-            "Sweep {}, scale {}, device {device}; {meaning}.",
-            row.sweep, row.scale
-        )]
-    }
+        let few = if least < metrics::statistics::ENOUGH_SAMPLES {
+            " (too few seeds for a firm one)"
+        } else {
+            ""
+        };
+        format!("mean over {count} seeds, bars: 95 % interval{few}")
+    };
+    vec![format!(
+        "Sweep {}, scale {}, device {device}; {meaning}.",
+        row.sweep, row.scale
+    )]
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use metrics::MeanInterval;
 use runstore::tables::StepRow;
 
+use super::canvas::{Canvas, Point};
 use super::legend::{Group, Swatch};
 use super::scale::Scale;
 use super::series::Encoding;
-use super::sheet::Sheet;
+use super::sheet::{Frame, Sheet};
 use super::theme::{INK, Look, Rgb};
-use super::{Absent, Figure, Source};
+use super::{Absent, Figure, Source, notes};
 use crate::report::cells::Cell;
 
 const FILE: &str = "loss_overlay.svg";
@@ -23,12 +24,21 @@ const MARKERS: usize = 6;
 /// Mean loss of a cell's seeds at each step that all of them logged.
 type Curve = Vec<(f64, MeanInterval)>;
 
+const TITLE: &str = "Training loss over steps";
+const CAPTION: &str = "Mean training loss of the language model alone, without auxiliary losses, at each logged step; \
+                       the band is the 95 % interval over seeds. The dashed line is the loss of a bigram model on the \
+                       validation text: a model that stays above it has learned less than letter pairs.";
+
 /// Training loss over steps, a line a strategy, a panel a capacity factor.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
+    let curve = |cell: &&'_ Cell| curve(cell, &source.collected.steps);
     let curves: Vec<(&Cell, Curve)> = source
         .cells
         .iter()
-        .map(|cell| (*cell, curve(cell, &source.collected.steps)))
+        .map(|cell| (*cell, curve(cell)))
+        .collect();
+    let curves: Vec<(&Cell, Curve)> = curves
+        .into_iter()
         .filter(|(_, curve)| curve.len() > 1)
         .collect();
     if curves.is_empty() {
@@ -45,7 +55,45 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         .iter()
         .map(|panel| bigram_loss(&panel.cells))
         .collect();
+    let svg = sheet(&curves, &encoding, &bigram).draw(
+        &titles,
+        encoding.column_count(),
+        |canvas, frame, index| {
+            let own = |cell: &Cell| {
+                panels[index]
+                    .cells
+                    .iter()
+                    .any(|other| std::ptr::eq(*other, cell))
+            };
+            let shown: Vec<&(&Cell, Curve)> = curves.iter().filter(|(cell, _)| own(cell)).collect();
+            for (cell, curve) in &shown {
+                band(canvas, frame, curve, encoding.look(cell));
+            }
+            for (cell, curve) in &shown {
+                line(
+                    canvas,
+                    frame,
+                    curve,
+                    encoding.look(cell),
+                    encoding.order(cell),
+                );
+            }
+            if let Some(loss) = bigram[index] {
+                let (left, _, right, _) = frame.edges();
+                let y = frame.at(0.0, loss).1;
+                canvas.path(&[(left, y), (right, y)], BIGRAM, 1, BIGRAM_DASH);
+            }
+        },
+    );
+    Ok(Figure {
+        file: FILE,
+        title: TITLE.to_owned(),
+        caption: CAPTION.to_owned(),
+        svg,
+    })
+}
 
+fn sheet(curves: &[(&Cell, Curve)], encoding: &Encoding, bigram: &[Option<f64>]) -> Sheet {
     let points = || curves.iter().flat_map(|(_, curve)| curve);
     let losses = points().flat_map(|(_, loss)| [loss.low().max(0.0), loss.high()]);
     let mut legend = encoding.legend(Swatch::LineAndMarker);
@@ -60,78 +108,50 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             "bigram model on the validation text (reference)",
         ));
     }
-    let sheet = Sheet {
-        title: "Training loss over steps".to_owned(),
-        notes: notes(source, &cells),
+    let cells: Vec<&Cell> = curves.iter().map(|(cell, _)| *cell).collect();
+    let of_lines = |note: String| note.replace("a point", "a line").replace("bars:", "band:");
+    Sheet {
+        title: TITLE.to_owned(),
+        notes: notes(&cells).into_iter().map(of_lines).collect(),
         legend,
         x_label: "optimiser step (steps)".to_owned(),
         y_label: "language-model training loss (nats/token)".to_owned(),
         x: Scale::around(points().map(|(step, _)| *step).chain([0.0]), 5),
         y: Scale::spanning(losses.chain(bigram.iter().flatten().copied()), 6),
         panel_height: 400.0,
-    };
-    let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
-        let shown = || {
-            curves.iter().filter(|(cell, _)| {
-                panels[index]
-                    .cells
-                    .iter()
-                    .any(|own| std::ptr::eq(*own, *cell))
-            })
-        };
-        for (cell, curve) in shown() {
-            let upper = curve
-                .iter()
-                .map(|(step, loss)| frame.at(*step, loss.high()));
-            let lower = curve
-                .iter()
-                .rev()
-                .map(|(step, loss)| frame.at(*step, loss.low().max(0.0)));
-            canvas.veil(
-                &upper.chain(lower).collect::<Vec<_>>(),
-                encoding.look(cell).color,
-                0.15,
-            );
-        }
-        for (cell, curve) in shown() {
-            let look = encoding.look(cell);
-            let line: Vec<_> = curve
-                .iter()
-                .map(|(step, loss)| frame.at(*step, loss.mean))
-                .collect();
-            canvas.path(&line, look.color, 2, look.dash);
-            // A few markers, each series at steps of its own, tell the lines apart without colour.
-            let (series, count) = encoding.order(cell);
-            let stride = (line.len() / MARKERS).max(1);
-            let first = series * stride / count.max(1);
-            line.iter()
-                .skip(first)
-                .step_by(stride)
-                .for_each(|&at| canvas.marker(at, look));
-        }
-        if let Some(loss) = bigram[index] {
-            let (left, _, right, _) = frame.edges();
-            let y = frame.at(0.0, loss).1;
-            canvas.path(&[(left, y), (right, y)], BIGRAM, 1, BIGRAM_DASH);
-        }
-    });
-    let caption = "Mean training loss of the language model alone, without auxiliary losses, at each logged step; the \
-                   band is the 95 % interval over seeds. The dashed line is the loss of a bigram model on the \
-                   validation text: a model that stays above it has learned less than letter pairs.";
-    Ok(Figure {
-        file: FILE,
-        title: sheet.title.clone(),
-        caption: caption.to_owned(),
-        svg,
-    })
+    }
 }
 
-fn notes(source: &Source<'_>, cells: &[&Cell]) -> Vec<String> {
-    source
-        .notes(cells)
-        .into_iter()
-        .map(|note| note.replace("a point", "a line").replace("bars:", "band:"))
-        .collect()
+fn band(canvas: &mut Canvas<'_>, frame: &Frame<'_>, curve: &Curve, look: Look) {
+    let upper = curve
+        .iter()
+        .map(|(step, loss)| frame.at(*step, loss.high()));
+    let lower = curve
+        .iter()
+        .rev()
+        .map(|(step, loss)| frame.at(*step, loss.low().max(0.0)));
+    canvas.veil(&upper.chain(lower).collect::<Vec<_>>(), look.color, 0.15);
+}
+
+fn line(
+    canvas: &mut Canvas<'_>,
+    frame: &Frame<'_>,
+    curve: &Curve,
+    look: Look,
+    (series, count): (usize, usize),
+) {
+    let line: Vec<Point> = curve
+        .iter()
+        .map(|(step, loss)| frame.at(*step, loss.mean))
+        .collect();
+    canvas.path(&line, look.color, 2, look.dash);
+    // A few markers, each series at steps of its own, tell the lines apart without colour.
+    let stride = (line.len() / MARKERS).max(1);
+    let first = series * stride / count.max(1);
+    line.iter()
+        .skip(first)
+        .step_by(stride)
+        .for_each(|&at| canvas.marker(at, look));
 }
 
 /// The bigram model's loss, where the cells of a panel agree on one.

@@ -67,6 +67,15 @@ impl Quantity {
         }
     }
 
+    /// Validation perplexity.
+    pub(super) fn perplexity() -> Self {
+        Self::plain(
+            "perplexity",
+            "validation perplexity",
+            "per token, lower is better",
+        )
+    }
+
     /// A column shown as it is.
     pub(super) fn plain(column: &'static str, name: &'static str, unit: &str) -> Self {
         Self {
