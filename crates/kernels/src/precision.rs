@@ -1,6 +1,6 @@
 //! In what matrices multiply.
 
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 /// In what matrices multiply. Parameters, sums and routers are f32 in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +13,23 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// What a device makes of the wish: bf16 where it multiplies in it, else f32. The CPU would
+    /// widen both factors before every product, which is f32 made slower.
+    #[must_use]
+    pub fn on(self, device: &Device) -> Self {
+        let able = !crate::on_flex(device) && device.supports_dtype(DType::BF16);
+        if able { self } else { Self::F32 }
+    }
+
+    /// The name in result tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::BF16 => "bf16",
+        }
+    }
+
     /// Makes a factor of a product ready.
     #[must_use]
     pub fn enter<const D: usize>(self, factor: Tensor<D>) -> Tensor<D> {

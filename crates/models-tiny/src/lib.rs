@@ -1,1 +1,19 @@
 //! TinyMoE, the small decoder language model of the sweeps.
+//!
+//! Learned positions, pre-norm blocks of causal multi-head attention and a mixture of experts, an
+//! untied head. It is S's model with one correction: each expert is initialised as its own matrix
+//! ([`ExpertBank`](moe_layer::ExpertBank)).
+//!
+//! ```text
+//! x = dropout(token[id] + position[i])
+//! x = x + dropout(attention(norm(x)));  x = x + dropout(moe(norm(x)))      per block
+//! logits = head(norm(x))
+//! ```
+
+mod attention;
+mod config;
+mod linear;
+mod model;
+
+pub use config::TinyMoeConfig;
+pub use model::{Forward, LayerForward, ModelError, ModelInput, TinyMoe, TinyMoeDims, TinyMoeSizes};

@@ -25,6 +25,7 @@
 
 mod config;
 mod context;
+mod decision;
 mod dispatch;
 mod drop;
 mod experts;
@@ -34,6 +35,7 @@ mod trace;
 
 pub use config::MoeConfig;
 pub use context::MoeContext;
+pub use decision::{Decision, decisions};
 pub use dispatch::{
     Dense, DenseConfig, Dispatch, DispatcherConfig, Padded, PaddedConfig, Sorted, SortedConfig,
 };
@@ -42,5 +44,5 @@ pub use drop::{
 };
 pub use experts::{ExpertBank, ExpertDims};
 pub use layer::{MoeLayer, MoeOutput, MoeSizes};
-pub use plan::{Decision, DispatchPlan, PlanKind};
+pub use plan::{DispatchPlan, PlanKind};
 pub use trace::{LayerReading, RoutingTrace};

@@ -193,18 +193,3 @@ fn renormalised(before_tk: &Tensor<2>, kept_tk: Tensor<2>) -> Tensor<2> {
     let scale = before_tk.clone().sum_dim(1) / kept_sum.mask_fill(none, 1.0);
     kept_tk * scale
 }
-
-/// One assignment of one token, on the host.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Decision {
-    /// The token.
-    pub token: usize,
-    /// Which of its choices, from 0; for expert choice, which of the experts that took it.
-    pub choice: usize,
-    /// The expert that it was assigned to.
-    pub expert: usize,
-    /// The gate before drops.
-    pub gate: f32,
-    /// Whether the assignment survived the capacity.
-    pub kept: bool,
-}

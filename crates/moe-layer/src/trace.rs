@@ -1,6 +1,6 @@
 //! What happened in a layer, kept on the device until somebody asks.
 
-use burn::tensor::{Tensor, activation::log_softmax};
+use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
 use routers::{Assignment, Routing};
 
 use crate::{DispatchPlan, PlanKind};
@@ -56,18 +56,20 @@ impl RoutingTrace {
             _ => plan.weights().detach().sum_dim(0).squeeze_dim(0),
         };
         let (chosen_prob, chosen) = chosen_probability(routing);
+        // Off the graph, or a trace would keep every pass of its interval in memory.
+        let free = Tensor::without_autodiff;
         Self {
             tokens: plan.tokens,
-            assignments_before_e: routing.assignment.load(plan.experts),
-            assignments_after_e: plan.load(),
-            gates_e,
-            unrouted: (!soft).then(|| plan.unrouted().float().sum()),
+            assignments_before_e: free(routing.assignment.load(plan.experts)),
+            assignments_after_e: free(plan.load()),
+            gates_e: free(gates_e),
+            unrouted: (!soft).then(|| free(plan.unrouted().float().sum())),
             router_entropy: routing.scores.as_ref().map(|scores| {
                 let log_te = log_softmax(scores.logits_te.clone().detach(), 1);
-                -(log_te.clone().exp() * log_te).sum()
+                free(-(log_te.clone().exp() * log_te).sum())
             }),
-            gate_entropy: gate_entropy(&routing.assignment),
-            chosen_prob,
+            gate_entropy: gate_entropy(&routing.assignment).map(free),
+            chosen_prob: chosen_prob.map(free),
             chosen,
         }
     }
@@ -86,6 +88,49 @@ impl RoutingTrace {
             gate_entropy: sum(self.gate_entropy, other.gate_entropy),
             chosen_prob: sum(self.chosen_prob, other.chosen_prob),
             chosen: self.chosen + other.chosen,
+        }
+    }
+
+    /// The sums as host tensors, for a checkpoint; [`from_host`](Self::from_host) is the inverse.
+    #[must_use]
+    pub fn into_host(self) -> Vec<TensorData> {
+        let counts = TensorData::new(vec![self.tokens as i64, self.chosen as i64], [2]);
+        let sums = [self.assignments_before_e, self.assignments_after_e, self.gates_e];
+        let maybe = [self.unrouted, self.router_entropy, self.gate_entropy, self.chosen_prob];
+        let maybe = maybe.map(|sum| {
+            sum.map_or_else(|| TensorData::new(Vec::<f32>::new(), [0]), Tensor::into_data)
+        });
+        std::iter::once(counts)
+            .chain(sums.map(Tensor::into_data))
+            .chain(maybe)
+            .collect()
+    }
+
+    /// How many host tensors a trace is.
+    pub const HOST_TENSORS: usize = 8;
+
+    /// A trace from what [`into_host`](Self::into_host) gave, on a device without autodiff.
+    ///
+    /// # Panics
+    ///
+    /// If there are not [`HOST_TENSORS`](Self::HOST_TENSORS) of them.
+    #[must_use]
+    pub fn from_host(tensors: Vec<TensorData>, device: &Device) -> Self {
+        let [counts, before, after, gates, unrouted, router, gate, chosen]: [TensorData; 8] =
+            tensors.try_into().expect("a trace is eight host tensors");
+        let counts: Vec<i64> = counts.iter::<i64>().collect();
+        let some = |data: TensorData| Tensor::from_data(data, device);
+        let maybe = |data: TensorData| (data.shape()[0] > 0).then(|| some(data));
+        Self {
+            tokens: counts[0] as usize,
+            assignments_before_e: some(before),
+            assignments_after_e: some(after),
+            gates_e: some(gates),
+            unrouted: maybe(unrouted),
+            router_entropy: maybe(router),
+            gate_entropy: maybe(gate),
+            chosen_prob: maybe(chosen),
+            chosen: counts[1] as usize,
         }
     }
 

@@ -1,0 +1,233 @@
+//! The model: embeddings, blocks, head.
+
+use burn::{
+    module::Module,
+    nn::{
+        Dropout, DropoutConfig, Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear,
+        LinearConfig, loss::CrossEntropyLossConfig,
+    },
+    tensor::{Device, Int, Tensor},
+};
+use kernels::Precision;
+use moe_layer::{DispatchPlan, MoeConfig, MoeContext, MoeLayer, RoutingTrace};
+use routers::{AuxiliaryLoss, RouterConfig, RouterError, Routing};
+
+use crate::{TinyMoeConfig, attention::CausalAttention, linear::linear};
+
+/// Sizes that come from the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TinyMoeDims {
+    /// V: number of token ids.
+    pub vocab: usize,
+    /// S: the longest sequence.
+    pub sequence: usize,
+}
+
+/// What makes a model impossible to build.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The heads do not share the width evenly.
+    #[error("tiny-moe: dim must be a multiple of heads, got dim = {dim} with {heads} heads")]
+    Heads {
+        /// Width.
+        dim: usize,
+        /// Heads.
+        heads: usize,
+    },
+    /// The router refused.
+    #[error(transparent)]
+    Router(#[from] RouterError),
+}
+
+/// Parameters of a model, known before it is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TinyMoeSizes {
+    /// All of them.
+    pub total: usize,
+    /// Those that one token meets; of the token embedding and the positions, one row each.
+    pub active: usize,
+    /// Those of all routers.
+    pub router: usize,
+}
+
+/// The decoder.
+#[derive(Module, Debug)]
+pub struct TinyMoe {
+    tokens: Embedding,
+    positions: Embedding,
+    blocks: Vec<Block>,
+    norm: LayerNorm,
+    head: Linear,
+    dropout: Dropout,
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    attention_norm: LayerNorm,
+    attention: CausalAttention,
+    moe_norm: LayerNorm,
+    moe: MoeLayer,
+    dropout: Dropout,
+}
+
+/// What a forward pass reads.
+#[derive(Debug, Clone)]
+pub struct ModelInput {
+    /// Token ids `[B, S]`.
+    pub ids_bs: Tensor<2, Int>,
+    /// Seed of the routers' noise in this pass.
+    pub noise_seed: u64,
+    /// In what matrices multiply.
+    pub precision: Precision,
+}
+
+/// What a forward pass gives.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    /// Logits `[B * S, V]`, f32.
+    pub logits: Tensor<2>,
+    /// What each block's mixture did.
+    pub layers: Vec<LayerForward>,
+}
+
+/// What one block's mixture did.
+#[derive(Debug, Clone)]
+pub struct LayerForward {
+    /// Auxiliary losses, weighted.
+    pub auxiliary: Vec<AuxiliaryLoss>,
+    /// What the router decided.
+    pub routing: Routing,
+    /// What capacity made of it.
+    pub plan: DispatchPlan,
+}
+
+impl LayerForward {
+    /// The measures of this pass.
+    #[must_use]
+    pub fn trace(&self) -> RoutingTrace {
+        RoutingTrace::new(&self.routing, &self.plan)
+    }
+}
+
+impl TinyMoe {
+    /// Builds the model.
+    ///
+    /// # Errors
+    ///
+    /// Heads that do not divide the width; what the router refuses.
+    pub fn new(
+        config: &TinyMoeConfig,
+        moe: &MoeConfig,
+        router: &RouterConfig,
+        dims: &TinyMoeDims,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let (dim, heads) = (config.dim.get(), config.heads.get());
+        if dim % heads != 0 {
+            return Err(ModelError::Heads { dim, heads });
+        }
+        let dropout = config.dropout.get();
+        let block = |_| -> Result<Block, ModelError> {
+            Ok(Block {
+                attention_norm: LayerNormConfig::new(dim).init(device),
+                attention: CausalAttention::new(dim, heads, dropout, device),
+                moe_norm: LayerNormConfig::new(dim).init(device),
+                moe: MoeLayer::new(moe, router, dim, dims.vocab, device)?,
+                dropout: DropoutConfig::new(dropout).init(),
+            })
+        };
+        Ok(Self {
+            tokens: EmbeddingConfig::new(dims.vocab, dim).init(device),
+            positions: EmbeddingConfig::new(dims.sequence, dim).init(device),
+            blocks: (0..config.layers.get()).map(block).collect::<Result<_, _>>()?,
+            norm: LayerNormConfig::new(dim).init(device),
+            head: LinearConfig::new(dim, dims.vocab).with_bias(false).init(device),
+            dropout: DropoutConfig::new(dropout).init(),
+        })
+    }
+
+    /// Its parameters, known before it is built.
+    #[must_use]
+    pub fn sizes(
+        config: &TinyMoeConfig,
+        moe: &MoeConfig,
+        router: &RouterConfig,
+        dims: &TinyMoeDims,
+    ) -> TinyMoeSizes {
+        let (dim, layers) = (config.dim.get(), config.layers.get());
+        let layer = MoeLayer::sizes(moe, router, dim);
+        let per_block = CausalAttention::num_params(dim) + 4 * dim;
+        let outside = 2 * dim + dim * dims.vocab;
+        TinyMoeSizes {
+            total: outside
+                + (dims.vocab + dims.sequence) * dim
+                + layers * (per_block + layer.total),
+            active: outside + 2 * dim + layers * (per_block + layer.active),
+            router: layers * layer.router,
+        }
+    }
+
+    /// The device of its parameters.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.head.weight.val().device()
+    }
+
+    /// Runs the model.
+    #[must_use]
+    pub fn forward(&self, input: &ModelInput) -> Forward {
+        let [batch, sequence] = input.ids_bs.dims();
+        let device = input.ids_bs.device();
+        let places = Tensor::<1, Int>::arange(0..sequence as i64, &device).reshape([1, sequence]);
+        let embedded =
+            self.tokens.forward(input.ids_bs.clone()) + self.positions.forward(places);
+        let mut x = self.dropout.forward(embedded);
+        let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
+        let mut layers = Vec::with_capacity(self.blocks.len());
+        for (number, block) in self.blocks.iter().enumerate() {
+            let context = MoeContext {
+                token_ids_t: ids_t.clone(),
+                sequences: batch,
+                noise_seed: layer_seed(input.noise_seed, number),
+                precision: input.precision,
+            };
+            let (out, layer) = block.forward(x, &context);
+            x = out;
+            layers.push(layer);
+        }
+        let [_, _, dim] = x.dims();
+        let x = self.norm.forward(x).reshape([batch * sequence, dim]);
+        Forward { logits: linear(&self.head, x, input.precision), layers }
+    }
+}
+
+impl Block {
+    fn forward(&self, x: Tensor<3>, context: &MoeContext) -> (Tensor<3>, LayerForward) {
+        let [batch, sequence, dim] = x.dims();
+        let attended =
+            self.attention.forward(self.attention_norm.forward(x.clone()), context.precision);
+        let x = x + self.dropout.forward(attended);
+        let normed = self.moe_norm.forward(x.clone()).reshape([batch * sequence, dim]);
+        let out = self.moe.forward(normed, context);
+        let y = self.dropout.forward(out.y_td.reshape([batch, sequence, dim]));
+        let layer =
+            LayerForward { auxiliary: out.auxiliary, routing: out.routing, plan: out.plan };
+        (x + y, layer)
+    }
+}
+
+impl Forward {
+    /// Mean negative log-likelihood of the targets `[B * S]`, in nats per token.
+    #[must_use]
+    pub fn nll(&self, targets: Tensor<1, Int>) -> Tensor<1> {
+        CrossEntropyLossConfig::new()
+            .init(&self.logits.device())
+            .forward(self.logits.clone(), targets)
+    }
+}
+
+/// Layers of a pass draw different noise: the pass's seed moved by an odd constant per layer.
+fn layer_seed(seed: u64, layer: usize) -> u64 {
+    seed.wrapping_add((layer as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}

@@ -1,0 +1,45 @@
+//! The corpus as the training loop wants it.
+
+use corpora::{Dataset, TrainWindows, WindowBatch, valid_windows};
+use trainer::{Data, TrainConfig};
+
+use crate::jobs::JobError;
+
+/// Training windows drawn by step, validation windows in order.
+pub(super) struct Batches<'a> {
+    train: TrainWindows<'a>,
+    valid: &'a [u32],
+    sequence: usize,
+    batch: usize,
+}
+
+impl<'a> Batches<'a> {
+    pub(super) fn new(
+        dataset: &'a Dataset,
+        config: &TrainConfig,
+        seed: u64,
+    ) -> Result<Self, JobError> {
+        let (sequence, batch) = (config.sequence.get(), config.batch.get());
+        // Validation is asked for later, where nothing can fail: look now whether it will do.
+        valid_windows(&dataset.valid.ids, sequence, batch, 0)?;
+        Ok(Self {
+            train: TrainWindows::new(&dataset.train.ids, sequence, batch, seed)?,
+            valid: &dataset.valid.ids,
+            sequence,
+            batch,
+        })
+    }
+}
+
+impl Data for Batches<'_> {
+    type Batch = WindowBatch;
+
+    fn training(&mut self, index: u64) -> WindowBatch {
+        self.train.batch(index)
+    }
+
+    fn validation(&mut self, windows: usize) -> impl Iterator<Item = WindowBatch> {
+        valid_windows(self.valid, self.sequence, self.batch, windows)
+            .expect("the validation text was checked when the batches were made")
+    }
+}

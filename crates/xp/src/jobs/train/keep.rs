@@ -1,0 +1,38 @@
+//! The kept model: weights, the settings that built it, its vocabulary.
+
+use std::{fs, path::Path};
+
+use burn::store::{ModuleSnapshot, SafetensorsStore};
+use corpora::Dataset;
+use trainer::Trained;
+
+use super::learner::LanguageModel;
+use crate::{
+    config::{Save, Trial},
+    jobs::JobError,
+};
+
+/// Writes `model.safetensors`, `config.json` and `tokenizer.json` into the folder.
+pub(super) fn model(
+    folder: &Path,
+    save: Save,
+    trained: &Trained<LanguageModel>,
+    trial: &Trial,
+    dataset: &Dataset,
+) -> Result<(), JobError> {
+    let kept = match (save, &trained.best) {
+        (Save::Best, Some(best)) => best.model.inner(),
+        _ => trained.model.inner(),
+    };
+    let mut store = SafetensorsStore::from_file(folder.join("model.safetensors")).overwrite(true);
+    kept.save_into(&mut store).map_err(|error| JobError::Failed(error.to_string()))?;
+    let config = serde_json::to_vec_pretty(&trial.settings)
+        .map_err(|error| JobError::Failed(error.to_string()))?;
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        fs::write(&path, bytes)
+            .map_err(|error| JobError::Failed(format!("failed to write {}: {error}", path.display())))
+    };
+    write("config.json", &config)?;
+    write("tokenizer.json", dataset.tokenizer.to_json().as_bytes())
+}

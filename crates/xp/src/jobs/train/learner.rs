@@ -1,0 +1,121 @@
+//! TinyMoE as the training loop wants it.
+
+use burn::{
+    module::Module,
+    tensor::{Device, Int, Tensor, TensorData},
+};
+use corpora::WindowBatch;
+use kernels::Precision;
+use models_tiny::{Forward, ModelInput, TinyMoe};
+use moe_layer::{DropPolicyConfig, RoutingTrace};
+use routers::AssignConfig;
+use trainer::{Learner, Losses, Observation, Pass};
+
+use crate::jobs::TrainSettings;
+
+/// TinyMoE and the precision that it multiplies in.
+#[derive(Module, Debug)]
+pub(super) struct LanguageModel {
+    model: TinyMoe,
+    bf16: bool,
+}
+
+/// One trace per layer.
+pub(super) struct LayerTraces(pub(super) Vec<RoutingTrace>);
+
+/// The wish in a sweep file, before the device is asked.
+pub(super) fn precision(wish: trainer::Precision) -> Precision {
+    match wish {
+        trainer::Precision::F32 => Precision::F32,
+        trainer::Precision::Bf16 => Precision::BF16,
+    }
+}
+
+/// C of a training batch, where something limits it.
+pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
+    let unlimited = matches!(settings.moe.drop, DropPolicyConfig::None(_))
+        && !settings.router.strategy.facts().owns_capacity;
+    (!unlimited).then(|| {
+        routers::capacity(
+            settings.moe.capacity_factor.get(),
+            settings.train.batch.get() * settings.train.sequence.get(),
+            settings.moe.k.get(),
+            settings.moe.experts.get(),
+        )
+    })
+}
+
+impl LanguageModel {
+    pub(super) fn new(model: TinyMoe, precision: Precision) -> Self {
+        Self { model, bf16: precision == Precision::BF16 }
+    }
+
+    /// The model inside.
+    pub(super) fn inner(&self) -> &TinyMoe {
+        &self.model
+    }
+
+    pub(super) fn forward(&self, batch: &WindowBatch, noise_seed: u64) -> Forward {
+        let ids = integers(&batch.inputs, &self.model.device());
+        self.model.forward(&ModelInput {
+            ids_bs: ids.reshape([batch.batch, batch.sequence]),
+            noise_seed,
+            precision: if self.bf16 { Precision::BF16 } else { Precision::F32 },
+        })
+    }
+}
+
+fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), device)
+}
+
+impl Learner for LanguageModel {
+    type Batch = WindowBatch;
+    type Observation = LayerTraces;
+
+    fn losses(&self, batch: &WindowBatch, pass: &Pass) -> Losses<LayerTraces> {
+        let forward = self.forward(batch, pass.seed);
+        let lm = forward.nll(integers(&batch.targets, &self.model.device()));
+        Losses {
+            lm,
+            aux: mean_over_layers(&forward),
+            observation: LayerTraces(forward.layers.iter().map(|layer| layer.trace()).collect()),
+        }
+    }
+
+    fn tokens(batch: &WindowBatch) -> usize {
+        batch.targets.len()
+    }
+}
+
+/// Each balancer's loss, the mean over layers, so that its weight does not grow with depth.
+fn mean_over_layers(forward: &Forward) -> Vec<(&'static str, Tensor<1>)> {
+    let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
+    for loss in forward.layers.iter().flat_map(|layer| &layer.auxiliary) {
+        match sums.iter_mut().find(|(name, _)| *name == loss.name) {
+            Some((_, sum)) => *sum = sum.clone() + loss.value.clone(),
+            None => sums.push((loss.name, loss.value.clone())),
+        }
+    }
+    let layers = forward.layers.len() as f64;
+    sums.into_iter().map(|(name, sum)| (name, sum / layers)).collect()
+}
+
+impl Observation for LayerTraces {
+    fn add(self, other: Self) -> Self {
+        Self(self.0.into_iter().zip(other.0).map(|(mine, theirs)| mine.add(theirs)).collect())
+    }
+
+    fn into_host(self) -> Vec<TensorData> {
+        self.0.into_iter().flat_map(RoutingTrace::into_host).collect()
+    }
+
+    fn from_host(tensors: Vec<TensorData>, device: &Device) -> Self {
+        let mut tensors = tensors.into_iter();
+        let layers = tensors.len() / RoutingTrace::HOST_TENSORS;
+        let mut next = || tensors.by_ref().take(RoutingTrace::HOST_TENSORS).collect();
+        Self((0..layers).map(|_| RoutingTrace::from_host(next(), device)).collect())
+    }
+}
