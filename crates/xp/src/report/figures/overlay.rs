@@ -31,16 +31,13 @@ const CAPTION: &str = "Mean training loss of the language model alone, without a
 
 /// Training loss over steps, a line a strategy, a panel a capacity factor.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
-    let curve = |cell: &&'_ Cell| curve(cell, &source.collected.steps);
-    let curves: Vec<(&Cell, Curve)> = source
+    let steps = &source.collected.steps;
+    let mut curves: Vec<(&Cell, Curve)> = source
         .cells
         .iter()
-        .map(|cell| (*cell, curve(cell)))
+        .map(|cell| (*cell, curve(cell, steps)))
         .collect();
-    let curves: Vec<(&Cell, Curve)> = curves
-        .into_iter()
-        .filter(|(_, curve)| curve.len() > 1)
-        .collect();
+    curves.retain(|(_, curve)| curve.len() > 1);
     if curves.is_empty() {
         return Err(Absent {
             file: FILE,
@@ -79,9 +76,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
                 );
             }
             if let Some(loss) = bigram[index] {
-                let (left, _, right, _) = frame.edges();
-                let y = frame.at(0.0, loss).1;
-                canvas.path(&[(left, y), (right, y)], BIGRAM, 1, BIGRAM_DASH);
+                reference(canvas, frame, loss);
             }
         },
     );
@@ -120,6 +115,12 @@ fn sheet(curves: &[(&Cell, Curve)], encoding: &Encoding, bigram: &[Option<f64>])
         y: Scale::spanning(losses.chain(bigram.iter().flatten().copied()), 6),
         panel_height: 400.0,
     }
+}
+
+fn reference(canvas: &mut Canvas<'_>, frame: &Frame<'_>, loss: f64) {
+    let (left, _, right, _) = frame.edges();
+    let y = frame.at(0.0, loss).1;
+    canvas.path(&[(left, y), (right, y)], BIGRAM, 1, BIGRAM_DASH);
 }
 
 fn band(canvas: &mut Canvas<'_>, frame: &Frame<'_>, curve: &Curve, look: Look) {
