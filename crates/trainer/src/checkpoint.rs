@@ -107,7 +107,7 @@ impl<L: Learner> Session<'_, L> {
         reporter
             .save(&folder)
             .map_err(TrainError::file("write the reports in", &folder))?;
-        slot.commit(&folder)
+        slot.commit(&folder, self.step)
             .map_err(TrainError::slot("commit a checkpoint"))?;
         self.clock.add(Part::Checkpoint, start.elapsed());
         tracing::debug!(step = self.step, "saved a checkpoint");

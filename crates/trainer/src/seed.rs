@@ -5,12 +5,12 @@ use burn::prelude::*;
 
 /// The seed of a forward pass: batch `micro` of the update that follows `step` finished ones.
 ///
-/// Mixed (SplitMix64's finaliser on each part in turn), so that neighbouring steps and neighbouring
-/// seeds share nothing.
+/// Each part is added to the mixed state before it and mixed again (SplitMix64's finaliser), so that
+/// neighbouring steps and neighbouring seeds share nothing, and the order of the parts counts.
 pub fn pass_seed(seed: u64, step: u64, micro: u64) -> u64 {
     [step, micro]
         .into_iter()
-        .fold(mix(seed), |state, part| mix(state ^ mix(part)))
+        .fold(mix(seed), |state, part| mix(state.wrapping_add(part)))
 }
 
 /// Seeds of evaluation passes: a stream that no training step uses.

@@ -14,11 +14,12 @@ pub trait CheckpointSlot {
     /// An empty folder for the next checkpoint.
     fn begin(&self) -> io::Result<PathBuf>;
 
-    /// Makes a filled folder the latest checkpoint.
-    fn commit(&self, filled: &Path) -> io::Result<()>;
+    /// Makes a folder, filled after `step` updates, the latest checkpoint.
+    fn commit(&self, filled: &Path, step: u64) -> io::Result<()>;
 }
 
-/// A slot in one folder, by two renames.
+/// A slot in one folder, by two renames: safe against the death of the process, not against that of
+/// the machine, for which files must be synced before they are renamed.
 #[derive(Debug, Clone)]
 pub struct FolderSlot {
     root: PathBuf,
@@ -50,7 +51,7 @@ impl CheckpointSlot for FolderSlot {
         Ok(next)
     }
 
-    fn commit(&self, filled: &Path) -> io::Result<()> {
+    fn commit(&self, filled: &Path, _: u64) -> io::Result<()> {
         let (latest, before) = (self.part("latest"), self.part("before"));
         if latest.is_dir() {
             remove(&before)?;
@@ -91,10 +92,10 @@ mod tests {
         let slot = FolderSlot::new(root.path().join("slot"));
         let first = write(&slot, "one");
         assert_eq!(latest(&slot), None);
-        slot.commit(&first).expect("commits");
+        slot.commit(&first, 1).expect("commits");
         let second = write(&slot, "two");
         assert_eq!(latest(&slot).as_deref(), Some("one"));
-        slot.commit(&second).expect("commits");
+        slot.commit(&second, 2).expect("commits");
         assert_eq!(latest(&slot).as_deref(), Some("two"));
         assert!(!slot.part("before").exists() && !slot.part("next").exists());
     }
@@ -104,11 +105,11 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let slot = FolderSlot::new(root.path());
         let first = write(&slot, "one");
-        slot.commit(&first).expect("commits");
+        slot.commit(&first, 1).expect("commits");
         fs::rename(slot.part("latest"), slot.part("before")).expect("renames");
         assert_eq!(latest(&slot).as_deref(), Some("one"));
         let second = write(&slot, "two");
-        slot.commit(&second).expect("commits");
+        slot.commit(&second, 2).expect("commits");
         assert_eq!(latest(&slot).as_deref(), Some("two"));
     }
 }

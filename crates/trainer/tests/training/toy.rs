@@ -145,6 +145,8 @@ pub(crate) struct Function {
     pub(crate) batch: usize,
     /// The training batch whose targets are not numbers.
     pub(crate) poisoned: Option<u64>,
+    /// The training batch from which targets have the other sign.
+    pub(crate) flipped: Option<u64>,
     /// Sizes of the validation batches.
     pub(crate) validation: Vec<usize>,
 }
@@ -154,6 +156,7 @@ impl Function {
         Self {
             batch,
             poisoned: None,
+            flipped: None,
             validation: vec![32],
         }
     }
@@ -177,6 +180,9 @@ impl Data for Function {
         let mut points = points(Tensor::cat(rows.collect(), 0));
         if self.poisoned == Some(index) {
             points.y = points.y.mul_scalar(f32::NAN);
+        }
+        if self.flipped.is_some_and(|first| index >= first) {
+            points.y = points.y.neg();
         }
         points
     }
