@@ -91,14 +91,13 @@ fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String, CorpusError> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
-        let newlines = error.as_bytes()[..byte]
-            .iter()
-            .filter(|byte| **byte == b'\n')
+        let line = error.as_bytes()[..byte]
+            .split(|byte| *byte == b'\n')
             .count();
         CorpusError::NotUtf8 {
             path: path.to_owned(),
             byte,
-            line: newlines + 1,
+            line,
         }
     })
 }

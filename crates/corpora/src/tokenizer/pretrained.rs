@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use tokenizers::{DecoderWrapper, ModelWrapper, pre_tokenizers::byte_level::ByteLevel};
+
 use super::{Spanned, TokenClass};
 use crate::{
     CorpusError,
@@ -29,7 +31,7 @@ impl fmt::Debug for PretrainedTokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PretrainedTokenizer")
             .field("vocab_size", &self.vocab_size)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,6 +106,13 @@ impl PretrainedTokenizer {
             .map_err(|error| error.to_string())?;
         let largest = inner.get_vocab(true).into_values().max();
         let vocab_size = largest.ok_or("its vocabulary is empty")? as usize + 1;
+        let lacking = lacking_bytes(&inner);
+        if lacking > 0 {
+            tracing::warn!(
+                lacking,
+                "the tokenizer has no token for some bytes and drops them"
+            );
+        }
         let separator = inner
             .get_added_tokens_decoder()
             .into_iter()
@@ -130,7 +139,7 @@ impl PretrainedTokenizer {
             .map_err(failed)?;
         Ok(encodings
             .iter()
-            .flat_map(|encoding| encoding.get_ids())
+            .flat_map(tokenizers::Encoding::get_ids)
             .copied()
             .collect())
     }
@@ -183,10 +192,7 @@ impl PretrainedTokenizer {
         if added.is_special_token(&written) {
             return TokenClass::Special;
         }
-        if matches!(
-            self.inner.get_model(),
-            tokenizers::ModelWrapper::WordPiece(_)
-        ) {
+        if matches!(self.inner.get_model(), ModelWrapper::WordPiece(_)) {
             let part = written.strip_prefix("##");
             return TokenClass::of_subword(part.unwrap_or(&written), part.is_none());
         }
@@ -196,6 +202,24 @@ impl PretrainedTokenizer {
         }
         TokenClass::of_subword(&text, written.starts_with(['Ġ', '▁']))
     }
+}
+
+/// How many of the 256 bytes a byte-level vocabulary has no token for and would silently drop, as
+/// the reference implementation does.
+fn lacking_bytes(inner: &tokenizers::Tokenizer) -> usize {
+    let ModelWrapper::BPE(model) = inner.get_model() else {
+        return 0;
+    };
+    if model.unk_token.is_some()
+        || !matches!(inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_)))
+    {
+        return 0;
+    }
+    let lacks = |byte: &char| inner.token_to_id(&byte.to_string()).is_none();
+    ByteLevel::alphabet()
+        .iter()
+        .filter(|byte| lacks(byte))
+        .count()
 }
 
 fn failed(error: tokenizers::Error) -> CorpusError {
