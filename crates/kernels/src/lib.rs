@@ -40,7 +40,8 @@ pub use top_k::top_k;
 use burn::tensor::Device;
 
 /// Whether tensors of this device live in host memory, where the CPU fast paths run.
-fn on_flex(device: &Device) -> bool {
+#[must_use]
+pub fn is_host(device: &Device) -> bool {
     let inner = device.clone().inner();
     matches!(inner.as_dispatch(), burn::backend::DispatchDevice::Flex(_))
 }

@@ -17,7 +17,7 @@ impl Precision {
     /// widen both factors before every product, which is f32 made slower.
     #[must_use]
     pub fn on(self, device: &Device) -> Self {
-        let able = !crate::on_flex(device) && device.supports_dtype(DType::BF16);
+        let able = !crate::is_host(device) && device.supports_dtype(DType::BF16);
         if able { self } else { Self::F32 }
     }
 

@@ -37,7 +37,8 @@ pub use config::MoeConfig;
 pub use context::MoeContext;
 pub use decision::{Decision, decisions};
 pub use dispatch::{
-    Dense, DenseConfig, Dispatch, DispatcherConfig, Padded, PaddedConfig, Sorted, SortedConfig,
+    Dense, DenseConfig, Dispatch, DispatcherConfig, PackedRows, Padded, PaddedConfig, Sorted,
+    SortedConfig,
 };
 pub use drop::{
     DropPolicyConfig, NoneConfig, PositionConfig, ProbabilityConfig, Queue, QueueOrder,

@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 use kernels::Precision;
 
 pub use dense::{Dense, DenseConfig};
+pub use packed::PackedRows;
 pub use padded::{Padded, PaddedConfig};
 pub use sorted::{Sorted, SortedConfig};
 

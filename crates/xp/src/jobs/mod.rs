@@ -14,7 +14,7 @@ pub(crate) use context::{Event, JobContext, JobEnd, JobError, Sizes};
 pub(crate) use kind::JobKind;
 pub(crate) use row::{threads, trial_row};
 pub(crate) use settings::{
-    DataSettings, JobSettings, LoadConfig, ModelConfig, PackConfig, PackMoeConfig, PackSettings,
+    DataSettings, JobSettings, LoadConfig, ModelConfig, PackSettings,
     Packing, SettingProblem, TrainSettings,
 };
 

@@ -1,8 +1,164 @@
-//! The `pack` job.
+//! The `pack` job: what capacity costs when tokens move to expert buffers and back, without
+//! experts in between.
 
-use super::{JobContext, JobEnd, JobError, PackSettings};
+mod loads;
+mod memcpy;
+
+use std::{sync::atomic::Ordering, time::Instant};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use kernels::{combine, pack};
+use moe_layer::{DispatchPlan, MoeConfig, PackedRows};
+use routers::Assignment;
+
+use self::memcpy::Memcpy;
+use super::{Event, JobContext, JobEnd, JobError, PackSettings, Packing};
 
 /// Runs a trial of `job = "pack"`.
-pub(super) fn run(_cx: JobContext<'_>, _settings: &PackSettings) -> Result<JobEnd, JobError> {
-    Err(JobError::Unsupported("the pack job is not built yet".into()))
+///
+/// One repetition is: drop decisions from the loads of the experts, rows, pack, combine. It is
+/// timed between two synchronisations of the device, in turn with a plain copy of as many bytes.
+pub(super) fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<JobEnd, JobError> {
+    let bench = Bench::new(settings, cx.trial.seed, &cx.device);
+    let mut memcpy = Memcpy::new(&cx.device, bench.moved().bytes / 2);
+    let (warmup, timed) = (settings.pack.warmup, settings.pack.iterations.get());
+    let (mut pack_s, mut copy_s) = (Vec::with_capacity(timed), Vec::with_capacity(timed));
+    (cx.events)(Event::Started { steps: warmup + timed, done: 0 });
+    for repetition in 0..warmup + timed {
+        if cx.stop.load(Ordering::Relaxed) {
+            return Ok(JobEnd::Interrupted { step: 0 });
+        }
+        let pack_time = timed_on(&cx.device, || bench.round_trip())?;
+        let copy_time = timed_on(&cx.device, || memcpy.run())?;
+        if repetition >= warmup {
+            pack_s.push(pack_time);
+            copy_s.push(copy_time);
+        }
+        (cx.events)(Event::Progress {
+            step: repetition + 1,
+            steps: warmup + timed,
+            loss: None,
+            tokens_per_s: Some(bench.tokens as f64 / pack_time),
+            drop_rate: None,
+        });
+    }
+    Ok(JobEnd::Finished(record(&mut cx, &bench, &memcpy, &pack_s, &copy_s)))
+}
+
+fn timed_on<T>(device: &Device, work: impl FnOnce() -> T) -> Result<f64, JobError> {
+    let sync = || device.sync().map_err(|error| JobError::Failed(error.to_string()));
+    sync()?;
+    let start = Instant::now();
+    let result = work();
+    sync()?;
+    let seconds = start.elapsed().as_secs_f64();
+    drop(result);
+    Ok(seconds)
+}
+
+/// The inputs of a repetition.
+struct Bench {
+    tokens: usize,
+    experts: usize,
+    k: usize,
+    packing: Packing,
+    config: MoeConfig,
+    x_td: Tensor<2>,
+    assignment: Assignment,
+}
+
+/// What a repetition really moves.
+struct Moved {
+    /// Assignments within capacity.
+    kept: usize,
+    /// Rows of the packed buffer, empty ones included.
+    rows: usize,
+    /// Bytes read and written.
+    bytes: usize,
+}
+
+impl Bench {
+    fn new(settings: &PackSettings, seed: u64, device: &Device) -> Self {
+        let (tokens, width) = (settings.pack.tokens.get(), settings.pack.width.get());
+        let (experts, k) = (settings.moe.experts.get(), settings.moe.k.get());
+        let chosen = loads::draw(&settings.pack.load, tokens, experts, k, seed);
+        let gates_tk = Tensor::full([tokens, k], 1.0 / k as f64, device);
+        let experts_tk = Tensor::from_data(TensorData::new(chosen, [tokens, k]), device);
+        let numbers: Vec<f32> = (0..tokens * width).map(|i| (i % 1021) as f32 / 1021.0).collect();
+        Self {
+            tokens,
+            experts,
+            k,
+            packing: settings.pack.packing,
+            config: MoeConfig {
+                experts: settings.moe.experts,
+                k: settings.moe.k,
+                capacity_factor: settings.moe.capacity_factor,
+                ..MoeConfig::default()
+            },
+            x_td: Tensor::from_data(TensorData::new(numbers, [tokens, width]), device),
+            assignment: Assignment::TokenChoice { experts_tk, gates_tk },
+        }
+    }
+
+    fn plan(&self) -> DispatchPlan {
+        DispatchPlan::new(&self.assignment, &self.config, self.tokens, self.experts, self.k)
+    }
+
+    fn rows(&self, plan: &DispatchPlan) -> PackedRows {
+        match self.packing {
+            Packing::Compact => PackedRows::compact(plan).0,
+            Packing::Fixed => PackedRows::fixed(plan).0,
+        }
+    }
+
+    fn round_trip(&self) -> Tensor<2> {
+        let packed = self.rows(&self.plan());
+        let x_md = pack(self.x_td.clone(), packed.rows_m.clone());
+        combine(x_md, packed.rows_m, packed.gates_m, self.tokens)
+    }
+
+    /// Pack reads kept rows and writes the buffer; combine reads kept rows and writes the tokens.
+    /// Indices and gates, a few bytes a row, are left out.
+    fn moved(&self) -> Moved {
+        let plan = self.plan();
+        let [rows] = self.rows(&plan).rows_m.dims();
+        let kept = plan.load().sum().into_scalar::<f32>() as usize;
+        let row_bytes = self.x_td.dims()[1] * size_of::<f32>();
+        Moved { kept, rows, bytes: (2 * kept + rows + self.tokens) * row_bytes }
+    }
+}
+
+fn record(
+    cx: &mut JobContext<'_>,
+    bench: &Bench,
+    memcpy: &Memcpy,
+    pack_s: &[f64],
+    copy_s: &[f64],
+) -> runstore::TrialRecord {
+    use metrics::{speed, statistics};
+    let moved = bench.moved();
+    let assignments = (bench.tokens * bench.k) as f64;
+    let median = statistics::median(pack_s);
+    let milliseconds = |q: f64| statistics::quantile(pack_s, q).map(|seconds| seconds * 1e3);
+    let loads: Vec<f64> =
+        bench.assignment.load(bench.experts).into_data().iter::<f64>().collect();
+
+    let mut row = std::mem::take(&mut cx.row);
+    row.precision = Some("f32".to_owned());
+    row.capacity = bench.plan().capacity.map(|capacity| capacity as u64);
+    row.drop_rate = Some(1.0 - moved.kept as f64 / assignments);
+    row.load_cv_before = metrics::load::load_cv(&loads);
+    row.max_violation = metrics::load::max_violation(&loads);
+    row.tokens_per_s = median.and_then(|s| speed::tokens_per_second(bench.tokens as u64, s));
+    row.pack_ms_median = milliseconds(0.5);
+    row.pack_ms_p10 = milliseconds(0.1);
+    row.pack_ms_p90 = milliseconds(0.9);
+    row.bytes_moved = Some(moved.bytes as u64);
+    row.gb_per_s = median.and_then(|s| speed::gigabytes_per_second(moved.bytes as u64, s));
+    row.memcpy_gb_per_s = statistics::median(copy_s)
+        .and_then(|s| speed::gigabytes_per_second(memcpy.bytes_moved() as u64, s));
+    row.memcpy_share = row.gb_per_s.zip(row.memcpy_gb_per_s).and_then(|(a, b)| speed::share(a, b));
+    row.buffer_bytes = Some((moved.rows * bench.x_td.dims()[1] * size_of::<f32>()) as u64);
+    runstore::TrialRecord { trial: row, steps: Vec::new(), experts: Vec::new(), tokens: Vec::new() }
 }

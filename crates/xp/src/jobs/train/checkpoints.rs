@@ -34,7 +34,7 @@ impl CheckpointSlot for Slot<'_> {
         Ok(folder)
     }
 
-    fn commit(&self, step: u64, _: &Path) -> io::Result<()> {
+    fn commit(&self, _: &Path, step: u64) -> io::Result<()> {
         let pending = self.pending.borrow_mut().take();
         let pending = pending.ok_or_else(|| io::Error::other("no checkpoint was begun"))?;
         pending.commit(step).map(drop).map_err(io::Error::other)

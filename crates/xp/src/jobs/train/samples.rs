@@ -36,7 +36,7 @@ pub(super) fn take(
                 choice: decision.choice as u64,
                 token_id: u64::from(id),
                 token_text: dataset.tokenizer.token_text(id),
-                token_class: dataset.tokenizer.token_class(id).to_string(),
+                token_class: dataset.tokenizer.token_class(id).name().to_owned(),
                 expert: decision.expert as u64,
                 gate: Some(f64::from(decision.gate)),
                 kept: decision.kept,
