@@ -257,7 +257,7 @@ fn duplicate<R: Row>(row: &R) -> Error {
         .key
         .iter()
         .filter_map(|name| row.value(name))
-        .map(|cell| cell.to_string());
+        .map(|cell| format!("{cell}"));
     Error::DuplicateKey {
         table: R::SCHEMA.name,
         key: key.collect::<Vec<_>>().join(", "),

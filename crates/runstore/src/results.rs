@@ -147,7 +147,7 @@ fn remove_leftovers(folder: &Path) -> Result<(), Error> {
     for path in durable::entries(folder)? {
         let name = path
             .file_name()
-            .and_then(|name| name.to_str())
+            .and_then(std::ffi::OsStr::to_str)
             .unwrap_or_default();
         if name.starts_with(TEMPORARY) {
             durable::remove(&path)?;

@@ -167,7 +167,7 @@ fn missing_and_damaged_results_are_named() {
         error.contains("trials.parquet") && error.contains("check that it exists"),
         "{error}"
     );
-    fs::write(folder.path().join("manifest.json"), "[]").unwrap();
+    fs::write(folder.path().join("manifest.json"), "{").unwrap();
     let error = read_results(folder.path()).unwrap_err().to_string();
     assert!(
         error.contains("manifest.json") && error.contains("run the sweep again"),

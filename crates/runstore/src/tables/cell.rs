@@ -104,7 +104,7 @@ macro_rules! cell {
             const NULLABLE: bool = false;
 
             fn to_value(&self) -> Value {
-                Value::$kind(self.clone())
+                Value::$kind(Clone::clone(self))
             }
 
             fn from_value(value: Value) -> Option<Self> {
@@ -120,7 +120,7 @@ macro_rules! cell {
             const NULLABLE: bool = true;
 
             fn to_value(&self) -> Value {
-                self.clone().map_or(Value::Null, Value::$kind)
+                Clone::clone(self).map_or(Value::Null, Value::$kind)
             }
 
             fn from_value(value: Value) -> Option<Self> {

@@ -5,12 +5,12 @@ use runstore::{TrialId, TrialRecord};
 use serde_json::json;
 
 /// The id of the n-th trial.
-pub fn id(n: u64) -> TrialId {
+pub(crate) fn id(n: u64) -> TrialId {
     TrialId::of(&json!({ "seed": n }), &[].into())
 }
 
 /// A small record with a row in every table; trial ids are left to be filled in.
-pub fn record(seed: u64) -> TrialRecord {
+pub(crate) fn record(seed: u64) -> TrialRecord {
     TrialRecord {
         trial: TrialRow {
             status: TrialStatus::Done,

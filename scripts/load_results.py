@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Load the results of a sweep, print a summary, draw one plot.
+
+    pip install polars matplotlib
+    python3 scripts/load_results.py results/unified/cpu-cpu
+    python3 scripts/load_results.py results/capacity/cpu-cpu --out capacity.png
+
+A results folder holds trials.parquet, steps.parquet, experts.parquet and tokens.parquet;
+results/README.md says what each column is, and so does each file: `columns(path)` below reads the
+descriptions out of the Parquet metadata. Trials are told apart by `trial_id`, which joins the
+tables. A null means "not measured".
+
+For a training sweep the plot shows validation perplexity over tokens seen, a line a strategy and
+capacity factor: the mean over seeds, with the range of the seeds as a band. For a packing sweep it
+shows the drop rate over the capacity factor, a line a load shape, one panel an expert count.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import polars as pl
+
+
+def load(folder: Path, table: str) -> pl.DataFrame:
+    """One table of a results folder."""
+    return pl.read_parquet(folder / f"{table}.parquet")
+
+
+def columns(path: Path) -> dict:
+    """Column name to its type, unit and description, as the file itself says them."""
+    return json.loads(pl.read_parquet_metadata(path)["switchyard.columns"])
+
+
+def summarise(trials: pl.DataFrame, by: list[str], measures: list[str]) -> pl.DataFrame:
+    """Mean and half-width of the 95% interval over seeds, of trials that ran to their end."""
+    # Student's t for 2 to 10 seeds; with one seed there is no interval.
+    t = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
+
+    def interval(name: str) -> pl.Expr:
+        n = pl.col(name).count()
+        factor = n.replace_strict(t, default=None, return_dtype=pl.Float64)
+        return (factor * pl.col(name).std() / n.sqrt()).alias(f"{name} ±95%")
+
+    measured = [m for m in measures if trials[m].count() > 0]
+    done = trials.filter(pl.col("status") == "done")
+    statistics = [e for m in measured for e in (pl.col(m).mean(), interval(m))]
+    return done.group_by(by).agg(pl.len().alias("seeds"), *statistics).sort(by)
+
+
+def plot_training(trials: pl.DataFrame, steps: pl.DataFrame, axis: plt.Axes) -> None:
+    """Validation perplexity over tokens seen."""
+    curves = (
+        steps.filter(pl.col("perplexity").is_not_null())
+        .join(trials.select("trial_id", "strategy", "capacity_factor", "seed"), on="trial_id")
+        .group_by("strategy", "capacity_factor", "tokens_seen")
+        .agg(
+            pl.col("perplexity").mean(),
+            pl.col("perplexity").min().alias("low"),
+            pl.col("perplexity").max().alias("high"),
+        )
+        .sort("strategy", "capacity_factor", "tokens_seen")
+    )
+    for (strategy, factor), curve in curves.group_by(
+        "strategy", "capacity_factor", maintain_order=True
+    ):
+        x = curve["tokens_seen"] / 1e6
+        label = strategy if factor is None else f"{strategy}, CF {factor:g}"
+        (line,) = axis.plot(x, curve["perplexity"], marker="o", markersize=3, label=label)
+        axis.fill_between(x, curve["low"], curve["high"], color=line.get_color(), alpha=0.15)
+    bigram = trials["bigram_perplexity"].drop_nulls()
+    if len(bigram) > 0:
+        axis.axhline(bigram[0], color="grey", linestyle="--", label="bigram model")
+    axis.set_yscale("log")
+    axis.set_xlabel("training tokens (millions)")
+    axis.set_ylabel("validation perplexity per token")
+
+
+def plot_packing(trials: pl.DataFrame, axes: list[plt.Axes], experts: list[int]) -> None:
+    """Drop rate over capacity factor, one panel an expert count."""
+    rates = (
+        trials.group_by("experts", "load_shape", "top_k", "capacity_factor")
+        .agg(pl.col("drop_rate").mean())
+        .sort("experts", "load_shape", "top_k", "capacity_factor")
+    )
+    colours = {shape: f"C{i}" for i, shape in enumerate(rates["load_shape"].unique().sort())}
+    styles = ["-", "--", ":", "-."]
+    widths = rates["top_k"].unique().sort().to_list()
+    for axis, count in zip(axes, experts):
+        panel = rates.filter(pl.col("experts") == count)
+        for (shape, k), line in panel.group_by("load_shape", "top_k", maintain_order=True):
+            axis.plot(
+                line["capacity_factor"],
+                100 * line["drop_rate"],
+                color=colours[shape],
+                linestyle=styles[widths.index(k) % len(styles)],
+                marker="o",
+                markersize=3,
+                label=f"{shape}, k = {k}",
+            )
+        axis.set_title(f"E = {count} experts")
+        axis.set_xlabel("capacity factor")
+    axes[0].set_ylabel("dropped assignments (%)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="such as results/unified/cpu-cpu")
+    parser.add_argument("--out", type=Path, help="the PNG to write (default: <sweep>-<folder>.png)")
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
+    trials = load(folder, "trials")
+    if trials.is_empty():
+        parser.exit(4, f"{folder} holds no trials\n")
+    sweep = trials["sweep"][0]
+    out = arguments.out or Path(f"{sweep}-{folder.name}.png")
+
+    done = trials.filter(pl.col("status") == "done")
+    packing = trials["job"][0] == "pack"
+    if packing:
+        by = ["experts", "top_k", "capacity_factor", "load_shape", "packing"]
+        measures = ["drop_rate", "tokens_per_s", "gb_per_s", "memcpy_share", "peak_memory_bytes"]
+    else:
+        by = ["strategy", "experts", "top_k", "capacity_factor"]
+        measures = ["perplexity", "tokens_per_s", "drop_rate", "load_cv_before"]
+    layout = {"tbl_rows": -1, "tbl_cols": -1, "tbl_width_chars": 200, "float_precision": 3}
+    with pl.Config(**layout, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
+        print(trials.group_by("status").len().sort("status"))
+        print(summarise(trials, by, measures))
+    about = columns(folder / "trials.parquet")
+    for name in measures:
+        unit = about[name]["unit"]
+        print(f"{name}{f' [{unit}]' if unit else ''}: {about[name]['doc']}")
+
+    experts = done["experts"].unique().sort().to_list() if packing else [None]
+    figure, axes = plt.subplots(
+        1, max(len(experts), 1), figsize=(5 * max(len(experts), 1) + 3, 5), squeeze=False, sharey=True
+    )
+    if packing:
+        plot_packing(done, list(axes[0]), experts)
+    else:
+        plot_training(done, load(folder, "steps"), axes[0][0])
+    axes[0][-1].legend(fontsize="small", loc="center left", bbox_to_anchor=(1.02, 0.5))
+    figure.suptitle(f"{sweep} ({folder.name})")
+    figure.savefig(out, dpi=150, bbox_inches="tight")
+    print(f"wrote {out}")
+
+
+if __name__ == "__main__":
+    main()
