@@ -129,9 +129,7 @@ fn store_exit(error: &runstore::Error) -> Exit {
     use runstore::Error;
     match error {
         Error::IdText { .. } => Exit::Usage,
-        Error::IdUnknown { .. } | Error::IdAmbiguous { .. } | Error::NotPublished { .. } => {
-            Exit::Nothing
-        }
+        Error::IdUnknown { .. } | Error::IdAmbiguous { .. } => Exit::Nothing,
         _ => Exit::Store,
     }
 }

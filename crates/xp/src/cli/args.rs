@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Which sweep, and what is laid over its file.
+// Which sweep, and what is laid over its file.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Select {
     /// A sweep in the folder of experiments, or a file.
@@ -22,7 +22,7 @@ pub(crate) struct Select {
     pub(crate) experiments: PathBuf,
 }
 
-/// Where text is.
+// Where text is.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Data {
     /// Folder of text data [default: datasets, or $SWITCHYARD_ASSETS/datasets if that is set].
@@ -40,7 +40,7 @@ impl Data {
     }
 }
 
-/// Where text is read from and results are written to.
+// Where text is read from and results are written to.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Places {
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub(crate) struct Places {
     pub(crate) work: PathBuf,
 }
 
-/// Places, and the device.
+// Places, and the device.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Where {
     /// Where trials run: cpu, cuda:N or wgpu:N [default: the sweep file's device, or cpu].
@@ -63,7 +63,7 @@ pub(crate) struct Where {
     pub(crate) places: Places,
 }
 
-/// How trials are run.
+// How trials are run.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Runs {
     /// Threads of one trial [default: the cores, shared among the jobs].

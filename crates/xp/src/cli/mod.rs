@@ -61,7 +61,7 @@ pub(crate) enum Command {
     },
 }
 
-/// `xp sweep`.
+// `xp sweep`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SweepArgs {
     #[command(flatten)]
@@ -84,7 +84,7 @@ pub(crate) struct SweepArgs {
     pub(crate) json: bool,
 }
 
-/// `xp trial`.
+// `xp trial`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrialArgs {
     #[command(flatten)]
@@ -103,7 +103,7 @@ pub(crate) struct TrialArgs {
     pub(crate) supervised: bool,
 }
 
-/// `xp plan`, `xp status`, `xp report`.
+// `xp plan`, `xp status`, `xp report`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
@@ -115,7 +115,7 @@ pub(crate) struct PlanArgs {
     pub(crate) json: bool,
 }
 
-/// `xp show`.
+// `xp show`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// The trial's id, its first digits, or `latest`.
@@ -158,7 +158,7 @@ pub(crate) enum DataCommand {
     },
 }
 
-/// `xp data list`.
+// `xp data list`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DataList {
     #[command(flatten)]
@@ -168,7 +168,7 @@ pub(crate) struct DataList {
     pub(crate) json: bool,
 }
 
-/// `xp schema`.
+// `xp schema`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SchemaArgs {
     /// The job whose sweep files are described.
@@ -179,7 +179,7 @@ pub(crate) struct SchemaArgs {
     pub(crate) defaults: bool,
 }
 
-/// `xp doctor`.
+// `xp doctor`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]

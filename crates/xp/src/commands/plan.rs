@@ -145,7 +145,11 @@ fn show(session: &Session, plan: &Plan<'_>, args: &PlanArgs) {
 fn title(session: &Session) -> String {
     let sweep = &session.sweep;
     let axes = sweep.axes.iter().map(|axis| format!("{} {}", axis.values.len(), axis.name));
-    let product: Vec<_> = axes.chain([format!("{} seeds", sweep.seeds.len())]).collect();
+    let seeds = match sweep.seeds.len() {
+        1 => "1 seed".to_owned(),
+        several => format!("{several} seeds"),
+    };
+    let product: Vec<_> = axes.chain([seeds]).collect();
     format!(
         "{} (scale {}, device {}): {} trials ({})\n  {}",
         sweep.name,

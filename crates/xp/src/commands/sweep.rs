@@ -118,8 +118,13 @@ fn execute(
         fail_fast: args.fail_fast,
         patience: PATIENCE,
     };
-    let parts = (&mut executor as _, &ledger as _, watcher.as_mut() as _);
-    runner::run(&session.trials, todo, options, parts, &signals::SIGNALS)
+    runner::run(
+        &session.trials,
+        todo,
+        options,
+        (&mut executor, &ledger, watcher.as_mut()),
+        &signals::SIGNALS,
+    )
 }
 
 /// What every child is told, beside the sweep and the trial.

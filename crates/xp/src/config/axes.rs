@@ -57,7 +57,7 @@ fn collect(table: &Tree, prefix: &str, job: JobKind, axes: &mut Vec<Axis>, probl
             }
             other => problems.at(
                 value.span(),
-                format!("axis `{name}` must be a list of values, found a {}", other.type_str()),
+                format!("axis `{name}` must be a list of values, found {}", other.type_str()),
                 format!("write `{name} = [...]`, or move it out of `[axes]` to fix it"),
             ),
         }

@@ -58,7 +58,7 @@ struct Written {
 /// Reads the header of an overlaid tree; problems are added, and then there is no header.
 pub(crate) fn read(tree: &Tree, problems: &mut Problems) -> Option<Header> {
     let keys = tree.iter().filter(|(key, _)| {
-        let key = key.get_ref().as_ref();
+        let key = &**key.get_ref();
         HEADER_KEYS.contains(&key) && key != "axes" && key != "scale"
     });
     let header: Tree = keys.map(|(key, value)| (key.clone(), value.clone())).collect();

@@ -99,10 +99,11 @@ impl ConfigError {
         let mut error =
             Self { message: problem.message, source: None, labels: Vec::new(), help: problem.help };
         if let Some((name, text, span, word)) = located.next() {
-            let label = |span: Span, word| LabeledSpan::new(word, span.start, span.len());
-            error.labels.push(label(span, Some(word)));
+            // The main place is the one that the heading names.
+            error.labels.push(LabeledSpan::new_primary_with_span(Some(word), span));
             let same = located.filter(|(other, ..)| *other == name);
-            error.labels.extend(same.map(|(.., span, word)| label(span, Some(word))));
+            let label = |(.., span, word)| LabeledSpan::new_with_span(Some(word), span);
+            error.labels.extend(same.map(label));
             error.source = Some(NamedSource::new(name, text));
         }
         error

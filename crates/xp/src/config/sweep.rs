@@ -76,7 +76,7 @@ impl Sweep {
         let built = build(&mut tree, options, &mut sources, &mut problems);
         problems.finish(&sources)?;
         let (header, axes, scale) = built.expect("without problems there is a sweep");
-        tree.retain(|key, _| !HEADER_KEYS.contains(&key));
+        let settings = tree.into_iter().filter(|(key, _)| !HEADER_KEYS.contains(&&**key.get_ref()));
         Ok(Self {
             name: header.name,
             question: header.question,
@@ -87,7 +87,7 @@ impl Sweep {
             device: header.device,
             axes,
             overrides: options.set.clone(),
-            settings: tree,
+            settings: settings.collect(),
             sources,
         })
     }
@@ -115,6 +115,10 @@ fn build(
     // The job decides what the other keys may be, so it is read before anything is laid over.
     let job = header::read(tree, problems)?.job;
     check_keys(tree, job, "", problems);
+    let order: Vec<String> = axes::read(tree, job, &mut Problems::default())
+        .into_iter()
+        .map(|axis| axis.path)
+        .collect();
     let (scale, over) = pick_scale(tree, options.scale.as_deref(), problems)?;
     if let Some(over) = over {
         check_keys(&over, job, &format!("scale.{scale}."), problems);
@@ -133,6 +137,8 @@ fn build(
     let mut axes = axes::read(tree, job, problems);
     // A setting given on the command line is one value, whatever the file varies.
     axes.retain(|axis| !fixed.contains(&axis.path));
+    // An axis that a scale or the command line gives anew keeps its place among the others.
+    axes.sort_by_key(|axis| order.iter().position(|path| *path == axis.path).unwrap_or(order.len()));
     problems.is_empty().then_some((header, axes, scale))
 }
 
@@ -140,7 +146,7 @@ fn build(
 fn check_keys(tree: &Tree, job: JobKind, prefix: &str, problems: &mut Problems) {
     let known = || HEADER_KEYS.iter().chain(job.sections()).copied();
     for key in tree.keys() {
-        let name = key.get_ref().as_ref();
+        let name = &**key.get_ref();
         if known().any(|known| known == name) {
             continue;
         }
@@ -181,7 +187,7 @@ fn pick_scale(
         }
         None if name == BARE_SCALE => Some((name.to_owned(), None)),
         None => {
-            let known: Vec<_> = scales.keys().map(|key| key.get_ref().as_ref()).collect();
+            let known: Vec<_> = scales.keys().map(|key| &**key.get_ref()).collect();
             let help = match closest(name, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if known.is_empty() => {

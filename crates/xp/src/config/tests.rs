@@ -61,6 +61,12 @@ fn axes_and_seeds_multiply_in_the_order_of_the_file() {
 }
 
 #[test]
+fn an_axis_given_anew_by_a_scale_keeps_its_place() {
+    let text = format!("{HEADER}[axes]\nexperts = [4, 8]\nk = [1]\n[scale.cpu]\naxes.experts = [2]");
+    assert_eq!(trials(&text)[0].cell(), "experts=2 k=1");
+}
+
+#[test]
 fn an_axis_may_be_any_setting_by_its_path() {
     let text = format!("{HEADER}[axes]\ntrain.learning-rate = [1e-3, 3e-4]\n\"train.warmup\" = [1]");
     let rates: Vec<f64> =
@@ -145,7 +151,7 @@ fn ids_depend_on_the_question_alone() {
 #[case("[axes]\nk = [1]\n\"moe.k\" = [2]", &["duplicate axis: `k` and `moe.k`"])]
 #[case("[axes]\nk = [1]\nk = [2]", &["duplicate key"])]
 #[case("[axes]\nk = []", &["axis `k` is empty"])]
-#[case("[axes]\nk = 2", &["axis `k` must be a list", "found a integer"])]
+#[case("[axes]\nk = 2", &["axis `k` must be a list", "found integer"])]
 #[case("[axes]\nk = [1, 1]", &["axis `k` has the value 1 twice"])]
 #[case("[axes]\ncapacity-factor = [1, 1.0]", &["has the value 1.0 twice"])]
 #[case("[axes]\nexpert = [1]", &["unknown axis `expert`", "did you mean `experts`?"])]

@@ -18,7 +18,7 @@ fn overlay_at(base: &mut Tree, over: Tree, families: &[&str], prefix: &str) {
     for (key, value) in over {
         let path = join(prefix, key.get_ref());
         let span = value.span();
-        match (base.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut), value.into_inner()) {
+        match (base.get_mut(&**key.get_ref()).map(Spanned::get_mut), value.into_inner()) {
             (Some(DeValue::Table(old)), DeValue::Table(new))
                 if !(families.contains(&path.as_str()) && names_another(old, &new)) =>
             {
@@ -26,7 +26,7 @@ fn overlay_at(base: &mut Tree, over: Tree, families: &[&str], prefix: &str) {
             }
             (_, new) => {
                 // The key goes too: its place is where the value is now written.
-                base.remove(key.get_ref().as_ref());
+                base.remove(&**key.get_ref());
                 base.insert(key, Spanned::new(span, new));
             }
         }
@@ -34,7 +34,7 @@ fn overlay_at(base: &mut Tree, over: Tree, families: &[&str], prefix: &str) {
 }
 
 fn names_another(old: &Tree, new: &Tree) -> bool {
-    new.keys().any(|key| !old.contains_key(key.get_ref().as_ref()))
+    new.keys().any(|key| !old.contains_key(&**key.get_ref()))
 }
 
 /// A tree with one value at a dotted path whose parts carry the span of the whole key.

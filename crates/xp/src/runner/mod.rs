@@ -18,6 +18,7 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use executor::{Ending, Executor, Message};
+#[cfg(test)]
+use executor::{Ending, Executor, Message};
 pub(crate) use process::ProcessExecutor;
 pub(crate) use schedule::{Ledger, Outcome, RunOptions, RunSummary, Watcher, run};
