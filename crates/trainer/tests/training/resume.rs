@@ -11,6 +11,7 @@ const DROPOUT: Toys = Toys {
     seed: 1,
     dropout: 0.3,
     detached: false,
+    balance: 0.02,
 };
 
 /// What a process that starts again has before it reads the checkpoint: other parameters.
@@ -18,6 +19,7 @@ const OTHER: Toys = Toys {
     seed: 99,
     dropout: 0.3,
     detached: false,
+    balance: 0.02,
 };
 
 fn config() -> TrainConfig {

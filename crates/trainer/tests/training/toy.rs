@@ -38,12 +38,16 @@ pub(crate) struct Toy {
     /// Cuts the language-model loss off from the router.
     #[module(skip)]
     detached: bool,
+    /// Weight of the balancing loss.
+    #[module(skip)]
+    balance: f64,
 }
 
 pub(crate) struct Toys {
     pub(crate) seed: u64,
     pub(crate) dropout: f64,
     pub(crate) detached: bool,
+    pub(crate) balance: f64,
 }
 
 impl Toys {
@@ -51,6 +55,7 @@ impl Toys {
         seed: 1,
         dropout: 0.0,
         detached: false,
+        balance: 0.02,
     };
 
     pub(crate) fn build(&self) -> Toy {
@@ -63,6 +68,7 @@ impl Toys {
                 head: LinearConfig::new(8, 1).init(device),
                 dropout: DropoutConfig::new(self.dropout).init(),
                 detached: self.detached,
+                balance: self.balance,
             })
         });
         toy
@@ -123,7 +129,12 @@ impl Learner for Toy {
         let first = tanh(self.first.forward(x.clone())) * gates.clone().narrow(1, 0, 1);
         let second = tanh(self.second.forward(x)) * gates.narrow(1, 1, 1);
         let y = self.head.forward(self.dropout.forward(first + second));
-        let balance = probs.clone().mean_dim(0).square().sum().mul_scalar(0.02);
+        let balance = probs
+            .clone()
+            .mean_dim(0)
+            .square()
+            .sum()
+            .mul_scalar(self.balance);
         let tokens = Tensor::from_data([Self::tokens(batch) as i32], &batch.x.device());
         Losses {
             lm: (y - batch.y.clone()).square().mean(),
