@@ -18,19 +18,18 @@ impl Tolerance {
     }
 
     fn allows(self, actual: f64, expected: f64) -> bool {
-        // Equal infinities have a difference that is not a number.
-        actual == expected
-            || (actual - expected).abs() <= self.absolute + self.relative * expected.abs()
+        self.excess(actual, expected) <= 1.0
     }
 
     /// How many times the allowed difference this one is; above 1 fails, NaN counts as infinite.
     fn excess(self, actual: f64, expected: f64) -> f64 {
-        if actual == expected {
+        // Equal infinities have a difference that is not a number.
+        if actual.is_infinite() && actual.to_bits() == expected.to_bits() {
             return 0.0;
         }
         let allowed = self.absolute + self.relative * expected.abs();
         let excess = (actual - expected).abs() / allowed.max(f64::MIN_POSITIVE);
-        if excess.is_nan() {
+        if excess.is_nan() || expected.is_infinite() {
             f64::INFINITY
         } else {
             excess
@@ -174,6 +173,8 @@ mod tests {
         assert!(difference(&[f64::NAN], &[f64::NAN], &[1], LOOSE).is_some());
         assert!(difference(&[f64::INFINITY], &[f64::INFINITY], &[1], LOOSE).is_none());
         assert!(difference(&[f64::INFINITY], &[1.0], &[1], LOOSE).is_some());
+        let relative = Tolerance::new(0.0, 0.1);
+        assert!(difference(&[1.0], &[f64::INFINITY], &[1], relative).is_some());
     }
 
     #[test]
