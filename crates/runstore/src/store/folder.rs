@@ -86,13 +86,10 @@ impl Store {
     ///
     /// When the folder cannot be read or written.
     pub fn claim(&self, id: &TrialId) -> Result<ClaimOutcome, Error> {
-        if self.layout.trial(id).exists() {
-            return Ok(ClaimOutcome::AlreadyDone);
-        }
         let Some(lock) = lock::take(&self.layout, id)? else {
             return Ok(ClaimOutcome::Held);
         };
-        // Another runner may have published and let go before this lock was taken.
+        // Looked at only now: before, another runner could still publish.
         if self.layout.trial(id).exists() {
             return Ok(ClaimOutcome::AlreadyDone);
         }

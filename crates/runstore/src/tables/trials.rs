@@ -205,7 +205,7 @@ table! {
             xp_version: String,
             /// Commit of the source; null outside a checkout.
             git_sha: Option<String>,
-            /// Whether tracked files differed from that commit.
+            /// Whether `crates`, `Cargo.toml` or `Cargo.lock` differed from that commit.
             git_dirty: Option<bool>,
             /// Compiler that built `xp`.
             rustc: Option<String>,
