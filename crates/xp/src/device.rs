@@ -35,15 +35,24 @@ pub(crate) enum WgpuAdapter {
 /// Why a device cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeviceError {
-    #[error("unknown device `{0}`, expected `cpu`, `cuda`, `cuda:N`, `wgpu`, `wgpu:N`, `wgpu:integrated` or `wgpu:cpu`")]
+    #[error(
+        "unknown device `{0}`, expected `cpu`, `cuda`, `cuda:N`, `wgpu`, `wgpu:N`, `wgpu:integrated` or `wgpu:cpu`"
+    )]
     Unknown(String),
     #[error(
         "device `{choice}` needs the `{feature}` backend, which is not compiled in; build with \
          `cargo build --release -p xp --features {feature}`"
     )]
-    NotCompiled { choice: DeviceChoice, feature: &'static str },
+    NotCompiled {
+        choice: DeviceChoice,
+        feature: &'static str,
+    },
     #[error("device `{choice}` is not there: found {found}; {why}")]
-    Absent { choice: DeviceChoice, found: String, why: String },
+    Absent {
+        choice: DeviceChoice,
+        found: String,
+        why: String,
+    },
 }
 
 impl FromStr for DeviceChoice {
@@ -105,7 +114,10 @@ impl DeviceChoice {
         if Self::compiled().contains(&feature) {
             Ok(())
         } else {
-            Err(DeviceError::NotCompiled { choice: self, feature })
+            Err(DeviceError::NotCompiled {
+                choice: self,
+                feature,
+            })
         }
     }
 
@@ -154,7 +166,11 @@ impl DeviceChoice {
             Ok(None) => "it computed 1 + 1 + 1 + 1 wrongly".to_owned(),
             Err(reason) => reason,
         };
-        Err(DeviceError::Absent { choice: self, found: self.found(), why })
+        Err(DeviceError::Absent {
+            choice: self,
+            found: self.found(),
+            why,
+        })
     }
 
     fn device(self) -> Device {
@@ -174,7 +190,11 @@ impl DeviceChoice {
             Self::Cuda(_) => enumerate("cuda"),
             Self::Wgpu(_) => enumerate("wgpu"),
         };
-        if devices.is_empty() { "none".to_owned() } else { devices.join(", ") }
+        if devices.is_empty() {
+            "none".to_owned()
+        } else {
+            devices.join(", ")
+        }
     }
 }
 
@@ -192,8 +212,13 @@ pub(crate) fn enumerate(backend: &str) -> Vec<String> {
 
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 fn list(kind: burn::tensor::DeviceType) -> Vec<String> {
-    quietly(|| Device::enumerate(kind).into_iter().map(|device| format!("{device:?}")).collect())
-        .unwrap_or_default()
+    quietly(|| {
+        Device::enumerate(kind)
+            .into_iter()
+            .map(|device| format!("{device:?}"))
+            .collect()
+    })
+    .unwrap_or_default()
 }
 
 #[cfg(feature = "wgpu")]
@@ -232,7 +257,11 @@ pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
 
 fn nvidia_name(index: usize) -> Option<String> {
     let output = std::process::Command::new("nvidia-smi")
-        .args(["--query-gpu=name", "--format=csv,noheader", &format!("--id={index}")])
+        .args([
+            "--query-gpu=name",
+            "--format=csv,noheader",
+            &format!("--id={index}"),
+        ])
         .output()
         .ok()?;
     let name = String::from_utf8(output.stdout).ok()?.trim().to_owned();
@@ -262,10 +291,20 @@ mod tests {
 
     #[test]
     fn names_are_read_and_written_back() {
-        for name in ["cpu", "cuda:1", "wgpu", "wgpu:0", "wgpu:integrated", "wgpu:cpu"] {
+        for name in [
+            "cpu",
+            "cuda:1",
+            "wgpu",
+            "wgpu:0",
+            "wgpu:integrated",
+            "wgpu:cpu",
+        ] {
             assert_eq!(name.parse::<DeviceChoice>().unwrap().to_string(), name);
         }
-        assert_eq!("cuda".parse::<DeviceChoice>().unwrap(), DeviceChoice::Cuda(0));
+        assert_eq!(
+            "cuda".parse::<DeviceChoice>().unwrap(),
+            DeviceChoice::Cuda(0)
+        );
         for name in ["", "gpu", "cpu:0", "cuda:x", "cuda:-1"] {
             let error = name.parse::<DeviceChoice>().unwrap_err().to_string();
             assert!(error.contains("expected `cpu`"), "{error}");

@@ -41,9 +41,15 @@ impl Exit {
         (Self::Nothing, "the selection fits no trial"),
         (Self::Outstanding, "trials remain to be run"),
         (Self::TrialFailed, "a trial failed or diverged"),
-        (Self::Store, "the store cannot be read, or has another schema"),
+        (
+            Self::Store,
+            "the store cannot be read, or has another schema",
+        ),
         (Self::Refused, "refused: --frozen with changed source"),
-        (Self::Interrupted, "stopped by Ctrl-C or a signal; started again, it goes on"),
+        (
+            Self::Interrupted,
+            "stopped by Ctrl-C or a signal; started again, it goes on",
+        ),
     ];
 
     /// The number that the process returns.
@@ -53,7 +59,10 @@ impl Exit {
 
     /// The exit of a child's code, where it is one of ours.
     pub(crate) fn from_code(code: i32) -> Option<Self> {
-        Self::ALL.into_iter().map(|(exit, _)| exit).find(|exit| i32::from(exit.code()) == code)
+        Self::ALL
+            .into_iter()
+            .map(|(exit, _)| exit)
+            .find(|exit| i32::from(exit.code()) == code)
     }
 }
 
@@ -103,12 +112,19 @@ pub(crate) enum Expected {
 impl Expected {
     /// An error with a code, a message and a remedy.
     pub(crate) fn new(exit: Exit, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Other { exit, message: message.into(), help: help.into() }
+        Self::Other {
+            exit,
+            message: message.into(),
+            help: help.into(),
+        }
     }
 
     /// An error of the operating system.
     pub(crate) fn io(what: impl Into<String>, source: std::io::Error) -> Self {
-        Self::Io { what: what.into(), source }
+        Self::Io {
+            what: what.into(),
+            source,
+        }
     }
 
     /// The code that this error ends with.

@@ -25,8 +25,11 @@ impl Ledger for StoreLedger<'_> {
         let name = self.device.describe();
         let mut row = jobs::trial_row(trial, self.provenance, self.device, &name);
         row.finished_at = runstore::now();
-        let record =
-            FailureRecord { row, error: error.to_owned(), exit: Some(exit.to_owned()) };
+        let record = FailureRecord {
+            row,
+            error: error.to_owned(),
+            exit: Some(exit.to_owned()),
+        };
         self.store.fail_unclaimed(&trial.id, record).map(|_| ())
     }
 }

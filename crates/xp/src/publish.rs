@@ -30,10 +30,18 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
         device_name: Some(session.device.describe()),
         backend: session.device.backend().to_owned(),
         provenance: provenance.clone(),
-        threads: collected.trials.iter().filter_map(|row| row.threads).next_back(),
+        threads: collected
+            .trials
+            .iter()
+            .filter_map(|row| row.threads)
+            .next_back(),
         command: runstore::tidy_command(std::env::args()),
         overrides: session.sweep.overrides.clone(),
-        data: session.trials.iter().flat_map(|trial| trial.data.clone()).collect(),
+        data: session
+            .trials
+            .iter()
+            .flat_map(|trial| trial.data.clone())
+            .collect(),
         ..Manifest::default()
     };
     manifest.describe(&collected);
@@ -43,11 +51,17 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
         Err(error) => {
             // The tables are what counts: a figure that cannot be drawn does not undo them.
             tracing::error!(%error, "the report could not be written");
-            crate::ui::say(&format!("warning: the report could not be written: {error}"));
+            crate::ui::say(&format!(
+                "warning: the report could not be written: {error}"
+            ));
             None
         }
     };
-    Ok(Published { folder: session.results.clone(), report, collected })
+    Ok(Published {
+        folder: session.results.clone(),
+        report,
+        collected,
+    })
 }
 
 /// Threads that one trial gets when this many run at once.

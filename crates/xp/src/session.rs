@@ -53,7 +53,10 @@ impl Session {
     pub(crate) fn open(select: &Select, place: &Where, access: Access) -> Result<Self, Expected> {
         let file = SweepFile::open(&select.sweep, &select.experiments)?;
         let text = fs::read(&file.path).unwrap_or_default();
-        let options = SweepOptions { scale: select.scale.clone(), set: select.set.clone() };
+        let options = SweepOptions {
+            scale: select.scale.clone(),
+            set: select.set.clone(),
+        };
         let sweep = Sweep::resolve(file, &options)?;
         let points = sweep.points()?;
         let device = match &place.device {
@@ -64,7 +67,11 @@ impl Session {
             device.check_compiled()?;
         }
         let data = place.places.data.dir();
-        let mut digests = Digests { data: &data, access, known: Vec::new() };
+        let mut digests = Digests {
+            data: &data,
+            access,
+            known: Vec::new(),
+        };
         let trials = sweep.trials(points, &mut |settings| digests.of(settings))?;
         let variant = format!("{}-{}", sweep.scale, device.label());
         let work = &place.places.work;
@@ -88,8 +95,13 @@ impl Session {
     /// The place of the one trial that an id, its first digits or `latest` names.
     pub(crate) fn pick(&self, text: &str) -> Result<usize, Expected> {
         let known: Vec<TrialId> = self.trials.iter().map(|trial| trial.id).collect();
-        let id = text.parse::<TrialRef>()?.pick(&known, self.store.latest()?)?;
-        Ok(known.iter().position(|known| *known == id).expect("the id is one of the known"))
+        let id = text
+            .parse::<TrialRef>()?
+            .pick(&known, self.store.latest()?)?;
+        Ok(known
+            .iter()
+            .position(|known| *known == id)
+            .expect("the id is one of the known"))
     }
 
     /// A copy of the sweep file in the working folder, so that the trials of a running sweep are
@@ -125,7 +137,9 @@ struct Digests<'a> {
 
 impl Digests<'_> {
     fn of(&mut self, settings: &JobSettings) -> Result<BTreeMap<String, String>, CorpusError> {
-        let JobSettings::Train(settings) = settings else { return Ok(BTreeMap::new()) };
+        let JobSettings::Train(settings) = settings else {
+            return Ok(BTreeMap::new());
+        };
         let wanted = &settings.data;
         if let Some((_, digests)) = self.known.iter().find(|(data, _)| data == wanted) {
             return Ok(digests.clone());
@@ -137,8 +151,10 @@ impl Digests<'_> {
             bar.finish_and_clear();
         }
         let digests = corpora::digests(&wanted.corpus, &wanted.tokenizer, self.data)?;
-        let digests: BTreeMap<_, _> =
-            digests.into_iter().map(|digest| (digest.file, digest.blake3)).collect();
+        let digests: BTreeMap<_, _> = digests
+            .into_iter()
+            .map(|digest| (digest.file, digest.blake3))
+            .collect();
         self.known.push((wanted.clone(), digests.clone()));
         Ok(digests)
     }

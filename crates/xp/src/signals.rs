@@ -25,9 +25,8 @@ pub(crate) fn listen() -> Result<(), Expected> {
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
     };
-    ctrlc::set_handler(count).map_err(|error| {
-        Expected::io("listen for Ctrl-C", std::io::Error::other(error))
-    })
+    ctrlc::set_handler(count)
+        .map_err(|error| Expected::io("listen for Ctrl-C", std::io::Error::other(error)))
 }
 
 /// Takes the end of standard input as a request to stop: the process that started this one closes

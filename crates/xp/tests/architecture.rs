@@ -20,12 +20,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("trainer", &["registry"]),
     ("routers", &["registry", "kernels"]),
     ("moe-layer", &["registry", "kernels", "routers"]),
-    ("models-tiny", &["registry", "kernels", "moe-layer", "routers"]),
+    (
+        "models-tiny",
+        &["registry", "kernels", "moe-layer", "routers"],
+    ),
     (
         "xp",
         &[
-            "registry", "metrics", "kernels", "runstore", "corpora", "trainer", "routers",
-            "moe-layer", "models-tiny",
+            "registry",
+            "metrics",
+            "kernels",
+            "runstore",
+            "corpora",
+            "trainer",
+            "routers",
+            "moe-layer",
+            "models-tiny",
         ],
     ),
 ];
@@ -47,23 +57,38 @@ const WITHOUT_BURN: &[&str] = &["registry", "metrics", "runstore", "corpora"];
 const MOST_LINES: usize = 400;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the workspace")
 }
 
 /// Every crate's direct dependencies outside tests.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
     let packages = metadata["packages"].as_array().expect("a list of packages");
     let facts = packages.iter().map(|package| {
         let name = package["name"].as_str().expect("a name").to_owned();
         let dependencies = package["dependencies"].as_array().expect("a list");
-        let direct = dependencies.iter().filter(|dependency| dependency["kind"] != "dev");
+        let direct = dependencies
+            .iter()
+            .filter(|dependency| dependency["kind"] != "dev");
         let names = direct.filter_map(|dependency| dependency["name"].as_str());
         (name, names.map(str::to_owned).collect())
     });
@@ -79,8 +104,14 @@ fn dependencies_only_go_down() {
         let may = allowed
             .get(name.as_str())
             .unwrap_or_else(|| panic!("{name} is not in the list of crates and what they may use"));
-        for dependency in dependencies.iter().filter(|name| ours.contains(name.as_str())) {
-            assert!(may.contains(&dependency.as_str()), "{name} may not depend on {dependency}");
+        for dependency in dependencies
+            .iter()
+            .filter(|name| ours.contains(name.as_str()))
+        {
+            assert!(
+                may.contains(&dependency.as_str()),
+                "{name} may not depend on {dependency}"
+            );
         }
     }
     for (name, _) in ALLOWED {
@@ -93,11 +124,19 @@ fn heavy_crates_stay_at_the_edge() {
     for (name, dependencies) in dependencies() {
         for (heavy, users) in CONFINED {
             let uses = dependencies.contains(*heavy);
-            assert!(!uses || users.contains(&name.as_str()), "{name} may not depend on {heavy}");
+            assert!(
+                !uses || users.contains(&name.as_str()),
+                "{name} may not depend on {heavy}"
+            );
         }
         if WITHOUT_BURN.contains(&name.as_str()) {
-            let burn = dependencies.iter().find(|dependency| dependency.starts_with("burn"));
-            assert!(burn.is_none(), "{name} knows no tensors and may not depend on {burn:?}");
+            let burn = dependencies
+                .iter()
+                .find(|dependency| dependency.starts_with("burn"));
+            assert!(
+                burn.is_none(),
+                "{name} knows no tensors and may not depend on {burn:?}"
+            );
         }
     }
 }
@@ -150,10 +189,19 @@ fn only_the_ui_prints() {
         if !library || build_script || name.starts_with("crates/xp/src/ui/") {
             continue;
         }
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
         for (number, line) in code.enumerate() {
-            let prints = forbidden.iter().flatten().any(|call| line.contains(call.as_str()));
-            assert!(!prints, "{name}: prints outside the ui (line {} of code): {line}", number + 1);
+            let prints = forbidden
+                .iter()
+                .flatten()
+                .any(|call| line.contains(call.as_str()));
+            assert!(
+                !prints,
+                "{name}: prints outside the ui (line {} of code): {line}",
+                number + 1
+            );
         }
     }
 }

@@ -35,7 +35,10 @@ impl Data {
     pub(crate) fn dir(&self) -> corpora::DataDir {
         let assets = || std::env::var_os("SWITCHYARD_ASSETS").filter(|value| !value.is_empty());
         corpora::DataDir::new(self.data_dir.clone().unwrap_or_else(|| {
-            assets().map_or_else(|| "datasets".into(), |assets| PathBuf::from(assets).join("datasets"))
+            assets().map_or_else(
+                || "datasets".into(),
+                |assets| PathBuf::from(assets).join("datasets"),
+            )
         }))
     }
 }

@@ -72,9 +72,17 @@ fn fetch(names: &[String], data: &DataDir) -> Result<Exit, Expected> {
             ui::data(&format!("{name}: built in, nothing to fetch"));
         }
         for file in fetched {
-            let verb = if file.was_present { "was there" } else { "fetched" };
+            let verb = if file.was_present {
+                "was there"
+            } else {
+                "fetched"
+            };
             let path = data.file(&file.digest.file);
-            ui::data(&format!("{name}: {verb}: {} ({} bytes)", path.display(), file.digest.bytes));
+            ui::data(&format!(
+                "{name}: {verb}: {} ({} bytes)",
+                path.display(),
+                file.digest.bytes
+            ));
         }
     }
     Ok(Exit::Done)
@@ -85,7 +93,10 @@ fn check(names: &[String], data: &DataDir) -> Result<Exit, Expected> {
     // Asked by name, what is missing is an error; asked for everything, it is only shown.
     let mut exit = Exit::Done;
     let reports: Vec<(String, Vec<FileReport>)> = if names.is_empty() {
-        listings.into_iter().map(|listing| (listing.name, listing.files)).collect()
+        listings
+            .into_iter()
+            .map(|listing| (listing.name, listing.files))
+            .collect()
     } else {
         let check = |name: &String| Ok((name.clone(), corpora::check(name, data)?));
         names.iter().map(check).collect::<Result<_, Expected>>()?
@@ -132,7 +143,10 @@ fn summary(files: &[FileReport]) -> String {
     if files.is_empty() {
         return "built in".to_owned();
     }
-    let there = files.iter().filter(|file| file.state != FileState::Missing).count();
+    let there = files
+        .iter()
+        .filter(|file| file.state != FileState::Missing)
+        .count();
     match there {
         0 => "missing".to_owned(),
         _ if there == files.len() => "there".to_owned(),

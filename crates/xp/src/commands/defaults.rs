@@ -14,7 +14,10 @@ pub(super) fn toml(job: JobKind) -> String {
         JobKind::Train => JobSettings::Train(TrainSettings::default()),
         JobKind::Pack => JobSettings::Pack(PackSettings::default()),
     };
-    let mut writer = Writer { definitions: &definitions, text: header(job) };
+    let mut writer = Writer {
+        definitions: &definitions,
+        text: header(job),
+    };
     writer.table(&schema, &defaults.to_json(), "");
     let mut text = writer.text;
     text.push_str("\n# Settings that vary, by these short names or by their path.\n[axes]\n");
@@ -51,14 +54,20 @@ enum Form<'a> {
     /// On one line.
     Line(String),
     /// As a table under this path, described by this schema.
-    Table { path: String, schema: Value, values: &'a Value },
+    Table {
+        path: String,
+        schema: Value,
+        values: &'a Value,
+    },
 }
 
 impl Writer<'_> {
     /// A table: first what fits on lines, then the tables in it.
     fn table(&mut self, schema: &Value, values: &Value, path: &str) {
         let schema = self.follow(schema).clone();
-        let Some(values) = values.as_object() else { return };
+        let Some(values) = values.as_object() else {
+            return;
+        };
         let mut tables = Vec::new();
         for (key, value) in values {
             let property = &schema["properties"][key];
@@ -67,7 +76,11 @@ impl Writer<'_> {
                     self.comment(property);
                     let _ = writeln!(self.text, "{key} = {line}");
                 }
-                Form::Table { path, schema, values } => {
+                Form::Table {
+                    path,
+                    schema,
+                    values,
+                } => {
                     tables.push((property.clone(), path, schema, values));
                 }
             }
@@ -81,17 +94,27 @@ impl Writer<'_> {
     }
 
     fn form<'v>(&self, property: &Value, value: &'v Value, path: &str) -> Form<'v> {
-        let Some(map) = value.as_object() else { return Form::Line(inline(value)) };
+        let Some(map) = value.as_object() else {
+            return Form::Line(inline(value));
+        };
         let Some(members) = self.members(property) else {
             let schema = property.clone();
-            return Form::Table { path: path.to_owned(), schema, values: value };
+            return Form::Table {
+                path: path.to_owned(),
+                schema,
+                values: value,
+            };
         };
-        let Some((name, settings)) = map.iter().next() else { return Form::Line("{}".into()) };
+        let Some((name, settings)) = map.iter().next() else {
+            return Form::Line("{}".into());
+        };
         if settings.as_object().is_none_or(Map::is_empty) {
             // A member with defaults alone is its name.
             return Form::Line(inline(&Value::String(name.clone())));
         }
-        let member = members.into_iter().find_map(|member| member["properties"].get(name).cloned());
+        let member = members
+            .into_iter()
+            .find_map(|member| member["properties"].get(name).cloned());
         Form::Table {
             path: format!("{path}.{name}"),
             schema: member.unwrap_or_default(),
@@ -102,11 +125,18 @@ impl Writer<'_> {
     /// The members of a family: schemas with one property, the member's name.
     fn members(&self, property: &Value) -> Option<Vec<Value>> {
         let any = self.follow(property)["anyOf"].as_array()?;
-        Some(any.iter().filter(|member| member["properties"].is_object()).cloned().collect())
+        Some(
+            any.iter()
+                .filter(|member| member["properties"].is_object())
+                .cloned()
+                .collect(),
+        )
     }
 
     fn follow<'s>(&'s self, schema: &'s Value) -> &'s Value {
-        let name = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+        let name = schema["$ref"]
+            .as_str()
+            .and_then(|path| path.strip_prefix("#/$defs/"));
         match name.and_then(|name| self.definitions.get(name)) {
             Some(definition) => self.follow(definition),
             None => schema,
@@ -115,14 +145,18 @@ impl Writer<'_> {
 
     fn comment(&mut self, property: &Value) {
         let followed = self.follow(property);
-        let own = property["description"].as_str().or_else(|| followed["description"].as_str());
+        let own = property["description"]
+            .as_str()
+            .or_else(|| followed["description"].as_str());
         let mut lines: Vec<String> = own.unwrap_or_default().lines().map(str::to_owned).collect();
         if let Some(names) = followed["enum"].as_array() {
             let names: Vec<_> = names.iter().map(inline).collect();
             lines.push(format!("One of {}.", names.join(", ")));
         }
         for member in self.members(property).unwrap_or_default() {
-            let name = member["properties"].as_object().and_then(|map| map.keys().next().cloned());
+            let name = member["properties"]
+                .as_object()
+                .and_then(|map| map.keys().next().cloned());
             let summary = member["description"].as_str().unwrap_or_default();
             lines.push(format!("  {}: {summary}", name.unwrap_or_default()));
         }
@@ -136,12 +170,17 @@ impl Writer<'_> {
 fn inline(value: &Value) -> String {
     match value {
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", "))
+            format!(
+                "[{}]",
+                items.iter().map(inline).collect::<Vec<_>>().join(", ")
+            )
         }
         Value::Object(map) if map.is_empty() => "{}".to_owned(),
         Value::Object(map) => {
-            let entries: Vec<_> =
-                map.iter().map(|(key, value)| format!("{key} = {}", inline(value))).collect();
+            let entries: Vec<_> = map
+                .iter()
+                .map(|(key, value)| format!("{key} = {}", inline(value)))
+                .collect();
             format!("{{ {} }}", entries.join(", "))
         }
         other => other.to_string(),

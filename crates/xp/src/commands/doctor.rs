@@ -79,19 +79,32 @@ fn backends() -> Vec<Backend> {
 fn datasets(data: &corpora::DataDir) -> Result<Vec<Data>, Expected> {
     let listings = corpora::list(data)?;
     let summary = |listing: corpora::Listing| {
-        let state = match listing.files.iter().map(|file| &file.state).collect::<Vec<_>>()[..] {
+        let state = match listing
+            .files
+            .iter()
+            .map(|file| &file.state)
+            .collect::<Vec<_>>()[..]
+        {
             [] => "built in".to_owned(),
             ref states if states.iter().all(|state| **state == FileState::Missing) => {
                 format!("missing: xp data fetch {}", listing.name)
             }
-            ref states if states.iter().any(|state| matches!(state, FileState::Changed(_))) => {
+            ref states
+                if states
+                    .iter()
+                    .any(|state| matches!(state, FileState::Changed(_))) =>
+            {
                 format!("changed: xp data check {}", listing.name)
             }
             _ => "there".to_owned(),
         };
         let digests = listing.files.into_iter().filter_map(|file| file.digest);
         let blake3 = digests.map(|digest| digest.blake3).collect();
-        Data { name: listing.name, state, blake3 }
+        Data {
+            name: listing.name,
+            state,
+            blake3,
+        }
     };
     Ok(listings.into_iter().map(summary).collect())
 }
@@ -101,7 +114,10 @@ fn folder(path: &Path) -> Folder {
     let existing = path.ancestors().find(|folder| folder.is_dir());
     let existing = existing.unwrap_or_else(|| Path::new("."));
     let writable = tempfile::tempfile_in(existing).is_ok();
-    Folder { path: path.display().to_string(), writable }
+    Folder {
+        path: path.display().to_string(),
+        writable,
+    }
 }
 
 fn cpu_features() -> Vec<&'static str> {
@@ -114,7 +130,11 @@ fn cpu_features() -> Vec<&'static str> {
             ("avx512bw", std::is_x86_feature_detected!("avx512bw")),
             ("avx512vnni", std::is_x86_feature_detected!("avx512vnni")),
         ];
-        known.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
+        known
+            .into_iter()
+            .filter(|(_, there)| *there)
+            .map(|(name, _)| name)
+            .collect()
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
@@ -132,8 +152,14 @@ fn text(findings: &Findings) -> String {
         format!("xp         {}", facts.xp_version),
         format!("source     {}", source(facts)),
         format!("rustc      {}", facts.rustc.as_deref().unwrap_or("unknown")),
-        format!("burn       {}", facts.burn_version.as_deref().unwrap_or("unknown")),
-        format!("processor  {}", facts.cpu_model.as_deref().unwrap_or("unknown")),
+        format!(
+            "burn       {}",
+            facts.burn_version.as_deref().unwrap_or("unknown")
+        ),
+        format!(
+            "processor  {}",
+            facts.cpu_model.as_deref().unwrap_or("unknown")
+        ),
         format!("threads    {}", findings.threads),
         format!("features   {}", findings.cpu_features.join(" ")),
         format!("memory     {memory}"),
@@ -148,7 +174,10 @@ fn text(findings: &Findings) -> String {
                 _ => backend.devices.join(", "),
             }
         } else {
-            format!("not compiled in: cargo build --release -p xp --features {}", backend.name)
+            format!(
+                "not compiled in: cargo build --release -p xp --features {}",
+                backend.name
+            )
         };
         lines.push(format!("  {:<6} {state}", backend.name));
     }
@@ -156,12 +185,20 @@ fn text(findings: &Findings) -> String {
     lines.push(format!("data in {}", findings.data_folder));
     for data in &findings.data {
         let digests: Vec<_> = data.blake3.iter().map(|digest| &digest[..12]).collect();
-        lines.push(format!("  {:<18} {} {}", data.name, data.state, digests.join(" ")).trim_end().to_owned());
+        lines.push(
+            format!("  {:<18} {} {}", data.name, data.state, digests.join(" "))
+                .trim_end()
+                .to_owned(),
+        );
     }
     lines.push(String::new());
     lines.push("folders".to_owned());
     for folder in &findings.folders {
-        let state = if folder.writable { "writable" } else { "not writable: choose another" };
+        let state = if folder.writable {
+            "writable"
+        } else {
+            "not writable: choose another"
+        };
         lines.push(format!("  {:<18} {state}", folder.path));
     }
     lines.join("\n")

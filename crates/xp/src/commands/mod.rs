@@ -46,7 +46,10 @@ fn report(args: &PlanArgs) -> Result<Exit, Expected> {
     if !states.iter().any(runstore::TrialState::is_recorded) {
         return Err(Expected::new(
             Exit::Nothing,
-            format!("no trial of {} has finished at scale {}", session.sweep.name, session.sweep.scale),
+            format!(
+                "no trial of {} has finished at scale {}",
+                session.sweep.name, session.sweep.scale
+            ),
             format!("run `xp sweep {}` first", args.select.sweep),
         ));
     }
@@ -59,7 +62,9 @@ fn report(args: &PlanArgs) -> Result<Exit, Expected> {
         ui::places(&published);
     }
     if outstanding > 0 {
-        ui::say(&format!("{outstanding} trials are outstanding and not in the report"));
+        ui::say(&format!(
+            "{outstanding} trials are outstanding and not in the report"
+        ));
         return Ok(Exit::Outstanding);
     }
     Ok(Exit::Done)

@@ -47,16 +47,23 @@ pub(super) fn states(session: &Session) -> Result<Vec<TrialState>, Expected> {
 pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
     let session = Session::open(&args.select, &args.place, Access::Look)?;
     let states = states(&session)?;
-    let mut vocabularies = Vocabularies { session: &session, known: Vec::new() };
-    let trials = session.trials.iter().zip(&states).map(|(trial, state)| Planned {
-        id: trial.id.full(),
-        axes: &trial.axes,
-        seed: trial.seed,
-        sizes: jobs::sizes(&trial.settings, vocabularies.of(&trial.settings)),
-        state: state.name(),
-        would_run: !state.is_recorded(),
-        why: why(state),
-    });
+    let mut vocabularies = Vocabularies {
+        session: &session,
+        known: Vec::new(),
+    };
+    let trials = session
+        .trials
+        .iter()
+        .zip(&states)
+        .map(|(trial, state)| Planned {
+            id: trial.id.full(),
+            axes: &trial.axes,
+            seed: trial.seed,
+            sizes: jobs::sizes(&trial.settings, vocabularies.of(&trial.settings)),
+            state: state.name(),
+            would_run: !state.is_recorded(),
+            why: why(state),
+        });
     let plan = Plan {
         sweep: session.sweep.facts(),
         device: session.device.to_string(),
@@ -81,7 +88,8 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
     } else {
         ui::data(&format!("{}\n  {}", title(&session), counted(&counts)));
         for (trial, state) in session.trials.iter().zip(&states) {
-            if let TrialState::Failed { error } | TrialState::Diverged { error: Some(error) } = state
+            if let TrialState::Failed { error } | TrialState::Diverged { error: Some(error) } =
+                state
             {
                 ui::data(&format!("  {} {} {error}", trial.id, state.name()));
             }
@@ -99,25 +107,42 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
 
 fn show(session: &Session, plan: &Plan<'_>, args: &PlanArgs) {
     let mut header = vec![("trial", Align::Left)];
-    header.extend(session.sweep.axes.iter().map(|axis| (axis.name.as_str(), Align::Left)));
+    header.extend(
+        session
+            .sweep
+            .axes
+            .iter()
+            .map(|axis| (axis.name.as_str(), Align::Left)),
+    );
     header.push(("seed", Align::Right));
     let sized = plan.trials.iter().any(|trial| trial.sizes.is_some());
     if sized {
         header.push(("params (active)", Align::Right));
     }
     header.extend([("state", Align::Left), ("why", Align::Left)]);
-    let rows = plan.trials.iter().zip(&session.trials).map(|(planned, trial)| {
-        let mut row = vec![trial.id.short()];
-        row.extend(planned.axes.iter().map(|axis| axis.value.clone()));
-        row.push(planned.seed.to_string());
-        if sized {
-            row.push(planned.sizes.map_or_else(|| "-".to_owned(), |sizes| {
-                format!("{} ({})", short(sizes.params_total), short(sizes.params_active))
-            }));
-        }
-        row.extend([planned.state.to_owned(), planned.why.clone()]);
-        row
-    });
+    let rows = plan
+        .trials
+        .iter()
+        .zip(&session.trials)
+        .map(|(planned, trial)| {
+            let mut row = vec![trial.id.short()];
+            row.extend(planned.axes.iter().map(|axis| axis.value.clone()));
+            row.push(planned.seed.to_string());
+            if sized {
+                row.push(planned.sizes.map_or_else(
+                    || "-".to_owned(),
+                    |sizes| {
+                        format!(
+                            "{} ({})",
+                            short(sizes.params_total),
+                            short(sizes.params_active)
+                        )
+                    },
+                ));
+            }
+            row.extend([planned.state.to_owned(), planned.why.clone()]);
+            row
+        });
     let table = ui::plain_table(&header, rows.collect());
     let mut text = format!("{}\n  {}\n", title(session), counted(&plan.states));
     if plan.duplicates > 0 {
@@ -144,7 +169,10 @@ fn show(session: &Session, plan: &Plan<'_>, args: &PlanArgs) {
 /// `unified (cpu, cpu): 30 trials (5 strategy x 2 capacity-factor x 3 seeds)`.
 fn title(session: &Session) -> String {
     let sweep = &session.sweep;
-    let axes = sweep.axes.iter().map(|axis| format!("{} {}", axis.values.len(), axis.name));
+    let axes = sweep
+        .axes
+        .iter()
+        .map(|axis| format!("{} {}", axis.values.len(), axis.name));
     let seeds = match sweep.seeds.len() {
         1 => "1 seed".to_owned(),
         several => format!("{several} seeds"),
@@ -170,7 +198,11 @@ fn count(states: &[TrialState]) -> BTreeMap<&'static str, usize> {
 }
 
 fn counted(counts: &BTreeMap<&'static str, usize>) -> String {
-    counts.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join("   ")
+    counts
+        .iter()
+        .map(|(name, n)| format!("{name} {n}"))
+        .collect::<Vec<_>>()
+        .join("   ")
 }
 
 fn why(state: &TrialState) -> String {
@@ -202,7 +234,9 @@ struct Vocabularies<'a> {
 
 impl Vocabularies<'_> {
     fn of(&mut self, settings: &JobSettings) -> Option<usize> {
-        let JobSettings::Train(settings) = settings else { return None };
+        let JobSettings::Train(settings) = settings else {
+            return None;
+        };
         let wanted = &settings.data;
         if let Some((_, size)) = self.known.iter().find(|(data, _)| data == wanted) {
             return *size;
@@ -227,7 +261,9 @@ impl Vocabularies<'_> {
 /// Every working folder below a work folder: sweep and variant.
 pub(super) fn stores(work: &std::path::Path) -> Result<Vec<Store>, Expected> {
     let folders = |path: &std::path::Path| -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
+        let Ok(entries) = std::fs::read_dir(path) else {
+            return Vec::new();
+        };
         let mut names: Vec<_> = entries
             .flatten()
             .filter(|entry| entry.path().is_dir())

@@ -30,7 +30,10 @@ pub(super) fn settings(job: JobKind) -> (Value, Map<String, Value>) {
         JobKind::Pack => generator.root_schema_for::<PackSettings>(),
     };
     let mut schema = schema.to_value();
-    let definitions = match schema.as_object_mut().and_then(|schema| schema.remove("$defs")) {
+    let definitions = match schema
+        .as_object_mut()
+        .and_then(|schema| schema.remove("$defs"))
+    {
         Some(Value::Object(definitions)) => definitions,
         _ => Map::new(),
     };
@@ -40,8 +43,13 @@ pub(super) fn settings(job: JobKind) -> (Value, Map<String, Value>) {
 /// The JSON schema of the sweep files of a job.
 pub(super) fn sweep_file(job: JobKind) -> Value {
     let (settings, mut definitions) = settings(job);
-    let save = SchemaGenerator::default().into_root_schema_for::<Save>().to_value();
-    let mut properties = settings["properties"].as_object().cloned().unwrap_or_default();
+    let save = SchemaGenerator::default()
+        .into_root_schema_for::<Save>()
+        .to_value();
+    let mut properties = settings["properties"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     let seeds = json!({
         "type": "array", "items": { "type": "integer", "minimum": 0 },
         "minItems": 1, "uniqueItems": true,
@@ -74,11 +82,14 @@ pub(super) fn sweep_file(job: JobKind) -> Value {
         ("save", save),
         ("device", device),
         ("axes", axes),
-        ("scale", json!({
-            "type": "object",
-            "description": "Presets laid over the rest of the file by --scale.",
-            "additionalProperties": { "$ref": "#/$defs/Overlay" },
-        })),
+        (
+            "scale",
+            json!({
+                "type": "object",
+                "description": "Presets laid over the rest of the file by --scale.",
+                "additionalProperties": { "$ref": "#/$defs/Overlay" },
+            }),
+        ),
     ];
     properties.extend(header.map(|(key, value)| (key.to_owned(), value)));
     json!({

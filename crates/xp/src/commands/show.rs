@@ -35,7 +35,10 @@ fn planned(args: &ShowArgs, sweep: &str) -> Result<Value, Expected> {
         set: Vec::new(),
         experiments: args.experiments.clone(),
     };
-    let place = Where { device: None, places: args.places.clone() };
+    let place = Where {
+        device: None,
+        places: args.places.clone(),
+    };
     let session = Session::open(&select, &place, Access::Look)?;
     let trial = &session.trials[session.pick(&args.id)?];
     let state = session.store.state(&trial.id)?;
@@ -57,8 +60,14 @@ fn recorded(args: &ShowArgs) -> Result<Value, Expected> {
         }
     }
     let ids: Vec<_> = known.iter().map(|(id, _)| *id).collect();
-    let id = args.id.parse::<TrialRef>()?.pick(&ids, latest.map(|(_, id)| id))?;
-    let (_, store) = known.iter().find(|(known, _)| *known == id).expect("it was picked of these");
+    let id = args
+        .id
+        .parse::<TrialRef>()?
+        .pick(&ids, latest.map(|(_, id)| id))?;
+    let (_, store) = known
+        .iter()
+        .find(|(known, _)| *known == id)
+        .expect("it was picked of these");
     let row = store.collect(&[id])?.trials.pop();
     let settings = row.as_ref().map_or("{}", |row| row.settings.as_str());
     let question = serde_json::from_str(settings).unwrap_or(Value::Null);
@@ -99,7 +108,11 @@ fn as_toml(shown: &Value) -> Result<String, Expected> {
     let mut document = Value::Object(document);
     drop_nulls(&mut document);
     toml::to_string(&document).map_err(|error| {
-        Expected::new(Exit::Bug, format!("cannot write the trial as TOML: {error}"), "use --json")
+        Expected::new(
+            Exit::Bug,
+            format!("cannot write the trial as TOML: {error}"),
+            "use --json",
+        )
     })
 }
 

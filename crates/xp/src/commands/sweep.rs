@@ -44,7 +44,11 @@ struct Failure {
 }
 
 pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
-    let policy = if args.runs.fetch { FetchPolicy::IfMissing } else { FetchPolicy::Never };
+    let policy = if args.runs.fetch {
+        FetchPolicy::IfMissing
+    } else {
+        FetchPolicy::Never
+    };
     let session = Session::open(&args.select, &args.place, Access::Run(policy))?;
     let provenance = Provenance::gather();
     refuse_if_changed(args.runs.frozen, &provenance)?;
@@ -52,7 +56,11 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     let states = plan::states(&session)?;
     let recorded = |index: &usize| states[*index].is_recorded();
     let before = chosen.iter().filter(|index| recorded(index)).count();
-    let todo: Vec<usize> = chosen.iter().copied().filter(|index| !recorded(index)).collect();
+    let todo: Vec<usize> = chosen
+        .iter()
+        .copied()
+        .filter(|index| !recorded(index))
+        .collect();
 
     let summary = if todo.is_empty() {
         ui::say(&format!("nothing to run: {before} trials done"));
@@ -61,7 +69,13 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
         execute(args, &session, &provenance, todo, before)?
     };
     let published = conclude(&session, &provenance, &summary)?;
-    let exit = tell(args, &session, (before, chosen.len()), &summary, published.as_ref())?;
+    let exit = tell(
+        args,
+        &session,
+        (before, chosen.len()),
+        &summary,
+        published.as_ref(),
+    )?;
     match summary.halted {
         Some(error) => Err(error),
         None => Ok(exit),
@@ -111,7 +125,11 @@ fn execute(
     let threads = share_of_threads(args.runs.threads, args.jobs);
     let snapshot = session.snapshot()?;
     let mut executor = ProcessExecutor::new(snapshot.into(), flags(args, session), threads);
-    let ledger = StoreLedger { store: &session.store, provenance, device: session.device };
+    let ledger = StoreLedger {
+        store: &session.store,
+        provenance,
+        device: session.device,
+    };
     let mut watcher = ui::watcher(todo.len() + before, before);
     let options = RunOptions {
         jobs: usize::from(args.jobs),
@@ -156,7 +174,10 @@ fn conclude(
     if recorded {
         publish(session, provenance).map(Some)
     } else {
-        tracing::warn!(interrupted = summary.interrupted, "no trial has finished: no results");
+        tracing::warn!(
+            interrupted = summary.interrupted,
+            "no trial has finished: no results"
+        );
         Ok(None)
     }
 }

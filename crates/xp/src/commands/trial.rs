@@ -29,7 +29,9 @@ const HEADLINES: [&str; 4] = ["perplexity", "tokens_per_s", "drop_rate", "gb_per
 pub(super) fn run(args: &TrialArgs) -> Result<Exit, Expected> {
     let result = attempt(args);
     if let (true, Err(error)) = (args.json, &result) {
-        ui::json_line(&Event::Refused { text: ui::error_text(error) });
+        ui::json_line(&Event::Refused {
+            text: ui::error_text(error),
+        });
     }
     result
 }
@@ -38,7 +40,11 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     if let Some(threads) = args.runs.threads {
         limit_threads(threads)?;
     }
-    let policy = if args.runs.fetch { FetchPolicy::IfMissing } else { FetchPolicy::Never };
+    let policy = if args.runs.fetch {
+        FetchPolicy::IfMissing
+    } else {
+        FetchPolicy::Never
+    };
     let session = Session::open(&args.select, &args.place, Access::Run(policy))?;
     let trial = &session.trials[session.pick(&args.id)?];
     let provenance = Provenance::gather();
@@ -111,8 +117,15 @@ fn settle(
         Err(payload) => format!("panicked: {}", panic_text(payload.as_ref())),
     };
     tracing::error!(%error, "the trial failed");
-    let row = TrialRow { finished_at: runstore::now(), ..row };
-    claim.fail(FailureRecord { row, error: error.clone(), exit: None })?;
+    let row = TrialRow {
+        finished_at: runstore::now(),
+        ..row
+    };
+    claim.fail(FailureRecord {
+        row,
+        error: error.clone(),
+        exit: None,
+    })?;
     tell(json, &Event::Failed { error });
     Ok(Exit::TrialFailed)
 }
@@ -136,7 +149,11 @@ fn publish(
         .collect();
     claim.publish(record)?;
     tell(json, &Event::Finished { measures, diverged });
-    Ok(if diverged { Exit::TrialFailed } else { Exit::Done })
+    Ok(if diverged {
+        Exit::TrialFailed
+    } else {
+        Exit::Done
+    })
 }
 
 fn tell(json: bool, event: &Event) {
@@ -162,7 +179,13 @@ fn start_logging(args: &TrialArgs, work: &Path, trial: &Trial) -> Result<(), Exp
         ui::log_to_stderr();
     } else {
         let log = ui::log_to_file(work, &trial.sweep)?;
-        ui::say(&format!("{} {} seed={}; log: {}", trial.id, trial.cell(), trial.seed, log.display()));
+        ui::say(&format!(
+            "{} {} seed={}; log: {}",
+            trial.id,
+            trial.cell(),
+            trial.seed,
+            log.display()
+        ));
     }
     Ok(())
 }

@@ -27,7 +27,9 @@ pub(crate) struct Axis {
 
 /// Reads the axes in the order in which they are written.
 pub(crate) fn read(tree: &Tree, job: JobKind, problems: &mut Problems) -> Vec<Axis> {
-    let Some(node) = tree.get("axes") else { return Vec::new() };
+    let Some(node) = tree.get("axes") else {
+        return Vec::new();
+    };
     let DeValue::Table(table) = node.get_ref() else {
         let help = "write `[axes]` and under it, for example, `capacity-factor = [1.0, 1.25]`";
         problems.at(node.span(), "`axes` must be a table of lists", help);
@@ -40,7 +42,13 @@ pub(crate) fn read(tree: &Tree, job: JobKind, problems: &mut Problems) -> Vec<Ax
     axes
 }
 
-fn collect(table: &Tree, prefix: &str, job: JobKind, axes: &mut Vec<Axis>, problems: &mut Problems) {
+fn collect(
+    table: &Tree,
+    prefix: &str,
+    job: JobKind,
+    axes: &mut Vec<Axis>,
+    problems: &mut Problems,
+) {
     for (key, value) in table {
         let name = join(prefix, key.get_ref());
         match value.get_ref() {
@@ -51,13 +59,23 @@ fn collect(table: &Tree, prefix: &str, job: JobKind, axes: &mut Vec<Axis>, probl
                 "give it at least one value, or remove it",
             ),
             DeValue::Array(items) => {
-                let Some(path) = path_of(&name, job, key.span(), problems) else { continue };
+                let Some(path) = path_of(&name, job, key.span(), problems) else {
+                    continue;
+                };
                 let values = items.iter().cloned().collect();
-                axes.push(Axis { name, path, key: key.span(), values });
+                axes.push(Axis {
+                    name,
+                    path,
+                    key: key.span(),
+                    values,
+                });
             }
             other => problems.at(
                 value.span(),
-                format!("axis `{name}` must be a list of values, found {}", other.type_str()),
+                format!(
+                    "axis `{name}` must be a list of values, found {}",
+                    other.type_str()
+                ),
                 format!("write `{name} = [...]`, or move it out of `[axes]` to fix it"),
             ),
         }

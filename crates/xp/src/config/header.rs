@@ -14,13 +14,12 @@ use super::{
 use crate::{device::DeviceChoice, jobs::JobKind};
 
 /// Keys that a sweep file has beside the sections of its job.
-pub(crate) const HEADER_KEYS: &[&str] =
-    &["name", "question", "job", "seeds", "save", "device", "axes", "scale"];
+pub(crate) const HEADER_KEYS: &[&str] = &[
+    "name", "question", "job", "seeds", "save", "device", "axes", "scale",
+];
 
 /// Which weights a finished trial leaves behind.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Save {
     /// None: only the measurements stay.
@@ -61,7 +60,9 @@ pub(crate) fn read(tree: &Tree, problems: &mut Problems) -> Option<Header> {
         let key = &**key.get_ref();
         HEADER_KEYS.contains(&key) && key != "axes" && key != "scale"
     });
-    let header: Tree = keys.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let header: Tree = keys
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     let root = Spanned::new(0..0, DeValue::Table(header.clone()));
     let written = match Written::deserialize(toml::de::ValueDeserializer::from(root)) {
         Ok(written) => written,
@@ -111,13 +112,14 @@ fn checked_job(job: &Spanned<String>, problems: &mut Problems) -> Option<JobKind
     found
 }
 
-fn checked_seeds(
-    seeds: &Spanned<Vec<Spanned<i64>>>,
-    problems: &mut Problems,
-) -> Option<Vec<u64>> {
+fn checked_seeds(seeds: &Spanned<Vec<Spanned<i64>>>, problems: &mut Problems) -> Option<Vec<u64>> {
     let example = "give whole numbers from 0, each once: `seeds = [17, 18, 19]`";
     if seeds.get_ref().is_empty() {
-        problems.at(seeds.span(), "`seeds` is empty, so there is nothing to run", example);
+        problems.at(
+            seeds.span(),
+            "`seeds` is empty, so there is nothing to run",
+            example,
+        );
         return None;
     }
     let mut seen = BTreeSet::new();
@@ -136,17 +138,26 @@ fn checked_seeds(
     (good.len() == seeds.get_ref().len()).then_some(good)
 }
 
-#[expect(clippy::option_option, reason = "outer: was it right; inner: was it given")]
+#[expect(
+    clippy::option_option,
+    reason = "outer: was it right; inner: was it given"
+)]
 fn checked_device(
     device: Option<&Spanned<String>>,
     problems: &mut Problems,
 ) -> Option<Option<DeviceChoice>> {
-    let Some(device) = device else { return Some(None) };
+    let Some(device) = device else {
+        return Some(None);
+    };
     match device.get_ref().parse() {
         Ok(choice) => Some(Some(choice)),
         Err(error) => {
             let span: Span = device.span();
-            problems.at(span, format!("{error}"), "for example `device = \"cuda:0\"`");
+            problems.at(
+                span,
+                format!("{error}"),
+                "for example `device = \"cuda:0\"`",
+            );
             None
         }
     }

@@ -58,7 +58,11 @@ impl SweepFile {
             }
         }
         problems.finish(&sources)?;
-        Ok(Self { path: path.to_owned(), sources, tree })
+        Ok(Self {
+            path: path.to_owned(),
+            sources,
+            tree,
+        })
     }
 }
 
@@ -78,7 +82,9 @@ fn syntax(error: &toml::de::Error) -> Problem {
 
 /// Names of the sweeps in a folder, sorted.
 pub(crate) fn experiments(folder: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut names: Vec<_> = entries
         .filter_map(|entry| {
             let path = entry.ok()?.path();
@@ -110,6 +116,12 @@ fn unreadable(name: &str, path: &Path, folder: &Path, error: &io::Error) -> Conf
         None => format!("sweeps in {}: {}", folder.display(), known.join(", ")),
     };
     let mut problems = Problems::default();
-    problems.add(Problem { message, places: Vec::new(), help: Some(help) });
-    problems.finish(&Sources::default()).expect_err("a problem was added")
+    problems.add(Problem {
+        message,
+        places: Vec::new(),
+        help: Some(help),
+    });
+    problems
+        .finish(&Sources::default())
+        .expect_err("a problem was added")
 }

@@ -31,7 +31,6 @@ mod tests;
 mod tree;
 mod trial;
 
-
 pub(crate) use header::Save;
 pub(crate) use locate::SweepFile;
 pub(crate) use problem::ConfigErrors;

@@ -55,10 +55,17 @@ impl Problems {
         let help = match suggest::from_message(text) {
             Some((_, nearest)) => format!("did you mean `{nearest}`?"),
             None if text.contains("missing field") => "every sweep file gives its `name`, \
-                `question`, `job` and `seeds`: see `xp schema --defaults`".to_owned(),
-            None => "`xp schema --defaults` lists every setting with its type and default".to_owned(),
+                `question`, `job` and `seeds`: see `xp schema --defaults`"
+                .to_owned(),
+            None => {
+                "`xp schema --defaults` lists every setting with its type and default".to_owned()
+            }
         };
-        self.add(Problem { message, places: vec![(span, "here".into())], help: Some(help) });
+        self.add(Problem {
+            message,
+            places: vec![(span, "here".into())],
+            help: Some(help),
+        });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -70,8 +77,13 @@ impl Problems {
         if self.found.is_empty() {
             return Ok(());
         }
-        let errors = self.found.into_iter().map(|problem| ConfigError::new(problem, sources));
-        Err(ConfigErrors { errors: errors.collect() })
+        let errors = self
+            .found
+            .into_iter()
+            .map(|problem| ConfigError::new(problem, sources));
+        Err(ConfigErrors {
+            errors: errors.collect(),
+        })
     }
 }
 
@@ -96,14 +108,21 @@ impl ConfigError {
             let (name, text, span) = sources.locate(span)?;
             Some((name.to_owned(), text, span, word.clone()))
         });
-        let mut error =
-            Self { message: problem.message, source: None, labels: Vec::new(), help: problem.help };
+        let mut error = Self {
+            message: problem.message,
+            source: None,
+            labels: Vec::new(),
+            help: problem.help,
+        };
         if let Some((name, text, span, word)) = located.next() {
             // The main place is the one that the heading names.
-            error.labels.push(LabeledSpan::new_primary_with_span(Some(word), span));
+            error
+                .labels
+                .push(LabeledSpan::new_primary_with_span(Some(word), span));
             let same = located.filter(|(other, ..)| *other == name);
-            let label = |(.., span, word)| LabeledSpan::new_with_span(Some(word), span);
-            error.labels.extend(same.map(label));
+            error
+                .labels
+                .extend(same.map(|(.., span, word)| LabeledSpan::new_with_span(Some(word), span)));
             error.source = Some(NamedSource::new(name, text));
         }
         error
@@ -120,7 +139,9 @@ impl std::error::Error for ConfigError {}
 
 impl Diagnostic for ConfigError {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -134,7 +155,11 @@ impl Diagnostic for ConfigError {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let messages: Vec<_> = self.errors.iter().map(|error| error.message.as_str()).collect();
+        let messages: Vec<_> = self
+            .errors
+            .iter()
+            .map(|error| error.message.as_str())
+            .collect();
         f.write_str(&messages.join("; "))
     }
 }

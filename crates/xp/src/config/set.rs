@@ -45,14 +45,22 @@ impl Setting {
                 "name" | "job" => "edit the file, or copy it",
                 _ => "choose a scale with `--scale NAME`",
             };
-            problems.at(key_span, format!("`{key}` cannot be changed by `--set`"), help);
+            problems.at(
+                key_span,
+                format!("`{key}` cannot be changed by `--set`"),
+                help,
+            );
             return None;
         }
         let indent = value.len() - value.trim_start().len();
         let at = start + text.len() - value.len() + indent;
         let value = read_value(value.trim(), at, problems)?;
         let path = job.long_path(key).unwrap_or(key).to_owned();
-        Some(Self { path, key: key_span, value })
+        Some(Self {
+            path,
+            key: key_span,
+            value,
+        })
     }
 
     /// The setting as a tree to overlay.
@@ -64,13 +72,18 @@ impl Setting {
 fn read_value(text: &'static str, at: usize, problems: &mut Problems) -> Option<Node> {
     match DeValue::parse(text) {
         Ok(node) => Some(shift(&node, at)),
-        Err(_) if !text.is_empty() && text.chars().all(plain) => {
-            Some(toml::Spanned::new(at..at + text.len(), DeValue::String(text.into())))
-        }
+        Err(_) if !text.is_empty() && text.chars().all(plain) => Some(toml::Spanned::new(
+            at..at + text.len(),
+            DeValue::String(text.into()),
+        )),
         Err(error) => {
             let span = error.span().unwrap_or(0..text.len());
             let help = "give a TOML value, for example `0.5`, `true`, `top1` or `[1, 2]`";
-            problems.at(span.start + at..span.end + at, error.message().to_owned(), help);
+            problems.at(
+                span.start + at..span.end + at,
+                error.message().to_owned(),
+                help,
+            );
             None
         }
     }

@@ -28,8 +28,11 @@ pub(crate) fn value(read: &Value, written: &Node) -> String {
         }
         (Value::Array(items), _) if items.is_empty() => "none".to_owned(),
         (Value::Array(items), DeValue::Array(written)) => {
-            let shown: Vec<_> =
-                items.iter().zip(written.iter()).map(|(read, written)| value(read, written)).collect();
+            let shown: Vec<_> = items
+                .iter()
+                .zip(written.iter())
+                .map(|(read, written)| value(read, written))
+                .collect();
             shown.join("+")
         }
         (Value::String(text), _) => text.clone(),

@@ -36,15 +36,26 @@ impl Sources {
     /// Adds a text and gives the offset of its first byte, and the text itself.
     pub(crate) fn add(&mut self, name: impl Into<String>, text: &str) -> (usize, &'static str) {
         // One unused offset between texts keeps the end of one apart from the start of the next.
-        let start = self.texts.last().map_or(0, |last| last.start + last.text.len() + 1);
+        let start = self
+            .texts
+            .last()
+            .map_or(0, |last| last.start + last.text.len() + 1);
         let text: &'static str = Box::leak(text.into());
-        self.texts.push(Text { name: name.into(), text, start });
+        self.texts.push(Text {
+            name: name.into(),
+            text,
+            start,
+        });
         (start, text)
     }
 
     /// The name and text that a span lies in, and the span within that text.
     pub(crate) fn locate(&self, span: &Span) -> Option<(&str, &'static str, Span)> {
-        let text = self.texts.iter().rev().find(|text| text.start <= span.start)?;
+        let text = self
+            .texts
+            .iter()
+            .rev()
+            .find(|text| text.start <= span.start)?;
         let clip = |offset: usize| {
             let mut at = (offset - text.start).min(text.text.len());
             while !text.text.is_char_boundary(at) {
@@ -61,9 +72,7 @@ impl Sources {
 pub(crate) fn shift(node: &Node, by: usize) -> Node {
     let span = node.span();
     let value = match node.get_ref() {
-        DeValue::Array(items) => {
-            DeValue::Array(items.iter().map(|item| shift(item, by)).collect())
-        }
+        DeValue::Array(items) => DeValue::Array(items.iter().map(|item| shift(item, by)).collect()),
         DeValue::Table(table) => DeValue::Table(shift_table(table, by)),
         other => other.clone(),
     };

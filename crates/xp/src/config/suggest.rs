@@ -31,7 +31,10 @@ mod tests {
 
     #[test]
     fn a_slip_has_a_suggestion_and_a_stranger_has_none() {
-        assert_eq!(closest("capasity-factor", ["k", "capacity-factor"]), Some("capacity-factor"));
+        assert_eq!(
+            closest("capasity-factor", ["k", "capacity-factor"]),
+            Some("capacity-factor")
+        );
         assert_eq!(closest("zebra", ["k", "capacity-factor"]), None);
     }
 
@@ -40,6 +43,9 @@ mod tests {
         let message = "unknown field `capasity-factor`, expected `k` or `capacity-factor`";
         let (_, nearest) = from_message(message).unwrap();
         assert_eq!(nearest, "capacity-factor");
-        assert_eq!(from_message("invalid value: integer `0`, expected a nonzero usize"), None);
+        assert_eq!(
+            from_message("invalid value: integer `0`, expected a nonzero usize"),
+            None
+        );
     }
 }

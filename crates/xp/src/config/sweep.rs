@@ -71,12 +71,18 @@ pub(crate) struct SweepFacts<'a> {
 impl Sweep {
     /// Lays a scale and the command line's settings over a file, and checks what comes out.
     pub(crate) fn resolve(file: SweepFile, options: &SweepOptions) -> Result<Self, ConfigErrors> {
-        let SweepFile { mut sources, mut tree, .. } = file;
+        let SweepFile {
+            mut sources,
+            mut tree,
+            ..
+        } = file;
         let mut problems = Problems::default();
         let built = build(&mut tree, options, &mut sources, &mut problems);
         problems.finish(&sources)?;
         let (header, axes, scale) = built.expect("without problems there is a sweep");
-        let settings = tree.into_iter().filter(|(key, _)| !HEADER_KEYS.contains(&&**key.get_ref()));
+        let settings = tree
+            .into_iter()
+            .filter(|(key, _)| !HEADER_KEYS.contains(&&**key.get_ref()));
         Ok(Self {
             name: header.name,
             question: header.question,
@@ -138,7 +144,12 @@ fn build(
     // A setting given on the command line is one value, whatever the file varies.
     axes.retain(|axis| !fixed.contains(&axis.path));
     // An axis that a scale or the command line gives anew keeps its place among the others.
-    axes.sort_by_key(|axis| order.iter().position(|path| *path == axis.path).unwrap_or(order.len()));
+    axes.sort_by_key(|axis| {
+        order
+            .iter()
+            .position(|path| *path == axis.path)
+            .unwrap_or(order.len())
+    });
     problems.is_empty().then_some((header, axes, scale))
 }
 
@@ -154,7 +165,11 @@ fn check_keys(tree: &Tree, job: JobKind, prefix: &str, problems: &mut Problems) 
             (_, Some(path)) => format!("`{name}` is the setting `{path}`: write it in its table"),
             (Some(near), None) => format!("did you mean `{near}`?"),
             (None, None) => {
-                format!("a `{}` sweep has {}", job.name(), known().collect::<Vec<_>>().join(", "))
+                format!(
+                    "a `{}` sweep has {}",
+                    job.name(),
+                    known().collect::<Vec<_>>().join(", ")
+                )
             }
         };
         problems.at(key.span(), format!("unknown key `{prefix}{name}`"), help);
@@ -177,7 +192,11 @@ fn pick_scale(
             return None;
         }
     };
-    let name = wanted.unwrap_or(if scales.contains_key(USUAL_SCALE) { USUAL_SCALE } else { BARE_SCALE });
+    let name = wanted.unwrap_or(if scales.contains_key(USUAL_SCALE) {
+        USUAL_SCALE
+    } else {
+        BARE_SCALE
+    });
     match scales.get(name).map(|node| (node.span(), node.get_ref())) {
         Some((_, DeValue::Table(over))) => Some((name.to_owned(), Some(over.clone()))),
         Some((span, _)) => {
@@ -193,23 +212,24 @@ fn pick_scale(
                 None if known.is_empty() => {
                     format!("the file has no scales: leave `--scale` out, or add `[scale.{name}]`")
                 }
-                None => format!("the file has {}, and `{BARE_SCALE}` for none", known.join(", ")),
+                None => format!(
+                    "the file has {}, and `{BARE_SCALE}` for none",
+                    known.join(", ")
+                ),
             };
             let message = format!("unknown scale `{name}`");
-            problems.add(Problem { message, places: Vec::new(), help: Some(help) });
+            problems.add(Problem {
+                message,
+                places: Vec::new(),
+                help: Some(help),
+            });
             None
         }
     }
 }
 
 /// Refuses a scale that sets what the sweep varies: the axis would win in silence.
-fn check_no_effect(
-    tree: &Tree,
-    over: &Tree,
-    job: JobKind,
-    scale: &str,
-    problems: &mut Problems,
-) {
+fn check_no_effect(tree: &Tree, over: &Tree, job: JobKind, scale: &str, problems: &mut Problems) {
     let mut overlaid = tree.clone();
     tree::overlay(&mut overlaid, over.clone(), job.families());
     for axis in axes::read(&overlaid, job, &mut Problems::default()) {
@@ -217,7 +237,10 @@ fn check_no_effect(
             problems.at(
                 node.span(),
                 format!("`{}` has no effect here, because it is an axis", axis.path),
-                format!("set the axis: `[scale.{scale}.axes]` with `{} = [...]`", axis.name),
+                format!(
+                    "set the axis: `[scale.{scale}.axes]` with `{} = [...]`",
+                    axis.name
+                ),
             );
         }
     }

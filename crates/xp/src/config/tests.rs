@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, convert::Infallible, path::Path};
 
 use rstest::rstest;
 
-use super::{
-    Sweep, SweepFile, SweepOptions, Trial,
-    trial::Trials,
-};
+use super::{Sweep, SweepFile, SweepOptions, Trial, trial::Trials};
 use crate::jobs::JobSettings;
 
 const HEADER: &str = "name = 'n'\nquestion = 'q'\njob = 'train'\nseeds = [17]\n";
@@ -43,7 +40,9 @@ fn options(scale: Option<&str>, set: &[&str]) -> SweepOptions {
 }
 
 fn train(trial: &Trial) -> &crate::jobs::TrainSettings {
-    let JobSettings::Train(settings) = &trial.settings else { panic!("a train sweep") };
+    let JobSettings::Train(settings) = &trial.settings else {
+        panic!("a train sweep")
+    };
     settings
 }
 
@@ -51,8 +50,10 @@ fn train(trial: &Trial) -> &crate::jobs::TrainSettings {
 fn axes_and_seeds_multiply_in_the_order_of_the_file() {
     let text = "name = 'n'\nquestion = 'q'\njob = 'train'\nseeds = [2, 1]\n\
                 [axes]\nstrategy = ['hash', 'soft-top-k']\ncapacity-factor = [1.0, 1.25]";
-    let shown: Vec<String> =
-        trials(text).iter().map(|trial| format!("{} {}", trial.cell(), trial.seed)).collect();
+    let shown: Vec<String> = trials(text)
+        .iter()
+        .map(|trial| format!("{} {}", trial.cell(), trial.seed))
+        .collect();
     assert_eq!(shown.len(), 8);
     assert_eq!(shown[0], "strategy=hash capacity-factor=1.0 2");
     assert_eq!(shown[1], "strategy=hash capacity-factor=1.0 1");
@@ -62,15 +63,19 @@ fn axes_and_seeds_multiply_in_the_order_of_the_file() {
 
 #[test]
 fn an_axis_given_anew_by_a_scale_keeps_its_place() {
-    let text = format!("{HEADER}[axes]\nexperts = [4, 8]\nk = [1]\n[scale.cpu]\naxes.experts = [2]");
+    let text =
+        format!("{HEADER}[axes]\nexperts = [4, 8]\nk = [1]\n[scale.cpu]\naxes.experts = [2]");
     assert_eq!(trials(&text)[0].cell(), "experts=2 k=1");
 }
 
 #[test]
 fn an_axis_may_be_any_setting_by_its_path() {
-    let text = format!("{HEADER}[axes]\ntrain.learning-rate = [1e-3, 3e-4]\n\"train.warmup\" = [1]");
-    let rates: Vec<f64> =
-        trials(&text).iter().map(|trial| train(trial).train.learning_rate.get()).collect();
+    let text =
+        format!("{HEADER}[axes]\ntrain.learning-rate = [1e-3, 3e-4]\n\"train.warmup\" = [1]");
+    let rates: Vec<f64> = trials(&text)
+        .iter()
+        .map(|trial| train(trial).train.learning_rate.get())
+        .collect();
     assert_eq!(rates, [1e-3, 3e-4]);
 }
 
@@ -80,7 +85,9 @@ fn a_scale_overlays_settings_seeds_and_axes_and_set_overlays_it() {
         "{HEADER}[train]\nsteps = 1000\nbatch = 8\n[axes]\nk = [1, 2]\n\
          [scale.smoke]\nseeds = [1, 2, 3]\ntrain.steps = 5\ntrain.warmup = 0\naxes.k = [1]"
     );
-    let smoke = resolve(&text, &options(Some("smoke"), &["train.batch=4"])).unwrap().list;
+    let smoke = resolve(&text, &options(Some("smoke"), &["train.batch=4"]))
+        .unwrap()
+        .list;
     assert_eq!(smoke.len(), 3);
     let settings = &train(&smoke[0]).train;
     assert_eq!((settings.steps.get(), settings.batch.get()), (5, 4));
@@ -106,9 +113,13 @@ fn setting_an_axis_fixes_it() {
         assert_eq!(fixed.len(), 2, "{set}");
         assert_eq!(train(&fixed[0]).moe.k.get(), 2);
     }
-    let named = resolve(&text, &options(None, &["strategy=hash"])).unwrap().list;
+    let named = resolve(&text, &options(None, &["strategy=hash"]))
+        .unwrap()
+        .list;
     assert_eq!(train(&named[0]).router.strategy.name(), "hash");
-    let shorter = resolve(&text, &options(None, &["axes.k=[1]"])).unwrap().list;
+    let shorter = resolve(&text, &options(None, &["axes.k=[1]"]))
+        .unwrap()
+        .list;
     assert_eq!(shorter.len(), 2);
 }
 
@@ -118,14 +129,22 @@ fn points_that_ask_the_same_question_are_one_trial() {
     let found = resolve(&text, &SweepOptions::default()).unwrap();
     // top1 sends a token to one expert whatever k is.
     assert_eq!((found.list.len(), found.duplicates), (3, 1));
-    assert!(found.list.iter().any(|trial| trial.cell() == "strategy=top1 k=1"));
+    assert!(
+        found
+            .list
+            .iter()
+            .any(|trial| trial.cell() == "strategy=top1 k=1")
+    );
 }
 
 #[test]
 fn aliases_and_parameters_are_shown_by_the_settled_name() {
     let text = format!("{HEADER}[axes]\nstrategy = ['softk', {{ hash = {{ table-seed = 3 }} }}]");
     let cells: Vec<String> = trials(&text).iter().map(Trial::cell).collect();
-    assert_eq!(cells, ["strategy=soft-top-k", "strategy=hash(table-seed=3)"]);
+    assert_eq!(
+        cells,
+        ["strategy=soft-top-k", "strategy=hash(table-seed=3)"]
+    );
 }
 
 #[test]
@@ -172,7 +191,10 @@ fn mistakes_are_named_with_a_remedy(#[case] text: &str, #[case] parts: &[&str]) 
     for part in parts {
         assert!(told.contains(part), "`{part}` is not in: {told}");
     }
-    assert!(told.lines().all(|line| !line.ends_with("| ")), "no remedy: {told}");
+    assert!(
+        told.lines().all(|line| !line.ends_with("| ")),
+        "no remedy: {told}"
+    );
 }
 
 #[rstest]
@@ -182,7 +204,9 @@ fn mistakes_are_named_with_a_remedy(#[case] text: &str, #[case] parts: &[&str]) 
 #[case("17", "invalid type")]
 #[case("[1.5]", "invalid type")]
 fn bad_seed_lists_are_named(#[case] seeds: &str, #[case] part: &str) {
-    let told = error(&format!("name = 'n'\nquestion = 'q'\njob = 'train'\nseeds = {seeds}"));
+    let told = error(&format!(
+        "name = 'n'\nquestion = 'q'\njob = 'train'\nseeds = {seeds}"
+    ));
     assert!(told.contains(part), "{told}");
 }
 
@@ -217,9 +241,38 @@ mod properties {
         [scale.cpu]\ntrain.steps = 60\naxes.k = [2]\n";
 
     const PIECES: &[&str] = &[
-        "", "[", "]", "{", "}", "=", ".", "'", "\"", "0", "-1", "1e999", "99999999999999999999",
-        "nan", "inf", "k", "moe", "axes", "[axes]", "[scale]", "[[moe]]", "true", "1979-05-27",
-        "\n", "é", "\u{0}", "[[]]", "{a={}}", "scale = 1\n", "axes = 1\n", "[1, [2]]", "model = 'tiny-moe'\n",
+        "",
+        "[",
+        "]",
+        "{",
+        "}",
+        "=",
+        ".",
+        "'",
+        "\"",
+        "0",
+        "-1",
+        "1e999",
+        "99999999999999999999",
+        "nan",
+        "inf",
+        "k",
+        "moe",
+        "axes",
+        "[axes]",
+        "[scale]",
+        "[[moe]]",
+        "true",
+        "1979-05-27",
+        "\n",
+        "é",
+        "\u{0}",
+        "[[]]",
+        "{a={}}",
+        "scale = 1\n",
+        "axes = 1\n",
+        "[1, [2]]",
+        "model = 'tiny-moe'\n",
     ];
 
     proptest! {

@@ -18,7 +18,10 @@ fn overlay_at(base: &mut Tree, over: Tree, families: &[&str], prefix: &str) {
     for (key, value) in over {
         let path = join(prefix, key.get_ref());
         let span = value.span();
-        match (base.get_mut(&**key.get_ref()).map(Spanned::get_mut), value.into_inner()) {
+        match (
+            base.get_mut(&**key.get_ref()).map(Spanned::get_mut),
+            value.into_inner(),
+        ) {
             (Some(DeValue::Table(old)), DeValue::Table(new))
                 if !(families.contains(&path.as_str()) && names_another(old, &new)) =>
             {
@@ -90,7 +93,11 @@ fn walk(tree: &Tree, span: &Span, prefix: &str) -> Option<String> {
 }
 
 pub(crate) fn join(prefix: &str, key: &str) -> String {
-    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+    if prefix.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{prefix}.{key}")
+    }
 }
 
 #[cfg(test)]
@@ -105,8 +112,22 @@ mod tests {
     fn tables_merge_and_values_are_replaced() {
         let mut base = tree("[moe]\nexperts = 8\nk = 2");
         overlay(&mut base, tree("moe.k = 1"), &[]);
-        assert_eq!(base["moe"].get_ref()["k"].get_ref().as_integer().unwrap().as_str(), "1");
-        assert_eq!(base["moe"].get_ref()["experts"].get_ref().as_integer().unwrap().as_str(), "8");
+        assert_eq!(
+            base["moe"].get_ref()["k"]
+                .get_ref()
+                .as_integer()
+                .unwrap()
+                .as_str(),
+            "1"
+        );
+        assert_eq!(
+            base["moe"].get_ref()["experts"]
+                .get_ref()
+                .as_integer()
+                .unwrap()
+                .as_str(),
+            "8"
+        );
     }
 
     #[test]

@@ -55,8 +55,11 @@ impl Trial {
 
     /// The cell that the trial's seeds share.
     pub(crate) fn cell(&self) -> String {
-        let values: Vec<_> =
-            self.axes.iter().map(|axis| format!("{}={}", axis.axis, axis.value)).collect();
+        let values: Vec<_> = self
+            .axes
+            .iter()
+            .map(|axis| format!("{}={}", axis.axis, axis.value))
+            .collect();
         values.join(" ")
     }
 }
@@ -82,8 +85,11 @@ impl Sweep {
         if problems.is_empty() {
             self.check_size(&mut problems);
         }
-        let points =
-            if problems.is_empty() { self.read_points(&mut problems) } else { Vec::new() };
+        let points = if problems.is_empty() {
+            self.read_points(&mut problems)
+        } else {
+            Vec::new()
+        };
         problems.finish(&self.sources)?;
         Ok(points)
     }
@@ -157,11 +163,19 @@ impl Sweep {
     }
 
     fn check_size(&self, problems: &mut Problems) {
-        let sizes = self.axes.iter().map(|axis| axis.values.len()).chain([self.seeds.len()]);
+        let sizes = self
+            .axes
+            .iter()
+            .map(|axis| axis.values.len())
+            .chain([self.seeds.len()]);
         let total = sizes.fold(1usize, usize::saturating_mul);
         if total > MOST_TRIALS {
-            let message = format!("the axes and seeds make {total} trials, more than {MOST_TRIALS}");
-            let place = self.axes.first().map(|axis| (axis.key.clone(), "the first axis".into()));
+            let message =
+                format!("the axes and seeds make {total} trials, more than {MOST_TRIALS}");
+            let place = self
+                .axes
+                .first()
+                .map(|axis| (axis.key.clone(), "the first axis".into()));
             problems.add(Problem {
                 message,
                 places: place.into_iter().collect(),
@@ -174,8 +188,12 @@ impl Sweep {
         let mut points = Vec::new();
         let mut at = vec![0; self.axes.len()];
         loop {
-            let chosen: Vec<_> =
-                self.axes.iter().zip(&at).map(|(axis, i)| (axis, &axis.values[*i])).collect();
+            let chosen: Vec<_> = self
+                .axes
+                .iter()
+                .zip(&at)
+                .map(|(axis, i)| (axis, &axis.values[*i]))
+                .collect();
             let tree = self.at(&chosen);
             match JobSettings::read(self.job, tree.clone()) {
                 Ok(mut settings) => {
@@ -188,12 +206,17 @@ impl Sweep {
                         axis: axis.name.clone(),
                         value: show::axis(&json, &axis.path, value),
                     });
-                    points.push(Point { axes: axes.collect(), settings });
+                    points.push(Point {
+                        axes: axes.collect(),
+                        settings,
+                    });
                 }
                 Err(error) => problems.read(&error, Some(&tree)),
             }
             // Count up with the last axis fastest.
-            let Some(turn) = (0..at.len()).rev().find(|&i| at[i] + 1 < self.axes[i].values.len())
+            let Some(turn) = (0..at.len())
+                .rev()
+                .find(|&i| at[i] + 1 < self.axes[i].values.len())
             else {
                 return points;
             };
@@ -222,8 +245,16 @@ pub(crate) struct Point {
 
 fn locate(problem: SettingProblem, tree: &Tree) -> Problem {
     let places = problem.paths.iter().enumerate().filter_map(|(i, path)| {
-        let word = if i == 0 { "here".to_owned() } else { format!("`{path}`") };
+        let word = if i == 0 {
+            "here".to_owned()
+        } else {
+            format!("`{path}`")
+        };
         Some((tree::span_of(tree, path)?, word))
     });
-    Problem { message: problem.message, places: places.collect(), help: Some(problem.help) }
+    Problem {
+        message: problem.message,
+        places: places.collect(),
+        help: Some(problem.help),
+    }
 }

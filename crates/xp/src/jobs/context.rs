@@ -85,7 +85,11 @@ pub(crate) enum Event {
         drop_rate: Option<f64>,
     },
     /// The validation text was read.
-    Evaluated { step: usize, valid_loss: f64, perplexity: f64 },
+    Evaluated {
+        step: usize,
+        valid_loss: f64,
+        perplexity: f64,
+    },
     /// Something worth a line in the log.
     Note { text: String },
     /// The trial is recorded.

@@ -75,7 +75,10 @@ impl JobKind {
 
     /// The dotted path that a short name stands for.
     pub(crate) fn long_path(self, short: &str) -> Option<&'static str> {
-        self.short_names().iter().find(|(name, _)| *name == short).map(|(_, path)| *path)
+        self.short_names()
+            .iter()
+            .find(|(name, _)| *name == short)
+            .map(|(_, path)| *path)
     }
 
     /// Settings that hold one member of a family: an overlay that names another member replaces

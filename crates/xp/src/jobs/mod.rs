@@ -14,8 +14,8 @@ pub(crate) use context::{Event, JobContext, JobEnd, JobError, Sizes};
 pub(crate) use kind::JobKind;
 pub(crate) use row::{threads, trial_row};
 pub(crate) use settings::{
-    DataSettings, JobSettings, LoadConfig, ModelConfig, PackSettings,
-    Packing, SettingProblem, TrainSettings,
+    DataSettings, JobSettings, LoadConfig, ModelConfig, PackSettings, Packing, SettingProblem,
+    TrainSettings,
 };
 
 /// Runs a trial's job to its end, to its interruption, or into an error.

@@ -45,10 +45,20 @@ pub(crate) fn threads() -> u64 {
 }
 
 fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
-    let TrainSettings { data, model, moe, router, train } = settings;
+    let TrainSettings {
+        data,
+        model,
+        moe,
+        router,
+        train,
+    } = settings;
     let ModelConfig::TinyMoe(tiny) = model;
     let count = |value: std::num::NonZeroUsize| Some(value.get() as u64);
-    let balancers: Vec<_> = router.balancers.iter().map(|balancer| balancer.name()).collect();
+    let balancers: Vec<_> = router
+        .balancers
+        .iter()
+        .map(|balancer| balancer.name())
+        .collect();
     row.corpus = Some(data.corpus.name().to_owned());
     row.tokenizer = Some(data.tokenizer.name().to_owned());
     row.model = Some(model.name().to_owned());
@@ -66,8 +76,11 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
     row.precision = Some(text_of(&train.precision));
     row.scorer = Some(router.scorer.name().to_owned());
     row.strategy = Some(router.strategy.name().to_owned());
-    row.balancer =
-        Some(if balancers.is_empty() { "none".to_owned() } else { balancers.join("+") });
+    row.balancer = Some(if balancers.is_empty() {
+        "none".to_owned()
+    } else {
+        balancers.join("+")
+    });
     row.experts = count(moe.experts);
     row.top_k = count(moe.k);
     row.capacity_factor = Some(moe.capacity_factor.get());

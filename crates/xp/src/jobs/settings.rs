@@ -142,7 +142,9 @@ pub(crate) struct ZipfConfig {
 
 impl Default for ZipfConfig {
     fn default() -> Self {
-        Self { exponent: PositiveF64::new(1.0) }
+        Self {
+            exponent: PositiveF64::new(1.0),
+        }
     }
 }
 
@@ -184,7 +186,11 @@ pub(crate) struct PackMoeConfig {
 impl Default for PackMoeConfig {
     fn default() -> Self {
         let size = |n| NonZeroUsize::new(n).expect("a constant that is not zero");
-        Self { experts: size(64), k: size(2), capacity_factor: PositiveF64::new(1.25) }
+        Self {
+            experts: size(64),
+            k: size(2),
+            capacity_factor: PositiveF64::new(1.25),
+        }
     }
 }
 
@@ -249,7 +255,9 @@ fn top_k(k: NonZeroUsize, experts: NonZeroUsize) -> Option<SettingProblem> {
     (k > experts).then(|| SettingProblem {
         message: format!("k = {k} exceeds {experts} experts"),
         paths: vec!["moe.k", "moe.experts"],
-        help: format!("a token can go to at most {experts} of {experts} experts: lower `k` or raise `experts`"),
+        help: format!(
+            "a token can go to at most {experts} of {experts} experts: lower `k` or raise `experts`"
+        ),
     })
 }
 
@@ -265,14 +273,19 @@ impl TrainSettings {
         let ModelConfig::TinyMoe(model) = &self.model;
         if model.dim.get() % model.heads.get() != 0 {
             problems.push(SettingProblem {
-                message: format!("dim = {} is not a multiple of heads = {}", model.dim, model.heads),
+                message: format!(
+                    "dim = {} is not a multiple of heads = {}",
+                    model.dim, model.heads
+                ),
                 paths: vec!["model.tiny-moe.heads", "model.tiny-moe.dim"],
                 help: "each head gets dim / heads channels: change one of the two".into(),
             });
         }
         problems.extend(self.train.check().iter().map(|error| {
             let text = error.to_string();
-            let (message, help) = text.split_once("; ").unwrap_or((&text, "change the setting"));
+            let (message, help) = text
+                .split_once("; ")
+                .unwrap_or((&text, "change the setting"));
             SettingProblem {
                 message: message.to_owned(),
                 paths: training_paths(error.key()),

@@ -35,7 +35,12 @@ struct Running {
 impl ProcessExecutor {
     /// An executor whose children read this sweep file and get these flags and threads.
     pub(crate) fn new(sweep: OsString, flags: Vec<OsString>, threads: usize) -> Self {
-        Self { sweep, flags, threads, running: BTreeMap::new() }
+        Self {
+            sweep,
+            flags,
+            threads,
+            running: BTreeMap::new(),
+        }
     }
 
     fn command(&self, trial: &Trial) -> io::Result<Command> {
@@ -76,7 +81,13 @@ impl Executor for ProcessExecutor {
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
         let child = Arc::new(Mutex::new(child));
-        self.running.insert(index, Running { child: Arc::clone(&child), stdin });
+        self.running.insert(
+            index,
+            Running {
+                child: Arc::clone(&child),
+                stdin,
+            },
+        );
         let id = trial.id.short();
         thread::spawn(move || {
             let talk = thread::spawn(move || keep_tail(stderr, &id));

@@ -24,12 +24,8 @@ pub(crate) trait Ledger {
     fn state(&self, trial: &Trial) -> Result<TrialState, runstore::Error>;
 
     /// Records a failure that the trial's own process could not record.
-    fn record_failure(
-        &self,
-        trial: &Trial,
-        error: &str,
-        exit: &str,
-    ) -> Result<(), runstore::Error>;
+    fn record_failure(&self, trial: &Trial, error: &str, exit: &str)
+    -> Result<(), runstore::Error>;
 }
 
 /// Shows what happens.
@@ -84,7 +80,10 @@ pub(crate) struct RunSummary {
 impl RunSummary {
     /// How many outcomes are of a kind, wherever they came about.
     pub(crate) fn count(&self, fits: impl Fn(&Outcome) -> bool) -> usize {
-        self.outcomes.values().filter(|outcome| fits(outcome.inner())).count()
+        self.outcomes
+            .values()
+            .filter(|outcome| fits(outcome.inner()))
+            .count()
     }
 }
 
@@ -195,7 +194,9 @@ impl Runner<'_> {
 
     fn start_some(&mut self) -> Result<(), Expected> {
         while self.running.len() < self.options.jobs {
-            let Some(index) = self.next()? else { return Ok(()) };
+            let Some(index) = self.next()? else {
+                return Ok(());
+            };
             let trial = &self.trials[index];
             self.executor
                 .start(index, trial, self.send.clone())
@@ -314,18 +315,24 @@ fn judge(ending: Ending) -> Verdict {
     let (code, tail) = match ending {
         Ending::Signal(9, _) => {
             let error = "killed by signal 9, most often for lack of memory".to_owned();
-            return Verdict::Failed { error, exit: "signal 9".to_owned() };
+            return Verdict::Failed {
+                error,
+                exit: "signal 9".to_owned(),
+            };
         }
         Ending::Signal(signal, tail) => {
             let error = format!("ended by signal {signal}{}", last_line(&tail));
-            return Verdict::Failed { error, exit: format!("signal {signal}") };
+            return Verdict::Failed {
+                error,
+                exit: format!("signal {signal}"),
+            };
         }
         Ending::Code(code, tail) => (code, tail),
     };
     match Exit::from_code(code) {
-        Some(exit @ (Exit::Usage | Exit::Missing | Exit::Nothing | Exit::Store | Exit::Refused)) => {
-            Verdict::Halt(exit, tail)
-        }
+        Some(
+            exit @ (Exit::Usage | Exit::Missing | Exit::Nothing | Exit::Store | Exit::Refused),
+        ) => Verdict::Halt(exit, tail),
         Some(Exit::Done) => Verdict::Failed {
             error: "its process ended without a result".to_owned(),
             exit: "exit code 0".to_owned(),

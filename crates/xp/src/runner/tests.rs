@@ -34,8 +34,14 @@ struct MockExecutor {
 
 impl MockExecutor {
     fn new(scripts: impl IntoIterator<Item = (usize, Vec<Script>)>) -> Self {
-        let scripts = scripts.into_iter().map(|(index, list)| (index, list.into())).collect();
-        Self { scripts, started: Vec::new() }
+        let scripts = scripts
+            .into_iter()
+            .map(|(index, list)| (index, list.into()))
+            .collect();
+        Self {
+            scripts,
+            started: Vec::new(),
+        }
     }
 }
 
@@ -43,7 +49,10 @@ impl Executor for MockExecutor {
     fn start(&mut self, index: usize, _: &Trial, send: Sender<Message>) -> io::Result<()> {
         self.started.push(index);
         let script = self.scripts.get_mut(&index).and_then(VecDeque::pop_front);
-        let finished = |diverged| Event::Finished { measures: Vec::new(), diverged };
+        let finished = |diverged| Event::Finished {
+            measures: Vec::new(),
+            diverged,
+        };
         let (event, ending) = match script.unwrap_or(Script::Finish) {
             Script::Finish => (Some(finished(false)), Ending::Code(0, String::new())),
             Script::Diverge => (Some(finished(true)), Ending::Code(6, String::new())),
@@ -71,8 +80,14 @@ struct MockLedger {
 
 impl MockLedger {
     fn telling(states: impl IntoIterator<Item = (usize, Vec<TrialState>)>) -> Self {
-        let states = states.into_iter().map(|(index, list)| (index, list.into())).collect();
-        Self { states: RefCell::new(states), ..Self::default() }
+        let states = states
+            .into_iter()
+            .map(|(index, list)| (index, list.into()))
+            .collect();
+        Self {
+            states: RefCell::new(states),
+            ..Self::default()
+        }
     }
 }
 
@@ -129,10 +144,21 @@ fn play(
     fail_fast: bool,
     signals: usize,
 ) -> RunSummary {
-    let options = RunOptions { jobs: 2, fail_fast, patience: Duration::from_millis(1) };
+    let options = RunOptions {
+        jobs: 2,
+        fail_fast,
+        patience: Duration::from_millis(1),
+    };
     let todo = (0..count).collect();
     let signals = AtomicUsize::new(signals);
-    run(&trials(count), todo, options, (executor, ledger, &mut Silent), &signals).unwrap()
+    run(
+        &trials(count),
+        todo,
+        options,
+        (executor, ledger, &mut Silent),
+        &signals,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -145,7 +171,10 @@ fn a_failure_does_not_stop_the_sweep() {
     assert_eq!(executor.started, [0, 1, 2, 3]);
     assert_eq!(summary.outcomes[&0], Outcome::Failed("no".into()));
     assert_eq!(summary.outcomes[&1], Outcome::Diverged);
-    assert_eq!(summary.count(|outcome| matches!(outcome, Outcome::Done(_))), 2);
+    assert_eq!(
+        summary.count(|outcome| matches!(outcome, Outcome::Done(_))),
+        2
+    );
 }
 
 #[test]
@@ -164,10 +193,23 @@ fn a_silent_death_is_recorded_with_its_cause() {
     let mut executor = MockExecutor::new([(0, vec![killed]), (1, vec![panicked])]);
     let ledger = MockLedger::default();
     let summary = play(2, &mut executor, &ledger, false, 0);
-    assert_eq!(summary.count(|outcome| matches!(outcome, Outcome::Failed(_))), 2);
+    assert_eq!(
+        summary.count(|outcome| matches!(outcome, Outcome::Failed(_))),
+        2
+    );
     let failures = ledger.failures.borrow();
-    assert!(failures.iter().any(|error| error.contains("lack of memory")), "{failures:?}");
-    assert!(failures.iter().any(|error| error.ends_with(": at the disco")), "{failures:?}");
+    assert!(
+        failures
+            .iter()
+            .any(|error| error.contains("lack of memory")),
+        "{failures:?}"
+    );
+    assert!(
+        failures
+            .iter()
+            .any(|error| error.ends_with(": at the disco")),
+        "{failures:?}"
+    );
 }
 
 #[test]
@@ -186,7 +228,12 @@ fn what_every_trial_would_meet_halts_the_sweep() {
 #[test]
 fn a_trial_held_elsewhere_is_waited_for_and_not_run() {
     let running = TrialState::Running { pid: None };
-    let states = vec![TrialState::Missing, running.clone(), running, TrialState::Done];
+    let states = vec![
+        TrialState::Missing,
+        running.clone(),
+        running,
+        TrialState::Done,
+    ];
     let ledger = MockLedger::telling([(0, states)]);
     let mut executor = MockExecutor::new([]);
     let summary = play(2, &mut executor, &ledger, false, 0);
@@ -198,7 +245,12 @@ fn a_trial_held_elsewhere_is_waited_for_and_not_run() {
 #[test]
 fn a_claim_lost_in_a_race_is_put_aside_and_taken_over_when_its_holder_dies() {
     let running = TrialState::Running { pid: None };
-    let states = vec![TrialState::Missing, TrialState::Missing, running, TrialState::Missing];
+    let states = vec![
+        TrialState::Missing,
+        TrialState::Missing,
+        running,
+        TrialState::Missing,
+    ];
     let ledger = MockLedger::telling([(0, states)]);
     let mut executor = MockExecutor::new([(0, vec![Script::Say(Event::Held), Script::Finish])]);
     let summary = play(1, &mut executor, &ledger, false, 0);
@@ -208,8 +260,14 @@ fn a_claim_lost_in_a_race_is_put_aside_and_taken_over_when_its_holder_dies() {
 
 #[test]
 fn what_failed_elsewhere_meanwhile_is_not_tried_again() {
-    let failed = TrialState::Failed { error: "theirs".into() };
-    let states = vec![TrialState::Missing, TrialState::Running { pid: None }, failed];
+    let failed = TrialState::Failed {
+        error: "theirs".into(),
+    };
+    let states = vec![
+        TrialState::Missing,
+        TrialState::Running { pid: None },
+        failed,
+    ];
     let ledger = MockLedger::telling([(0, states)]);
     let mut executor = MockExecutor::new([]);
     let summary = play(1, &mut executor, &ledger, false, 0);
@@ -220,7 +278,9 @@ fn what_failed_elsewhere_meanwhile_is_not_tried_again() {
 
 #[test]
 fn what_failed_before_is_tried_again() {
-    let failed = TrialState::Failed { error: "long ago".into() };
+    let failed = TrialState::Failed {
+        error: "long ago".into(),
+    };
     let ledger = MockLedger::telling([(0, vec![failed])]);
     let mut executor = MockExecutor::new([]);
     let summary = play(1, &mut executor, &ledger, false, 0);

@@ -34,12 +34,27 @@ impl Bars {
     pub(super) fn new(total: usize, before: usize) -> Self {
         let all = MultiProgress::new();
         let sweep = all.add(ProgressBar::new(total as u64));
-        sweep.set_style(style("{bar:30} {pos}/{len} trials  {elapsed}  left {eta}{msg}"));
+        sweep.set_style(style(
+            "{bar:30} {pos}/{len} trials  {elapsed}  left {eta}{msg}",
+        ));
         sweep.set_position(before as u64);
         // What was done before says nothing about how long the rest takes.
         sweep.reset_eta();
         sweep.enable_steady_tick(Duration::from_secs(1));
-        Self { all, sweep, trials: BTreeMap::new(), total, ended: before }
+        Self {
+            all,
+            sweep,
+            trials: BTreeMap::new(),
+            total,
+            ended: before,
+        }
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Instant> {
+        let (bar, start) = self.trials.remove(&index)?;
+        bar.finish_and_clear();
+        self.all.remove(&bar);
+        Some(start)
     }
 }
 
@@ -57,7 +72,14 @@ impl Watcher for Bars {
     }
 
     fn event(&mut self, index: usize, trial: &Trial, event: &Event) {
-        let Some((bar, _)) = self.trials.get(&index) else { return };
+        if matches!(event, Event::Held) {
+            // It was never ours: another process took it first.
+            self.remove(index);
+            return;
+        }
+        let Some((bar, _)) = self.trials.get(&index) else {
+            return;
+        };
         match event {
             Event::Started { steps, done } => {
                 bar.set_length(*steps as u64);
@@ -69,19 +91,17 @@ impl Watcher for Bars {
                 bar.set_message(progress_tail(event));
             }
             Event::Note { text } => {
-                self.all.suspend(|| super::say(&format!("{}: {text}", trial.id)));
+                self.all
+                    .suspend(|| super::say(&format!("{}: {text}", trial.id)));
             }
             _ => {}
         }
     }
 
     fn ended(&mut self, index: usize, trial: &Trial, outcome: &Outcome) {
-        let bar = self.trials.remove(&index);
-        let seconds = bar.as_ref().map(|(_, start)| start.elapsed().as_secs_f64());
-        if let Some((bar, _)) = bar {
-            bar.finish_and_clear();
-            self.all.remove(&bar);
-        }
+        let seconds = self
+            .remove(index)
+            .map(|start| start.elapsed().as_secs_f64());
         self.ended += 1;
         self.sweep.set_position(self.ended as u64);
         let line = ended_line((self.ended, self.total), trial, outcome, seconds);
@@ -89,12 +109,16 @@ impl Watcher for Bars {
     }
 
     fn waiting(&mut self, held: usize) {
-        self.sweep.set_message(format!("  waiting for {held} that another process runs"));
+        self.sweep
+            .set_message(format!("  waiting for {held} that another process runs"));
     }
 }
 
 impl Drop for Bars {
     fn drop(&mut self) {
+        for (bar, _) in self.trials.values() {
+            bar.finish_and_clear();
+        }
         self.sweep.finish_and_clear();
     }
 }

@@ -19,7 +19,12 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(total: usize, before: usize) -> Self {
-        Self { total, ended: before, started: BTreeMap::new(), waiting: false }
+        Self {
+            total,
+            ended: before,
+            started: BTreeMap::new(),
+            waiting: false,
+        }
     }
 }
 
@@ -37,13 +42,23 @@ impl Watcher for Lines {
 
     fn ended(&mut self, index: usize, trial: &Trial, outcome: &Outcome) {
         self.ended += 1;
-        let seconds = self.started.get(&index).map(|start| start.elapsed().as_secs_f64());
-        say(&ended_line((self.ended, self.total), trial, outcome, seconds));
+        let seconds = self
+            .started
+            .get(&index)
+            .map(|start| start.elapsed().as_secs_f64());
+        say(&ended_line(
+            (self.ended, self.total),
+            trial,
+            outcome,
+            seconds,
+        ));
     }
 
     fn waiting(&mut self, held: usize) {
         if !self.waiting {
-            say(&format!("waiting for {held} trials that another process runs"));
+            say(&format!(
+                "waiting for {held} trials that another process runs"
+            ));
             self.waiting = true;
         }
     }
@@ -57,7 +72,9 @@ pub(super) fn ended_line(
     seconds: Option<f64>,
 ) -> String {
     let width = total.to_string().len();
-    let took = seconds.map(|seconds| format!(" in {seconds:.1} s")).unwrap_or_default();
+    let took = seconds
+        .map(|seconds| format!(" in {seconds:.1} s"))
+        .unwrap_or_default();
     format!(
         "[{ended:width$}/{total}] {} {} seed={}: {}{took}{}",
         trial.id,
@@ -79,8 +96,13 @@ fn word(outcome: &Outcome) -> String {
 }
 
 fn measures(outcome: &Outcome) -> String {
-    let Outcome::Done(measures) = outcome else { return String::new() };
-    measures.iter().map(|(name, value)| format!(", {}", measure(name, *value))).collect()
+    let Outcome::Done(measures) = outcome else {
+        return String::new();
+    };
+    measures
+        .iter()
+        .map(|(name, value)| format!(", {}", measure(name, *value)))
+        .collect()
 }
 
 /// A headline measure with its unit.
@@ -101,7 +123,11 @@ pub(crate) fn event_text(event: &Event) -> Option<String> {
         Event::Progress { step, steps, .. } => {
             format!("step {step}/{steps}{}", progress_tail(event))
         }
-        Event::Evaluated { step, valid_loss, perplexity } => {
+        Event::Evaluated {
+            step,
+            valid_loss,
+            perplexity,
+        } => {
             format!("step {step}: validation loss {valid_loss:.4}, perplexity {perplexity:.3}")
         }
         Event::Note { text } => text.clone(),
@@ -122,7 +148,13 @@ pub(crate) fn event_text(event: &Event) -> Option<String> {
 
 /// Loss, speed and drops of a progress event, as far as they are known.
 pub(super) fn progress_tail(event: &Event) -> String {
-    let Event::Progress { loss, tokens_per_s, drop_rate, .. } = event else {
+    let Event::Progress {
+        loss,
+        tokens_per_s,
+        drop_rate,
+        ..
+    } = event
+    else {
         return String::new();
     };
     let mut tail = String::new();

@@ -17,8 +17,7 @@ pub(crate) fn log_to_file(work: &Path, sweep: &str) -> Result<PathBuf, Expected>
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let path = folder.join(format!("{sweep}-{time}-{}.log", std::process::id()));
     let file = fs::create_dir_all(&folder).and_then(|()| File::create(&path));
-    let file =
-        file.map_err(|error| Expected::io(format!("write {}", path.display()), error))?;
+    let file = file.map_err(|error| Expected::io(format!("write {}", path.display()), error))?;
     start(Mutex::new(file), "info");
     Ok(path)
 }
@@ -30,7 +29,10 @@ pub(crate) fn log_to_stderr() {
 
 fn start(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(writer);
     // A second start keeps the first log.
     let _ = log.try_init();
 }

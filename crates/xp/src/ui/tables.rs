@@ -52,7 +52,12 @@ const fn measure(
     scale: f64,
     digits: usize,
 ) -> Measure {
-    Measure { column, heading, scale, digits }
+    Measure {
+        column,
+        heading,
+        scale,
+        digits,
+    }
 }
 
 const TRAIN: &[Measure] = &[
@@ -81,15 +86,26 @@ pub(crate) fn cells(session: &Session, collected: &Collected) {
     for trial in &session.trials {
         let id = trial.id.full();
         let row = collected.trials.iter().find(|row| row.trial_id == id);
-        match groups.iter_mut().find(|(first, _)| first.axes == trial.axes) {
+        match groups
+            .iter_mut()
+            .find(|(first, _)| first.axes == trial.axes)
+        {
             Some((_, rows)) => rows.extend(row),
             None => groups.push((trial, row.into_iter().collect())),
         }
     }
-    let mut header: Vec<_> =
-        session.sweep.axes.iter().map(|axis| (axis.name.as_str(), Align::Left)).collect();
+    let mut header: Vec<_> = session
+        .sweep
+        .axes
+        .iter()
+        .map(|axis| (axis.name.as_str(), Align::Left))
+        .collect();
     header.push(("n", Align::Right));
-    header.extend(measures.iter().map(|measure| (measure.heading, Align::Right)));
+    header.extend(
+        measures
+            .iter()
+            .map(|measure| (measure.heading, Align::Right)),
+    );
     let all = groups.len();
     let rows = groups.into_iter().take(MOST_CELLS).map(|(trial, rows)| {
         let finished = rows.iter().filter(|row| row.finished()).count();
@@ -99,7 +115,10 @@ pub(crate) fn cells(session: &Session, collected: &Collected) {
     });
     super::data(&plain_table(&header, rows.collect()));
     if all > MOST_CELLS {
-        super::say(&format!("{} more cells are in trials.parquet", all - MOST_CELLS));
+        super::say(&format!(
+            "{} more cells are in trials.parquet",
+            all - MOST_CELLS
+        ));
     }
 }
 
@@ -124,7 +143,11 @@ impl Measure {
         let digits = self.digits;
         match MeanInterval::of(&numbers) {
             None => "-".to_owned(),
-            Some(MeanInterval { mean, half_width: Some(half), .. }) => {
+            Some(MeanInterval {
+                mean,
+                half_width: Some(half),
+                ..
+            }) => {
                 format!("{mean:.digits$} ± {half:.digits$}")
             }
             Some(MeanInterval { mean, .. }) => format!("{mean:.digits$}"),

@@ -35,22 +35,39 @@ fn a_plan_shows_every_trial_and_runs_nothing() {
 #[test]
 fn a_plan_is_readable_by_machines_and_repeatable() {
     let lab = Lab::new();
-    let plan = lab.xp("plan capacity --scale smoke --json").expect(0).json();
-    let again = lab.xp("plan capacity --scale smoke --json").expect(0).json();
+    let plan = lab
+        .xp("plan capacity --scale smoke --json")
+        .expect(0)
+        .json();
+    let again = lab
+        .xp("plan capacity --scale smoke --json")
+        .expect(0)
+        .json();
     assert_eq!(plan, again);
     let trials = plan["trials"].as_array().unwrap();
     assert_eq!(trials.len(), 24);
     assert_eq!(trials[0]["id"].as_str().unwrap().len(), 64);
-    assert!(trials.iter().all(|trial| trial["would_run"] == true && trial["state"] == "missing"));
+    assert!(
+        trials
+            .iter()
+            .all(|trial| trial["would_run"] == true && trial["state"] == "missing")
+    );
 }
 
 #[test]
 fn a_plan_of_training_counts_parameters() {
-    let plan = Lab::new().xp("plan unified --scale smoke --json").expect(0).json();
+    let plan = Lab::new()
+        .xp("plan unified --scale smoke --json")
+        .expect(0)
+        .json();
     let trials = plan["trials"].as_array().unwrap();
     assert_eq!(trials.len(), 30);
     for trial in trials {
-        let count = |key: &str| trial[key].as_u64().unwrap_or_else(|| panic!("{key}: {trial}"));
+        let count = |key: &str| {
+            trial[key]
+                .as_u64()
+                .unwrap_or_else(|| panic!("{key}: {trial}"))
+        };
         assert!(count("params_active") < count("params_total"), "{trial}");
         assert!(count("params_router") < count("params_active"), "{trial}");
     }
@@ -61,8 +78,15 @@ fn every_scale_of_every_experiment_can_be_planned() {
     let lab = Lab::new();
     for (sweep, trials) in [("capacity", [24, 378, 378])] {
         for (scale, count) in ["smoke", "cpu", "paper"].into_iter().zip(trials) {
-            let plan = lab.xp(&format!("plan {sweep} --scale {scale} --json")).expect(0).json();
-            assert_eq!(plan["trials"].as_array().unwrap().len(), count, "{sweep} {scale}");
+            let plan = lab
+                .xp(&format!("plan {sweep} --scale {scale} --json"))
+                .expect(0)
+                .json();
+            assert_eq!(
+                plan["trials"].as_array().unwrap().len(),
+                count,
+                "{sweep} {scale}"
+            );
         }
     }
     // Those that train at larger scales need text; without it they get as far as asking for it.
@@ -77,21 +101,33 @@ fn every_scale_of_every_experiment_can_be_planned() {
 #[test]
 fn status_of_what_has_not_run_is_outstanding() {
     let lab = Lab::new();
-    lab.xp("status capacity --scale smoke").expect(5).says(&["missing 24"]);
-    let counts = lab.xp("status capacity --scale smoke --json").expect(5).json();
+    lab.xp("status capacity --scale smoke")
+        .expect(5)
+        .says(&["missing 24"]);
+    let counts = lab
+        .xp("status capacity --scale smoke --json")
+        .expect(5)
+        .json();
     assert_eq!(counts["missing"], 24);
 }
 
 #[test]
 fn a_trial_is_shown_before_it_has_run() {
     let lab = Lab::new();
-    let plan = lab.xp("plan capacity --scale smoke --json").expect(0).json();
+    let plan = lab
+        .xp("plan capacity --scale smoke --json")
+        .expect(0)
+        .json();
     let id = &plan["trials"][0]["id"].as_str().unwrap()[..12];
-    let shown = lab.xp(&format!("show {id} --sweep capacity --scale smoke")).expect(0);
+    let shown = lab
+        .xp(&format!("show {id} --sweep capacity --scale smoke"))
+        .expect(0);
     let table: toml::Table = shown.stdout.parse().expect("it is TOML");
     assert_eq!(table["moe"]["experts"].as_integer(), Some(8));
     assert_eq!(table["pack"]["tokens"].as_integer(), Some(256));
-    let shown = lab.xp(&format!("show {id} --sweep capacity --scale smoke --json")).expect(0);
+    let shown = lab
+        .xp(&format!("show {id} --sweep capacity --scale smoke --json"))
+        .expect(0);
     assert_eq!(shown.json()["question"]["seed"], 17);
 }
 
@@ -100,22 +136,36 @@ fn the_schema_knows_the_settings() {
     let lab = Lab::new();
     let schema = lab.xp("schema train").expect(0).json();
     assert_eq!(schema["additionalProperties"], false);
-    let required: Vec<&str> =
-        schema["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema["required"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     assert_eq!(required, ["name", "question", "job", "seeds"]);
     for key in ["data", "model", "moe", "router", "train", "axes", "scale"] {
         assert!(schema["properties"][key].is_object(), "{key}");
     }
-    lab.xp("schema pack --defaults").expect(0).says(&["[moe]", "capacity-factor = 1.25"]);
+    lab.xp("schema pack --defaults")
+        .expect(0)
+        .says(&["[moe]", "capacity-factor = 1.25"]);
 }
 
 #[test]
 fn data_is_listed_and_built_in_data_needs_no_fetching() {
     let lab = Lab::new();
-    lab.xp("data list").expect(0).says(&["tinytales", "built in", "tinystories", "missing"]);
-    lab.xp("data fetch tinytales").expect(0).says(&["built in, nothing to fetch"]);
-    lab.xp("data check tinystories").expect(3).says(&["missing", "xp data fetch"]);
-    lab.xp("data fetch imagenet").expect(2).says(&["imagenet", "tinytales"]);
+    lab.xp("data list")
+        .expect(0)
+        .says(&["tinytales", "built in", "tinystories", "missing"]);
+    lab.xp("data fetch tinytales")
+        .expect(0)
+        .says(&["built in, nothing to fetch"]);
+    lab.xp("data check tinystories")
+        .expect(3)
+        .says(&["missing", "xp data fetch"]);
+    lab.xp("data fetch imagenet")
+        .expect(2)
+        .says(&["imagenet", "tinytales"]);
 }
 
 #[test]
@@ -129,5 +179,8 @@ fn the_doctor_finds_the_processor_and_a_place_to_write() {
 
 #[test]
 fn completions_are_printed_for_a_shell() {
-    Lab::new().xp("completions bash").expect(0).says(&["_xp()", "sweep"]);
+    Lab::new()
+        .xp("completions bash")
+        .expect(0)
+        .says(&["_xp()", "sweep"]);
 }

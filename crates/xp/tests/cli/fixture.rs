@@ -24,7 +24,9 @@ pub(crate) struct Ran {
 
 impl Lab {
     pub(crate) fn new() -> Self {
-        let lab = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let lab = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
         let target = lab.path().join("experiments");
         fs::create_dir(&target).unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
@@ -44,7 +46,10 @@ impl Lab {
         name.to_owned()
     }
 
-    pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+    pub(crate) fn command<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xp"));
         command
             .args(arguments)
@@ -58,7 +63,11 @@ impl Lab {
 
     /// Runs a command line, split at spaces.
     pub(crate) fn xp(&self, line: &str) -> Ran {
-        Ran::of(self.command(line.split_whitespace()).output().expect("xp starts"))
+        Ran::of(
+            self.command(line.split_whitespace())
+                .output()
+                .expect("xp starts"),
+        )
     }
 
     /// Starts a command line in a process group of its own.
@@ -92,7 +101,10 @@ impl Ran {
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         let Self { stdout, stderr, .. } = &self;
-        assert_eq!(self.code, code, "\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+        assert_eq!(
+            self.code, code,
+            "\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        );
         self
     }
 
@@ -101,7 +113,10 @@ impl Ran {
         for part in parts {
             let Self { stdout, stderr, .. } = &self;
             let found = stdout.contains(part) || stderr.contains(part);
-            assert!(found, "`{part}` is nowhere in\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+            assert!(
+                found,
+                "`{part}` is nowhere in\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+            );
         }
         self
     }

@@ -8,7 +8,11 @@ const HEADER: &str = "name = 'broken'\nquestion = 'q'\njob = 'train'\nseeds = [1
     [data]\ncorpus = 'tinytales'\n";
 
 #[rstest]
-#[case::unknown_key("[moe]\ncapasity-factor = 1.0", "8:1", "did you mean `capacity-factor`?")]
+#[case::unknown_key(
+    "[moe]\ncapasity-factor = 1.0",
+    "8:1",
+    "did you mean `capacity-factor`?"
+)]
 #[case::wrong_type("[moe]\nexperts = 'many'", "8:11", "xp schema --defaults")]
 #[case::no_experts("[moe]\nexperts = 0", "8:11", "xp schema --defaults")]
 #[case::k_above_experts("[moe]\nexperts = 4\nk = 5", "9:5", "lower `k` or raise `experts`")]
@@ -35,16 +39,20 @@ fn a_bad_seed_list_is_told_with_its_place() {
     let lab = Lab::new();
     let header = HEADER.replace("[17]", "[17, 17]");
     let file = lab.file("broken.toml", header);
-    lab.xp(&format!("sweep {file}")).expect(2).says(&["broken.toml:4:14", "twice", "help:"]);
+    lab.xp(&format!("sweep {file}"))
+        .expect(2)
+        .says(&["broken.toml:4:14", "twice", "help:"]);
 }
 
 #[test]
 fn a_file_that_is_not_utf8_is_told_with_its_place() {
     let lab = Lab::new();
     let file = lab.file("broken.toml", b"name = 'a'\nquestion = '\xff'\n");
-    lab.xp(&format!("plan {file}"))
-        .expect(2)
-        .says(&["broken.toml:2:13", "byte 0xff", "save the file as UTF-8"]);
+    lab.xp(&format!("plan {file}")).expect(2).says(&[
+        "broken.toml:2:13",
+        "byte 0xff",
+        "save the file as UTF-8",
+    ]);
 }
 
 #[test]
@@ -52,7 +60,9 @@ fn all_mistakes_are_told_together() {
     let lab = Lab::new();
     let text = "[moe]\nexperts = 2\nk = 4\n[train]\nsteps = 1\nwarmup = 9";
     let file = lab.file("broken.toml", format!("{HEADER}{text}"));
-    lab.xp(&format!("plan {file}")).expect(2).says(&["k = 4 exceeds 2 experts", "warmup"]);
+    lab.xp(&format!("plan {file}"))
+        .expect(2)
+        .says(&["k = 4 exceeds 2 experts", "warmup"]);
 }
 
 #[test]
@@ -64,22 +74,40 @@ fn a_wrong_override_is_shown_as_it_was_typed() {
 #[test]
 fn an_unknown_sweep_lists_the_known() {
     let lab = Lab::new();
-    lab.xp("sweep capacty").expect(2).says(&["no sweep `capacty`", "did you mean `capacity`?"]);
-    lab.xp("sweep zebra").expect(2).says(&["capacity", "unified"]);
-    lab.xp("sweep nowhere/zebra.toml").expect(2).says(&["nowhere/zebra.toml"]);
+    lab.xp("sweep capacty")
+        .expect(2)
+        .says(&["no sweep `capacty`", "did you mean `capacity`?"]);
+    lab.xp("sweep zebra")
+        .expect(2)
+        .says(&["capacity", "unified"]);
+    lab.xp("sweep nowhere/zebra.toml")
+        .expect(2)
+        .says(&["nowhere/zebra.toml"]);
 }
 
 #[test]
 fn an_unknown_scale_lists_the_known() {
-    Lab::new().xp("plan capacity --scale huge").expect(2).says(&["huge", "smoke", "paper"]);
+    Lab::new()
+        .xp("plan capacity --scale huge")
+        .expect(2)
+        .says(&["huge", "smoke", "paper"]);
 }
 
 #[test]
 fn missing_data_is_told_with_file_folder_and_remedies() {
     let lab = Lab::new();
     for command in ["plan", "sweep"] {
-        let ran = lab.xp(&format!("{command} unified --scale cpu --data-dir elsewhere")).expect(3);
-        ran.says(&["train.txt", "elsewhere", "xp data fetch tinystories", "--data-dir"]);
+        let ran = lab
+            .xp(&format!(
+                "{command} unified --scale cpu --data-dir elsewhere"
+            ))
+            .expect(3);
+        ran.says(&[
+            "train.txt",
+            "elsewhere",
+            "xp data fetch tinystories",
+            "--data-dir",
+        ]);
     }
     assert!(!lab.path().join("results").exists());
 }
@@ -90,27 +118,45 @@ fn a_backend_that_is_not_compiled_in_is_told_with_the_build() {
     let lab = Lab::new();
     lab.xp("sweep capacity --scale smoke --device cuda:0")
         .expect(3)
-        .says(&["cuda:0", "not compiled in", "cargo build --release -p xp --features cuda"]);
+        .says(&[
+            "cuda:0",
+            "not compiled in",
+            "cargo build --release -p xp --features cuda",
+        ]);
     let text = "name = 'd'\nquestion = 'q'\njob = 'pack'\nseeds = [1]\ndevice = 'cuda:1'";
     let file = lab.file("device.toml", text);
-    lab.xp(&format!("sweep {file}")).expect(3).says(&["cuda:1", "--features cuda"]);
+    lab.xp(&format!("sweep {file}"))
+        .expect(3)
+        .says(&["cuda:1", "--features cuda"]);
 }
 
 #[test]
 fn an_unknown_device_lists_the_known() {
-    Lab::new().xp("sweep capacity --device gpu").expect(2).says(&["`gpu`", "cuda:N"]);
+    Lab::new()
+        .xp("sweep capacity --device gpu")
+        .expect(2)
+        .says(&["`gpu`", "cuda:N"]);
 }
 
 #[test]
 fn ids_that_fit_nothing_select_nothing() {
     let lab = Lab::new();
-    lab.xp("sweep capacity --scale smoke --only 0123456789ab").expect(4).says(&["xp plan"]);
-    lab.xp("trial capacity xyz --scale smoke").expect(2).says(&["xyz"]);
+    lab.xp("sweep capacity --scale smoke --only 0123456789ab")
+        .expect(4)
+        .says(&["xp plan"]);
+    lab.xp("trial capacity xyz --scale smoke")
+        .expect(2)
+        .says(&["xyz"]);
     lab.xp("show latest").expect(4).says(&["latest"]);
-    lab.xp("report capacity --scale smoke").expect(4).says(&["xp sweep capacity"]);
+    lab.xp("report capacity --scale smoke")
+        .expect(4)
+        .says(&["xp sweep capacity"]);
 }
 
 #[test]
 fn a_wrong_flag_is_a_usage_error() {
-    Lab::new().xp("sweep capacity --scael smoke").expect(2).says(&["--scale"]);
+    Lab::new()
+        .xp("sweep capacity --scael smoke")
+        .expect(2)
+        .says(&["--scale"]);
 }

@@ -20,14 +20,23 @@ const TRAINING: &str = "name = 'training'\nquestion = 'q'\njob = 'train'\nseeds 
 
 fn published(lab: &Lab, sweep: &str) -> BTreeSet<String> {
     let folder = lab.path().join(".xp").join(sweep).join("base-cpu/trials");
-    let Ok(entries) = fs::read_dir(folder) else { return BTreeSet::new() };
-    entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    let Ok(entries) = fs::read_dir(folder) else {
+        return BTreeSet::new();
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 fn ids(lab: &Lab, file: &str) -> BTreeSet<String> {
     let plan = lab.xp(&format!("plan {file} --json")).expect(0).json();
     let trials = plan["trials"].as_array().expect("a list");
-    trials.iter().filter_map(|trial| trial["id"].as_str()).map(str::to_owned).collect()
+    trials
+        .iter()
+        .filter_map(|trial| trial["id"].as_str())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -35,9 +44,15 @@ fn a_sweep_leaves_tables_figures_and_a_report_and_then_has_nothing_to_do() {
     let lab = Lab::new();
     let file = lab.file("quick.toml", QUICK);
     let first = lab.xp(&format!("sweep {file}")).expect(0);
-    let first = first.says(&["8 done", "[8/8]", "trials.parquet", "report.html"].map(|part| {
-        if part == "trials.parquet" { "*.parquet" } else { part }
-    }));
+    let first = first.says(
+        &["8 done", "[8/8]", "trials.parquet", "report.html"].map(|part| {
+            if part == "trials.parquet" {
+                "*.parquet"
+            } else {
+                part
+            }
+        }),
+    );
     assert!(first.stdout.contains("CAPACITY-FACTOR"), "{}", first.stdout);
     let results = lab.results("quick", "base-cpu");
     for name in ["trials", "steps", "experts", "tokens"] {
@@ -50,8 +65,12 @@ fn a_sweep_leaves_tables_figures_and_a_report_and_then_has_nothing_to_do() {
 
     let again = lab.xp(&format!("sweep {file}")).expect(0);
     again.says(&["nothing to run: 8 trials done", "*.parquet"]);
-    lab.xp(&format!("status {file}")).expect(0).says(&["done 8"]);
-    lab.xp("show latest").expect(0).says(&["state = \"done\"", "[row]"]);
+    lab.xp(&format!("status {file}"))
+        .expect(0)
+        .says(&["done 8"]);
+    lab.xp("show latest")
+        .expect(0)
+        .says(&["state = \"done\"", "[row]"]);
 }
 
 #[test]
@@ -60,9 +79,14 @@ fn changing_one_value_runs_only_the_new_trials() {
     let file = lab.file("quick.toml", QUICK);
     lab.xp(&format!("sweep {file}")).expect(0);
     lab.file("quick.toml", QUICK.replace("[1.0, 1.5]", "[1.0, 2.0]"));
-    lab.xp(&format!("plan {file}")).expect(0).says(&["done 4", "missing 4"]);
+    lab.xp(&format!("plan {file}"))
+        .expect(0)
+        .says(&["done 4", "missing 4"]);
     let ran = lab.xp(&format!("sweep {file} --json")).expect(0).json();
-    assert_eq!((&ran["before"], &ran["done"], &ran["trials"]), (&4.into(), &4.into(), &8.into()));
+    assert_eq!(
+        (&ran["before"], &ran["done"], &ran["trials"]),
+        (&4.into(), &4.into(), &8.into())
+    );
     // What is no longer asked for stays in the work folder and leaves the results.
     assert_eq!(published(&lab, "quick").len(), 12);
 }
@@ -72,9 +96,13 @@ fn only_runs_what_is_named_and_the_rest_stays_outstanding() {
     let lab = Lab::new();
     let file = lab.file("quick.toml", QUICK);
     let first = ids(&lab, &file).into_iter().next().unwrap();
-    lab.xp(&format!("sweep {file} --only {}", &first[..12])).expect(0).says(&["1 done"]);
+    lab.xp(&format!("sweep {file} --only {}", &first[..12]))
+        .expect(0)
+        .says(&["1 done"]);
     assert_eq!(published(&lab, "quick"), BTreeSet::from([first]));
-    lab.xp(&format!("report {file}")).expect(5).says(&["7 trials are outstanding"]);
+    lab.xp(&format!("report {file}"))
+        .expect(5)
+        .says(&["7 trials are outstanding"]);
 }
 
 #[test]
@@ -82,10 +110,14 @@ fn one_trial_can_be_run_by_itself() {
     let lab = Lab::new();
     let file = lab.file("quick.toml", QUICK);
     let first = ids(&lab, &file).into_iter().next().unwrap();
-    let ran = lab.xp(&format!("trial {file} {} --json", &first[..8])).expect(0);
+    let ran = lab
+        .xp(&format!("trial {file} {} --json", &first[..8]))
+        .expect(0);
     let last: Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
     assert_eq!(last["event"], "finished");
-    let again = lab.xp(&format!("trial {file} {} --json", &first[..8])).expect(0);
+    let again = lab
+        .xp(&format!("trial {file} {} --json", &first[..8]))
+        .expect(0);
     assert!(again.stdout.contains("already-done"), "{}", again.stdout);
 }
 
@@ -93,13 +125,18 @@ fn one_trial_can_be_run_by_itself() {
 fn two_jobs_at_once_give_the_same_trials() {
     let lab = Lab::new();
     let file = lab.file("quick.toml", QUICK);
-    lab.xp(&format!("sweep {file} --jobs 2")).expect(0).says(&["8 done"]);
+    lab.xp(&format!("sweep {file} --jobs 2"))
+        .expect(0)
+        .says(&["8 done"]);
     assert_eq!(published(&lab, "quick"), ids(&lab, &file));
 }
 
 /// Trials that a runner says it has finished itself.
 fn finished_here(ran: &Ran) -> BTreeSet<String> {
-    let done = ran.stderr.lines().filter(|line| line.contains(": done in "));
+    let done = ran
+        .stderr
+        .lines()
+        .filter(|line| line.contains(": done in "));
     done.filter_map(|line| line.split_whitespace().find(|word| word.len() == 12))
         .map(str::to_owned)
         .collect()
@@ -110,7 +147,9 @@ fn finished_here(ran: &Ran) -> BTreeSet<String> {
 fn two_runners_share_a_sweep_and_run_nothing_twice() {
     let lab = Lab::new();
     let file = lab.file("training.toml", TRAINING);
-    let runners: Vec<Child> = (0..2).map(|_| lab.start(&format!("sweep {file}"))).collect();
+    let runners: Vec<Child> = (0..2)
+        .map(|_| lab.start(&format!("sweep {file}")))
+        .collect();
     let ran: Vec<Ran> = runners
         .into_iter()
         .map(|runner| Ran::of(runner.wait_with_output().unwrap()).expect(0))
@@ -124,7 +163,10 @@ fn two_runners_share_a_sweep_and_run_nothing_twice() {
 #[cfg(unix)]
 fn signal(group: &Child, name: &str) {
     let target = format!("-{}", group.id());
-    let status = std::process::Command::new("kill").args([name, "--", &target]).status().unwrap();
+    let status = std::process::Command::new("kill")
+        .args([name, "--", &target])
+        .status()
+        .unwrap();
     assert!(status.success(), "kill {name} {target}");
 }
 
@@ -151,7 +193,9 @@ fn a_sweep_killed_at_any_moment_is_finished_by_the_next_run() {
     assert_eq!(published(&lab, "training"), all);
     let manifest = lab.results("training", "base-cpu").join("manifest.json");
     assert_eq!(trials_in(&manifest), all.len());
-    lab.xp(&format!("sweep {file}")).expect(0).says(&["nothing to run: 6 trials done"]);
+    lab.xp(&format!("sweep {file}"))
+        .expect(0)
+        .says(&["nothing to run: 6 trials done"]);
 }
 
 fn trials_in(manifest: &Path) -> usize {
@@ -163,13 +207,23 @@ fn trials_in(manifest: &Path) -> usize {
 #[test]
 fn an_interrupt_saves_and_exits_130_and_the_next_run_goes_on() {
     let lab = Lab::new();
-    let file = lab.file("training.toml", TRAINING.replace("steps = 60", "steps = 4000"));
+    let file = lab.file(
+        "training.toml",
+        TRAINING.replace("steps = 60", "steps = 4000"),
+    );
     let runner = lab.start(&format!("sweep {file}"));
-    wait_for(|| lab.path().join(".xp/training/base-cpu/checkpoints").read_dir().is_ok_and(|mut dir| dir.next().is_some()));
+    wait_for(|| {
+        lab.path()
+            .join(".xp/training/base-cpu/checkpoints")
+            .read_dir()
+            .is_ok_and(|mut dir| dir.next().is_some())
+    });
     signal(&runner, "-INT");
     let ran = Ran::of(runner.wait_with_output().unwrap()).expect(130);
     ran.says(&["interrupted", "outstanding"]);
-    lab.xp(&format!("plan {file}")).expect(0).says(&["interrupted 1", "goes on after step"]);
+    lab.xp(&format!("plan {file}"))
+        .expect(0)
+        .says(&["interrupted 1", "goes on after step"]);
 }
 
 /// Waits for something that another process does, for a minute at most.
