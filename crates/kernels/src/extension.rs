@@ -45,6 +45,11 @@ pub(crate) trait RoutingOps: Backend {
         rows: IntTensor<Self>,
     ) -> FloatTensor<Self>;
 
+    fn gelu_op(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `dy * gelu'(x)`.
+    fn gelu_dx_op(x: FloatTensor<Self>, dy: FloatTensor<Self>) -> FloatTensor<Self>;
+
     fn grouped_matmul_op(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
@@ -102,6 +107,31 @@ pub(crate) fn grouped_matmul(
         w_edf.into_dispatch(),
         offsets.into_dispatch(),
     ))
+}
+
+pub(crate) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    Tensor::from_dispatch(Dispatch::gelu_op(x.into_dispatch()))
+}
+
+#[derive(Debug)]
+struct GeluBackward;
+
+impl<B: RoutingOps> Backward<B, 1> for GeluBackward {
+    type State = NodeId;
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let [parent] = ops.parents;
+        let dy = grads.consume::<B>(&ops.node);
+        let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(ops.state);
+        if let Some(node) = parent {
+            grads.register::<B>(node.id, B::gelu_dx_op(x, dy));
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -244,6 +274,20 @@ impl<B: RoutingOps, C: CheckpointStrategy> RoutingOps for Autodiff<B, C> {
                 prep.finish(B::grouped_matmul_op(x, w, offsets))
             }
         }
+    }
+
+    fn gelu_op(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        match GeluBackward.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let state = prep.checkpoint(&x);
+                prep.finish(state, B::gelu_op(x.into_primitive()))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::gelu_op(x.into_primitive())),
+        }
+    }
+
+    fn gelu_dx_op(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        unreachable!("{FIRST_ORDER}")
     }
 
     fn pack_weighted_op(

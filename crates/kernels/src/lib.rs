@@ -12,6 +12,7 @@
 //! | [`pack`] | rows of tokens to the order of experts | CPU |
 //! | [`combine`] | weighted rows of experts back to tokens | CPU |
 //! | [`grouped_matmul`] | one matrix per expert over its rows | CPU |
+//! | [`gelu`] | the experts' activation | CPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
 //! workspace where `unsafe` may stand, each use with its safety argument.
@@ -21,6 +22,7 @@
 //! `pack` and `combine` share one index, `rows_m`: the token of each packed row, or `T` for a row
 //! that holds none. They are adjoint: the backward pass of each is the other.
 
+mod activation;
 mod extension;
 mod flex;
 mod grouped;
@@ -30,6 +32,7 @@ mod rows;
 mod slots;
 mod top_k;
 
+pub use activation::{gelu, gelu_reference};
 pub use grouped::{grouped_matmul, grouped_matmul_reference};
 pub use load::{expert_load, expert_load_reference};
 pub use precision::{Precision, matmul};

@@ -2,9 +2,9 @@
 
 use burn::{
     module::{Initializer, Module, Param},
-    tensor::{Device, Int, Tensor, activation::gelu},
+    tensor::{Device, Int, Tensor},
 };
-use kernels::{Precision, grouped_matmul, matmul, pack};
+use kernels::{Precision, gelu, grouped_matmul, matmul, pack};
 
 /// The sizes of an expert bank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The CPU paths, on Burn's `flex` tensors, in f32.
 
 mod counts;
+mod gelu;
 mod grouped;
 mod rows;
 
@@ -81,6 +82,18 @@ impl RoutingOps for Flex {
         let [packed, width] = y.shape().dims();
         let dots = rows::dots(y.storage(), x.storage(), &rows.get(), width);
         FlexTensor::from_data(TensorData::new(dots, [packed]))
+    }
+
+    fn gelu_op(x: FlexTensor) -> FlexTensor {
+        let x = floats(&x);
+        let shape = x.shape();
+        FlexTensor::from_data(TensorData::new(gelu::forward(x.storage()), shape))
+    }
+
+    fn gelu_dx_op(x: FlexTensor, dy: FlexTensor) -> FlexTensor {
+        let (x, dy) = (floats(&x), floats(&dy));
+        let shape = x.shape();
+        FlexTensor::from_data(TensorData::new(gelu::backward(x.storage(), dy.storage()), shape))
     }
 
     fn grouped_matmul_op(x: FlexTensor, w: FlexTensor, offsets: FlexTensor) -> FlexTensor {
