@@ -76,11 +76,17 @@ pub(crate) fn expert_load(experts_a: Tensor<1, Int>, experts: usize) -> Tensor<1
 }
 
 pub(crate) fn expert_slots(experts_a: Tensor<1, Int>, experts: usize) -> Tensor<1, Int> {
-    Tensor::from_dispatch(Dispatch::expert_slots_op(experts_a.into_dispatch(), experts))
+    Tensor::from_dispatch(Dispatch::expert_slots_op(
+        experts_a.into_dispatch(),
+        experts,
+    ))
 }
 
 pub(crate) fn pack(x_td: Tensor<2>, rows_m: Tensor<1, Int>) -> Tensor<2> {
-    Tensor::from_dispatch(Dispatch::pack_op(x_td.into_dispatch(), rows_m.into_dispatch()))
+    Tensor::from_dispatch(Dispatch::pack_op(
+        x_td.into_dispatch(),
+        rows_m.into_dispatch(),
+    ))
 }
 
 pub(crate) fn combine(
@@ -141,12 +147,7 @@ impl<B: RoutingOps> Backward<B, 1> for PackBackward {
     /// The index and the number of tokens.
     type State = (IntTensor<B>, usize);
 
-    fn backward(
-        self,
-        ops: Ops<Self::State, 1>,
-        grads: &mut Gradients,
-        _: &mut Checkpointer,
-    ) {
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [parent] = ops.parents;
         let dy = grads.consume::<B>(&ops.node);
         let (rows, tokens) = ops.state;
@@ -229,7 +230,11 @@ impl<B: RoutingOps, C: CheckpointStrategy> RoutingOps for Autodiff<B, C> {
     }
 
     fn pack_op(x: FloatTensor<Self>, rows: IntTensor<Self>) -> FloatTensor<Self> {
-        match PackBackward.prepare::<C>([x.node()]).compute_bound().stateful() {
+        match PackBackward
+            .prepare::<C>([x.node()])
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(prep) => {
                 let x = x.into_primitive();
                 let state = (rows.clone(), x.shape()[0]);
@@ -245,7 +250,11 @@ impl<B: RoutingOps, C: CheckpointStrategy> RoutingOps for Autodiff<B, C> {
         gates: FloatTensor<Self>,
         tokens: usize,
     ) -> FloatTensor<Self> {
-        match CombineBackward.prepare::<C>([y.node(), gates.node()]).compute_bound().stateful() {
+        match CombineBackward
+            .prepare::<C>([y.node(), gates.node()])
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(mut prep) => {
                 let state = (prep.checkpoint(&y), prep.checkpoint(&gates), rows.clone());
                 let (y, gates) = (y.into_primitive(), gates.into_primitive());
@@ -263,7 +272,11 @@ impl<B: RoutingOps, C: CheckpointStrategy> RoutingOps for Autodiff<B, C> {
         w: FloatTensor<Self>,
         offsets: IntTensor<Self>,
     ) -> FloatTensor<Self> {
-        match GroupedMatmulBackward.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
+        match GroupedMatmulBackward
+            .prepare::<C>([x.node(), w.node()])
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(mut prep) => {
                 let state = (prep.checkpoint(&x), prep.checkpoint(&w), offsets.clone());
                 let (x, w) = (x.into_primitive(), w.into_primitive());
@@ -277,7 +290,11 @@ impl<B: RoutingOps, C: CheckpointStrategy> RoutingOps for Autodiff<B, C> {
     }
 
     fn gelu_op(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        match GeluBackward.prepare::<C>([x.node()]).compute_bound().stateful() {
+        match GeluBackward
+            .prepare::<C>([x.node()])
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(mut prep) => {
                 let state = prep.checkpoint(&x);
                 prep.finish(state, B::gelu_op(x.into_primitive()))

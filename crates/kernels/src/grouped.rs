@@ -43,7 +43,9 @@ pub fn grouped_matmul_reference(
         let w_df = w_edf.clone().narrow(0, expert, 1).squeeze_dim::<2>(0);
         // The mask is on both sides: rows of others may hold anything, and must get no gradient.
         let others = mine.bool_not().reshape([rows, 1]);
-        let x = x_md.clone().mask_fill(others.clone().expand(x_md.dims()), 0.0);
+        let x = x_md
+            .clone()
+            .mask_fill(others.clone().expand(x_md.dims()), 0.0);
         out = out + x.matmul(w_df).mask_fill(others.expand([rows, hidden]), 0.0);
     }
     out

@@ -62,10 +62,13 @@ pub fn combine_reference(
     tokens: usize,
 ) -> Tensor<2> {
     let [packed, width] = y_md.dims();
-    let empty_m1 = rows_m.clone().equal_elem(tokens as i64).reshape([packed, 1]);
+    let empty_m1 = rows_m
+        .clone()
+        .equal_elem(tokens as i64)
+        .reshape([packed, 1]);
     // Masked rather than multiplied by a zero gate: an empty row may hold anything.
-    let weighted = (y_md * gates_m.reshape([packed, 1]))
-        .mask_fill(empty_m1.expand([packed, width]), 0.0);
+    let weighted =
+        (y_md * gates_m.reshape([packed, 1])).mask_fill(empty_m1.expand([packed, width]), 0.0);
     Tensor::zeros([tokens + 1, width], &weighted.device())
         .scatter(
             0,

@@ -24,8 +24,12 @@ pub fn expert_slots_reference(experts_a: Tensor<1, Int>, experts: usize) -> Tens
 pub(crate) fn one_hot(experts_a: Tensor<1, Int>, experts: usize) -> Tensor<2> {
     let [assignments] = experts_a.dims();
     let range = Tensor::<1, Int>::arange(0..experts as i64, &experts_a.device());
-    let ids_ae = experts_a.reshape([assignments, 1]).expand([assignments, experts]);
-    ids_ae.equal(range.reshape([1, experts]).expand([assignments, experts])).float()
+    let ids_ae = experts_a
+        .reshape([assignments, 1])
+        .expand([assignments, experts]);
+    ids_ae
+        .equal(range.reshape([1, experts]).expand([assignments, experts]))
+        .float()
 }
 
 /// Inclusive scan over the rows in two levels, because a GPU's `cumsum` here costs the square of
@@ -44,5 +48,7 @@ fn scan_rows(x_ae: Tensor<2>) -> Tensor<2> {
     let inner = x_ae.reshape([blocks, BLOCK, experts]).cumsum(1);
     let sums = inner.clone().narrow(1, BLOCK - 1, 1).squeeze_dim::<2>(1);
     let before = sums.clone().cumsum(0) - sums;
-    (inner + before.unsqueeze_dim::<3>(1)).reshape([blocks * BLOCK, experts]).narrow(0, 0, rows)
+    (inner + before.unsqueeze_dim::<3>(1))
+        .reshape([blocks * BLOCK, experts])
+        .narrow(0, 0, rows)
 }

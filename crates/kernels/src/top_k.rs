@@ -52,7 +52,10 @@ mod tests {
     use burn::tensor::Device;
 
     fn picks(row: [f32; 4], k: usize) -> Vec<i32> {
-        top_k(Tensor::from_floats([row], &Device::flex()), k).into_data().to_vec().unwrap()
+        top_k(Tensor::from_floats([row], &Device::flex()), k)
+            .into_data()
+            .to_vec()
+            .unwrap()
     }
 
     #[test]

@@ -16,4 +16,6 @@ mod linear;
 mod model;
 
 pub use config::TinyMoeConfig;
-pub use model::{Forward, LayerForward, ModelError, ModelInput, TinyMoe, TinyMoeDims, TinyMoeSizes};
+pub use model::{
+    Forward, LayerForward, ModelError, ModelInput, TinyMoe, TinyMoeDims, TinyMoeSizes,
+};

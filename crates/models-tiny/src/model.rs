@@ -140,9 +140,13 @@ impl TinyMoe {
         Ok(Self {
             tokens: EmbeddingConfig::new(dims.vocab, dim).init(device),
             positions: EmbeddingConfig::new(dims.sequence, dim).init(device),
-            blocks: (0..config.layers.get()).map(block).collect::<Result<_, _>>()?,
+            blocks: (0..config.layers.get())
+                .map(block)
+                .collect::<Result<_, _>>()?,
             norm: LayerNormConfig::new(dim).init(device),
-            head: LinearConfig::new(dim, dims.vocab).with_bias(false).init(device),
+            head: LinearConfig::new(dim, dims.vocab)
+                .with_bias(false)
+                .init(device),
             dropout: DropoutConfig::new(dropout).init(),
         })
     }
@@ -180,8 +184,7 @@ impl TinyMoe {
         let [batch, sequence] = input.ids_bs.dims();
         let device = input.ids_bs.device();
         let places = Tensor::<1, Int>::arange(0..sequence as i64, &device).reshape([1, sequence]);
-        let embedded =
-            self.tokens.forward(input.ids_bs.clone()) + self.positions.forward(places);
+        let embedded = self.tokens.forward(input.ids_bs.clone()) + self.positions.forward(places);
         let mut x = self.dropout.forward(embedded);
         let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
         let mut layers = Vec::with_capacity(self.blocks.len());
@@ -198,21 +201,33 @@ impl TinyMoe {
         }
         let [_, _, dim] = x.dims();
         let x = self.norm.forward(x).reshape([batch * sequence, dim]);
-        Forward { logits: linear(&self.head, x, input.precision), layers }
+        Forward {
+            logits: linear(&self.head, x, input.precision),
+            layers,
+        }
     }
 }
 
 impl Block {
     fn forward(&self, x: Tensor<3>, context: &MoeContext) -> (Tensor<3>, LayerForward) {
         let [batch, sequence, dim] = x.dims();
-        let attended =
-            self.attention.forward(self.attention_norm.forward(x.clone()), context.precision);
+        let attended = self
+            .attention
+            .forward(self.attention_norm.forward(x.clone()), context.precision);
         let x = x + self.dropout.forward(attended);
-        let normed = self.moe_norm.forward(x.clone()).reshape([batch * sequence, dim]);
+        let normed = self
+            .moe_norm
+            .forward(x.clone())
+            .reshape([batch * sequence, dim]);
         let out = self.moe.forward(normed, context);
-        let y = self.dropout.forward(out.y_td.reshape([batch, sequence, dim]));
-        let layer =
-            LayerForward { auxiliary: out.auxiliary, routing: out.routing, plan: out.plan };
+        let y = self
+            .dropout
+            .forward(out.y_td.reshape([batch, sequence, dim]));
+        let layer = LayerForward {
+            auxiliary: out.auxiliary,
+            routing: out.routing,
+            plan: out.plan,
+        };
         (x + y, layer)
     }
 }

@@ -25,8 +25,14 @@ pub struct Decision {
 pub fn decisions(routing: &Routing, plan: &DispatchPlan) -> Vec<Decision> {
     match (&routing.assignment, &plan.kind) {
         (
-            Assignment::TokenChoice { experts_tk, gates_tk },
-            PlanKind::ByToken { experts_tk: kept_tk, .. },
+            Assignment::TokenChoice {
+                experts_tk,
+                gates_tk,
+            },
+            PlanKind::ByToken {
+                experts_tk: kept_tk,
+                ..
+            },
         ) => {
             let [_, k] = experts_tk.dims();
             let (chosen, kept) = (integers(experts_tk), integers(kept_tk));
@@ -41,8 +47,14 @@ pub fn decisions(routing: &Routing, plan: &DispatchPlan) -> Vec<Decision> {
                 .collect()
         }
         (
-            Assignment::Variable { gates_te, chosen_te },
-            PlanKind::ByToken { experts_tk: kept_tk, .. },
+            Assignment::Variable {
+                gates_te,
+                chosen_te,
+            },
+            PlanKind::ByToken {
+                experts_tk: kept_tk,
+                ..
+            },
         ) => {
             let chosen: Vec<bool> = chosen_te.clone().into_data().iter::<bool>().collect();
             let kept = integers(kept_tk);
@@ -58,7 +70,13 @@ pub fn decisions(routing: &Routing, plan: &DispatchPlan) -> Vec<Decision> {
                 .collect();
             numbered(picked)
         }
-        (Assignment::ExpertChoice { tokens_ec, gates_ec }, _) => {
+        (
+            Assignment::ExpertChoice {
+                tokens_ec,
+                gates_ec,
+            },
+            _,
+        ) => {
             let [_, room] = tokens_ec.dims();
             let tokens = integers(tokens_ec);
             let mut taken: Vec<_> = rows(&floats(gates_ec), room)
@@ -89,11 +107,19 @@ fn numbered(mut decisions: Vec<Decision>) -> Vec<Decision> {
 
 /// `(row, column, value)` of a matrix with `width` columns.
 fn rows(values: &[f32], width: usize) -> impl Iterator<Item = (usize, usize, f32)> {
-    values.iter().enumerate().map(move |(at, &value)| (at / width, at % width, value))
+    values
+        .iter()
+        .enumerate()
+        .map(move |(at, &value)| (at / width, at % width, value))
 }
 
 fn integers(tensor: &Tensor<2, Int>) -> Vec<usize> {
-    tensor.clone().into_data().iter::<i64>().map(|value| value as usize).collect()
+    tensor
+        .clone()
+        .into_data()
+        .iter::<i64>()
+        .map(|value| value as usize)
+        .collect()
 }
 
 fn floats(tensor: &Tensor<2>) -> Vec<f32> {

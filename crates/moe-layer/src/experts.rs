@@ -41,9 +41,16 @@ impl ExpertBank {
     /// Builds the bank.
     #[must_use]
     pub fn new(dims: &ExpertDims, device: &Device) -> Self {
-        let ExpertDims { experts, width, hidden } = *dims;
+        let ExpertDims {
+            experts,
+            width,
+            hidden,
+        } = *dims;
         let bound = (6.0 / (width + hidden) as f64).sqrt();
-        let xavier = Initializer::Uniform { min: -bound, max: bound };
+        let xavier = Initializer::Uniform {
+            min: -bound,
+            max: bound,
+        };
         Self {
             w1_edf: xavier.init([experts, width, hidden], device),
             b1_ef: Initializer::Zeros.init([experts, hidden], device),
@@ -66,14 +73,23 @@ impl ExpertBank {
     /// The matrices of [`from_tensors`](Self::from_tensors).
     #[must_use]
     pub fn tensors(&self) -> (Tensor<3>, Tensor<2>, Tensor<3>, Tensor<2>) {
-        (self.w1_edf.val(), self.b1_ef.val(), self.w2_efd.val(), self.b2_ed.val())
+        (
+            self.w1_edf.val(),
+            self.b1_ef.val(),
+            self.w2_efd.val(),
+            self.b2_ed.val(),
+        )
     }
 
     /// The sizes.
     #[must_use]
     pub fn dims(&self) -> ExpertDims {
         let [experts, width, hidden] = self.w1_edf.dims();
-        ExpertDims { experts, width, hidden }
+        ExpertDims {
+            experts,
+            width,
+            hidden,
+        }
     }
 
     /// Runs every expert on its own batch of rows: `x_ecd` `[E, C, D]` to `[E, C, D]`; with

@@ -5,13 +5,10 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use routers::{
-    AssignConfig, AuxiliaryLoss, RouteInput, Router, RouterConfig, RouterDims, RouterError,
-    Routing,
+    AssignConfig, AuxiliaryLoss, RouteInput, Router, RouterConfig, RouterDims, RouterError, Routing,
 };
 
-use crate::{
-    Dispatch, DispatchPlan, ExpertBank, ExpertDims, MoeConfig, MoeContext, RoutingTrace,
-};
+use crate::{Dispatch, DispatchPlan, ExpertBank, ExpertDims, MoeConfig, MoeContext, RoutingTrace};
 
 /// Parameters of a layer, known before it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,9 +125,22 @@ impl MoeLayer {
             noise_seed: context.noise_seed,
         });
         let experts = self.config.experts.get();
-        let plan =
-            DispatchPlan::new(&routing.assignment, &self.config, tokens, experts, self.top_k);
-        let y_td = self.config.dispatch.dispatch(x_td, &plan, &self.experts, context.precision);
-        MoeOutput { y_td, auxiliary: self.router.auxiliary_losses(&routing), routing, plan }
+        let plan = DispatchPlan::new(
+            &routing.assignment,
+            &self.config,
+            tokens,
+            experts,
+            self.top_k,
+        );
+        let y_td = self
+            .config
+            .dispatch
+            .dispatch(x_td, &plan, &self.experts, context.precision);
+        MoeOutput {
+            y_td,
+            auxiliary: self.router.auxiliary_losses(&routing),
+            routing,
+            plan,
+        }
     }
 }

@@ -59,18 +59,27 @@ impl DispatchPlan {
     ) -> Self {
         let room = capacity(config.capacity_factor.get(), tokens, top_k, experts);
         match assignment {
-            Assignment::TokenChoice { experts_tk, gates_tk } => {
-                Self::by_token(experts_tk.clone(), gates_tk.clone(), config, experts, room)
-            }
-            Assignment::Variable { gates_te, chosen_te } => {
+            Assignment::TokenChoice {
+                experts_tk,
+                gates_tk,
+            } => Self::by_token(experts_tk.clone(), gates_tk.clone(), config, experts, room),
+            Assignment::Variable {
+                gates_te,
+                chosen_te,
+            } => {
                 let all = Tensor::<1, Int>::arange(0..experts as i64, &gates_te.device())
                     .reshape([1, experts])
                     .expand([tokens, experts])
                     .mask_fill(chosen_te.clone().bool_not(), experts as i64);
-                let gates = gates_te.clone().mask_fill(chosen_te.clone().bool_not(), 0.0);
+                let gates = gates_te
+                    .clone()
+                    .mask_fill(chosen_te.clone().bool_not(), 0.0);
                 Self::by_token(all, gates, config, experts, room)
             }
-            Assignment::ExpertChoice { tokens_ec, gates_ec } => Self {
+            Assignment::ExpertChoice {
+                tokens_ec,
+                gates_ec,
+            } => Self {
                 tokens,
                 experts,
                 capacity: Some(tokens_ec.dims()[1]),
@@ -79,7 +88,10 @@ impl DispatchPlan {
                     gates_ec: gates_ec.clone(),
                 },
             },
-            Assignment::Soft { dispatch_tes, combine_tes } => Self {
+            Assignment::Soft {
+                dispatch_tes,
+                combine_tes,
+            } => Self {
                 tokens,
                 experts,
                 capacity: Some(dispatch_tes.dims()[2]),
@@ -99,20 +111,29 @@ impl DispatchPlan {
         room: usize,
     ) -> Self {
         let [tokens, _] = experts_tk.dims();
-        let queue = config.drop.queue(experts_tk.clone(), gates_tk.clone(), experts);
+        let queue = config
+            .drop
+            .queue(experts_tk.clone(), gates_tk.clone(), experts);
         let plan = |experts_tk, places_tk, gates_tk, capacity| Self {
             tokens,
             experts,
             capacity,
-            kind: PlanKind::ByToken { experts_tk, places_tk, gates_tk },
+            kind: PlanKind::ByToken {
+                experts_tk,
+                places_tk,
+                gates_tk,
+            },
         };
         if !queue.limited {
             return plan(experts_tk, queue.places_tk, gates_tk, None);
         }
         let dropped = queue.places_tk.clone().greater_equal_elem(room as i64);
         let kept_gates = gates_tk.clone().mask_fill(dropped.clone(), 0.0);
-        let final_gates =
-            if config.renormalise { renormalised(&gates_tk, kept_gates) } else { kept_gates };
+        let final_gates = if config.renormalise {
+            renormalised(&gates_tk, kept_gates)
+        } else {
+            kept_gates
+        };
         plan(
             experts_tk.mask_fill(dropped.clone(), experts as i64),
             queue.places_tk.mask_fill(dropped, 0),
@@ -133,9 +154,12 @@ impl DispatchPlan {
                 let [experts, room] = tokens_ec.dims();
                 Tensor::full([experts], room as f64, &tokens_ec.device())
             }
-            PlanKind::Soft { dispatch_tes, .. } => {
-                dispatch_tes.clone().detach().sum_dim(0).sum_dim(2).reshape([self.experts])
-            }
+            PlanKind::Soft { dispatch_tes, .. } => dispatch_tes
+                .clone()
+                .detach()
+                .sum_dim(0)
+                .sum_dim(2)
+                .reshape([self.experts]),
         }
     }
 
@@ -147,16 +171,29 @@ impl DispatchPlan {
     #[must_use]
     pub fn weights(&self) -> Tensor<2> {
         match &self.kind {
-            PlanKind::ByToken { experts_tk, gates_tk, .. } => {
-                Tensor::zeros([self.tokens, self.experts + 1], &gates_tk.device())
-                    .scatter(1, experts_tk.clone(), gates_tk.clone(), IndexingUpdateOp::Add)
-                    .narrow(1, 0, self.experts)
-            }
-            PlanKind::ByExpert { tokens_ec, gates_ec } => {
-                Tensor::zeros([self.experts, self.tokens], &gates_ec.device())
-                    .scatter(1, tokens_ec.clone(), gates_ec.clone(), IndexingUpdateOp::Add)
-                    .swap_dims(0, 1)
-            }
+            PlanKind::ByToken {
+                experts_tk,
+                gates_tk,
+                ..
+            } => Tensor::zeros([self.tokens, self.experts + 1], &gates_tk.device())
+                .scatter(
+                    1,
+                    experts_tk.clone(),
+                    gates_tk.clone(),
+                    IndexingUpdateOp::Add,
+                )
+                .narrow(1, 0, self.experts),
+            PlanKind::ByExpert {
+                tokens_ec,
+                gates_ec,
+            } => Tensor::zeros([self.experts, self.tokens], &gates_ec.device())
+                .scatter(
+                    1,
+                    tokens_ec.clone(),
+                    gates_ec.clone(),
+                    IndexingUpdateOp::Add,
+                )
+                .swap_dims(0, 1),
             PlanKind::Soft { .. } => panic!("a soft plan has no weight per token and expert"),
         }
     }

@@ -50,9 +50,12 @@ impl RoutingTrace {
     pub fn new(routing: &Routing, plan: &DispatchPlan) -> Self {
         let soft = matches!(plan.kind, PlanKind::Soft { .. });
         let gates_e = match &plan.kind {
-            PlanKind::Soft { combine_tes, .. } => {
-                combine_tes.clone().detach().sum_dim(0).sum_dim(2).reshape([plan.experts])
-            }
+            PlanKind::Soft { combine_tes, .. } => combine_tes
+                .clone()
+                .detach()
+                .sum_dim(0)
+                .sum_dim(2)
+                .reshape([plan.experts]),
             _ => plan.weights().detach().sum_dim(0).squeeze_dim(0),
         };
         let (chosen_prob, chosen) = chosen_probability(routing);
@@ -95,10 +98,22 @@ impl RoutingTrace {
     #[must_use]
     pub fn into_host(self) -> Vec<TensorData> {
         let counts = TensorData::new(vec![self.tokens as i64, self.chosen as i64], [2]);
-        let sums = [self.assignments_before_e, self.assignments_after_e, self.gates_e];
-        let maybe = [self.unrouted, self.router_entropy, self.gate_entropy, self.chosen_prob];
+        let sums = [
+            self.assignments_before_e,
+            self.assignments_after_e,
+            self.gates_e,
+        ];
+        let maybe = [
+            self.unrouted,
+            self.router_entropy,
+            self.gate_entropy,
+            self.chosen_prob,
+        ];
         let maybe = maybe.map(|sum| {
-            sum.map_or_else(|| TensorData::new(Vec::<f32>::new(), [0]), Tensor::into_data)
+            sum.map_or_else(
+                || TensorData::new(Vec::<f32>::new(), [0]),
+                Tensor::into_data,
+            )
         });
         std::iter::once(counts)
             .chain(sums.map(Tensor::into_data))
@@ -157,9 +172,13 @@ impl RoutingTrace {
 fn gate_entropy(assignment: &Assignment) -> Option<Tensor<1>> {
     let gates = match assignment {
         Assignment::TokenChoice { gates_tk, .. } => gates_tk.clone().detach(),
-        Assignment::Variable { gates_te, chosen_te } => {
-            gates_te.clone().detach().mask_fill(chosen_te.clone().bool_not(), 0.0)
-        }
+        Assignment::Variable {
+            gates_te,
+            chosen_te,
+        } => gates_te
+            .clone()
+            .detach()
+            .mask_fill(chosen_te.clone().bool_not(), 0.0),
         Assignment::ExpertChoice { .. } | Assignment::Soft { .. } => return None,
     };
     let share = gates.clone() / gates.sum_dim(1).clamp_min(f32::MIN_POSITIVE);
@@ -170,12 +189,17 @@ fn gate_entropy(assignment: &Assignment) -> Option<Tensor<1>> {
 
 /// Sum of the chosen experts' probabilities, and how many choices that is.
 fn chosen_probability(routing: &Routing) -> (Option<Tensor<1>>, usize) {
-    let Some(scores) = &routing.scores else { return (None, 0) };
+    let Some(scores) = &routing.scores else {
+        return (None, 0);
+    };
     let probs_te = scores.probs_te.clone().detach();
     match &routing.assignment {
         Assignment::TokenChoice { experts_tk, .. } => {
             let [tokens, k] = experts_tk.dims();
-            (Some(probs_te.gather(1, experts_tk.clone()).sum()), tokens * k)
+            (
+                Some(probs_te.gather(1, experts_tk.clone()).sum()),
+                tokens * k,
+            )
         }
         Assignment::ExpertChoice { tokens_ec, .. } => {
             let [experts, room] = tokens_ec.dims();

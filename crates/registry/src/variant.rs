@@ -41,7 +41,10 @@ pub fn read_variant<'de, V: Variant, D: Deserializer<'de>>(
     deserializer: D,
     what: &'static str,
 ) -> Result<V, D::Error> {
-    deserializer.deserialize_any(NameOrTable { what, variant: PhantomData })
+    deserializer.deserialize_any(NameOrTable {
+        what,
+        variant: PhantomData,
+    })
 }
 
 struct NameOrTable<V> {
@@ -50,15 +53,25 @@ struct NameOrTable<V> {
 }
 
 fn unknown<V: Variant, E: Error>(what: &str, name: &str) -> E {
-    let names: Vec<_> = V::MEMBERS.iter().map(|member| format!("`{}`", member.name)).collect();
-    E::custom(format_args!("unknown {what} `{name}`, expected one of {}", names.join(", ")))
+    let names: Vec<_> = V::MEMBERS
+        .iter()
+        .map(|member| format!("`{}`", member.name))
+        .collect();
+    E::custom(format_args!(
+        "unknown {what} `{name}`, expected one of {}",
+        names.join(", ")
+    ))
 }
 
 impl<'de, V: Variant> Visitor<'de> for NameOrTable<V> {
     type Value = V;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the name of a {0}, or a table whose one key is the name of a {0}", self.what)
+        write!(
+            f,
+            "the name of a {0}, or a table whose one key is the name of a {0}",
+            self.what
+        )
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<V, E> {
@@ -66,11 +79,20 @@ impl<'de, V: Variant> Visitor<'de> for NameOrTable<V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<V, A::Error> {
-        let seed = KnownName::<V> { what: self.what, variant: PhantomData };
-        let Some(name) = map.next_key_seed(seed)? else {
-            return Err(A::Error::custom(format_args!("expected the name of a {}", self.what)));
+        let seed = KnownName::<V> {
+            what: self.what,
+            variant: PhantomData,
         };
-        let value = map.next_value_seed(Table { name: &name, variant: PhantomData::<V> })?;
+        let Some(name) = map.next_key_seed(seed)? else {
+            return Err(A::Error::custom(format_args!(
+                "expected the name of a {}",
+                self.what
+            )));
+        };
+        let value = map.next_value_seed(Table {
+            name: &name,
+            variant: PhantomData::<V>,
+        })?;
         if let Some(extra) = map.next_key::<String>()? {
             return Err(A::Error::custom(format_args!(
                 "a {} has one name, found `{name}` and `{extra}`",

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssignConfig, ScoreConfig,
-    BalancerConfig, Router, RouterDims, RouterError, ScorerConfig, StrategyConfig, SwitchConfig,
+    AssignConfig, BalancerConfig, Router, RouterDims, RouterError, ScoreConfig, ScorerConfig,
+    StrategyConfig, SwitchConfig,
 };
 
 /// The `[router]` table: which scorer, strategy and balancers.
@@ -53,7 +53,11 @@ impl RouterConfig {
     /// not look at the hidden state.
     #[must_use]
     pub fn num_params(&self, dims: &RouterDims) -> usize {
-        if self.strategy.facts().needs_scores { self.scorer.num_params(dims) } else { 0 }
+        if self.strategy.facts().needs_scores {
+            self.scorer.num_params(dims)
+        } else {
+            0
+        }
     }
 
     /// Builds the router.

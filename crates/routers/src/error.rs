@@ -11,7 +11,9 @@ pub enum RouterError {
         what: &'static str,
     },
     /// More experts per token than there are, or none.
-    #[error("{what}: k must be from 1 to the number of experts, got k = {k} with {experts} experts")]
+    #[error(
+        "{what}: k must be from 1 to the number of experts, got k = {k} with {experts} experts"
+    )]
     TopK {
         /// The member that refused.
         what: &'static str,

@@ -25,7 +25,10 @@ impl Router {
         dims: &RouterDims,
         device: &Device,
     ) -> Result<Self, RouterError> {
-        let dims = RouterDims { top_k: config.strategy.top_k(dims.top_k), ..*dims };
+        let dims = RouterDims {
+            top_k: config.strategy.top_k(dims.top_k),
+            ..*dims
+        };
         let needs_scores = config.strategy.facts().needs_scores;
         Ok(Self {
             scorer: needs_scores.then(|| config.scorer.init(&dims, device)),
@@ -41,7 +44,10 @@ impl Router {
     pub fn route(&self, input: &RouteInput) -> Routing {
         let scores = self.scorer.as_ref().map(|scorer| {
             let logits_te = scorer.score(input.x_td.clone().cast(FloatDType::F32));
-            Scores { probs_te: softmax(logits_te.clone(), 1), logits_te }
+            Scores {
+                probs_te: softmax(logits_te.clone(), 1),
+                logits_te,
+            }
         });
         let assignment = self.strategy.assign(scores.as_ref(), input);
         Routing { scores, assignment }
@@ -50,7 +56,9 @@ impl Router {
     /// The auxiliary losses of a decision, already weighted; none where nothing was scored.
     #[must_use]
     pub fn auxiliary_losses(&self, routing: &Routing) -> Vec<AuxiliaryLoss> {
-        let Some(scores) = &routing.scores else { return Vec::new() };
+        let Some(scores) = &routing.scores else {
+            return Vec::new();
+        };
         self.balancers
             .iter()
             .map(|balancer| AuxiliaryLoss {

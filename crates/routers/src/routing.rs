@@ -65,16 +65,19 @@ impl Assignment {
                 let [tokens, k] = experts_tk.dims();
                 expert_load(experts_tk.clone().reshape([tokens * k]), experts)
             }
-            Self::Variable { chosen_te, .. } => {
-                chosen_te.clone().float().sum_dim(0).squeeze_dim(0)
-            }
+            Self::Variable { chosen_te, .. } => chosen_te.clone().float().sum_dim(0).squeeze_dim(0),
             Self::ExpertChoice { tokens_ec, .. } => {
                 let [experts, capacity] = tokens_ec.dims();
                 Tensor::full([experts], capacity as f64, &tokens_ec.device())
             }
             Self::Soft { dispatch_tes, .. } => {
                 let [_, experts, _] = dispatch_tes.dims();
-                dispatch_tes.clone().detach().sum_dim(0).sum_dim(2).reshape([experts])
+                dispatch_tes
+                    .clone()
+                    .detach()
+                    .sum_dim(0)
+                    .sum_dim(2)
+                    .reshape([experts])
             }
         }
     }

@@ -8,9 +8,15 @@ const ELEMENTS_PER_TASK: usize = 1 << 15;
 /// `out = gelu(x)`.
 pub(super) fn forward(x: &[f32]) -> Vec<f32> {
     let mut out = vec![0.0; x.len()];
-    out.par_chunks_mut(ELEMENTS_PER_TASK).zip(x.par_chunks(ELEMENTS_PER_TASK)).for_each(
-        |(out, x)| wide(|| out.iter_mut().zip(x).for_each(|(out, &x)| *out = x * normal(x).0)),
-    );
+    out.par_chunks_mut(ELEMENTS_PER_TASK)
+        .zip(x.par_chunks(ELEMENTS_PER_TASK))
+        .for_each(|(out, x)| {
+            wide(|| {
+                out.iter_mut()
+                    .zip(x)
+                    .for_each(|(out, &x)| *out = x * normal(x).0)
+            })
+        });
     out
 }
 
@@ -115,7 +121,10 @@ mod tests {
             (-20.0, 0.0),
         ] {
             let got = forward(&[x])[0];
-            assert!((got - expected).abs() < 3e-7 * (1.0 + x.abs()), "gelu({x}) = {got}");
+            assert!(
+                (got - expected).abs() < 3e-7 * (1.0 + x.abs()),
+                "gelu({x}) = {got}"
+            );
         }
         // gelu'(0) = 1/2; gelu'(1) = Phi(1) + phi(1) = 0.8413447 + 0.2419707.
         assert!((backward(&[0.0], &[2.0])[0] - 1.0).abs() < 1e-6);
@@ -128,7 +137,10 @@ mod tests {
         for step in 0..870 {
             let x = -(step as f32) / 10.0;
             let (got, expected) = (exp_of_negative(x), x.exp());
-            assert!((got - expected).abs() <= 4e-7 * expected, "exp({x}): {got} {expected}");
+            assert!(
+                (got - expected).abs() <= 4e-7 * expected,
+                "exp({x}): {got} {expected}"
+            );
         }
     }
 

@@ -37,12 +37,22 @@ fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, parallelism: Parallelism)
         out.fill(0.0);
         return;
     }
-    assert_eq!(out.len(), a.rows * b.columns, "output of a grouped product has another size");
-    assert!(a.last() < a.values.len() && b.last() < b.values.len(), "a view leaves its slice");
+    assert_eq!(
+        out.len(),
+        a.rows * b.columns,
+        "output of a grouped product has another size"
+    );
+    assert!(
+        a.last() < a.values.len() && b.last() < b.values.len(),
+        "a view leaves its slice"
+    );
     // SAFETY: `out` is an exclusive slice of exactly rows * columns elements, walked with strides
     // (columns, 1); the largest offset reached in `a` and `b` was just checked to be inside their
     // slices, and all strides are positive. f32 has no invalid bit patterns.
-    #[expect(unsafe_code, reason = "the matmul crate takes raw pointers; bounds are asserted above")]
+    #[expect(
+        unsafe_code,
+        reason = "the matmul crate takes raw pointers; bounds are asserted above"
+    )]
     unsafe {
         gemm::gemm(
             a.rows,
@@ -84,8 +94,23 @@ pub(super) fn rows_by_matrix(x: &[f32], weights: &Weights<'_>, offsets: &[i32]) 
             column: 1,
         };
         let values = &weights.values[expert * inner * outer..][..inner * outer];
-        let (row, column) = if weights.transposed { (1, inner) } else { (outer, 1) };
-        multiply(out, a, View { values, rows: inner, columns: outer, row, column }, parallelism);
+        let (row, column) = if weights.transposed {
+            (1, inner)
+        } else {
+            (outer, 1)
+        };
+        multiply(
+            out,
+            a,
+            View {
+                values,
+                rows: inner,
+                columns: outer,
+                row,
+                column,
+            },
+            parallelism,
+        );
     });
     out
 }
@@ -107,7 +132,11 @@ pub(super) fn outer_products(
         .chunks_mut(inner * outer)
         .enumerate()
         .filter(|(expert, _)| offsets[*expert] < offsets[*expert + 1])
-        .map(|(expert, out)| Group { expert, first: offsets[expert] as usize, out })
+        .map(|(expert, out)| Group {
+            expert,
+            first: offsets[expert] as usize,
+            out,
+        })
         .collect();
     run(groups, |expert, first, out, parallelism| {
         let count = offsets[expert + 1] as usize - first;
@@ -145,7 +174,11 @@ fn split_rows<'a>(out: &'a mut [f32], offsets: &[i32], width: usize) -> Vec<Grou
         let (mine, after) = std::mem::take(&mut rest).split_at_mut((last - first) * width);
         rest = after;
         if !mine.is_empty() {
-            groups.push(Group { expert, first, out: mine });
+            groups.push(Group {
+                expert,
+                first,
+                out: mine,
+            });
         }
     }
     groups
@@ -164,7 +197,11 @@ fn run(
         });
         return;
     }
-    let parallelism = if threads > 1 { Parallelism::Rayon(0) } else { Parallelism::None };
+    let parallelism = if threads > 1 {
+        Parallelism::Rayon(0)
+    } else {
+        Parallelism::None
+    };
     for group in groups {
         product(group.expert, group.first, group.out, parallelism);
     }

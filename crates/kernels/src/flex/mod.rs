@@ -26,7 +26,12 @@ impl Indices {
     fn get(&self) -> Cow<'_, [i32]> {
         match self.0.dtype() {
             DType::I32 => Cow::Borrowed(self.0.storage::<i32>()),
-            DType::I64 => self.0.storage::<i64>().iter().map(|&index| index as i32).collect(),
+            DType::I64 => self
+                .0
+                .storage::<i64>()
+                .iter()
+                .map(|&index| index as i32)
+                .collect(),
             other => panic!("routing indices must be i32 or i64, got {other:?}"),
         }
     }
@@ -36,7 +41,11 @@ impl Indices {
 fn floats(tensor: &FlexTensor) -> FlexTensor {
     use burn::backend::ops::FloatTensorOps;
     let tensor = tensor.to_contiguous();
-    if tensor.dtype() == DType::F32 { tensor } else { Flex::float_cast(tensor, DType::F32.into()) }
+    if tensor.dtype() == DType::F32 {
+        tensor
+    } else {
+        Flex::float_cast(tensor, DType::F32.into())
+    }
 }
 
 fn matrix(values: Vec<f32>, rows: usize, columns: usize) -> FlexTensor {
@@ -93,24 +102,44 @@ impl RoutingOps for Flex {
     fn gelu_dx_op(x: FlexTensor, dy: FlexTensor) -> FlexTensor {
         let (x, dy) = (floats(&x), floats(&dy));
         let shape = x.shape();
-        FlexTensor::from_data(TensorData::new(gelu::backward(x.storage(), dy.storage()), shape))
+        FlexTensor::from_data(TensorData::new(
+            gelu::backward(x.storage(), dy.storage()),
+            shape,
+        ))
     }
 
     fn grouped_matmul_op(x: FlexTensor, w: FlexTensor, offsets: FlexTensor) -> FlexTensor {
         let (x, w, offsets) = (floats(&x), floats(&w), Indices::of(&offsets));
         let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
-        let weights = grouped::Weights { values: w.storage(), inner, outer, transposed: false };
-        matrix(grouped::rows_by_matrix(x.storage(), &weights, &offsets.get()), rows, outer)
+        let weights = grouped::Weights {
+            values: w.storage(),
+            inner,
+            outer,
+            transposed: false,
+        };
+        matrix(
+            grouped::rows_by_matrix(x.storage(), &weights, &offsets.get()),
+            rows,
+            outer,
+        )
     }
 
     fn grouped_matmul_dx_op(dy: FlexTensor, w: FlexTensor, offsets: FlexTensor) -> FlexTensor {
         let (dy, w, offsets) = (floats(&dy), floats(&w), Indices::of(&offsets));
         let [rows, _] = dy.shape().dims();
         let [_, inner, outer] = w.shape().dims();
-        let weights =
-            grouped::Weights { values: w.storage(), inner: outer, outer: inner, transposed: true };
-        matrix(grouped::rows_by_matrix(dy.storage(), &weights, &offsets.get()), rows, inner)
+        let weights = grouped::Weights {
+            values: w.storage(),
+            inner: outer,
+            outer: inner,
+            transposed: true,
+        };
+        matrix(
+            grouped::rows_by_matrix(dy.storage(), &weights, &offsets.get()),
+            rows,
+            inner,
+        )
     }
 
     fn grouped_matmul_dw_op(x: FlexTensor, dy: FlexTensor, offsets: FlexTensor) -> FlexTensor {

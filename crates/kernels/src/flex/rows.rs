@@ -34,7 +34,9 @@ pub(super) fn pack_weighted(x: &[f32], rows: &[i32], gates: &[f32], width: usize
     let mut out = vec![0.0; rows.len() * width];
     each_row(&mut out, width, |m, out| {
         if let Some(token) = row(x, rows[m], width) {
-            out.iter_mut().zip(token).for_each(|(out, x)| *out = gates[m] * x);
+            out.iter_mut()
+                .zip(token)
+                .for_each(|(out, x)| *out = gates[m] * x);
         }
     });
     out
@@ -64,9 +66,7 @@ pub(super) fn dots(y: &[f32], x: &[f32], rows: &[i32], width: usize) -> Vec<f32>
     rows.par_iter()
         .with_min_len(ROWS_PER_TASK)
         .enumerate()
-        .map(|(m, &index)| {
-            row(x, index, width).map_or(0.0, |x| dot(&y[m * width..][..width], x))
-        })
+        .map(|(m, &index)| row(x, index, width).map_or(0.0, |x| dot(&y[m * width..][..width], x)))
         .collect()
 }
 
@@ -74,7 +74,12 @@ pub(super) fn dots(y: &[f32], x: &[f32], rows: &[i32], width: usize) -> Vec<f32>
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 16];
     let (a_blocks, b_blocks) = (a.chunks_exact(16), b.chunks_exact(16));
-    let tail: f32 = a_blocks.remainder().iter().zip(b_blocks.remainder()).map(|(a, b)| a * b).sum();
+    let tail: f32 = a_blocks
+        .remainder()
+        .iter()
+        .zip(b_blocks.remainder())
+        .map(|(a, b)| a * b)
+        .sum();
     for (a, b) in a_blocks.zip(b_blocks) {
         for lane in 0..16 {
             sums[lane] += a[lane] * b[lane];

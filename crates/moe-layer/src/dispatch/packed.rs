@@ -28,7 +28,11 @@ impl PackedRows {
     #[must_use]
     pub fn fixed(plan: &DispatchPlan) -> (Self, usize) {
         match &plan.kind {
-            PlanKind::ByToken { experts_tk, places_tk, gates_tk } => {
+            PlanKind::ByToken {
+                experts_tk,
+                places_tk,
+                gates_tk,
+            } => {
                 let room = plan.capacity.map_or_else(
                     || plan.load().max().into_scalar::<f32>().max(1.0) as usize,
                     |capacity| capacity.min(plan.tokens),
@@ -37,11 +41,15 @@ impl PackedRows {
                 let packed = plan.experts * room;
                 let dest_tk = (experts_tk.clone() * room as i64 + places_tk.clone())
                     .mask_fill(nowhere, packed as i64);
-                (Self::place(experts_tk, gates_tk, dest_tk, plan.experts, packed), room)
+                (
+                    Self::place(experts_tk, gates_tk, dest_tk, plan.experts, packed),
+                    room,
+                )
             }
-            PlanKind::ByExpert { tokens_ec, gates_ec } => {
-                (Self::by_expert(tokens_ec, gates_ec), tokens_ec.dims()[1])
-            }
+            PlanKind::ByExpert {
+                tokens_ec,
+                gates_ec,
+            } => (Self::by_expert(tokens_ec, gates_ec), tokens_ec.dims()[1]),
             PlanKind::Soft { .. } => panic!("a soft plan has no packed rows"),
         }
     }
@@ -56,19 +64,25 @@ impl PackedRows {
     #[must_use]
     pub fn compact(plan: &DispatchPlan) -> (Self, Tensor<1, Int>) {
         match &plan.kind {
-            PlanKind::ByToken { experts_tk, places_tk, gates_tk } => {
+            PlanKind::ByToken {
+                experts_tk,
+                places_tk,
+                gates_tk,
+            } => {
                 let [tokens, k] = experts_tk.dims();
                 let assignments = tokens * k;
                 let experts_a = experts_tk.clone().reshape([assignments]);
                 let offsets = offsets(experts_a.clone(), plan.experts);
                 let start_tk = offsets.clone().gather(0, experts_a).reshape([tokens, k]);
                 let nowhere = experts_tk.clone().equal_elem(plan.experts as i64);
-                let dest_tk =
-                    (start_tk + places_tk.clone()).mask_fill(nowhere, assignments as i64);
+                let dest_tk = (start_tk + places_tk.clone()).mask_fill(nowhere, assignments as i64);
                 let rows = Self::place(experts_tk, gates_tk, dest_tk, plan.experts, assignments);
                 (rows, offsets)
             }
-            PlanKind::ByExpert { tokens_ec, gates_ec } => {
+            PlanKind::ByExpert {
+                tokens_ec,
+                gates_ec,
+            } => {
                 let [experts, room] = tokens_ec.dims();
                 let numbers = 0..experts as i64 + 1;
                 let offsets = Tensor::<1, Int>::arange(numbers, &tokens_ec.device()) * room as i64;
@@ -92,7 +106,12 @@ impl PackedRows {
         let device = gates_tk.device();
         let numbers_a = Tensor::<1, Int>::arange(0..assignments as i64, &device);
         let owner_m = Tensor::<1, Int>::full([packed + 1], assignments as i64, &device)
-            .scatter(0, dest_tk.reshape([assignments]), numbers_a, IndexingUpdateOp::Assign)
+            .scatter(
+                0,
+                dest_tk.reshape([assignments]),
+                numbers_a,
+                IndexingUpdateOp::Assign,
+            )
             .narrow(0, 0, packed);
         let nobody = Tensor::<1, Int>::full([1], experts as i64, &device);
         let experts_a = Tensor::cat(vec![experts_tk.clone().reshape([assignments]), nobody], 0);

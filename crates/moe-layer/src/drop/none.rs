@@ -17,6 +17,9 @@ pub struct NoneConfig {}
 
 impl QueueOrder for NoneConfig {
     fn queue(&self, experts_tk: Tensor<2, Int>, _: Tensor<2>, experts: usize) -> Queue {
-        Queue { places_tk: by_position(experts_tk, experts), limited: false }
+        Queue {
+            places_tk: by_position(experts_tk, experts),
+            limited: false,
+        }
     }
 }

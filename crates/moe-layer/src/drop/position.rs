@@ -21,6 +21,9 @@ pub struct PositionConfig {}
 
 impl QueueOrder for PositionConfig {
     fn queue(&self, experts_tk: Tensor<2, Int>, _: Tensor<2>, experts: usize) -> Queue {
-        Queue { places_tk: by_position(experts_tk, experts), limited: true }
+        Queue {
+            places_tk: by_position(experts_tk, experts),
+            limited: true,
+        }
     }
 }

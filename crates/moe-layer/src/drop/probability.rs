@@ -26,12 +26,18 @@ pub struct ProbabilityConfig {}
 impl QueueOrder for ProbabilityConfig {
     fn queue(&self, experts_tk: Tensor<2, Int>, gates_tk: Tensor<2>, experts: usize) -> Queue {
         let [tokens, k] = experts_tk.dims();
-        let order_a = gates_tk.detach().reshape([tokens * k]).argsort_descending(0);
+        let order_a = gates_tk
+            .detach()
+            .reshape([tokens * k])
+            .argsort_descending(0);
         let sorted_a = experts_tk.reshape([tokens * k]).gather(0, order_a.clone());
         let places_a = kernels::expert_slots(sorted_a, experts);
         let places_tk = Tensor::zeros([tokens * k], &order_a.device())
             .scatter(0, order_a, places_a, IndexingUpdateOp::Add)
             .reshape([tokens, k]);
-        Queue { places_tk, limited: true }
+        Queue {
+            places_tk,
+            limited: true,
+        }
     }
 }

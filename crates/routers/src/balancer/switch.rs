@@ -40,7 +40,9 @@ pub struct SwitchConfig {
 
 impl Default for SwitchConfig {
     fn default() -> Self {
-        Self { alpha: registry::NonNegativeF64::new(0.01) }
+        Self {
+            alpha: registry::NonNegativeF64::new(0.01),
+        }
     }
 }
 

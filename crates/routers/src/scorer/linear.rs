@@ -47,7 +47,10 @@ pub struct LinearConfig {
 
 impl Default for LinearConfig {
     fn default() -> Self {
-        Self { bias: false, logit_std: PositiveF64::new(1.0) }
+        Self {
+            bias: false,
+            logit_std: PositiveF64::new(1.0),
+        }
     }
 }
 

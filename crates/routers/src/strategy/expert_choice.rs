@@ -70,7 +70,12 @@ impl AssignConfig for ExpertChoiceConfig {
     type Strategy = ExpertChoice;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts { needs_scores: true, gate_gradient: true, causal: false, owns_capacity: true }
+        StrategyFacts {
+            needs_scores: true,
+            gate_gradient: true,
+            causal: false,
+            owns_capacity: true,
+        }
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
@@ -90,7 +95,11 @@ impl Assign for ExpertChoice {
     fn assign(&self, scores: Option<&Scores>, input: &RouteInput) -> Assignment {
         let probs_te = scores.expect("expert-choice needs scores").probs_te.clone();
         let [tokens, experts] = probs_te.dims();
-        let groups = if self.per_sequence { input.sequences } else { 1 };
+        let groups = if self.per_sequence {
+            input.sequences
+        } else {
+            1
+        };
         let size = tokens / groups;
         let capacity = crate::capacity(self.capacity_factor, size, self.k, experts).min(size);
 
@@ -105,7 +114,9 @@ impl Assign for ExpertChoice {
             .reshape([groups, 1, 1]);
         let tokens_gec = taken.reshape([groups, experts, capacity]) + start;
         Assignment::ExpertChoice {
-            tokens_ec: tokens_gec.swap_dims(0, 1).reshape([experts, groups * capacity]),
+            tokens_ec: tokens_gec
+                .swap_dims(0, 1)
+                .reshape([experts, groups * capacity]),
             gates_ec: gates
                 .reshape([groups, experts, capacity])
                 .swap_dims(0, 1)

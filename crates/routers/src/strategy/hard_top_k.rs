@@ -45,7 +45,12 @@ impl AssignConfig for HardTopKConfig {
     type Strategy = HardTopK;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts { needs_scores: true, gate_gradient: true, causal: true, owns_capacity: false }
+        StrategyFacts {
+            needs_scores: true,
+            gate_gradient: true,
+            causal: true,
+            owns_capacity: false,
+        }
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
@@ -64,6 +69,9 @@ impl Assign for HardTopK {
         let chosen_tk = probs_te.clone().gather(1, experts_tk.clone());
         // The difference is exactly zero forward: 1/k stays 1/k.
         let gates_tk = chosen_tk.clone() - chosen_tk.detach() + 1.0 / self.k as f64;
-        Assignment::TokenChoice { experts_tk, gates_tk }
+        Assignment::TokenChoice {
+            experts_tk,
+            gates_tk,
+        }
     }
 }

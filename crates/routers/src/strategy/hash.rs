@@ -79,7 +79,12 @@ impl AssignConfig for HashConfig {
     type Strategy = Hash;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts { needs_scores: false, gate_gradient: false, causal: true, owns_capacity: false }
+        StrategyFacts {
+            needs_scores: false,
+            gate_gradient: false,
+            causal: true,
+            owns_capacity: false,
+        }
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
@@ -91,7 +96,9 @@ impl AssignConfig for HashConfig {
 
     fn init(&self, dims: &RouterDims, device: &Device) -> Hash {
         let table = self.table(dims.vocab, dims.top_k, dims.experts);
-        Hash { table_vk: Tensor::from_data(TensorData::new(table, [dims.vocab, dims.top_k]), device) }
+        Hash {
+            table_vk: Tensor::from_data(TensorData::new(table, [dims.vocab, dims.top_k]), device),
+        }
     }
 }
 
@@ -100,7 +107,10 @@ impl Assign for Hash {
         let experts_tk = self.table_vk.clone().select(0, input.token_ids_t.clone());
         let [tokens, k] = experts_tk.dims();
         let gates_tk = Tensor::full([tokens, k], 1.0 / k as f64, &input.x_td.device());
-        Assignment::TokenChoice { experts_tk, gates_tk }
+        Assignment::TokenChoice {
+            experts_tk,
+            gates_tk,
+        }
     }
 }
 
@@ -114,7 +124,11 @@ mod tests {
             let table = HashConfig::default().table(vocab, k, experts);
             for choice in 0..k {
                 let mut load = vec![0usize; experts];
-                table.iter().skip(choice).step_by(k).for_each(|&expert| load[expert as usize] += 1);
+                table
+                    .iter()
+                    .skip(choice)
+                    .step_by(k)
+                    .for_each(|&expert| load[expert as usize] += 1);
                 // Whole rounds are exactly even; the last, partial one adds at most one.
                 let even = vocab / experts;
                 assert!(load.iter().all(|&n| n == even || n == even + 1), "{load:?}");

@@ -27,7 +27,10 @@ pub trait Assign {
 
 /// What is known of a strategy before it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts, each with its own reader")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts, each with its own reader"
+)]
 pub struct StrategyFacts {
     /// It looks at the scorer's logits; otherwise no scorer is built.
     pub needs_scores: bool,

@@ -48,7 +48,12 @@ impl AssignConfig for RandomConfig {
     type Strategy = Random;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts { needs_scores: false, gate_gradient: false, causal: true, owns_capacity: false }
+        StrategyFacts {
+            needs_scores: false,
+            gate_gradient: false,
+            causal: true,
+            owns_capacity: false,
+        }
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
@@ -56,7 +61,10 @@ impl AssignConfig for RandomConfig {
     }
 
     fn init(&self, dims: &RouterDims, _: &Device) -> Random {
-        Random { k: dims.top_k, experts: dims.experts }
+        Random {
+            k: dims.top_k,
+            experts: dims.experts,
+        }
     }
 }
 
@@ -66,9 +74,13 @@ impl Assign for Random {
         let mut rng = ChaCha8Rng::seed_from_u64(input.noise_seed);
         let noise: Vec<f32> = (0..tokens * self.experts).map(|_| rng.random()).collect();
         let device = input.x_td.device();
-        let noise_te = Tensor::<2>::from_data(TensorData::new(noise, [tokens, self.experts]), &device);
+        let noise_te =
+            Tensor::<2>::from_data(TensorData::new(noise, [tokens, self.experts]), &device);
         let experts_tk = top_k(noise_te, self.k);
         let gates_tk = Tensor::full([tokens, self.k], 1.0 / self.k as f64, &device);
-        Assignment::TokenChoice { experts_tk, gates_tk }
+        Assignment::TokenChoice {
+            experts_tk,
+            gates_tk,
+        }
     }
 }

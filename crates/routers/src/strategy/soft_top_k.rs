@@ -1,6 +1,9 @@
 //! The k best experts, weighted by their renormalised probabilities.
 
-use burn::{module::Module, tensor::{Device, activation::softmax}};
+use burn::{
+    module::Module,
+    tensor::{Device, activation::softmax},
+};
 use kernels::top_k;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,7 +49,12 @@ impl AssignConfig for SoftTopKConfig {
     type Strategy = SoftTopK;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts { needs_scores: true, gate_gradient: true, causal: true, owns_capacity: false }
+        StrategyFacts {
+            needs_scores: true,
+            gate_gradient: true,
+            causal: true,
+            owns_capacity: false,
+        }
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
@@ -67,6 +75,9 @@ impl Assign for SoftTopK {
         } else {
             softmax(scores.logits_te.clone().gather(1, experts_tk.clone()), 1)
         };
-        Assignment::TokenChoice { experts_tk, gates_tk }
+        Assignment::TokenChoice {
+            experts_tk,
+            gates_tk,
+        }
     }
 }

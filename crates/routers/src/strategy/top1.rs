@@ -50,7 +50,12 @@ impl AssignConfig for Top1Config {
     type Strategy = Top1;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts { needs_scores: true, gate_gradient: true, causal: true, owns_capacity: false }
+        StrategyFacts {
+            needs_scores: true,
+            gate_gradient: true,
+            causal: true,
+            owns_capacity: false,
+        }
     }
 
     fn top_k(&self, _: usize) -> usize {
@@ -71,6 +76,9 @@ impl Assign for Top1 {
         let probs_te = &scores.expect("top1 needs scores").probs_te;
         let experts_tk = top_k(probs_te.clone(), self.k);
         let gates_tk = probs_te.clone().gather(1, experts_tk.clone());
-        Assignment::TokenChoice { experts_tk, gates_tk }
+        Assignment::TokenChoice {
+            experts_tk,
+            gates_tk,
+        }
     }
 }
