@@ -1,0 +1,171 @@
+//! The decoder: sizes, causality, gradients, learning.
+
+use std::num::NonZeroUsize;
+
+use burn::{
+    module::Module,
+    tensor::{Device, Int, Tensor},
+};
+use kernels::Precision;
+use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
+use moe_layer::{MoeConfig, NoneConfig};
+use registry::{Probability, Variant};
+use routers::{AssignConfig, RouterConfig, StrategyConfig};
+
+const DIMS: TinyMoeDims = TinyMoeDims {
+    vocab: 11,
+    sequence: 6,
+};
+
+fn config() -> TinyMoeConfig {
+    let size = |n| NonZeroUsize::new(n).expect("a size that is not zero");
+    TinyMoeConfig {
+        layers: size(2),
+        dim: size(8),
+        heads: size(2),
+        dropout: Probability::new(0.0),
+    }
+}
+
+/// No capacity: with one, a later token can be dropped for an earlier one, never the reverse, but
+/// other rows of the batch share the queue.
+fn moe() -> MoeConfig {
+    MoeConfig {
+        experts: NonZeroUsize::new(4).expect("4 is not zero"),
+        drop: NoneConfig::default().into(),
+        ..MoeConfig::default()
+    }
+}
+
+fn strategies() -> Vec<StrategyConfig> {
+    StrategyConfig::MEMBERS
+        .iter()
+        .map(|member| StrategyConfig::by_default(member.name).expect("a member"))
+        .collect()
+}
+
+fn build(strategy: StrategyConfig, device: &Device) -> TinyMoe {
+    device.seed(5);
+    let router = RouterConfig {
+        strategy,
+        ..RouterConfig::default()
+    };
+    let model = TinyMoe::new(&config(), &moe(), &router, &DIMS, device).expect("a model");
+    // Touched in order, or the order of use would decide who draws which numbers.
+    let _ = model.clone().into_record();
+    model
+}
+
+fn input(ids: [[i32; 6]; 2], device: &Device) -> ModelInput {
+    ModelInput {
+        ids_bs: Tensor::<2, Int>::from_ints(ids, device),
+        noise_seed: 3,
+        precision: Precision::F32,
+    }
+}
+
+#[test]
+fn sizes_are_known_before_building() {
+    for strategy in strategies() {
+        let name = strategy.name();
+        let router = RouterConfig {
+            strategy: strategy.clone(),
+            ..RouterConfig::default()
+        };
+        let sizes = TinyMoe::sizes(&config(), &moe(), &router, &DIMS);
+        assert_eq!(build(strategy.clone(), &Device::flex()).num_params(), sizes.total, "{name}");
+        // Per block: attention 9*24 + 9*8 = 288, two norms 32, four experts of 8*32*2+32+8 = 552,
+        // router 8*4 where there is one. Outside: 11*8 tokens, 6*8 positions, norm 16, head 8*11.
+        let scored = usize::from(strategy.facts().needs_scores);
+        assert_eq!(sizes.router, 2 * 32 * scored);
+        assert_eq!(sizes.total, 2 * (288 + 32 + 4 * 552 + 32 * scored) + 88 + 48 + 16 + 88);
+        let k = strategy.top_k(2);
+        assert_eq!(sizes.active, 2 * (288 + 32 + k * 552 + 32 * scored) + 8 + 8 + 16 + 88);
+    }
+}
+
+#[test]
+fn the_past_never_sees_the_future_unless_the_strategy_is_flagged() {
+    let device = Device::flex();
+    let past = [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 0, 1]];
+    let mut future = past;
+    future[0][5] = 9;
+    future[1][5] = 4;
+    for strategy in strategies() {
+        let model = build(strategy.clone(), &device);
+        let logits = |ids| {
+            let [rows, vocab] = [12, DIMS.vocab];
+            let all = model.forward(&input(ids, &device)).logits;
+            assert_eq!(all.dims(), [rows, vocab]);
+            let early = all.reshape([2, 6, vocab]).narrow(1, 0, 5);
+            early.into_data().to_vec::<f32>().expect("f32")
+        };
+        if strategy.facts().causal {
+            assert_eq!(logits(past), logits(future), "{}", strategy.name());
+        }
+    }
+}
+
+#[test]
+fn expert_choice_sees_the_future() {
+    // The flag is not idle: among several changed endings one moves an earlier logit.
+    let device = Device::flex();
+    let model = build(
+        StrategyConfig::by_default("expert-choice").expect("a member"),
+        &device,
+    );
+    let ending = |last| {
+        let ids = [[1, 2, 3, 4, 5, last], [7, 8, 9, 10, 0, last]];
+        let all = model.forward(&input(ids, &device)).logits;
+        let early = all.reshape([2, 6, DIMS.vocab]).narrow(1, 0, 5);
+        early.into_data().to_vec::<f32>().expect("f32")
+    };
+    let first = ending(0);
+    assert!((1..11).any(|last| ending(last) != first));
+}
+
+#[test]
+fn every_parameter_gets_a_gradient_and_one_step_downhill_helps() {
+    let device = Device::flex().autodiff();
+    let model = build(
+        StrategyConfig::by_default("soft-top-k").expect("a member"),
+        &device,
+    );
+    let ids = [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 0, 1]];
+    let targets = Tensor::<1, Int>::from_ints([2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 2], &device);
+    let loss = model.forward(&input(ids, &device)).nll(targets.clone());
+    let before = loss.clone().into_scalar::<f32>();
+    // Untrained, every id is about as likely: ln 11 = 2.4.
+    assert!((before - 11f32.ln()).abs() < 1.0, "{before}");
+    let gradients = burn::optim::GradientsParams::from_grads(loss.backward(), &model);
+    let count = {
+        struct Count(usize);
+        impl burn::module::ModuleVisitor for Count {
+            fn visit_float<const D: usize>(&mut self, _: &burn::module::Param<Tensor<D>>) {
+                self.0 += 1;
+            }
+        }
+        let mut count = Count(0);
+        model.visit(&mut count);
+        count.0
+    };
+    assert_eq!(gradients.len(), count, "every parameter takes part");
+    let mut optimiser = burn::optim::SgdConfig::new().init();
+    let model = optimiser.step(0.05, model, gradients);
+    let after = model.forward(&input(ids, &device)).nll(targets).into_scalar::<f32>();
+    assert!(after < before, "{before} -> {after}");
+}
+
+#[test]
+fn heads_must_share_the_width() {
+    let odd = TinyMoeConfig {
+        heads: NonZeroUsize::new(3).expect("3 is not zero"),
+        ..config()
+    };
+    let error = TinyMoe::new(&odd, &moe(), &RouterConfig::default(), &DIMS, &Device::flex())
+        .expect_err("8 is not a multiple of 3");
+    assert_eq!(
+        error.to_string(),
+        "tiny-moe: dim must be a multiple of heads, got dim = 8 with 3 heads"
+    );
+}

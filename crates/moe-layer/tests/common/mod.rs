@@ -1,0 +1,68 @@
+//! Inputs that several test files use.
+
+use std::num::NonZeroUsize;
+
+use burn::tensor::{Device, Int, Tensor};
+use moe_layer::{DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims, MoeConfig};
+use registry::{PositiveF64, Variant};
+use routers::Assignment;
+
+/// Every member of a family with its defaults.
+pub fn members<V: Variant>() -> Vec<V> {
+    V::MEMBERS
+        .iter()
+        .map(|member| V::by_default(member.name).expect("a member of the registry"))
+        .collect()
+}
+
+pub fn config(
+    experts: usize,
+    k: usize,
+    capacity_factor: f64,
+    drop: DropPolicyConfig,
+    dispatch: DispatcherConfig,
+) -> MoeConfig {
+    let size = |n| NonZeroUsize::new(n).expect("a size that is not zero");
+    MoeConfig {
+        experts: size(experts),
+        k: size(k),
+        capacity_factor: PositiveF64::new(capacity_factor),
+        drop,
+        dispatch,
+        ffn_multiple: size(2),
+        renormalise: true,
+    }
+}
+
+/// A bank whose biases are not zero, so that a bias added to a wrong row shows.
+pub fn bank(dims: ExpertDims, seed: u64, device: &Device) -> ExpertBank {
+    let ExpertDims {
+        experts,
+        width,
+        hidden,
+    } = dims;
+    ExpertBank::from_tensors(
+        testkit::normal([experts, width, hidden], seed, device),
+        testkit::normal([experts, hidden], seed + 1, device),
+        testkit::normal([experts, hidden, width], seed + 2, device),
+        testkit::normal([experts, width], seed + 3, device),
+    )
+}
+
+/// Distinct random experts with differentiable gates.
+pub fn token_choice(
+    tokens: usize,
+    k: usize,
+    experts: usize,
+    seed: u64,
+    device: &Device,
+) -> (Assignment, Tensor<2>) {
+    let scores = testkit::normal([tokens, experts], seed, device);
+    let experts_tk: Tensor<2, Int> = kernels::top_k(scores, k);
+    let gates_tk = testkit::uniform([tokens, k], 0.1, 1.0, seed + 9, device).require_grad();
+    let assignment = Assignment::TokenChoice {
+        experts_tk,
+        gates_tk: gates_tk.clone(),
+    };
+    (assignment, gates_tk)
+}

@@ -1,0 +1,222 @@
+//! All dispatch backends give the same output and the same gradients, for every kind of
+//! assignment, every drop policy and odd shapes.
+
+mod common;
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+use common::{bank, config, members, token_choice};
+use kernels::Precision;
+use moe_layer::{
+    Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims,
+};
+use proptest::prelude::*;
+use routers::Assignment;
+use testkit::{F32_SUM, assert_close, normal, uniform};
+
+fn device() -> Device {
+    Device::flex().autodiff()
+}
+
+/// Output and gradients of `x`, of the gates, and of the bank's four parameters.
+struct Outcome {
+    y: Tensor<2>,
+    dx: Tensor<2>,
+    dgates: Tensor<2>,
+    dw1: Tensor<3>,
+    db1: Tensor<2>,
+    dw2: Tensor<3>,
+    db2: Tensor<2>,
+}
+
+fn outcome(
+    dispatcher: &DispatcherConfig,
+    plan: &DispatchPlan,
+    x: &Tensor<2>,
+    gates: &Tensor<2>,
+    bank: &ExpertBank,
+) -> Outcome {
+    let [tokens, width] = x.dims();
+    let y = dispatcher.dispatch(x.clone(), plan, bank, Precision::F32);
+    // A loss in which every output has its own weight.
+    let weights = normal([tokens, width], 77, &x.device());
+    let grads = (y.clone() * weights).sum().backward();
+    let (w1, b1, w2, b2) = bank.tensors();
+    let zero_if_unused = |gates: &Tensor<2>| {
+        gates
+            .grad(&grads)
+            .unwrap_or_else(|| Tensor::zeros(gates.dims(), &gates.device().inner()))
+    };
+    Outcome {
+        y: y.without_autodiff(),
+        dx: x.grad(&grads).expect("x has a gradient"),
+        dgates: zero_if_unused(gates),
+        dw1: w1.grad(&grads).expect("w1 has a gradient"),
+        db1: b1.grad(&grads).expect("b1 has a gradient"),
+        dw2: w2.grad(&grads).expect("w2 has a gradient"),
+        db2: b2.grad(&grads).expect("b2 has a gradient"),
+    }
+}
+
+/// Runs every backend and holds it against the dense oracle. `planned` gives the plan and its gates
+/// anew each time: a backward pass consumes the graph behind them.
+fn all_agree(planned: impl Fn() -> (DispatchPlan, Tensor<2>), width: usize, seed: u64) {
+    let device = device();
+    let outcome_of = |dispatcher: DispatcherConfig| {
+        let (plan, gates) = planned();
+        let x = normal([plan.tokens, width], seed, &device).require_grad();
+        let dims = ExpertDims {
+            experts: plan.experts,
+            width,
+            hidden: 2 * width,
+        };
+        outcome(&dispatcher, &plan, &x, &gates, &bank(dims, seed + 1, &device))
+    };
+    let mut outcomes = members::<DispatcherConfig>().into_iter().map(outcome_of);
+    let oracle = outcomes
+        .next()
+        .expect("the registry begins with the oracle");
+    for other in outcomes {
+        assert_close(other.y, oracle.y.clone(), F32_SUM);
+        assert_close(other.dx, oracle.dx.clone(), F32_SUM);
+        assert_close(other.dgates, oracle.dgates.clone(), F32_SUM);
+        assert_close(other.dw1, oracle.dw1.clone(), F32_SUM);
+        assert_close(other.db1, oracle.db1.clone(), F32_SUM);
+        assert_close(other.dw2, oracle.dw2.clone(), F32_SUM);
+        assert_close(other.db2, oracle.db2.clone(), F32_SUM);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn token_choice_agrees(
+        tokens in 1usize..40,
+        experts in 1usize..9,
+        k in 1usize..4,
+        width in 1usize..7,
+        capacity_factor in 0.2f64..2.0,
+        seed in 0u64..1000,
+    ) {
+        let k = k.min(experts);
+        let device = device();
+        for drop in members::<DropPolicyConfig>() {
+            let config = config(experts, k, capacity_factor, drop, DispatcherConfig::default());
+            let planned = || {
+                let (assignment, gates) = token_choice(tokens, k, experts, seed, &device);
+                (DispatchPlan::new(&assignment, &config, tokens, experts, k), gates)
+            };
+            all_agree(planned, width, seed + 100);
+        }
+    }
+
+    #[test]
+    fn variable_assignments_agree(
+        tokens in 1usize..30,
+        experts in 1usize..7,
+        threshold in 0.0f64..1.1,
+        capacity_factor in 0.3f64..4.0,
+        seed in 0u64..1000,
+    ) {
+        let device = device();
+        for drop in members::<DropPolicyConfig>() {
+            let config = config(experts, 1, capacity_factor, drop, DispatcherConfig::default());
+            let planned = || {
+                let gates_te = uniform([tokens, experts], 0.0, 1.0, seed, &device).require_grad();
+                // Above 1 nobody chooses anybody: a layer must survive that.
+                let chosen_te = gates_te.clone().detach().greater_elem(threshold);
+                let assignment = Assignment::Variable { gates_te: gates_te.clone(), chosen_te };
+                (DispatchPlan::new(&assignment, &config, tokens, experts, 1), gates_te)
+            };
+            all_agree(planned, 4, seed + 100);
+        }
+    }
+
+    #[test]
+    fn expert_choice_agrees(
+        tokens in 1usize..30,
+        experts in 1usize..7,
+        room in 1usize..12,
+        seed in 0u64..1000,
+    ) {
+        let device = device();
+        let room = room.min(tokens);
+        let drop = DropPolicyConfig::default();
+        let config = config(experts, 1, 1.0, drop, DispatcherConfig::default());
+        let planned = || {
+            let tokens_ec = kernels::top_k(normal([experts, tokens], seed, &device), room);
+            let gates_ec = uniform([experts, room], 0.1, 1.0, seed + 1, &device).require_grad();
+            let assignment = Assignment::ExpertChoice { tokens_ec, gates_ec: gates_ec.clone() };
+            (DispatchPlan::new(&assignment, &config, tokens, experts, 1), gates_ec)
+        };
+        all_agree(planned, 4, seed + 100);
+    }
+}
+
+#[test]
+fn soft_assignments_mix_slots() {
+    // One expert, one slot that averages two tokens, given back to both with weights 1 and 2.
+    let device = Device::flex();
+    let dims = ExpertDims {
+        experts: 1,
+        width: 3,
+        hidden: 6,
+    };
+    let bank = bank(dims, 5, &device);
+    let x = normal([2, 3], 6, &device);
+    let dispatch_tes = Tensor::from_floats([[[0.5]], [[0.5]]], &device);
+    let combine_tes = Tensor::from_floats([[[1.0]], [[2.0]]], &device);
+    let assignment = Assignment::Soft {
+        dispatch_tes,
+        combine_tes,
+    };
+    let mean = x.clone().mean_dim(0).unsqueeze_dim::<3>(0);
+    let expert = bank.forward_batched(mean, Precision::F32).reshape([1, 3]);
+    let expected = Tensor::cat(vec![expert.clone(), expert * 2.0], 0);
+    for dispatcher in members::<DispatcherConfig>() {
+        let config = config(1, 1, 1.0, DropPolicyConfig::default(), dispatcher.clone());
+        let plan = DispatchPlan::new(&assignment, &config, 2, 1, 1);
+        let y = dispatcher.dispatch(x.clone(), &plan, &bank, Precision::F32);
+        assert_close(y, expected.clone(), F32_SUM);
+    }
+}
+
+#[test]
+fn identical_experts_with_gates_that_sum_to_one_are_one_expert() {
+    let device = Device::flex();
+    let (tokens, experts, k) = (13, 5, 2);
+    let dims = ExpertDims {
+        experts: 1,
+        width: 4,
+        hidden: 8,
+    };
+    let one = bank(dims, 21, &device);
+    let (w1, b1, w2, b2) = one.tensors();
+    let same = ExpertBank::from_tensors(
+        w1.repeat_dim(0, experts),
+        b1.repeat_dim(0, experts),
+        w2.repeat_dim(0, experts),
+        b2.repeat_dim(0, experts),
+    );
+    assert_eq!(same.num_params(), experts * one.num_params());
+    let x = normal([tokens, 4], 22, &device);
+    let expected = one
+        .forward_batched(x.clone().unsqueeze_dim::<3>(0), Precision::F32)
+        .reshape([tokens, 4]);
+    let experts_tk = kernels::top_k(normal([tokens, experts], 23, &device), k);
+    let gates_tk = Tensor::full([tokens, k], 0.5, &device);
+    let assignment = Assignment::TokenChoice {
+        experts_tk,
+        gates_tk,
+    };
+    let dropless = moe_layer::NoneConfig::default();
+    for dispatcher in members::<DispatcherConfig>() {
+        let config = config(experts, k, 1.0, dropless.clone().into(), dispatcher.clone());
+        let plan = DispatchPlan::new(&assignment, &config, tokens, experts, k);
+        let y = dispatcher.dispatch(x.clone(), &plan, &same, Precision::F32);
+        assert_close(y, expected.clone(), F32_SUM);
+    }
+}
