@@ -14,6 +14,7 @@ mod attention;
 mod config;
 mod linear;
 mod model;
+mod weights;
 
 pub use config::TinyMoeConfig;
 pub use model::{

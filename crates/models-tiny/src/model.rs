@@ -1,5 +1,10 @@
 //! The model: embeddings, blocks, head.
 
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
 use burn::{
     module::Module,
     nn::{
@@ -38,6 +43,26 @@ pub enum ModelError {
     /// The router refused.
     #[error(transparent)]
     Router(#[from] RouterError),
+    /// A file of weights could not be read or written, or is of another model.
+    #[error("weights could not be {what}: {}: {problem}", path.display())]
+    Weights {
+        /// Read or written.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl ModelError {
+    pub(crate) fn weights(what: &'static str, path: &Path, problem: &dyn fmt::Display) -> Self {
+        Self::Weights {
+            what,
+            path: path.to_owned(),
+            problem: problem.to_string(),
+        }
+    }
 }
 
 /// Parameters of a model, known before it is built.

@@ -184,7 +184,8 @@ fn gate_entropy(assignment: &Assignment) -> Option<Tensor<1>> {
     let share = gates.clone() / gates.sum_dim(1).clamp_min(f32::MIN_POSITIVE);
     // 0 ln 0 is 0.
     let log = share.clone().clamp_min(f32::MIN_POSITIVE).log();
-    Some(-(share * log).sum())
+    // The sum is at most zero; `0 - x` and not `-x`, so that certainty is 0 and not -0.
+    Some(-(share * log).sum() + 0.0)
 }
 
 /// Sum of the chosen experts' probabilities, and how many choices that is.

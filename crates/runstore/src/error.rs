@@ -163,7 +163,7 @@ impl Error {
                 "free some space and start again; finished trials are kept"
             }
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                "make the folder writable, or name another with --work-dir or --out"
+                "make the folder writable, or name another with --work or --results"
             }
             _ => "check the folder; finished trials are kept",
         };

@@ -169,7 +169,7 @@ table! {
             router_entropy: Option<f64> = "nats",
             /// Mean entropy of a token's gates, scaled to sum to 1.
             gate_entropy: Option<f64> = "nats",
-            /// Mean of the sum of a token's k largest router probabilities.
+            /// Mean router probability of the experts that were chosen, before drops.
             mean_top_k_prob: Option<f64> = "share",
             /// Norm of the routers' gradient of the language-model loss alone.
             router_grad_norm_lm: Option<f64>,

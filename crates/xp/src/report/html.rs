@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
+use registry::Variant;
+use routers::{AssignConfig, StrategyConfig};
 use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
 use runstore::{Collected, Manifest};
 
@@ -127,6 +129,7 @@ fn page(
         bigram => bigram(cells).unwrap_or_default(),
         has_bigram_column => cells.iter().any(|cell| cell.beats_bigram.is_some()),
         marked => cells.iter().any(Cell::is_marked),
+        not_causal => not_causal(collected),
         figures => figures.iter().map(on_page).collect::<Vec<_>>(),
         absent => absent.iter().map(|figure| (figure.file, figure.reason)).collect::<Vec<_>>(),
         problems => problems(collected),
@@ -195,6 +198,19 @@ fn counts(collected: &Collected, cells: &[Cell]) -> String {
         .filter(|status| of(*status) > 0);
     parts.extend(lost.map(|status| format!("{} {status}", of(status))));
     parts.join(", ")
+}
+
+/// The strategies of the sweep whose assignments depend on later tokens.
+fn not_causal(collected: &Collected) -> Vec<&str> {
+    let looks_ahead = |name: &&str| {
+        StrategyConfig::by_default(name).is_some_and(|strategy| !strategy.facts().causal)
+    };
+    let names: BTreeSet<&str> = collected
+        .trials
+        .iter()
+        .filter_map(|row| row.strategy.as_deref())
+        .collect();
+    names.into_iter().filter(looks_ahead).collect()
 }
 
 /// The bigram model's perplexity, or its range where the cells read different texts.

@@ -2,7 +2,6 @@
 
 use std::{fs, path::Path};
 
-use burn::store::{ModuleSnapshot, SafetensorsStore};
 use corpora::Dataset;
 use trainer::Trained;
 
@@ -24,8 +23,8 @@ pub(super) fn model(
         (Save::Best, Some(best)) => best.model.inner(),
         _ => trained.model.inner(),
     };
-    let mut store = SafetensorsStore::from_file(folder.join("model.safetensors")).overwrite(true);
-    kept.save_into(&mut store).map_err(|error| JobError::Failed(error.to_string()))?;
+    kept.save_weights(&folder.join("model.safetensors"))
+        .map_err(|error| JobError::Failed(error.to_string()))?;
     let config = serde_json::to_vec_pretty(&trial.settings)
         .map_err(|error| JobError::Failed(error.to_string()))?;
     let write = |name: &str, bytes: &[u8]| {
