@@ -1,0 +1,59 @@
+# Short forms of commands that work without `just` too; `just sweep capacity --scale smoke` passes options on.
+
+xp := "cargo run --release -p xp --"
+
+# Lists the recipes.
+help:
+    @just --list --unsorted
+
+# Runs what is not done of a sweep, then writes tables, figures and the report.
+sweep NAME *ARGS:
+    {{xp}} sweep {{NAME}} {{ARGS}}
+
+# Shows every trial of a sweep and whether it would run.
+plan NAME *ARGS:
+    {{xp}} plan {{NAME}} {{ARGS}}
+
+# Says how far a sweep is.
+status NAME *ARGS:
+    {{xp}} status {{NAME}} {{ARGS}}
+
+# Writes tables, figures and the report again from the finished trials.
+report NAME *ARGS:
+    {{xp}} report {{NAME}} {{ARGS}}
+
+alias figures := report
+
+# Lists, fetches or checks text: `just data list`, `just data fetch tinystories`.
+data *ARGS:
+    {{xp}} data {{ARGS}}
+
+# Looks at this machine: processor, devices, data, folders.
+doctor *ARGS:
+    {{xp}} doctor {{ARGS}}
+
+# Formatting, lines, words, spelling, lints; cheapest first.
+check:
+    cargo fmt --all --check
+    python3 scripts/check_lines.py
+    scripts/check_words.sh
+    if command -v typos >/dev/null; then typos; fi
+    cargo clippy --release --workspace --all-targets -- -D warnings
+
+# Runs all tests, or those that are named.
+test *ARGS:
+    cargo test --release --workspace {{ARGS}}
+
+# Runs the smoke sweeps in a temporary folder and looks at what they leave.
+smoke:
+    cargo build --release -p xp
+    scripts/smoke.sh "${CARGO_TARGET_DIR:-target}/release/xp"
+
+# Everything that must hold before a change is taken.
+ci:
+    .ci/run
+
+# What each heavy dependency costs to build (a build from nothing, beside the one in use).
+build-costs:
+    cargo build --release -p xp --timings --target-dir target/cold
+    python3 scripts/build_costs.py target/cold
