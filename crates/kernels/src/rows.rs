@@ -62,13 +62,12 @@ pub fn combine_reference(
     tokens: usize,
 ) -> Tensor<2> {
     let [packed, width] = y_md.dims();
-    let empty_m1 = rows_m
-        .clone()
-        .equal_elem(tokens as i64)
-        .reshape([packed, 1]);
-    // Masked rather than multiplied by a zero gate: an empty row may hold anything.
-    let weighted =
-        (y_md * gates_m.reshape([packed, 1])).mask_fill(empty_m1.expand([packed, width]), 0.0);
+    let empty_m = rows_m.clone().equal_elem(tokens as i64);
+    let empty_md = empty_m.clone().reshape([packed, 1]).expand([packed, width]);
+    // Both factors are masked before they meet: an empty row may hold anything, and what is not a
+    // number would otherwise reach the gradient of the other factor.
+    let gates_m1 = gates_m.mask_fill(empty_m, 0.0).reshape([packed, 1]);
+    let weighted = y_md.mask_fill(empty_md, 0.0) * gates_m1;
     Tensor::zeros([tokens + 1, width], &weighted.device())
         .scatter(
             0,

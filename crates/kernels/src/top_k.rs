@@ -29,7 +29,12 @@ pub fn top_k(values: Tensor<2>, k: usize) -> Tensor<2, Int> {
     if k > SELECTION_LIMIT {
         return values.argtopk(k, 1);
     }
-    let mut left = values;
+    // What is taken becomes minus infinity, so nothing else may be: it would be taken twice.
+    let mut left = if k > 1 {
+        values.clamp_min(f32::MIN)
+    } else {
+        values
+    };
     let mut picks = Vec::with_capacity(k);
     for pick in 0..k {
         let best = left.clone().argmax(1);

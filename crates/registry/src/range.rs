@@ -88,7 +88,7 @@ ranged!(
     /// A number from 0 to 1.
     Probability,
     "a number from 0 to 1",
-    value => value >= 0.0 && value <= 1.0,
+    value => matches!(value, 0.0..=1.0),
     { "type": "number", "minimum": 0, "maximum": 1 }
 );
 

@@ -67,6 +67,6 @@ impl RouterConfig {
     /// What [`check`](Self::check) refuses.
     pub fn init(&self, dims: &RouterDims, device: &Device) -> Result<Router, RouterError> {
         self.check(dims)?;
-        Router::new(self, dims, device)
+        Ok(Router::new(self, dims, device))
     }
 }

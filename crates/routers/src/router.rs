@@ -7,7 +7,7 @@ use burn::{
 
 use crate::{
     Assign, AssignConfig, AuxiliaryLoss, Balance, BalancerConfig, RouteInput, RouterConfig,
-    RouterDims, RouterError, Routing, Score, ScoreConfig, Scorer, Scores, Strategy,
+    RouterDims, Routing, Score, ScoreConfig, Scorer, Scores, Strategy,
 };
 
 /// A scorer (where the strategy looks at scores), a strategy, and balancers.
@@ -20,21 +20,18 @@ pub struct Router {
 }
 
 impl Router {
-    pub(crate) fn new(
-        config: &RouterConfig,
-        dims: &RouterDims,
-        device: &Device,
-    ) -> Result<Self, RouterError> {
+    /// Builds a router for sizes that its configuration accepts.
+    pub(crate) fn new(config: &RouterConfig, dims: &RouterDims, device: &Device) -> Self {
         let dims = RouterDims {
             top_k: config.strategy.top_k(dims.top_k),
             ..*dims
         };
         let needs_scores = config.strategy.facts().needs_scores;
-        Ok(Self {
+        Self {
             scorer: needs_scores.then(|| config.scorer.init(&dims, device)),
             strategy: config.strategy.init(&dims, device),
             balancers: config.balancers.clone(),
-        })
+        }
     }
 
     /// Decides where each token goes.

@@ -12,10 +12,10 @@ pub(super) fn forward(x: &[f32]) -> Vec<f32> {
         .zip(x.par_chunks(ELEMENTS_PER_TASK))
         .for_each(|(out, x)| {
             wide(|| {
-                out.iter_mut()
-                    .zip(x)
-                    .for_each(|(out, &x)| *out = x * normal(x).0)
-            })
+                for (out, &x) in out.iter_mut().zip(x) {
+                    *out = x * normal(x).0;
+                }
+            });
         });
     out
 }
@@ -28,10 +28,10 @@ pub(super) fn backward(x: &[f32], dy: &[f32]) -> Vec<f32> {
         .zip(dy.par_chunks(ELEMENTS_PER_TASK))
         .for_each(|((out, x), dy)| {
             wide(|| {
-                out.iter_mut().zip(x).zip(dy).for_each(|((out, &x), &dy)| {
+                for ((out, &x), &dy) in out.iter_mut().zip(x).zip(dy) {
                     let (cumulative, density) = normal(x);
                     *out = dy * (cumulative + x * density);
-                });
+                }
             });
         });
     out
