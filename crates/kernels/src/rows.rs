@@ -62,12 +62,14 @@ pub fn combine_reference(
     tokens: usize,
 ) -> Tensor<2> {
     let [packed, width] = y_md.dims();
-    let empty_m = rows_m.clone().equal_elem(tokens as i64);
-    let empty_md = empty_m.clone().reshape([packed, 1]).expand([packed, width]);
-    // Both factors are masked before they meet: an empty row may hold anything, and what is not a
-    // number would otherwise reach the gradient of the other factor.
-    let gates_m1 = gates_m.mask_fill(empty_m, 0.0).reshape([packed, 1]);
-    let weighted = y_md.mask_fill(empty_md, 0.0) * gates_m1;
+    let empty_md = rows_m
+        .clone()
+        .equal_elem(tokens as i64)
+        .reshape([packed, 1])
+        .expand([packed, width]);
+    // Masked before the product and not after it: an empty row may hold anything, and what is not
+    // a number would otherwise reach the gradient of its gate.
+    let weighted = y_md.mask_fill(empty_md, 0.0) * gates_m.reshape([packed, 1]);
     Tensor::zeros([tokens + 1, width], &weighted.device())
         .scatter(
             0,
