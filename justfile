@@ -22,7 +22,9 @@ status NAME *ARGS:
 report NAME *ARGS:
     {{xp}} report {{NAME}} {{ARGS}}
 
-alias figures := report
+# Draws figures and reports again from all committed results.
+figures:
+    cargo run --release -p xp -- figures results/*/*/
 
 # Lists, fetches or checks text: `just data list`, `just data fetch tinystories`.
 data *ARGS:

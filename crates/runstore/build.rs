@@ -1,8 +1,4 @@
 //! Notes the compiler's version for the provenance of results.
-#![expect(
-    clippy::print_stdout,
-    reason = "cargo reads a build script's instructions from its output"
-)]
 
 use std::process::Command;
 

@@ -59,7 +59,7 @@ mod tests {
     fn picks(row: [f32; 4], k: usize) -> Vec<i32> {
         top_k(Tensor::from_floats([row], &Device::flex()), k)
             .into_data()
-            .to_vec()
+            .try_to_vec()
             .unwrap()
     }
 
@@ -76,8 +76,8 @@ mod tests {
         let row: Vec<f32> = (0..12).map(|i| ((i * 7) % 12) as f32).collect();
         let values = Tensor::<1>::from_floats(row.as_slice(), &device).reshape([1, 12]);
         for k in [9, 12] {
-            let many: Vec<i32> = top_k(values.clone(), k).into_data().to_vec().unwrap();
-            let few: Vec<i32> = top_k(values.clone(), 3).into_data().to_vec().unwrap();
+            let many: Vec<i32> = top_k(values.clone(), k).into_data().try_to_vec().unwrap();
+            let few: Vec<i32> = top_k(values.clone(), 3).into_data().try_to_vec().unwrap();
             assert_eq!(many[..3], few[..]);
             assert_eq!(many.len(), k);
         }

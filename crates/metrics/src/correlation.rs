@@ -43,10 +43,10 @@ fn ranks(values: &[f64]) -> Vec<f64> {
             .iter()
             .take_while(|&&index| values[index] <= value)
             .count();
-        let shared = start as f64 + (run as f64 + 1.0) / 2.0;
-        order[start..start + run]
-            .iter()
-            .for_each(|&index| ranks[index] = shared);
+        let shared = start as f64 + f64::midpoint(run as f64, 1.0);
+        for &index in &order[start..start + run] {
+            ranks[index] = shared;
+        }
         // A NaN compares with nothing; stepping on keeps the walk finite and the result undefined.
         start += run.max(1);
     }

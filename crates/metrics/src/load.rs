@@ -156,7 +156,9 @@ mod tests {
         ) {
             prop_assume!(loads.iter().any(|&load| load > 0));
             let before = [load_cv(&loads), max_violation(&loads), load_entropy(&loads), dead_fraction(&loads)];
-            loads.iter_mut().for_each(|load| *load *= scale);
+            for load in &mut loads {
+                *load *= scale;
+            }
             loads.reverse();
             let after = [load_cv(&loads), max_violation(&loads), load_entropy(&loads), dead_fraction(&loads)];
             for (one, other) in before.iter().zip(after) {

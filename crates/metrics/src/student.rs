@@ -20,9 +20,9 @@ pub fn quantile(p: f64, degrees: u32) -> f64 {
     for _ in 0..200 {
         let middle = f64::midpoint(low, high);
         if cdf(middle, degrees) < p {
-            low = middle
+            low = middle;
         } else {
-            high = middle
+            high = middle;
         }
     }
     f64::midpoint(low, high)

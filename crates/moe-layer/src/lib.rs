@@ -5,7 +5,7 @@
 //! The layer takes a router's [`Routing`](routers::Routing), which knows nothing of capacity, and
 //! makes a [`DispatchPlan`] of it: which assignments are kept, at which place of their expert's
 //! queue, with which final gate. A dispatch backend then moves tokens to the [`ExpertBank`] and
-//! back. All backends give the same output and gradients; `tests/equivalence.rs` holds them to it.
+//! back. All backends give the same output and gradients; `tests/layer/equivalence.rs` holds them to it.
 //!
 //! ```text
 //! Routing --drop policy, capacity--> DispatchPlan --dispatch backend--> pack, experts, combine

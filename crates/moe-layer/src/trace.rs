@@ -79,7 +79,7 @@ impl RoutingTrace {
 
     /// Adds the sums of another pass of the same layer.
     #[must_use]
-    pub fn add(self, other: Self) -> Self {
+    pub fn merge(self, other: Self) -> Self {
         let sum = |a: Option<Tensor<1>>, b: Option<Tensor<1>>| Some(a? + b?);
         Self {
             tokens: self.tokens + other.tokens,

@@ -19,8 +19,7 @@ pub const SCHEMA_KEY: &str = "switchyard.schema";
 /// The metadata key under which a file carries its columns' types, units and descriptions.
 pub const COLUMNS_KEY: &str = "switchyard.columns";
 
-const REMEDY: &str =
-    "the file is cut off or was overwritten: restore it, or delete it and run the sweep again";
+const REMEDY: &str = "the file is cut off or was overwritten: restore it, or delete its folder and run the sweep again";
 
 /// Encodes rows as a Parquet file, sorted by key: equal rows give equal bytes.
 pub(crate) fn encode<R: Row>(rows: &[R], path: &Path) -> Result<Vec<u8>, Error> {

@@ -320,7 +320,7 @@ fn published_trials_are_listed_and_the_last_one_found() {
     let mut ids = vec![id(1), id(2), id(3)];
     ids.sort();
     assert_eq!(store.published().unwrap(), ids);
-    let day = std::time::Duration::from_secs(86_400);
+    let day = std::time::Duration::from_hours(24);
     let later = std::time::SystemTime::now() + day;
     fs::File::open(store.trial_dir(&id(2)))
         .unwrap()

@@ -130,9 +130,8 @@ impl Expected {
     /// The code that this error ends with.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) => Exit::Usage,
             Self::Data(error) if error.is_missing() => Exit::Missing,
-            Self::Device(DeviceError::Unknown(_)) | Self::Data(_) => Exit::Usage,
+            Self::Config(_) | Self::Device(DeviceError::Unknown(_)) | Self::Data(_) => Exit::Usage,
             Self::Device(_) => Exit::Missing,
             Self::Store(error) => store_exit(error),
             Self::Io { .. } => Exit::Store,

@@ -26,6 +26,10 @@ use std::{panic, process::ExitCode};
 
 use clap::Parser;
 
+/// Tensors come and go by the megabyte at every step.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let exit = match panic::catch_unwind(|| commands::run(cli)) {

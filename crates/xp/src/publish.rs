@@ -1,8 +1,11 @@
 //! From finished trials to tables, figures and the report.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
-use runstore::{Collected, Manifest, Provenance, TrialId};
+use runstore::{Collected, Manifest, Provenance, TrialId, tables::TrialStatus};
 use serde::Serialize;
 
 use crate::{exit::Expected, jobs, report, session::Session};
@@ -21,7 +24,8 @@ pub(crate) struct Published {
 /// Collects the records of a sweep's trials and writes everything that is made from them.
 pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Published, Expected> {
     let ids: Vec<TrialId> = session.trials.iter().map(|trial| trial.id).collect();
-    let collected = session.store.collect(&ids)?;
+    let mut collected = session.store.collect(&ids)?;
+    carry_over(&mut collected, &ids, &session.results);
     let mut manifest = Manifest {
         sweep: session.sweep.name.clone(),
         question: Some(session.sweep.question.clone()),
@@ -62,6 +66,53 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
         report,
         collected,
     })
+}
+
+/// Adds trials of this sweep that the results folder has and the working folder has not: those of a
+/// clone, whose working folder is empty, must survive the first trial that is run in it.
+fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
+    if !folder.join("trials.parquet").exists() {
+        return;
+    }
+    let before = match runstore::read_results(folder) {
+        Ok(before) => before,
+        Err(error) => {
+            tracing::warn!(%error, "results that cannot be read are replaced");
+            return;
+        }
+    };
+    let known: BTreeSet<String> = collected
+        .trials
+        .iter()
+        .map(|row| row.trial_id.clone())
+        .collect();
+    let wanted: BTreeSet<String> = ids.iter().map(TrialId::full).collect();
+    let missing = |id: &String| wanted.contains(id) && !known.contains(id);
+    let finished: BTreeSet<String> = before
+        .trials
+        .iter()
+        .filter(|row| row.status != TrialStatus::Failed && missing(&row.trial_id))
+        .map(|row| row.trial_id.clone())
+        .collect();
+    let carried = |id: &String| finished.contains(id);
+    let Collected {
+        trials,
+        steps,
+        experts,
+        tokens,
+    } = before;
+    collected
+        .trials
+        .extend(trials.into_iter().filter(|row| carried(&row.trial_id)));
+    collected
+        .steps
+        .extend(steps.into_iter().filter(|row| carried(&row.trial_id)));
+    collected
+        .experts
+        .extend(experts.into_iter().filter(|row| carried(&row.trial_id)));
+    collected
+        .tokens
+        .extend(tokens.into_iter().filter(|row| carried(&row.trial_id)));
 }
 
 /// Threads that one trial gets when this many run at once.

@@ -79,7 +79,11 @@ impl Session {
             Access::Look => Store::view(work, &sweep.name, &variant)?,
             Access::Run(_) => Store::open(work, &sweep.name, &variant)?,
         };
-        let results = place.places.results.join(&sweep.name).join(&variant);
+        let results = place
+            .places
+            .results
+            .join(&sweep.name)
+            .join(results_name(&variant, &sweep.overrides));
         Ok(Self {
             text,
             sweep,
@@ -114,6 +118,16 @@ impl Session {
             .map_err(|error| Expected::io(format!("write {}", path.display()), error))?;
         Ok(path)
     }
+}
+
+/// The results folder of a variant. What `--set` changed has a folder of its own, so that a trial of
+/// something else never replaces the results of the sweep as it is written.
+fn results_name(variant: &str, overrides: &[String]) -> String {
+    if overrides.is_empty() {
+        return variant.to_owned();
+    }
+    let digest = blake3::hash(overrides.join("\n").as_bytes()).to_hex();
+    format!("{variant}-set-{}", &digest[..6])
 }
 
 /// Writes a file whose name says its content; a second writer writes the same.

@@ -89,10 +89,6 @@ macro_rules! strategies {
         }
 
         /// A strategy, ready to assign.
-        #[expect(
-            clippy::large_enum_variant,
-            reason = "a router holds one strategy, and Burn's modules do not go through a box"
-        )]
         #[derive($crate::__private::burn::module::Module, Debug)]
         $vis enum $modules {
             $($(#[doc = $doc])+ $name($strategy),)+

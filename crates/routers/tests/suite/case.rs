@@ -26,13 +26,19 @@ pub(crate) trait Subject {
     fn parameters(&self) -> usize;
 }
 
+/// Whether sizes are accepted.
+type Check = Box<dyn Fn(&RouterDims) -> Result<(), RouterError>>;
+
+/// Builds the subject for sizes.
+type Build = Box<dyn Fn(&RouterDims, &Device) -> Box<dyn Subject>>;
+
 /// One strategy with one scorer, and what is known of them before they are built.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) facts: StrategyFacts,
     pub(crate) top_k: Box<dyn Fn(usize) -> usize>,
-    pub(crate) check: Box<dyn Fn(&RouterDims) -> Result<(), RouterError>>,
-    pub(crate) build: Box<dyn Fn(&RouterDims, &Device) -> Box<dyn Subject>>,
+    pub(crate) check: Check,
+    pub(crate) build: Build,
     pub(crate) num_params: Box<dyn Fn(&RouterDims) -> usize>,
 }
 

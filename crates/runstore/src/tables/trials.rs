@@ -177,13 +177,13 @@ table! {
             router_grad_norm_total: Option<f64>,
         }
         "Pack job" {
-            /// Median time of one pack.
+            /// Median time of a round trip: drop decisions, rows, pack and combine.
             pack_ms_median: Option<f64> = "ms",
-            /// 10th percentile of the time of one pack.
+            /// 10th percentile of the time of a round trip.
             pack_ms_p10: Option<f64> = "ms",
-            /// 90th percentile of the time of one pack.
+            /// 90th percentile of the time of a round trip.
             pack_ms_p90: Option<f64> = "ms",
-            /// Bytes read and written by one pack, drops not counted.
+            /// Bytes that a round trip reads and writes: kept rows twice, the buffer's rows, the tokens.
             bytes_moved: Option<u64> = "bytes",
             /// `bytes_moved` over the median time.
             gb_per_s: Option<f64> = "GB/s",

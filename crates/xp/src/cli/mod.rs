@@ -47,6 +47,12 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Writes tables, figures and the report again from the finished trials.
     Report(PlanArgs),
+    /// Draws figures and report again from results folders, without the working folder.
+    Figures {
+        /// Folders with trials.parquet, such as results/unified/cpu-cpu.
+        #[arg(required = true, value_name = "DIR")]
+        folders: Vec<std::path::PathBuf>,
+    },
     /// Lists, fetches and checks text data.
     #[command(subcommand)]
     Data(DataCommand),

@@ -9,12 +9,15 @@ mod show;
 mod sweep;
 mod trial;
 
+use std::path::PathBuf;
+
 use clap::CommandFactory;
 
 use crate::{
     cli::{Cli, Command, PlanArgs},
     exit::{Exit, Expected},
     publish::publish,
+    report,
     session::{Access, Session},
     ui,
 };
@@ -27,7 +30,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Plan(args) => plan::plan(&args),
         Command::Status(args) => plan::status(&args),
         Command::Show(args) => show::run(&args),
-        Command::Report(args) => report(&args),
+        Command::Report(args) => write_report(&args),
+        Command::Figures { folders } => figures(&folders),
         Command::Data(command) => data::run(&command),
         Command::Schema(args) => schema::run(&args),
         Command::Doctor(args) => doctor::run(&args),
@@ -40,7 +44,21 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
     }
 }
 
-fn report(args: &PlanArgs) -> Result<Exit, Expected> {
+/// Needs nothing but the folders: what was committed can be drawn again in any clone.
+fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
+    for folder in folders {
+        let collected = runstore::read_results(folder)?;
+        let manifest = runstore::read_manifest(folder)?;
+        let files = report::write(&collected, &manifest, folder).map_err(|error| {
+            let what = format!("{}: {error}", folder.display());
+            Expected::new(Exit::Store, what, "make the folder writable")
+        })?;
+        ui::data(&format!("{}\n", files.html.display()));
+    }
+    Ok(Exit::Done)
+}
+
+fn write_report(args: &PlanArgs) -> Result<Exit, Expected> {
     let session = Session::open(&args.select, &args.place, Access::Look)?;
     let states = plan::states(&session)?;
     if !states.iter().any(runstore::TrialState::is_recorded) {

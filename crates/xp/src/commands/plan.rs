@@ -74,7 +74,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
     if args.json {
         ui::json(&plan);
     } else {
-        show(&session, &plan, args);
+        show(&session, &plan);
     }
     Ok(Exit::Done)
 }
@@ -96,7 +96,7 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
         }
     }
     let any = |name| counts.get(name).is_some_and(|count| *count > 0);
-    Ok(if any("failed") {
+    Ok(if any("failed") || any("diverged") {
         Exit::TrialFailed
     } else if states.iter().all(TrialState::is_recorded) {
         Exit::Done
@@ -105,7 +105,7 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
     })
 }
 
-fn show(session: &Session, plan: &Plan<'_>, args: &PlanArgs) {
+fn show(session: &Session, plan: &Plan<'_>) {
     let mut header = vec![("trial", Align::Left)];
     header.extend(
         session
@@ -156,14 +156,21 @@ fn show(session: &Session, plan: &Plan<'_>, args: &PlanArgs) {
     }
     let left = plan.trials.iter().filter(|trial| trial.would_run).count();
     if left > 0 {
-        text.push_str(&format!(
-            "run the {left} that are not done: xp sweep {} --scale {}",
-            args.select.sweep, session.sweep.scale
-        ));
+        text.push_str(&format!("run the {left} that are not done: {}", as_sweep()));
     } else {
         text.push_str("nothing to run: every trial is done");
     }
     ui::data(&text);
+}
+
+/// This command line with `sweep` in place of `plan`.
+fn as_sweep() -> String {
+    let rest = std::env::args().skip(2).filter(|word| word != "--json");
+    ["xp".to_owned(), "sweep".to_owned()]
+        .into_iter()
+        .chain(rest)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// `unified (cpu, cpu): 30 trials (5 strategy x 2 capacity-factor x 3 seeds)`.

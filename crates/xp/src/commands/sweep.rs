@@ -56,6 +56,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     let states = plan::states(&session)?;
     let recorded = |index: &usize| states[*index].is_recorded();
     let before = chosen.iter().filter(|index| recorded(index)).count();
+    let diverged = |index: &&usize| matches!(states[**index], TrialState::Diverged { .. });
+    let lost = chosen.iter().filter(diverged).count();
     let todo: Vec<usize> = chosen
         .iter()
         .copied()
@@ -63,7 +65,10 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
         .collect();
 
     let summary = if todo.is_empty() {
-        ui::say(&format!("nothing to run: {before} trials done"));
+        ui::say(&format!(
+            "nothing to run: {before} trials done{}",
+            among(lost)
+        ));
         RunSummary::default()
     } else {
         execute(args, &session, &provenance, todo, before)?
@@ -78,8 +83,16 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     )?;
     match summary.halted {
         Some(error) => Err(error),
+        None if exit == Exit::Done && lost > 0 => Ok(Exit::TrialFailed),
         None => Ok(exit),
     }
+}
+
+fn among(diverged: usize) -> String {
+    if diverged == 0 {
+        return String::new();
+    }
+    format!(", {diverged} of them diverged")
 }
 
 /// Refuses to run what a commit would not reproduce.

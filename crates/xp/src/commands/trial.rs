@@ -9,7 +9,7 @@ use std::{
 use corpora::FetchPolicy;
 use runstore::{
     Claim, ClaimOutcome, FailureRecord, Provenance, TrialRecord,
-    tables::{Row, TrialRow},
+    tables::{Row, TrialRow, TrialStatus},
 };
 
 use super::sweep::refuse_if_changed;
@@ -138,6 +138,10 @@ fn publish(
     json: bool,
 ) -> Result<Exit, Expected> {
     let row = &mut record.trial;
+    if diverged {
+        row.status = TrialStatus::Diverged;
+        row.error = Some("a loss or gradient stopped being a finite number".into());
+    }
     if row.finished_at.is_empty() {
         row.finished_at = runstore::now();
     }

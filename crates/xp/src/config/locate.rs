@@ -97,7 +97,7 @@ pub(crate) fn experiments(folder: &Path) -> Vec<String> {
 }
 
 fn is_plain(name: &str) -> bool {
-    !name.contains(['/', '\\']) && !Path::new(name).extension().is_some_and(|ext| ext == "toml")
+    !name.contains(['/', '\\']) && Path::new(name).extension().is_none_or(|ext| ext != "toml")
 }
 
 fn unreadable(name: &str, path: &Path, folder: &Path, error: &io::Error) -> ConfigErrors {

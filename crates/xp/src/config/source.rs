@@ -28,7 +28,7 @@ pub(crate) struct Sources {
 #[derive(Debug, Clone)]
 struct Text {
     name: String,
-    text: &'static str,
+    content: &'static str,
     start: usize,
 }
 
@@ -39,11 +39,11 @@ impl Sources {
         let start = self
             .texts
             .last()
-            .map_or(0, |last| last.start + last.text.len() + 1);
+            .map_or(0, |last| last.start + last.content.len() + 1);
         let text: &'static str = Box::leak(text.into());
         self.texts.push(Text {
             name: name.into(),
-            text,
+            content: text,
             start,
         });
         (start, text)
@@ -57,14 +57,14 @@ impl Sources {
             .rev()
             .find(|text| text.start <= span.start)?;
         let clip = |offset: usize| {
-            let mut at = (offset - text.start).min(text.text.len());
-            while !text.text.is_char_boundary(at) {
+            let mut at = (offset - text.start).min(text.content.len());
+            while !text.content.is_char_boundary(at) {
                 at -= 1;
             }
             at
         };
         let (start, end) = (clip(span.start), clip(span.end.max(span.start)));
-        Some((&text.name, text.text, start..end))
+        Some((&text.name, text.content, start..end))
     }
 }
 

@@ -112,6 +112,10 @@ pub(crate) enum Event {
 
 /// Parameter counts of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the columns"
+)]
 pub(crate) struct Sizes {
     /// All parameters.
     pub(crate) params_total: usize,

@@ -5,6 +5,8 @@ use runstore::{
     tables::{TrialRow, TrialStatus},
 };
 
+use routers::BalancerConfig;
+
 use super::{JobSettings, ModelConfig, PackSettings, TrainSettings};
 use crate::{config::Trial, device::DeviceChoice};
 
@@ -54,11 +56,7 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
     } = settings;
     let ModelConfig::TinyMoe(tiny) = model;
     let count = |value: std::num::NonZeroUsize| Some(value.get() as u64);
-    let balancers: Vec<_> = router
-        .balancers
-        .iter()
-        .map(|balancer| balancer.name())
-        .collect();
+    let balancers: Vec<_> = router.balancers.iter().map(BalancerConfig::name).collect();
     row.corpus = Some(data.corpus.name().to_owned());
     row.tokenizer = Some(data.tokenizer.name().to_owned());
     row.model = Some(model.name().to_owned());

@@ -201,7 +201,7 @@ fn counts(collected: &Collected, cells: &[Cell]) -> String {
 }
 
 /// The strategies of the sweep whose assignments depend on later tokens.
-fn not_causal(collected: &Collected) -> Vec<&str> {
+fn not_causal(collected: &Collected) -> Vec<String> {
     let looks_ahead = |name: &&str| {
         StrategyConfig::by_default(name).is_some_and(|strategy| !strategy.facts().causal)
     };
@@ -210,7 +210,11 @@ fn not_causal(collected: &Collected) -> Vec<&str> {
         .iter()
         .filter_map(|row| row.strategy.as_deref())
         .collect();
-    names.into_iter().filter(looks_ahead).collect()
+    names
+        .into_iter()
+        .filter(looks_ahead)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The bigram model's perplexity, or its range where the cells read different texts.

@@ -16,11 +16,11 @@ pub(super) fn draw(
     match load {
         LoadConfig::Balanced(_) => {
             // Dealt out in turn: consecutive experts, so those of a token are distinct.
-            (0..tokens * k).map(|assignment| (assignment % experts) as i32).collect()
+            (0..tokens * k)
+                .map(|assignment| (assignment % experts) as i32)
+                .collect()
         }
-        LoadConfig::Gaussian(_) => {
-            best_of(tokens, experts, k, || normal(&mut rng), |_| 0.0)
-        }
+        LoadConfig::Gaussian(_) => best_of(tokens, experts, k, || normal(&mut rng), |_| 0.0),
         LoadConfig::Zipf(zipf) => {
             // The k largest of log-weight plus Gumbel noise are k draws without replacement.
             let exponent = zipf.exponent.get();
@@ -81,7 +81,9 @@ mod tests {
             assert_eq!(row.len(), k, "a token's experts are distinct");
         }
         let mut counts = vec![0; experts];
-        chosen.iter().for_each(|&expert| counts[expert as usize] += 1);
+        for expert in chosen {
+            counts[expert as usize] += 1;
+        }
         counts
     }
 
@@ -104,7 +106,10 @@ mod tests {
         let counts = counts(&LoadConfig::Zipf(ZipfConfig::default()), 50_000, 4, 1);
         // 1, 1/2, 1/3, 1/4 over their sum 25/12: 0.48, 0.24, 0.16, 0.12.
         for (count, share) in counts.iter().zip([0.48, 0.24, 0.16, 0.12]) {
-            assert!((*count as f64 / 50_000.0 - share).abs() < 0.01, "{counts:?}");
+            assert!(
+                (*count as f64 / 50_000.0 - share).abs() < 0.01,
+                "{counts:?}"
+            );
         }
     }
 

@@ -15,9 +15,14 @@ impl Memcpy {
     /// A copy of this many bytes.
     pub(super) fn new(device: &Device, bytes: usize) -> Self {
         if kernels::is_host(device) {
-            return Self::Host { from: vec![1; bytes], to: vec![2; bytes] };
+            return Self::Host {
+                from: vec![1; bytes],
+                to: vec![2; bytes],
+            };
         }
-        Self::Device { from: Tensor::ones([bytes / size_of::<f32>()], device) }
+        Self::Device {
+            from: Tensor::ones([bytes / size_of::<f32>()], device),
+        }
     }
 
     /// Bytes read and written.

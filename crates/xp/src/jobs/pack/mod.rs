@@ -23,7 +23,10 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<Job
     let mut memcpy = Memcpy::new(&cx.device, bench.moved().bytes / 2);
     let (warmup, timed) = (settings.pack.warmup, settings.pack.iterations.get());
     let (mut pack_s, mut copy_s) = (Vec::with_capacity(timed), Vec::with_capacity(timed));
-    (cx.events)(Event::Started { steps: warmup + timed, done: 0 });
+    (cx.events)(Event::Started {
+        steps: warmup + timed,
+        done: 0,
+    });
     for repetition in 0..warmup + timed {
         if cx.stop.load(Ordering::Relaxed) {
             return Ok(JobEnd::Interrupted { step: 0 });
@@ -42,11 +45,17 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<Job
             drop_rate: None,
         });
     }
-    Ok(JobEnd::Finished(record(&mut cx, &bench, &memcpy, &pack_s, &copy_s)))
+    Ok(JobEnd::Finished(record(
+        &mut cx, &bench, &memcpy, &pack_s, &copy_s,
+    )))
 }
 
 fn timed_on<T>(device: &Device, work: impl FnOnce() -> T) -> Result<f64, JobError> {
-    let sync = || device.sync().map_err(|error| JobError::Failed(error.to_string()));
+    let sync = || {
+        device
+            .sync()
+            .map_err(|error| JobError::Failed(error.to_string()))
+    };
     sync()?;
     let start = Instant::now();
     let result = work();
@@ -84,7 +93,9 @@ impl Bench {
         let chosen = loads::draw(&settings.pack.load, tokens, experts, k, seed);
         let gates_tk = Tensor::full([tokens, k], 1.0 / k as f64, device);
         let experts_tk = Tensor::from_data(TensorData::new(chosen, [tokens, k]), device);
-        let numbers: Vec<f32> = (0..tokens * width).map(|i| (i % 1021) as f32 / 1021.0).collect();
+        let numbers: Vec<f32> = (0..tokens * width)
+            .map(|i| (i % 1021) as f32 / 1021.0)
+            .collect();
         Self {
             tokens,
             experts,
@@ -97,12 +108,21 @@ impl Bench {
                 ..MoeConfig::default()
             },
             x_td: Tensor::from_data(TensorData::new(numbers, [tokens, width]), device),
-            assignment: Assignment::TokenChoice { experts_tk, gates_tk },
+            assignment: Assignment::TokenChoice {
+                experts_tk,
+                gates_tk,
+            },
         }
     }
 
     fn plan(&self) -> DispatchPlan {
-        DispatchPlan::new(&self.assignment, &self.config, self.tokens, self.experts, self.k)
+        DispatchPlan::new(
+            &self.assignment,
+            &self.config,
+            self.tokens,
+            self.experts,
+            self.k,
+        )
     }
 
     fn rows(&self, plan: &DispatchPlan) -> PackedRows {
@@ -125,7 +145,11 @@ impl Bench {
         let [rows] = self.rows(&plan).rows_m.dims();
         let kept = plan.load().sum().into_scalar::<f32>() as usize;
         let row_bytes = self.x_td.dims()[1] * size_of::<f32>();
-        Moved { kept, rows, bytes: (2 * kept + rows + self.tokens) * row_bytes }
+        Moved {
+            kept,
+            rows,
+            bytes: (2 * kept + rows + self.tokens) * row_bytes,
+        }
     }
 }
 
@@ -141,8 +165,12 @@ fn record(
     let assignments = (bench.tokens * bench.k) as f64;
     let median = statistics::median(pack_s);
     let milliseconds = |q: f64| statistics::quantile(pack_s, q).map(|seconds| seconds * 1e3);
-    let loads: Vec<f64> =
-        bench.assignment.load(bench.experts).into_data().iter::<f64>().collect();
+    let loads: Vec<f64> = bench
+        .assignment
+        .load(bench.experts)
+        .into_data()
+        .iter::<f64>()
+        .collect();
 
     let mut row = std::mem::take(&mut cx.row);
     row.precision = Some("f32".to_owned());
@@ -158,7 +186,15 @@ fn record(
     row.gb_per_s = median.and_then(|s| speed::gigabytes_per_second(moved.bytes as u64, s));
     row.memcpy_gb_per_s = statistics::median(copy_s)
         .and_then(|s| speed::gigabytes_per_second(memcpy.bytes_moved() as u64, s));
-    row.memcpy_share = row.gb_per_s.zip(row.memcpy_gb_per_s).and_then(|(a, b)| speed::share(a, b));
+    row.memcpy_share = row
+        .gb_per_s
+        .zip(row.memcpy_gb_per_s)
+        .and_then(|(a, b)| speed::share(a, b));
     row.buffer_bytes = Some((moved.rows * bench.x_td.dims()[1] * size_of::<f32>()) as u64);
-    runstore::TrialRecord { trial: row, steps: Vec::new(), experts: Vec::new(), tokens: Vec::new() }
+    runstore::TrialRecord {
+        trial: row,
+        steps: Vec::new(),
+        experts: Vec::new(),
+        tokens: Vec::new(),
+    }
 }

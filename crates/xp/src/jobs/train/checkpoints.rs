@@ -17,7 +17,10 @@ pub(super) struct Slot<'a> {
 
 impl<'a> Slot<'a> {
     pub(super) fn new(store: &'a runstore::CheckpointSlot) -> Self {
-        Self { store, pending: RefCell::new(None) }
+        Self {
+            store,
+            pending: RefCell::new(None),
+        }
     }
 }
 

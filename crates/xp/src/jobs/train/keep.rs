@@ -29,8 +29,9 @@ pub(super) fn model(
         .map_err(|error| JobError::Failed(error.to_string()))?;
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
-        fs::write(&path, bytes)
-            .map_err(|error| JobError::Failed(format!("failed to write {}: {error}", path.display())))
+        fs::write(&path, bytes).map_err(|error| {
+            JobError::Failed(format!("failed to write {}: {error}", path.display()))
+        })
     };
     write("config.json", &config)?;
     write("tokenizer.json", dataset.tokenizer.to_json().as_bytes())

@@ -6,7 +6,7 @@ use burn::{
 };
 use corpora::WindowBatch;
 use kernels::Precision;
-use models_tiny::{Forward, ModelInput, TinyMoe};
+use models_tiny::{Forward, LayerForward, ModelInput, TinyMoe};
 use moe_layer::{DropPolicyConfig, RoutingTrace};
 use routers::AssignConfig;
 use trainer::{Learner, Losses, Observation, Pass};
@@ -47,7 +47,10 @@ pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
 
 impl LanguageModel {
     pub(super) fn new(model: TinyMoe, precision: Precision) -> Self {
-        Self { model, bf16: precision == Precision::BF16 }
+        Self {
+            model,
+            bf16: precision == Precision::BF16,
+        }
     }
 
     /// The model inside.
@@ -60,7 +63,11 @@ impl LanguageModel {
         self.model.forward(&ModelInput {
             ids_bs: ids.reshape([batch.batch, batch.sequence]),
             noise_seed,
-            precision: if self.bf16 { Precision::BF16 } else { Precision::F32 },
+            precision: if self.bf16 {
+                Precision::BF16
+            } else {
+                Precision::F32
+            },
         })
     }
 }
@@ -81,7 +88,7 @@ impl Learner for LanguageModel {
         Losses {
             lm,
             aux: mean_over_layers(&forward),
-            observation: LayerTraces(forward.layers.iter().map(|layer| layer.trace()).collect()),
+            observation: LayerTraces(forward.layers.iter().map(LayerForward::trace).collect()),
         }
     }
 
@@ -100,22 +107,37 @@ fn mean_over_layers(forward: &Forward) -> Vec<(&'static str, Tensor<1>)> {
         }
     }
     let layers = forward.layers.len() as f64;
-    sums.into_iter().map(|(name, sum)| (name, sum / layers)).collect()
+    sums.into_iter()
+        .map(|(name, sum)| (name, sum / layers))
+        .collect()
 }
 
 impl Observation for LayerTraces {
     fn add(self, other: Self) -> Self {
-        Self(self.0.into_iter().zip(other.0).map(|(mine, theirs)| mine.add(theirs)).collect())
+        Self(
+            self.0
+                .into_iter()
+                .zip(other.0)
+                .map(|(mine, theirs)| mine.merge(theirs))
+                .collect(),
+        )
     }
 
     fn into_host(self) -> Vec<TensorData> {
-        self.0.into_iter().flat_map(RoutingTrace::into_host).collect()
+        self.0
+            .into_iter()
+            .flat_map(RoutingTrace::into_host)
+            .collect()
     }
 
     fn from_host(tensors: Vec<TensorData>, device: &Device) -> Self {
         let mut tensors = tensors.into_iter();
         let layers = tensors.len() / RoutingTrace::HOST_TENSORS;
         let mut next = || tensors.by_ref().take(RoutingTrace::HOST_TENSORS).collect();
-        Self((0..layers).map(|_| RoutingTrace::from_host(next(), device)).collect())
+        Self(
+            (0..layers)
+                .map(|_| RoutingTrace::from_host(next(), device))
+                .collect(),
+        )
     }
 }

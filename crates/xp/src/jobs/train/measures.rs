@@ -148,6 +148,9 @@ mod tests {
         assert_eq!(rows[0].load_before, Some(0.75));
         assert_eq!(rows[0].mean_gate, Some(0.5));
         assert_eq!(rows[1].load_after, Some(0.0));
-        assert_eq!(rows[1].mean_gate, None, "nothing was kept, so no gate was measured");
+        assert_eq!(
+            rows[1].mean_gate, None,
+            "nothing was kept, so no gate was measured"
+        );
     }
 }

@@ -20,7 +20,10 @@ use crate::config::Save;
 /// Parameters of the model that the settings describe.
 pub(super) fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Sizes> {
     let ModelConfig::TinyMoe(model) = &settings.model;
-    let dims = TinyMoeDims { vocab: vocab?, sequence: settings.train.sequence.get() };
+    let dims = TinyMoeDims {
+        vocab: vocab?,
+        sequence: settings.train.sequence.get(),
+    };
     let sizes = TinyMoe::sizes(model, &settings.moe, &settings.router, &dims);
     Some(Sizes {
         params_total: sizes.total,
@@ -31,7 +34,12 @@ pub(super) fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Si
 
 /// Runs a trial of `job = "train"`.
 pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<JobEnd, JobError> {
-    let dataset = corpora::load(&settings.data.corpus, &settings.data.tokenizer, cx.data, cx.fetch)?;
+    let dataset = corpora::load(
+        &settings.data.corpus,
+        &settings.data.tokenizer,
+        cx.data,
+        cx.fetch,
+    )?;
     let bigram = corpora::bigram_perplexity(&dataset);
     let model = build(&cx, settings, &dataset)?;
     describe(&mut cx, settings, &dataset, bigram);
@@ -49,7 +57,9 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<Jo
     let trained = trainer::train(model, &mut batches, &mut recorder, &run)
         .map_err(|error| JobError::Failed(error.to_string()))?;
     if let Outcome::Interrupted { step } = trained.outcome {
-        return Ok(JobEnd::Interrupted { step: step as usize });
+        return Ok(JobEnd::Interrupted {
+            step: step as usize,
+        });
     }
     let rows = recorder.into_rows();
     finish(cx, settings, &dataset, &trained, rows)
@@ -110,7 +120,13 @@ fn finish(
     let diverged = matches!(trained.outcome, Outcome::Diverged { .. });
     let mut tokens = Vec::new();
     if !diverged {
-        tokens = samples::take(&trained.model, dataset, settings, trained.step, &row.trial_id)?;
+        tokens = samples::take(
+            &trained.model,
+            dataset,
+            settings,
+            trained.step,
+            &row.trial_id,
+        )?;
         if let Some(folder) = &cx.model_dir {
             keep::model(folder, cx.save, trained, cx.trial, dataset)?;
         }
@@ -121,7 +137,11 @@ fn finish(
         tokens,
         trial: row,
     };
-    Ok(if diverged { JobEnd::Diverged(record) } else { JobEnd::Finished(record) })
+    Ok(if diverged {
+        JobEnd::Diverged(record)
+    } else {
+        JobEnd::Finished(record)
+    })
 }
 
 /// The seed of one consumer of randomness: a new consumer does not shift the others.

@@ -50,7 +50,10 @@ impl<'a> Recorder<'a> {
     /// The row of a step, which a log and an evaluation of the same step share.
     fn row(&mut self, step: u64) -> &mut StepRow {
         if self.rows.steps.last().is_none_or(|row| row.step != step) {
-            self.rows.steps.push(StepRow { step, ..StepRow::default() });
+            self.rows.steps.push(StepRow {
+                step,
+                ..StepRow::default()
+            });
         }
         self.rows.steps.last_mut().expect("a row was just made")
     }
@@ -58,7 +61,12 @@ impl<'a> Recorder<'a> {
 
 impl Reporter<LayerTraces> for Recorder<'_> {
     fn step(&mut self, report: StepReport<LayerTraces>) {
-        let layers: Vec<_> = report.observation.0.into_iter().map(RoutingTrace::read).collect();
+        let layers: Vec<_> = report
+            .observation
+            .0
+            .into_iter()
+            .map(RoutingTrace::read)
+            .collect();
         let measures = RoutingMeasures::of(&layers);
         self.drop_rate = measures.drop_rate();
         let balance: f64 = report.aux.iter().map(|(_, loss)| loss).sum();
@@ -83,7 +91,11 @@ impl Reporter<LayerTraces> for Recorder<'_> {
         row.valid_loss = Some(nll);
         row.perplexity = metrics::language::perplexity(nll);
         if let Some(perplexity) = row.perplexity {
-            (self.events)(Event::Evaluated { step: step as usize, valid_loss: nll, perplexity });
+            (self.events)(Event::Evaluated {
+                step: step as usize,
+                valid_loss: nll,
+                perplexity,
+            });
         }
     }
 
@@ -91,7 +103,10 @@ impl Reporter<LayerTraces> for Recorder<'_> {
         if !self.started {
             self.started = true;
             let done = beat.step.saturating_sub(1) as usize;
-            (self.events)(Event::Started { steps: self.planned, done });
+            (self.events)(Event::Started {
+                steps: self.planned,
+                done,
+            });
         }
         (self.events)(Event::Progress {
             step: beat.step as usize,
@@ -113,7 +128,10 @@ impl Reporter<LayerTraces> for Recorder<'_> {
 }
 
 fn named(losses: &[(&'static str, f64)], name: &str) -> Option<f64> {
-    losses.iter().find(|(found, _)| *found == name).map(|(_, loss)| *loss)
+    losses
+        .iter()
+        .find(|(found, _)| *found == name)
+        .map(|(_, loss)| *loss)
 }
 
 impl Rows {
@@ -146,7 +164,9 @@ pub(super) fn timing(row: &mut TrialRow, timing: &Timing) {
 
 /// Fills the columns of the last evaluation.
 pub(super) fn quality(row: &mut TrialRow, trained: &Trained<LanguageModel>, dataset: &Dataset) {
-    let Some(evaluation) = trained.evaluation else { return };
+    let Some(evaluation) = trained.evaluation else {
+        return;
+    };
     let valid = &dataset.valid;
     // Bytes and characters that the evaluated tokens stand for, on average over the text.
     let per_token = |units: usize| units as f64 / valid.ids.len() as f64;

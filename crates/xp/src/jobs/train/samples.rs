@@ -21,27 +21,33 @@ pub(super) fn take(
 ) -> Result<Vec<TokenRow>, JobError> {
     let sequence = settings.train.sequence.get();
     let mut windows = valid_windows(&dataset.valid.ids, sequence, WINDOWS, 0)?;
-    let Some(batch) = windows.next() else { return Ok(Vec::new()) };
+    let Some(batch) = windows.next() else {
+        return Ok(Vec::new());
+    };
     let forward = model.clone().valid().forward(&batch, 0);
     let mut rows = Vec::new();
     for (number, layer) in forward.layers.iter().enumerate() {
-        rows.extend(decisions(&layer.routing, &layer.plan).into_iter().map(|decision| {
-            let id = batch.inputs[decision.token];
-            TokenRow {
-                trial_id: trial_id.to_owned(),
-                step,
-                layer: number as u64,
-                window: (decision.token / sequence) as u64,
-                position: (decision.token % sequence) as u64,
-                choice: decision.choice as u64,
-                token_id: u64::from(id),
-                token_text: dataset.tokenizer.token_text(id),
-                token_class: dataset.tokenizer.token_class(id).name().to_owned(),
-                expert: decision.expert as u64,
-                gate: Some(f64::from(decision.gate)),
-                kept: decision.kept,
-            }
-        }));
+        rows.extend(
+            decisions(&layer.routing, &layer.plan)
+                .into_iter()
+                .map(|decision| {
+                    let id = batch.inputs[decision.token];
+                    TokenRow {
+                        trial_id: trial_id.to_owned(),
+                        step,
+                        layer: number as u64,
+                        window: (decision.token / sequence) as u64,
+                        position: (decision.token % sequence) as u64,
+                        choice: decision.choice as u64,
+                        token_id: u64::from(id),
+                        token_text: dataset.tokenizer.token_text(id),
+                        token_class: dataset.tokenizer.token_class(id).name().to_owned(),
+                        expert: decision.expert as u64,
+                        gate: Some(f64::from(decision.gate)),
+                        kept: decision.kept,
+                    }
+                }),
+        );
     }
     Ok(rows)
 }

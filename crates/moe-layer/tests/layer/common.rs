@@ -8,14 +8,14 @@ use registry::{PositiveF64, Variant};
 use routers::Assignment;
 
 /// Every member of a family with its defaults.
-pub fn members<V: Variant>() -> Vec<V> {
+pub(crate) fn members<V: Variant>() -> Vec<V> {
     V::MEMBERS
         .iter()
         .map(|member| V::by_default(member.name).expect("a member of the registry"))
         .collect()
 }
 
-pub fn config(
+pub(crate) fn config(
     experts: usize,
     k: usize,
     capacity_factor: f64,
@@ -35,7 +35,7 @@ pub fn config(
 }
 
 /// A bank whose biases are not zero, so that a bias added to a wrong row shows.
-pub fn bank(dims: ExpertDims, seed: u64, device: &Device) -> ExpertBank {
+pub(crate) fn bank(dims: ExpertDims, seed: u64, device: &Device) -> ExpertBank {
     let ExpertDims {
         experts,
         width,
@@ -50,7 +50,7 @@ pub fn bank(dims: ExpertDims, seed: u64, device: &Device) -> ExpertBank {
 }
 
 /// Distinct random experts with differentiable gates.
-pub fn token_choice(
+pub(crate) fn token_choice(
     tokens: usize,
     k: usize,
     experts: usize,

@@ -1,13 +1,11 @@
 //! All dispatch backends give the same output and the same gradients, for every kind of
 //! assignment, every drop policy and odd shapes.
 
-mod common;
-
+use crate::common::{bank, config, members, token_choice};
 use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use common::{bank, config, members, token_choice};
 use kernels::Precision;
 use moe_layer::{
     Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims,
@@ -72,7 +70,13 @@ fn all_agree(planned: impl Fn() -> (DispatchPlan, Tensor<2>), width: usize, seed
             width,
             hidden: 2 * width,
         };
-        outcome(&dispatcher, &plan, &x, &gates, &bank(dims, seed + 1, &device))
+        outcome(
+            &dispatcher,
+            &plan,
+            &x,
+            &gates,
+            &bank(dims, seed + 1, &device),
+        )
     };
     let mut outcomes = members::<DispatcherConfig>().into_iter().map(outcome_of);
     let oracle = outcomes

@@ -1,12 +1,10 @@
 //! The layer's gradients against finite differences, and that they reach the router.
 
-mod common;
-
+use crate::common::{bank, config, members};
 use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::{Device, Gradients, Int, Tensor},
 };
-use common::{bank, config, members};
 use kernels::Precision;
 use moe_layer::{
     Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertDims, MoeContext, MoeLayer,
@@ -147,7 +145,13 @@ fn the_loss_of_the_output_alone_trains_the_router_where_the_strategy_says_so() {
 fn sizes_are_those_of_the_built_layer() {
     let device = Device::flex();
     for strategy in members::<StrategyConfig>() {
-        let moe = config(4, 2, 1.0, DropPolicyConfig::default(), DispatcherConfig::default());
+        let moe = config(
+            4,
+            2,
+            1.0,
+            DropPolicyConfig::default(),
+            DispatcherConfig::default(),
+        );
         let router = RouterConfig {
             strategy: strategy.clone(),
             ..RouterConfig::default()
@@ -159,6 +163,9 @@ fn sizes_are_those_of_the_built_layer() {
         assert_eq!(sizes.total, 4 * 280 + sizes.router);
         let k = strategy.top_k(2);
         assert_eq!(sizes.active, k * 280 + sizes.router);
-        assert_eq!(sizes.router, if strategy.facts().needs_scores { 32 } else { 0 });
+        assert_eq!(
+            sizes.router,
+            if strategy.facts().needs_scores { 32 } else { 0 }
+        );
     }
 }

@@ -1,9 +1,7 @@
 //! Hand-worked capacities, drops and renormalised gates.
 
-mod common;
-
+use crate::common::config;
 use burn::tensor::{Device, Int, Tensor};
-use common::config;
 use moe_layer::{
     DispatchPlan, DispatcherConfig, DropPolicyConfig, MoeConfig, NoneConfig, PlanKind,
     PositionConfig, ProbabilityConfig, RoutingTrace, decisions,
@@ -45,13 +43,16 @@ fn parts(plan: &DispatchPlan) -> (Vec<i32>, Vec<f32>) {
     else {
         panic!("a token choice is planned by token");
     };
-    let experts = experts_tk.clone().into_data().to_vec().unwrap();
-    (experts, gates_tk.clone().into_data().to_vec().unwrap())
+    let experts = experts_tk.clone().into_data().try_to_vec().unwrap();
+    (experts, gates_tk.clone().into_data().try_to_vec().unwrap())
 }
 
 fn close(actual: &[f32], expected: &[f32]) {
     let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
-    assert!(actual.iter().zip(expected).all(near), "{actual:?} instead of {expected:?}");
+    assert!(
+        actual.iter().zip(expected).all(near),
+        "{actual:?} instead of {expected:?}"
+    );
 }
 
 #[test]
@@ -90,7 +91,10 @@ fn without_renormalisation_kept_gates_stay_as_they_are() {
         renormalise: false,
         ..room_for_two(PositionConfig::default())
     };
-    close(&parts(&plan(&config)).1, &[0.6, 0.4, 0.9, 0.1, 0.0, 0.0, 0.8, 0.0]);
+    close(
+        &parts(&plan(&config)).1,
+        &[0.6, 0.4, 0.9, 0.1, 0.0, 0.0, 0.8, 0.0],
+    );
 }
 
 #[test]
@@ -101,7 +105,13 @@ fn renormalisation_restores_the_sum_and_not_one() {
         experts_tk: Tensor::<2, Int>::from_ints([[0], [1]], &device),
         gates_tk: Tensor::from_floats([[0.3], [0.5]], &device),
     };
-    let config = config(2, 1, 1.0, PositionConfig::default().into(), DispatcherConfig::default());
+    let config = config(
+        2,
+        1,
+        1.0,
+        PositionConfig::default().into(),
+        DispatcherConfig::default(),
+    );
     let plan = DispatchPlan::new(&assignment, &config, 2, 2, 1);
     close(&parts(&plan).1, &[0.3, 0.5]);
 }
@@ -153,7 +163,7 @@ fn a_trace_adds_up_and_survives_a_checkpoint() {
     assert_eq!(host.len(), RoutingTrace::HOST_TENSORS);
     let restored = RoutingTrace::from_host(host, &Device::flex());
     assert_eq!(restored.clone().read(), once);
-    let twice = trace.add(restored).read();
+    let twice = trace.merge(restored).read();
     assert_eq!(twice.tokens, 8);
     assert_eq!(twice.assignments_before, [8.0, 6.0, 2.0]);
 }
@@ -166,8 +176,10 @@ fn decisions_list_every_assignment_with_its_fate() {
         assignment: assignment(),
     };
     let list = decisions(&routing, &plan);
-    let short: Vec<_> =
-        list.iter().map(|d| (d.token, d.choice, d.expert, d.kept)).collect();
+    let short: Vec<_> = list
+        .iter()
+        .map(|d| (d.token, d.choice, d.expert, d.kept))
+        .collect();
     assert_eq!(
         short,
         [
@@ -191,7 +203,13 @@ fn expert_choice_decisions_are_listed_by_token() {
         tokens_ec: Tensor::<2, Int>::from_ints([[2, 0], [2, 1]], &device),
         gates_ec: Tensor::from_floats([[0.9, 0.5], [0.8, 0.7]], &device),
     };
-    let config = config(2, 1, 1.0, DropPolicyConfig::default(), DispatcherConfig::default());
+    let config = config(
+        2,
+        1,
+        1.0,
+        DropPolicyConfig::default(),
+        DispatcherConfig::default(),
+    );
     let plan = DispatchPlan::new(&assignment, &config, 4, 2, 1);
     let routing = Routing {
         scores: None,
@@ -201,7 +219,15 @@ fn expert_choice_decisions_are_listed_by_token() {
         .iter()
         .map(|d| (d.token, d.choice, d.expert, d.gate))
         .collect();
-    assert_eq!(short, [(0, 0, 0, 0.5), (1, 0, 1, 0.7), (2, 0, 0, 0.9), (2, 1, 1, 0.8)]);
+    assert_eq!(
+        short,
+        [
+            (0, 0, 0, 0.5),
+            (1, 0, 1, 0.7),
+            (2, 0, 0, 0.9),
+            (2, 1, 1, 0.8)
+        ]
+    );
     let reading = RoutingTrace::new(&routing, &plan).read();
     assert_eq!(reading.unrouted, Some(1.0));
     assert_eq!(reading.gate_entropy, None);

@@ -1,0 +1,6 @@
+//! The layer as its users meet it.
+
+mod common;
+mod drops;
+mod equivalence;
+mod gradients;
