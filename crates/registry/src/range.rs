@@ -96,6 +96,6 @@ ranged!(
     /// A finite number that is not negative.
     NonNegativeF64,
     "a finite number of at least 0",
-    value => value >= 0.0 && value < f64::INFINITY,
+    value => matches!(value, 0.0..f64::INFINITY),
     { "type": "number", "minimum": 0 }
 );
