@@ -102,7 +102,8 @@ fn measures(outcome: &Outcome) -> String {
     measures
         .iter()
         .map(|(name, value)| format!(", {}", measure(name, *value)))
-        .collect()
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// A headline measure with its unit.
