@@ -71,10 +71,9 @@ impl AssignConfig for ExpertChoiceConfig {
 
     fn facts(&self) -> StrategyFacts {
         StrategyFacts {
-            needs_scores: true,
-            gate_gradient: true,
             causal: false,
             owns_capacity: true,
+            ..StrategyFacts::LEARNED
         }
     }
 

@@ -45,12 +45,7 @@ impl AssignConfig for HardTopKConfig {
     type Strategy = HardTopK;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts {
-            needs_scores: true,
-            gate_gradient: true,
-            causal: true,
-            owns_capacity: false,
-        }
+        StrategyFacts::LEARNED
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {

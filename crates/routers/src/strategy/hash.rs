@@ -79,12 +79,7 @@ impl AssignConfig for HashConfig {
     type Strategy = Hash;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts {
-            needs_scores: false,
-            gate_gradient: false,
-            causal: true,
-            owns_capacity: false,
-        }
+        StrategyFacts::FIXED
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {

@@ -42,6 +42,23 @@ pub struct StrategyFacts {
     pub owns_capacity: bool,
 }
 
+impl StrategyFacts {
+    /// Looks at logits, learns through its gates, never looks ahead.
+    pub const LEARNED: Self = Self {
+        needs_scores: true,
+        gate_gradient: true,
+        causal: true,
+        owns_capacity: false,
+    };
+
+    /// Looks at nothing that is learned, and never looks ahead.
+    pub const FIXED: Self = Self {
+        needs_scores: false,
+        gate_gradient: false,
+        ..Self::LEARNED
+    };
+}
+
 /// The configuration of a strategy.
 pub trait AssignConfig {
     /// What it builds.

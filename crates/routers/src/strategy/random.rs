@@ -48,12 +48,7 @@ impl AssignConfig for RandomConfig {
     type Strategy = Random;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts {
-            needs_scores: false,
-            gate_gradient: false,
-            causal: true,
-            owns_capacity: false,
-        }
+        StrategyFacts::FIXED
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {

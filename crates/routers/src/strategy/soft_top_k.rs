@@ -49,12 +49,7 @@ impl AssignConfig for SoftTopKConfig {
     type Strategy = SoftTopK;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts {
-            needs_scores: true,
-            gate_gradient: true,
-            causal: true,
-            owns_capacity: false,
-        }
+        StrategyFacts::LEARNED
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {

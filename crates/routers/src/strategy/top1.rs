@@ -50,12 +50,7 @@ impl AssignConfig for Top1Config {
     type Strategy = Top1;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts {
-            needs_scores: true,
-            gate_gradient: true,
-            causal: true,
-            owns_capacity: false,
-        }
+        StrategyFacts::LEARNED
     }
 
     fn top_k(&self, _: usize) -> usize {
