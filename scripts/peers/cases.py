@@ -41,7 +41,7 @@ class Step(ModelCase):
             fused=True,
         )
         self.ids = case.inputs["ids"].long()
-        self.targets = case.inputs["targets"].long()
+        self.targets = case.inputs["targets"].long().flatten()
 
     def build(self, shape, variant):
         return TinyMoe(shape, variant)
@@ -68,13 +68,13 @@ class Step(ModelCase):
         layers = range(self.case.shape["layers"])
         choices = [self.case.inputs[f"choices/{number}"].long() for number in layers]
         logits, loss = self.backward(choices)
-        found = {"logits": logits, "loss": loss, **gradients(self.model)}
+        found = {"logits": logits, "loss": loss.view(1), **gradients(self.model)}
         losses = [self.work() for _ in range(self.case.settings["updates"])]
         return {**found, "losses": torch.stack(losses)}
 
 
 class Layer(ModelCase):
-    """The MoE layer alone, forward and backward; the output's gradient is given."""
+    """The MoE layer alone, forward and backward of <y, dy> plus the balancing loss."""
 
     def __init__(self, case, job, device):
         super().__init__(case, job, device)
@@ -89,7 +89,7 @@ class Layer(ModelCase):
         self.model.zero_grad(set_to_none=True)
         with self.autocast():
             y, auxiliary = self.model(self.x, choices)
-        torch.autograd.backward([y, auxiliary], [self.dy.to(y.dtype), None])
+        ((y * self.dy).sum() + auxiliary).backward()
         return y
 
     def check(self):
@@ -98,7 +98,7 @@ class Layer(ModelCase):
 
 
 class Ffn(ModelCase):
-    """The dense network, forward and backward."""
+    """The dense network, forward and backward of <y, dy>."""
 
     def __init__(self, case, job, device):
         super().__init__(case, job, device)
@@ -113,7 +113,7 @@ class Ffn(ModelCase):
         self.model.zero_grad(set_to_none=True)
         with self.autocast():
             y = self.model(self.x)
-        y.backward(self.dy.to(y.dtype))
+        (y * self.dy).sum().backward()
         return y
 
     def check(self):
@@ -132,6 +132,7 @@ class Rows:
         inputs = case.inputs
         self.x, self.dy = inputs["x"], inputs.get("dy")
         self.rows_m, self.slots_tk = inputs["rows_m"].long(), inputs["slots_tk"].long()
+        self.kept_tk = inputs["kept_tk"]
         gathers = job["variant"] == "gather"
         self.gates = inputs["gates_tk"] if gathers else inputs["gates_m"]
         self.run = self.gather if gathers else self.index
@@ -154,13 +155,21 @@ class Rows:
             with torch.no_grad():
                 return self.run(self.x, self.gates)
         self.x.grad = self.gates.grad = None
+        # From ones, as ours: a product with a given gradient would be a third of the whole.
         y = self.run(self.x, self.gates)
-        y.backward(self.dy)
+        y.backward(torch.ones_like(y))
         return y
 
     def check(self):
-        y = self.work()
-        return {"y": y, "gradient/x": self.x.grad} if self.backward else {"y": y}
+        if not self.backward:
+            return {"y": self.work()}
+        self.x.grad = self.gates.grad = None
+        y = self.run(self.x, self.gates)
+        y.backward(self.dy)
+        dgates = self.gates.grad
+        if dgates.dim() == 1:
+            dgates = dgates[self.slots_tk]
+        return {"y": y, "gradient/x": self.x.grad, "gradient/gates": dgates * self.kept_tk}
 
 
 KINDS = {"step": Step, "layer": Layer, "ffn": Ffn, "rows": Rows}
