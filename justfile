@@ -30,6 +30,10 @@ figures:
 data *ARGS:
     {{xp}} data {{ARGS}}
 
+# Speed beside PyTorch: outputs and gradients compared, then both timed in turn.
+bench-peers *ARGS:
+    {{xp}} bench peers {{ARGS}}
+
 # Looks at this machine: processor, devices, data, folders.
 doctor *ARGS:
     {{xp}} doctor {{ARGS}}

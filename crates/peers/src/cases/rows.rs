@@ -81,7 +81,11 @@ impl Rows {
             rows_m: Tensor::from_data(packed.rows_m.into_data(), &device),
             expert_m: packed.expert_m.into_data().iter::<i64>().collect(),
             x_td: if grad { x_td.require_grad() } else { x_td },
-            gates_m: if grad { gates_m.require_grad() } else { gates_m },
+            gates_m: if grad {
+                gates_m.require_grad()
+            } else {
+                gates_m
+            },
             dy_td,
         }
     }
@@ -151,7 +155,13 @@ impl Ours for Rows {
             .into_data()
             .iter::<i64>()
             .take(packed)
-            .map(|token| if token as usize == tokens { 0 } else { token as i32 })
+            .map(|token| {
+                if token as usize == tokens {
+                    0
+                } else {
+                    token as i32
+                }
+            })
             .collect();
         let gates_m = host(self.gates_m.clone());
         let first: Vec<f32> = gates_m.iter::<f32>().take(packed).collect();

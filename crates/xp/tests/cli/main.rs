@@ -3,4 +3,5 @@
 mod basics;
 mod fixture;
 mod mistakes;
+mod peers;
 mod runs;
