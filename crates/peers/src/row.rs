@@ -30,16 +30,16 @@ pub(crate) fn rows(facts: &Facts<'_>, outcome: &Outcome) -> Vec<PeerRow> {
     common.started_at.clone_from(&outcome.started_at);
     [common.load_before, common.load_after] = outcome.load;
     let ours = Spread::of(&outcome.ours);
-    let side = Side::new(facts.question, outcome.bytes, ours);
+    let rates = Rates::new(facts.question, outcome.bytes, ours);
     common.ours_ms = ours.map(|spread| spread.median * 1e3);
     common.ours_ms_p10 = ours.map(|spread| spread.p10 * 1e3);
     common.ours_ms_p90 = ours.map(|spread| spread.p90 * 1e3);
-    common.ours_tokens_per_s = side.tokens_per_s;
-    common.ours_tflop_per_s = side.tflop_per_s;
-    common.ours_gb_per_s = side.gb_per_s;
+    common.ours_tokens_per_s = rates.tokens;
+    common.ours_tflop_per_s = rates.tflop;
+    common.ours_gb_per_s = rates.gigabytes;
     common.bytes_moved = outcome.bytes;
     let copy = outcome.memcpy.as_deref().and_then(Spread::of);
-    common.memcpy_gb_per_s = Side::new(facts.question, outcome.bytes, copy).gb_per_s;
+    common.memcpy_gb_per_s = Rates::new(facts.question, outcome.bytes, copy).gigabytes;
     common.ours_memcpy_share = share(common.ours_gb_per_s, common.memcpy_gb_per_s);
     let peers = outcome.peers.iter();
     peers
@@ -68,7 +68,7 @@ fn with_peer(
     };
     "timed".clone_into(&mut row.status);
     let theirs = Spread::of(samples);
-    let side = Side::new(question, outcome.bytes, theirs);
+    let rates = Rates::new(question, outcome.bytes, theirs);
     row.theirs_ms = theirs.map(|spread| spread.median * 1e3);
     row.theirs_ms_p10 = theirs.map(|spread| spread.p10 * 1e3);
     row.theirs_ms_p90 = theirs.map(|spread| spread.p90 * 1e3);
@@ -76,30 +76,29 @@ fn with_peer(
         .theirs_ms
         .zip(row.ours_ms)
         .and_then(|(theirs, ours)| speed::share(theirs, ours));
-    row.theirs_tokens_per_s = side.tokens_per_s;
-    row.theirs_tflop_per_s = side.tflop_per_s;
-    row.theirs_gb_per_s = side.gb_per_s;
+    row.theirs_tokens_per_s = rates.tokens;
+    row.theirs_tflop_per_s = rates.tflop;
+    row.theirs_gb_per_s = rates.gigabytes;
     row.theirs_memcpy_share = share(row.theirs_gb_per_s, row.memcpy_gb_per_s);
     row
 }
 
-/// The rates of one side.
-struct Side {
-    tokens_per_s: Option<f64>,
-    tflop_per_s: Option<f64>,
-    gb_per_s: Option<f64>,
+/// What one side does in a second.
+struct Rates {
+    tokens: Option<f64>,
+    tflop: Option<f64>,
+    gigabytes: Option<f64>,
 }
 
-impl Side {
+impl Rates {
     fn new(question: &Question, bytes: Option<u64>, spread: Option<Spread>) -> Self {
         let seconds = spread.map(|spread| spread.median);
         Self {
-            tokens_per_s: seconds
-                .and_then(|s| speed::tokens_per_second(question.tokens() as u64, s)),
-            tflop_per_s: seconds
+            tokens: seconds.and_then(|s| speed::tokens_per_second(question.tokens() as u64, s)),
+            tflop: seconds
                 .zip(question.flops())
                 .map(|(seconds, flops)| flops / seconds / 1e12),
-            gb_per_s: seconds
+            gigabytes: seconds
                 .zip(bytes)
                 .and_then(|(seconds, bytes)| speed::gigabytes_per_second(bytes, seconds)),
         }

@@ -20,7 +20,7 @@ use crate::{
 /// balancing loss.
 pub(crate) struct Layer {
     sizes: ModelSizes,
-    layer: MoeLayer,
+    moe: MoeLayer,
     x_td: Tensor<2>,
     dy_td: Tensor<2>,
     context: MoeContext,
@@ -29,14 +29,14 @@ pub(crate) struct Layer {
 impl Layer {
     pub(crate) fn new(sizes: &ModelSizes, setting: &Setting) -> Self {
         let autodiff = setting.device.clone().autodiff();
-        let layer = trainer::initialise(SEED, &autodiff, |device| {
+        let moe = trainer::initialise(SEED, &autodiff, |device| {
             MoeLayer::new(&sizes.moe(), &ModelSizes::router(), sizes.dim, 1, device)
         })
         .expect("the benchmark's own sizes fit together");
         let tokens = sizes.tokens();
         Self {
             sizes: sizes.clone(),
-            layer,
+            moe,
             x_td: normal(tokens, sizes.dim, &autodiff).require_grad(),
             dy_td: normal(tokens, sizes.dim, &autodiff),
             context: MoeContext {
@@ -49,7 +49,7 @@ impl Layer {
     }
 
     fn forward(&self) -> MoeOutput {
-        self.layer.forward(self.x_td.clone(), &self.context)
+        self.moe.forward(self.x_td.clone(), &self.context)
     }
 
     fn objective(&self, output: &MoeOutput) -> Tensor<1> {
@@ -68,7 +68,7 @@ impl Ours for Layer {
         };
         Handout {
             case: json!({"case": "layer", "shape": self.sizes.shape()}),
-            weights: tensors::weights(&self.layer),
+            weights: tensors::weights(&self.moe),
             inputs: Tensors::from([
                 ("x".to_owned(), host(self.x_td.clone())),
                 ("dy".to_owned(), host(self.dy_td.clone())),
@@ -84,8 +84,8 @@ impl Ours for Layer {
         let output = self.forward();
         let gradients = self.objective(&output).backward();
         let dx = self.x_td.grad(&gradients).expect("x is a leaf");
-        let gradients = GradientsParams::from_grads(gradients, &self.layer);
-        let mut expected = tensors::gradients(&self.layer, &gradients);
+        let gradients = GradientsParams::from_grads(gradients, &self.moe);
+        let mut expected = tensors::gradients(&self.moe, &gradients);
         expected.insert("y".to_owned(), host(output.y_td));
         expected.insert("gradient/x".to_owned(), host(dx));
         expected

@@ -36,7 +36,7 @@ pub(crate) struct RowsSizes {
 pub(crate) struct Rows {
     sizes: RowsSizes,
     plan: DispatchPlan,
-    rows_m: Tensor<1, Int>,
+    index_m: Tensor<1, Int>,
     expert_m: Vec<i64>,
     x_td: Tensor<2>,
     gates_m: Tensor<1>,
@@ -78,7 +78,7 @@ impl Rows {
             sizes: *sizes,
             kept: plan.load().sum().into_scalar::<f32>() as usize,
             plan,
-            rows_m: Tensor::from_data(packed.rows_m.into_data(), &device),
+            index_m: Tensor::from_data(packed.rows_m.into_data(), &device),
             expert_m: packed.expert_m.into_data().iter::<i64>().collect(),
             x_td: if grad { x_td.require_grad() } else { x_td },
             gates_m: if grad {
@@ -91,10 +91,10 @@ impl Rows {
     }
 
     fn forward(&self) -> Tensor<2> {
-        let x_md = pack(self.x_td.clone(), self.rows_m.clone());
+        let x_md = pack(self.x_td.clone(), self.index_m.clone());
         combine(
             x_md,
-            self.rows_m.clone(),
+            self.index_m.clone(),
             self.gates_m.clone(),
             self.sizes.tokens,
         )
@@ -108,7 +108,7 @@ impl Rows {
         let experts: Vec<i64> = experts_tk.clone().into_data().iter::<i64>().collect();
         let (mut slots, mut kept) = (vec![0; experts.len()], vec![0; experts.len()]);
         let k = self.sizes.k;
-        let rows = self.rows_m.clone().into_data();
+        let rows = self.index_m.clone().into_data();
         for (row, (token, expert)) in rows.iter::<i64>().zip(&self.expert_m).enumerate() {
             let token = token as usize;
             if token == self.sizes.tokens {
@@ -140,7 +140,7 @@ impl Rows {
     fn packed(&self) -> usize {
         match self.sizes.packing {
             Packing::Compact => self.kept,
-            Packing::Fixed => self.rows_m.dims()[0],
+            Packing::Fixed => self.index_m.dims()[0],
         }
     }
 }
@@ -150,7 +150,7 @@ impl Ours for Rows {
         let packed = self.packed();
         let (tokens, k) = (self.sizes.tokens, self.sizes.k);
         let rows: Vec<i32> = self
-            .rows_m
+            .index_m
             .clone()
             .into_data()
             .iter::<i64>()
