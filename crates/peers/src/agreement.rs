@@ -31,7 +31,7 @@ pub(crate) fn compare(ours: &Tensors, theirs: &Tensors) -> Result<Agreement, Str
             .get(name)
             .ok_or_else(|| format!("PyTorch did not give {name}"))?;
         if a.shape() != b.shape() {
-            let (a, b) = (a.shape(), b.shape());
+            let (a, b) = (a.shape().to_vec(), b.shape().to_vec());
             return Err(format!("{name} is {a:?} here and {b:?} in PyTorch"));
         }
         let worst = difference(a, b).ok_or_else(|| format!("{name} is not finite"))?;

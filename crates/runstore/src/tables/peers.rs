@@ -28,7 +28,7 @@ table! {
             dim: u64,
             /// Hidden width F of one expert, or of the dense network.
             hidden: Option<u64>,
-            /// Experts E.
+            /// Experts E in a layer.
             experts: Option<u64>,
             /// Experts k a token is sent to.
             top_k: Option<u64>,
@@ -42,7 +42,7 @@ table! {
             sequence: Option<u64> = "tokens",
             /// Windows in a batch.
             batch: Option<u64> = "windows",
-            /// Token ids.
+            /// Token ids that the model knows.
             vocab: Option<u64>,
         }
         "Time" {
@@ -72,7 +72,7 @@ table! {
             theirs_tokens_per_s: Option<f64> = "tokens/s",
             /// Our arithmetic on the experts' (or the dense network's) products alone, 12 T k D F a sample.
             ours_tflop_per_s: Option<f64> = "TFLOP/s",
-            /// The peer's.
+            /// The peer's arithmetic on the same.
             theirs_tflop_per_s: Option<f64> = "TFLOP/s",
             /// Bytes that packing and combining must read and write, each once.
             bytes_moved: Option<u64> = "bytes",

@@ -140,7 +140,7 @@ fn what_does_not_exist_cannot_be_asked_for() {
     bench(&lab, &fake(), "", "--python python3 --variant triton")
         .expect(4)
         .says(&["`triton`", "bmm+compile"]);
-    bench(&lab, &fake(), "", "--scale large")
+    lab.xp("bench peers --scale large")
         .expect(2)
         .says(&["expected smoke, cpu or paper"]);
     bench(&lab, &fake(), "", "--device gpu")
