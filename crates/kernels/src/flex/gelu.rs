@@ -1,6 +1,14 @@
 //! GELU and its derivative in one pass each, in the widest vectors that the chip has.
 
+use burn::{
+    backend::{Flex, TensorMetadata},
+    tensor::TensorData,
+};
+use burn_flex::FlexTensor;
 use rayon::prelude::*;
+
+use super::floats;
+use crate::extension::GeluOps;
 
 /// Elements that one task takes: a quarter of a megabyte of input and output.
 const ELEMENTS_PER_TASK: usize = 1 << 15;
@@ -104,6 +112,20 @@ fn wide<R>(work: impl FnOnce() -> R) -> R {
         }
     }
     work()
+}
+
+impl GeluOps for Flex {
+    fn gelu_op(x: FlexTensor) -> FlexTensor {
+        let x = floats(&x);
+        let shape = x.shape();
+        FlexTensor::from_data(TensorData::new(forward(x.storage()), shape))
+    }
+
+    fn gelu_dx_op(x: FlexTensor, dy: FlexTensor) -> FlexTensor {
+        let (x, dy) = (floats(&x), floats(&dy));
+        let shape = x.shape();
+        FlexTensor::from_data(TensorData::new(backward(x.storage(), dy.storage()), shape))
+    }
 }
 
 #[cfg(test)]

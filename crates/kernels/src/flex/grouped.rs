@@ -1,7 +1,18 @@
-//! Matrix products per group of rows, on the `gemm` crate.
+//! Matrix products per group of rows.
 
-use gemm::Parallelism;
+use burn::{
+    backend::{Flex, TensorMetadata},
+    tensor::TensorData,
+};
+use burn_flex::FlexTensor;
 use rayon::prelude::*;
+
+use super::{
+    Indices, floats,
+    gemm::{Into, Threads, View, multiply},
+    matrix,
+};
+use crate::extension::GroupedOps;
 
 /// One matrix per expert, `[inner, outer]` as it is used; stored transposed if so said.
 pub(super) struct Weights<'a> {
@@ -11,106 +22,22 @@ pub(super) struct Weights<'a> {
     pub(super) transposed: bool,
 }
 
-/// A matrix in a slice: element `(i, j)` is at `i * row + j * column`.
-#[derive(Clone, Copy)]
-struct View<'a> {
-    values: &'a [f32],
-    rows: usize,
-    columns: usize,
-    row: usize,
-    column: usize,
-}
-
-impl View<'_> {
-    fn last(&self) -> usize {
-        (self.rows - 1) * self.row + (self.columns - 1) * self.column
-    }
-}
-
-/// `out = a * b`, `out` row-major.
-fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, parallelism: Parallelism) {
-    assert_eq!(a.columns, b.rows, "inner sizes of a grouped product differ");
-    if a.rows == 0 || b.columns == 0 {
-        return;
-    }
-    if a.columns == 0 {
-        out.fill(0.0);
-        return;
-    }
-    assert_eq!(
-        out.len(),
-        a.rows * b.columns,
-        "output of a grouped product has another size"
-    );
-    assert!(
-        a.last() < a.values.len() && b.last() < b.values.len(),
-        "a view leaves its slice"
-    );
-    // SAFETY: `out` is an exclusive slice of exactly rows * columns elements, walked with strides
-    // (columns, 1); the largest offset reached in `a` and `b` was just checked to be inside their
-    // slices, and all strides are positive. f32 has no invalid bit patterns.
-    #[expect(
-        unsafe_code,
-        reason = "the matmul crate takes raw pointers; bounds are asserted above"
-    )]
-    unsafe {
-        gemm::gemm(
-            a.rows,
-            b.columns,
-            a.columns,
-            out.as_mut_ptr(),
-            1,
-            b.columns as isize,
-            false,
-            a.values.as_ptr(),
-            a.column as isize,
-            a.row as isize,
-            b.values.as_ptr(),
-            b.column as isize,
-            b.row as isize,
-            0.0f32,
-            1.0f32,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-    }
-}
-
 /// Each group's rows of `x` by the group's matrix; rows outside every group are zero.
 pub(super) fn rows_by_matrix(x: &[f32], weights: &Weights<'_>, offsets: &[i32]) -> Vec<f32> {
     let (inner, outer) = (weights.inner, weights.outer);
     let rows = x.len() / inner.max(1);
     let mut out = vec![0.0; rows * outer];
     let groups = split_rows(&mut out, offsets, outer);
-    run(groups, |expert, first, out, parallelism| {
+    run(groups, |expert, first, out, threads| {
         let count = out.len() / outer.max(1);
-        let a = View {
-            values: &x[first * inner..][..count * inner],
-            rows: count,
-            columns: inner,
-            row: inner,
-            column: 1,
-        };
-        let values = &weights.values[expert * inner * outer..][..inner * outer];
-        let (row, column) = if weights.transposed {
-            (1, inner)
+        let a = View::row_major(&x[first * inner..], count, inner);
+        let values = &weights.values[expert * inner * outer..];
+        let b = if weights.transposed {
+            View::row_major(values, outer, inner).transposed()
         } else {
-            (outer, 1)
+            View::row_major(values, inner, outer)
         };
-        multiply(
-            out,
-            a,
-            View {
-                values,
-                rows: inner,
-                columns: outer,
-                row,
-                column,
-            },
-            parallelism,
-        );
+        multiply(out, a, b, Into::Replace, threads);
     });
     out
 }
@@ -138,23 +65,11 @@ pub(super) fn outer_products(
             out,
         })
         .collect();
-    run(groups, |expert, first, out, parallelism| {
+    run(groups, |expert, first, out, threads| {
         let count = offsets[expert + 1] as usize - first;
-        let a = View {
-            values: &x[first * inner..][..count * inner],
-            rows: inner,
-            columns: count,
-            row: 1,
-            column: inner,
-        };
-        let b = View {
-            values: &dy[first * outer..][..count * outer],
-            rows: count,
-            columns: outer,
-            row: outer,
-            column: 1,
-        };
-        multiply(out, a, b, parallelism);
+        let a = View::row_major(&x[first * inner..], count, inner).transposed();
+        let b = View::row_major(&dy[first * outer..], count, outer);
+        multiply(out, a, b, Into::Replace, threads);
     });
     out
 }
@@ -186,23 +101,60 @@ fn split_rows<'a>(out: &'a mut [f32], offsets: &[i32], width: usize) -> Vec<Grou
 
 /// Runs the groups: side by side when there are enough to fill the threads, else one after
 /// another with threads inside each product.
-fn run(
-    groups: Vec<Group<'_>>,
-    product: impl Fn(usize, usize, &mut [f32], Parallelism) + Sync + Send,
-) {
+fn run(groups: Vec<Group<'_>>, product: impl Fn(usize, usize, &mut [f32], Threads) + Sync + Send) {
     let threads = rayon::current_num_threads();
     if threads > 1 && groups.len() >= 2 * threads {
         groups.into_par_iter().with_max_len(1).for_each(|group| {
-            product(group.expert, group.first, group.out, Parallelism::None);
+            product(group.expert, group.first, group.out, Threads::One);
         });
         return;
     }
-    let parallelism = if threads > 1 {
-        Parallelism::Rayon(0)
-    } else {
-        Parallelism::None
-    };
     for group in groups {
-        product(group.expert, group.first, group.out, parallelism);
+        product(group.expert, group.first, group.out, Threads::All);
+    }
+}
+
+impl GroupedOps for Flex {
+    fn grouped_matmul_op(x: FlexTensor, w: FlexTensor, offsets: FlexTensor) -> FlexTensor {
+        let (x, w, offsets) = (floats(&x), floats(&w), Indices::of(&offsets));
+        let [rows, _] = x.shape().dims();
+        let [_, inner, outer] = w.shape().dims();
+        let weights = Weights {
+            values: w.storage(),
+            inner,
+            outer,
+            transposed: false,
+        };
+        matrix(
+            rows_by_matrix(x.storage(), &weights, &offsets.get()),
+            rows,
+            outer,
+        )
+    }
+
+    fn grouped_matmul_dx_op(dy: FlexTensor, w: FlexTensor, offsets: FlexTensor) -> FlexTensor {
+        let (dy, w, offsets) = (floats(&dy), floats(&w), Indices::of(&offsets));
+        let [rows, _] = dy.shape().dims();
+        let [_, inner, outer] = w.shape().dims();
+        let weights = Weights {
+            values: w.storage(),
+            inner: outer,
+            outer: inner,
+            transposed: true,
+        };
+        matrix(
+            rows_by_matrix(dy.storage(), &weights, &offsets.get()),
+            rows,
+            inner,
+        )
+    }
+
+    fn grouped_matmul_dw_op(x: FlexTensor, dy: FlexTensor, offsets: FlexTensor) -> FlexTensor {
+        let (x, dy, offsets) = (floats(&x), floats(&dy), Indices::of(&offsets));
+        let [_, inner] = x.shape().dims();
+        let [_, outer] = dy.shape().dims();
+        let offsets = offsets.get();
+        let dw = outer_products(x.storage(), dy.storage(), &offsets, inner, outer);
+        FlexTensor::from_data(TensorData::new(dw, [offsets.len() - 1, inner, outer]))
     }
 }

@@ -1,6 +1,14 @@
 //! Moving rows. An index of T or more means a row without a token.
 
+use burn::{
+    backend::{Flex, TensorMetadata},
+    tensor::TensorData,
+};
+use burn_flex::FlexTensor;
 use rayon::prelude::*;
+
+use super::{Indices, floats, matrix};
+use crate::extension::RowOps;
 
 /// Rows that one task moves at least, so that a task outweighs its scheduling.
 const ROWS_PER_TASK: usize = 64;
@@ -107,4 +115,35 @@ fn rows_by_token(rows: &[i32], tokens: usize) -> (Vec<usize>, Vec<usize>) {
         }
     }
     (starts, order)
+}
+
+impl RowOps for Flex {
+    fn pack_op(x: FlexTensor, rows: FlexTensor) -> FlexTensor {
+        let (x, rows) = (floats(&x), Indices::of(&rows));
+        let [_, width] = x.shape().dims();
+        let rows = rows.get();
+        matrix(pack(x.storage(), &rows, width), rows.len(), width)
+    }
+
+    fn combine_op(y: FlexTensor, rows: FlexTensor, gates: FlexTensor, tokens: usize) -> FlexTensor {
+        let (y, rows, gates) = (floats(&y), Indices::of(&rows), floats(&gates));
+        let [_, width] = y.shape().dims();
+        let out = combine(y.storage(), &rows.get(), gates.storage(), tokens, width);
+        matrix(out, tokens, width)
+    }
+
+    fn pack_weighted_op(x: FlexTensor, rows: FlexTensor, gates: FlexTensor) -> FlexTensor {
+        let (x, rows, gates) = (floats(&x), Indices::of(&rows), floats(&gates));
+        let [_, width] = x.shape().dims();
+        let rows = rows.get();
+        let out = pack_weighted(x.storage(), &rows, gates.storage(), width);
+        matrix(out, rows.len(), width)
+    }
+
+    fn row_dots_op(y: FlexTensor, x: FlexTensor, rows: FlexTensor) -> FlexTensor {
+        let (y, x, rows) = (floats(&y), floats(&x), Indices::of(&rows));
+        let [packed, width] = y.shape().dims();
+        let dots = dots(y.storage(), x.storage(), &rows.get(), width);
+        FlexTensor::from_data(TensorData::new(dots, [packed]))
+    }
 }
