@@ -11,7 +11,9 @@
 //! | [`expert_slots`] | a token's place in its expert's queue | CPU |
 //! | [`pack`] | rows of tokens to the order of experts | CPU |
 //! | [`combine`] | weighted rows of experts back to tokens | CPU |
+//! | [`matmul`], [`linear`] | products and affine maps | CPU |
 //! | [`grouped_matmul`] | one matrix per expert over its rows | CPU |
+//! | [`grouped_linear`] | one affine map per expert over its rows, after an activation | CPU |
 //! | [`gelu`] | the experts' activation | CPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
@@ -26,7 +28,9 @@ mod activation;
 mod extension;
 mod flex;
 mod grouped;
+mod linear;
 mod load;
+mod matmul;
 mod precision;
 mod rows;
 mod slots;
@@ -34,8 +38,10 @@ mod top_k;
 
 pub use activation::{gelu, gelu_reference};
 pub use grouped::{grouped_matmul, grouped_matmul_reference};
+pub use linear::{Activation, batched_linear, grouped_linear, grouped_linear_reference, linear};
 pub use load::{expert_load, expert_load_reference};
-pub use precision::{Precision, matmul};
+pub use matmul::{matmul, matmul_reference};
+pub use precision::Precision;
 pub use rows::{combine, combine_reference, pack, pack_reference};
 pub use slots::{expert_slots, expert_slots_reference};
 pub use top_k::top_k;
@@ -47,4 +53,10 @@ use burn::tensor::Device;
 pub fn is_host(device: &Device) -> bool {
     let inner = device.clone().inner();
     matches!(inner.as_dispatch(), burn::backend::DispatchDevice::Flex(_))
+}
+
+/// Whether this chip has a matrix unit, and products on the CPU run on it.
+#[must_use]
+pub fn has_matrix_unit() -> bool {
+    flex::has_matrix_unit()
 }

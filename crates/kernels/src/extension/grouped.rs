@@ -16,6 +16,7 @@ use burn::{
 };
 
 use super::first_order;
+use crate::Precision;
 
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait GroupedOps: Backend {
@@ -23,6 +24,7 @@ pub(crate) trait GroupedOps: Backend {
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
         offsets: IntTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// `dy[m] * w[e]^T`: the gradient of `grouped_matmul` for its rows.
@@ -30,6 +32,7 @@ pub(crate) trait GroupedOps: Backend {
         dy: FloatTensor<Self>,
         w: FloatTensor<Self>,
         offsets: IntTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 
     /// `x[e]^T * dy[e]`: the gradient of `grouped_matmul` for its matrices.
@@ -37,6 +40,7 @@ pub(crate) trait GroupedOps: Backend {
         x: FloatTensor<Self>,
         dy: FloatTensor<Self>,
         offsets: IntTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self>;
 }
 
@@ -44,11 +48,13 @@ pub(crate) fn grouped_matmul(
     x_md: Tensor<2>,
     w_edf: Tensor<3>,
     offsets: Tensor<1, Int>,
+    precision: Precision,
 ) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::grouped_matmul_op(
         x_md.into_dispatch(),
         w_edf.into_dispatch(),
         offsets.into_dispatch(),
+        precision,
     ))
 }
 
@@ -56,7 +62,7 @@ pub(crate) fn grouped_matmul(
 struct GroupedMatmulBackward;
 
 impl<B: GroupedOps> Backward<B, 2> for GroupedMatmulBackward {
-    type State = (NodeId, NodeId, IntTensor<B>);
+    type State = (NodeId, NodeId, IntTensor<B>, Precision);
 
     fn backward(
         self,
@@ -66,15 +72,15 @@ impl<B: GroupedOps> Backward<B, 2> for GroupedMatmulBackward {
     ) {
         let [x_parent, w_parent] = ops.parents;
         let dy = grads.consume::<B>(&ops.node);
-        let (x, w, offsets) = ops.state;
+        let (x, w, offsets, precision) = ops.state;
         let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
         let w = checkpointer.retrieve_node_output::<FloatTensor<B>>(w);
         if let Some(node) = x_parent {
-            let dx = B::grouped_matmul_dx_op(dy.clone(), w, offsets.clone());
+            let dx = B::grouped_matmul_dx_op(dy.clone(), w, offsets.clone(), precision);
             grads.register::<B>(node.id, dx);
         }
         if let Some(node) = w_parent {
-            grads.register::<B>(node.id, B::grouped_matmul_dw_op(x, dy, offsets));
+            grads.register::<B>(node.id, B::grouped_matmul_dw_op(x, dy, offsets, precision));
         }
     }
 }
@@ -84,6 +90,7 @@ impl<B: GroupedOps, C: CheckpointStrategy> GroupedOps for Autodiff<B, C> {
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
         offsets: IntTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
         match GroupedMatmulBackward
             .prepare::<C>([x.node(), w.node()])
@@ -91,13 +98,18 @@ impl<B: GroupedOps, C: CheckpointStrategy> GroupedOps for Autodiff<B, C> {
             .stateful()
         {
             OpsKind::Tracked(mut prep) => {
-                let state = (prep.checkpoint(&x), prep.checkpoint(&w), offsets.clone());
+                let state = (
+                    prep.checkpoint(&x),
+                    prep.checkpoint(&w),
+                    offsets.clone(),
+                    precision,
+                );
                 let (x, w) = (x.into_primitive(), w.into_primitive());
-                prep.finish(state, B::grouped_matmul_op(x, w, offsets))
+                prep.finish(state, B::grouped_matmul_op(x, w, offsets, precision))
             }
             OpsKind::UnTracked(prep) => {
                 let (x, w) = (x.into_primitive(), w.into_primitive());
-                prep.finish(B::grouped_matmul_op(x, w, offsets))
+                prep.finish(B::grouped_matmul_op(x, w, offsets, precision))
             }
         }
     }
@@ -106,6 +118,7 @@ impl<B: GroupedOps, C: CheckpointStrategy> GroupedOps for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: IntTensor<Self>,
+        _: Precision,
     ) -> FloatTensor<Self> {
         first_order()
     }
@@ -114,6 +127,7 @@ impl<B: GroupedOps, C: CheckpointStrategy> GroupedOps for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: IntTensor<Self>,
+        _: Precision,
     ) -> FloatTensor<Self> {
         first_order()
     }

@@ -4,11 +4,13 @@
 mod counts;
 mod gelu;
 mod grouped;
+mod linear;
 mod rows;
 
 pub(crate) use counts::{CountOps, expert_load, expert_slots};
 pub(crate) use gelu::{GeluOps, gelu};
 pub(crate) use grouped::{GroupedOps, grouped_matmul};
+pub(crate) use linear::{LinearManner, LinearOps, grouped_linear};
 pub(crate) use rows::{RowOps, combine, pack};
 
 /// The operations that only backward passes call are not themselves differentiable.

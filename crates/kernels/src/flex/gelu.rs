@@ -7,7 +7,7 @@ use burn::{
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::floats;
+use super::{floats, wide::wide};
 use crate::extension::GeluOps;
 
 /// Elements that one task takes: a quarter of a megabyte of input and output.
@@ -19,11 +19,7 @@ pub(super) fn forward(x: &[f32]) -> Vec<f32> {
     out.par_chunks_mut(ELEMENTS_PER_TASK)
         .zip(x.par_chunks(ELEMENTS_PER_TASK))
         .for_each(|(out, x)| {
-            wide(|| {
-                for (out, &x) in out.iter_mut().zip(x) {
-                    *out = x * normal(x).0;
-                }
-            });
+            wide(|| write(x, out));
         });
     out
 }
@@ -37,12 +33,26 @@ pub(super) fn backward(x: &[f32], dy: &[f32]) -> Vec<f32> {
         .for_each(|((out, x), dy)| {
             wide(|| {
                 for ((out, &x), &dy) in out.iter_mut().zip(x).zip(dy) {
-                    let (cumulative, density) = normal(x);
-                    *out = dy * (cumulative + x * density);
+                    *out = dy * slope(x);
                 }
             });
         });
     out
+}
+
+/// Writes `gelu(x)`; to be called inside [`wide`].
+#[inline(always)]
+pub(super) fn write(x: &[f32], out: &mut [f32]) {
+    for (out, &x) in out.iter_mut().zip(x) {
+        *out = x * normal(x).0;
+    }
+}
+
+/// `gelu'(x)`; to be called inside [`wide`].
+#[inline(always)]
+pub(super) fn slope(x: f32) -> f32 {
+    let (cumulative, density) = normal(x);
+    cumulative + x * density
 }
 
 /// `Phi(x)` and `phi(x)`, within 1e-7: Abramowitz and Stegun 7.1.26 for the tail of erf, whose
@@ -81,37 +91,6 @@ fn exp_of_negative(x: f32) -> f32 {
                                 + rest * (1.0 / 24.0 + rest * (1.0 / 120.0 + rest / 720.0)))));
     let power = f32::from_bits(((whole as i32 + 127) << 23) as u32);
     polynomial * power
-}
-
-/// Runs a loop compiled for the vectors of this chip: the loop must inline.
-#[inline(always)]
-fn wide<R>(work: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
-        fn avx512<R>(work: impl FnOnce() -> R) -> R {
-            work()
-        }
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<R>(work: impl FnOnce() -> R) -> R {
-            work()
-        }
-        let has_avx512 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512dq");
-        let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        if has_avx512 && has_avx2 {
-            // SAFETY: the chip was just asked for every feature that the function enables.
-            #[expect(unsafe_code, reason = "a function with target features, checked above")]
-            return unsafe { avx512(work) };
-        }
-        if has_avx2 {
-            // SAFETY: the chip was just asked for every feature that the function enables.
-            #[expect(unsafe_code, reason = "a function with target features, checked above")]
-            return unsafe { avx2(work) };
-        }
-    }
-    work()
 }
 
 impl GeluOps for Flex {

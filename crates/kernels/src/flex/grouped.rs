@@ -1,5 +1,7 @@
 //! Matrix products per group of rows.
 
+use std::mem::MaybeUninit;
+
 use burn::{
     backend::{Flex, TensorMetadata},
     tensor::TensorData,
@@ -9,12 +11,18 @@ use rayon::prelude::*;
 
 use super::{
     Indices, floats,
-    gemm::{Into, Threads, View, multiply},
+    fresh::{Fresh, zero},
+    gemm::{Finish, Map, Product, Threads, View},
     matrix,
 };
-use crate::extension::GroupedOps;
+use crate::{Precision, extension::GroupedOps};
+
+/// Rows of groups up to which groups run side by side, each on one thread; larger groups run one
+/// after another with all threads inside.
+const SMALL: usize = 512;
 
 /// One matrix per expert, `[inner, outer]` as it is used; stored transposed if so said.
+#[derive(Clone, Copy)]
 pub(super) struct Weights<'a> {
     pub(super) values: &'a [f32],
     pub(super) inner: usize,
@@ -22,66 +30,169 @@ pub(super) struct Weights<'a> {
     pub(super) transposed: bool,
 }
 
-/// Each group's rows of `x` by the group's matrix; rows outside every group are zero.
-pub(super) fn rows_by_matrix(x: &[f32], weights: &Weights<'_>, offsets: &[i32]) -> Vec<f32> {
-    let (inner, outer) = (weights.inner, weights.outer);
-    let rows = x.len() / inner.max(1);
-    let mut out = vec![0.0; rows * outer];
-    let groups = split_rows(&mut out, offsets, outer);
-    run(groups, |expert, first, out, threads| {
-        let count = out.len() / outer.max(1);
-        let a = View::row_major(&x[first * inner..], count, inner);
-        let values = &weights.values[expert * inner * outer..];
-        let b = if weights.transposed {
+impl<'a> Weights<'a> {
+    fn of(&self, expert: usize) -> View<'a> {
+        let (inner, outer) = (self.inner, self.outer);
+        let values = &self.values[expert * inner * outer..];
+        if self.transposed {
             View::row_major(values, outer, inner).transposed()
         } else {
             View::row_major(values, inner, outer)
-        };
-        multiply(out, a, b, Into::Replace, threads);
-    });
-    out
+        }
+    }
 }
 
-/// `x^T * dy` over each group's rows; a group without rows gives zero.
+/// What a grouped product does beside multiplying.
+#[derive(Clone, Copy)]
+pub(super) struct Manner<'a> {
+    /// Applied to the left factor.
+    pub(super) map: Map,
+    /// Applied to each group's result.
+    pub(super) finish: GroupFinish<'a>,
+    pub(super) precision: Precision,
+}
+
+impl Manner<'_> {
+    pub(super) fn plain(precision: Precision) -> Self {
+        Self {
+            map: Map::Identity,
+            finish: GroupFinish::Nothing,
+            precision,
+        }
+    }
+}
+
+/// A [`Finish`] for every group.
+#[derive(Clone, Copy)]
+pub(super) enum GroupFinish<'a> {
+    Nothing,
+    /// `[E, outer]`: one bias an expert.
+    Bias(&'a [f32]),
+    /// `[M, outer]`: slopes of GELU at these elements.
+    GeluSlope(&'a [f32]),
+}
+
+impl<'a> GroupFinish<'a> {
+    fn of(self, expert: usize, first: usize, outer: usize) -> Finish<'a> {
+        match self {
+            Self::Nothing => Finish::Nothing,
+            Self::Bias(bias) => Finish::Bias(&bias[expert * outer..][..outer]),
+            Self::GeluSlope(x) => Finish::GeluSlope(&x[first * outer..]),
+        }
+    }
+}
+
+/// Each group's rows of `x` by the group's matrix; rows outside every group are zero.
+pub(super) fn rows_by_matrix(
+    x: &[f32],
+    weights: &Weights<'_>,
+    offsets: &[i32],
+    manner: Manner<'_>,
+) -> Vec<f32> {
+    let (inner, outer) = (weights.inner, weights.outer);
+    let rows = x.len() / inner.max(1);
+    let mut out = Fresh::new(rows * outer);
+    let (groups, outside) = split_rows(out.all(), offsets, outer);
+    zero(outside);
+    run(groups, |group, threads| {
+        let a = View::row_major(&x[group.first * inner..], group.count, inner);
+        Product::new(a, weights.of(group.expert))
+            .map(manner.map)
+            .finish(manner.finish.of(group.expert, group.first, outer))
+            .precision(manner.precision)
+            .write(group.out, threads);
+    });
+    // SAFETY: the groups and what is outside of them are all of it, and each was written: products
+    // write every element of their output.
+    #[expect(unsafe_code, reason = "memory that was written in parts")]
+    unsafe {
+        out.written()
+    }
+}
+
+/// `map(x)^T * dy` over each group's rows; a group without rows gives zero.
 pub(super) fn outer_products(
     x: &[f32],
     dy: &[f32],
     offsets: &[i32],
-    inner: usize,
-    outer: usize,
+    (inner, outer): (usize, usize),
+    manner: Manner<'_>,
 ) -> Vec<f32> {
     let experts = offsets.len() - 1;
-    let mut out = vec![0.0; experts * inner * outer];
-    if inner * outer == 0 {
+    let mut out = Fresh::new(experts * inner * outer);
+    let mut groups = Vec::with_capacity(experts);
+    for (expert, out) in out.all().chunks_mut((inner * outer).max(1)).enumerate() {
+        let (first, last) = (offsets[expert] as usize, offsets[expert + 1] as usize);
+        if first == last {
+            zero(out);
+        } else {
+            groups.push(Group {
+                expert,
+                first,
+                count: last - first,
+                out,
+            });
+        }
+    }
+    run(groups, |group, threads| {
+        let a = View::row_major(&x[group.first * inner..], group.count, inner).transposed();
+        let b = View::row_major(&dy[group.first * outer..], group.count, outer);
+        Product::new(a, b)
+            .map(manner.map)
+            .precision(manner.precision)
+            .write(group.out, threads);
+    });
+    // SAFETY: each expert's matrix was written, by its product or with zeros.
+    #[expect(unsafe_code, reason = "memory that was written in parts")]
+    unsafe {
+        out.written()
+    }
+}
+
+/// Sums of each group's rows, `[E, width]`, in the order of the rows.
+pub(super) fn row_sums(dy: &[f32], offsets: &[i32], width: usize) -> Vec<f32> {
+    /// Columns that one task sums: two lines of the cache.
+    const COLUMNS: usize = 32;
+    let experts = offsets.len() - 1;
+    let mut out = vec![0.0f32; experts * width];
+    if width == 0 {
         return out;
     }
-    let groups = out
-        .chunks_mut(inner * outer)
+    let tasks: Vec<_> = out
+        .chunks_mut(width)
         .enumerate()
-        .filter(|(expert, _)| offsets[*expert] < offsets[*expert + 1])
-        .map(|(expert, out)| Group {
-            expert,
-            first: offsets[expert] as usize,
-            out,
+        .flat_map(|(expert, sums)| {
+            sums.chunks_mut(COLUMNS)
+                .enumerate()
+                .map(move |(block, sums)| (expert, block * COLUMNS, sums))
         })
         .collect();
-    run(groups, |expert, first, out, threads| {
-        let count = offsets[expert + 1] as usize - first;
-        let a = View::row_major(&x[first * inner..], count, inner).transposed();
-        let b = View::row_major(&dy[first * outer..], count, outer);
-        multiply(out, a, b, Into::Replace, threads);
+    tasks.into_par_iter().for_each(|(expert, column, sums)| {
+        super::wide::wide(|| {
+            for row in offsets[expert] as usize..offsets[expert + 1] as usize {
+                let dy = &dy[row * width + column..][..sums.len()];
+                sums.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += dy);
+            }
+        });
     });
     out
 }
 
 struct Group<'a> {
     expert: usize,
+    /// Its first row.
     first: usize,
-    out: &'a mut [f32],
+    /// How many rows it has.
+    count: usize,
+    out: &'a mut [MaybeUninit<f32>],
 }
 
-/// Cuts the output at the offsets, leaving out empty groups.
-fn split_rows<'a>(out: &'a mut [f32], offsets: &[i32], width: usize) -> Vec<Group<'a>> {
+/// Cuts the output at the offsets, leaving out empty groups; and the rows that belong to none.
+fn split_rows<'a>(
+    out: &'a mut [MaybeUninit<f32>],
+    offsets: &[i32],
+    width: usize,
+) -> (Vec<Group<'a>>, &'a mut [MaybeUninit<f32>]) {
     let mut groups = Vec::with_capacity(offsets.len());
     let mut rest = out;
     for (expert, bounds) in offsets.windows(2).enumerate() {
@@ -92,30 +203,40 @@ fn split_rows<'a>(out: &'a mut [f32], offsets: &[i32], width: usize) -> Vec<Grou
             groups.push(Group {
                 expert,
                 first,
+                count: last - first,
                 out: mine,
             });
         }
     }
-    groups
+    (groups, rest)
 }
 
-/// Runs the groups: side by side when there are enough to fill the threads, else one after
-/// another with threads inside each product.
-fn run(groups: Vec<Group<'_>>, product: impl Fn(usize, usize, &mut [f32], Threads) + Sync + Send) {
-    let threads = rayon::current_num_threads();
-    if threads > 1 && groups.len() >= 2 * threads {
-        groups.into_par_iter().with_max_len(1).for_each(|group| {
-            product(group.expert, group.first, group.out, Threads::One);
-        });
-        return;
+/// Runs the large groups one after another with threads inside, then the small ones side by side.
+fn run(groups: Vec<Group<'_>>, product: impl Fn(Group<'_>, Threads) + Sync + Send) {
+    let (small, large): (Vec<_>, Vec<_>) =
+        groups.into_iter().partition(|group| group.count <= SMALL);
+    for group in large {
+        product(group, Threads::All);
     }
-    for group in groups {
-        product(group.expert, group.first, group.out, Threads::All);
+    if small.len() == 1 {
+        small
+            .into_iter()
+            .for_each(|group| product(group, Threads::All));
+    } else {
+        small
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(|group| product(group, Threads::One));
     }
 }
 
 impl GroupedOps for Flex {
-    fn grouped_matmul_op(x: FlexTensor, w: FlexTensor, offsets: FlexTensor) -> FlexTensor {
+    fn grouped_matmul_op(
+        x: FlexTensor,
+        w: FlexTensor,
+        offsets: FlexTensor,
+        precision: Precision,
+    ) -> FlexTensor {
         let (x, w, offsets) = (floats(&x), floats(&w), Indices::of(&offsets));
         let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
@@ -125,14 +246,17 @@ impl GroupedOps for Flex {
             outer,
             transposed: false,
         };
-        matrix(
-            rows_by_matrix(x.storage(), &weights, &offsets.get()),
-            rows,
-            outer,
-        )
+        let manner = Manner::plain(precision);
+        let out = rows_by_matrix(x.storage(), &weights, &offsets.get(), manner);
+        matrix(out, rows, outer)
     }
 
-    fn grouped_matmul_dx_op(dy: FlexTensor, w: FlexTensor, offsets: FlexTensor) -> FlexTensor {
+    fn grouped_matmul_dx_op(
+        dy: FlexTensor,
+        w: FlexTensor,
+        offsets: FlexTensor,
+        precision: Precision,
+    ) -> FlexTensor {
         let (dy, w, offsets) = (floats(&dy), floats(&w), Indices::of(&offsets));
         let [rows, _] = dy.shape().dims();
         let [_, inner, outer] = w.shape().dims();
@@ -142,19 +266,28 @@ impl GroupedOps for Flex {
             outer: inner,
             transposed: true,
         };
-        matrix(
-            rows_by_matrix(dy.storage(), &weights, &offsets.get()),
-            rows,
-            inner,
-        )
+        let manner = Manner::plain(precision);
+        let out = rows_by_matrix(dy.storage(), &weights, &offsets.get(), manner);
+        matrix(out, rows, inner)
     }
 
-    fn grouped_matmul_dw_op(x: FlexTensor, dy: FlexTensor, offsets: FlexTensor) -> FlexTensor {
+    fn grouped_matmul_dw_op(
+        x: FlexTensor,
+        dy: FlexTensor,
+        offsets: FlexTensor,
+        precision: Precision,
+    ) -> FlexTensor {
         let (x, dy, offsets) = (floats(&x), floats(&dy), Indices::of(&offsets));
         let [_, inner] = x.shape().dims();
         let [_, outer] = dy.shape().dims();
         let offsets = offsets.get();
-        let dw = outer_products(x.storage(), dy.storage(), &offsets, inner, outer);
+        let dw = outer_products(
+            x.storage(),
+            dy.storage(),
+            &offsets,
+            (inner, outer),
+            Manner::plain(precision),
+        );
         FlexTensor::from_data(TensorData::new(dw, [offsets.len() - 1, inner, outer]))
     }
 }

@@ -1,10 +1,13 @@
 //! The CPU paths, on Burn's `flex` tensors, in f32.
 
 mod counts;
+mod fresh;
 mod gelu;
 mod gemm;
 mod grouped;
+mod linear;
 mod rows;
+mod wide;
 
 use std::borrow::Cow;
 
@@ -50,3 +53,5 @@ fn floats(tensor: &FlexTensor) -> FlexTensor {
 fn matrix(values: Vec<f32>, rows: usize, columns: usize) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, [rows, columns]))
 }
+
+pub(crate) use gemm::matrix_unit as has_matrix_unit;

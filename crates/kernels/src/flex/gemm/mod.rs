@@ -1,53 +1,25 @@
 //! Matrix products of slices with strides, which every heavy operation of the CPU path ends in.
+//!
+//! Two ways lead to the product: the matrix unit of chips that have Intel's AMX (`amx`), and the
+//! vector kernels of the `gemm` crate (`vectors`). In f32 both give the accuracy of f32; the matrix
+//! unit reads a factor as a sum of three bf16 numbers. `SWITCHYARD_MATMUL=vectors` keeps to the
+//! second, for comparisons.
 
-use gemm::Parallelism;
+#[cfg(target_arch = "x86_64")]
+mod amx;
+mod finish;
+mod vectors;
+mod view;
 
-/// A matrix in a slice: element `(i, j)` is at `i * row + j * column`.
-#[derive(Clone, Copy)]
-pub(super) struct View<'a> {
-    values: &'a [f32],
-    rows: usize,
-    columns: usize,
-    row: usize,
-    column: usize,
-}
+use std::{mem::MaybeUninit, sync::OnceLock};
 
-impl<'a> View<'a> {
-    /// Row after row, the first `rows * columns` elements of the slice.
-    pub(super) fn row_major(values: &'a [f32], rows: usize, columns: usize) -> Self {
-        Self::strided(values, rows, columns, columns)
-    }
+pub(super) use finish::{Finish, Map};
+pub(super) use view::View;
 
-    /// Rows that start `row` elements apart.
-    pub(super) fn strided(values: &'a [f32], rows: usize, columns: usize, row: usize) -> Self {
-        let end = match (rows, columns) {
-            (0, _) | (_, 0) => 0,
-            _ => (rows - 1) * row + columns,
-        };
-        assert!(end <= values.len(), "a view leaves its slice");
-        Self {
-            values,
-            rows,
-            columns,
-            row,
-            column: 1,
-        }
-    }
-
-    /// The same elements with rows and columns exchanged.
-    pub(super) fn transposed(self) -> Self {
-        Self {
-            rows: self.columns,
-            columns: self.rows,
-            row: self.column,
-            column: self.row,
-            ..self
-        }
-    }
-}
+use crate::Precision;
 
 /// How many threads one product may use.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Threads {
     /// The calling one.
     One,
@@ -55,64 +27,107 @@ pub(super) enum Threads {
     All,
 }
 
-/// What becomes of what the output held.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Into {
-    /// It is replaced.
-    Replace,
-    /// The product is added to it.
-    Add,
+/// `finish(map(a) * b)`, to be written or added somewhere.
+#[derive(Clone, Copy)]
+pub(super) struct Product<'a> {
+    a: View<'a>,
+    b: View<'a>,
+    map: Map,
+    finish: Finish<'a>,
+    precision: Precision,
 }
 
-/// `out = a * b` or `out += a * b`, `out` row-major.
-pub(super) fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, into: Into, threads: Threads) {
-    assert_eq!(a.columns, b.rows, "inner sizes of a product differ");
-    assert_eq!(
-        out.len(),
-        a.rows * b.columns,
-        "output of a product has another size"
-    );
-    if out.is_empty() {
-        return;
-    }
-    if a.columns == 0 {
-        if into == Into::Replace {
-            out.fill(0.0);
-        }
-        return;
-    }
-    let parallelism = match threads {
-        Threads::All if rayon::current_num_threads() > 1 => Parallelism::Rayon(0),
-        _ => Parallelism::None,
-    };
-    // SAFETY: `out` is an exclusive slice of exactly rows * columns elements, walked with strides
-    // (columns, 1). A view's elements lie inside its slice: `strided`, the only constructor, has
-    // checked it, and transposing names the same elements. f32 has no invalid bit patterns.
-    #[expect(
-        unsafe_code,
-        reason = "the matmul crate takes raw pointers; bounds are asserted above"
-    )]
-    unsafe {
-        gemm::gemm(
-            a.rows,
-            b.columns,
-            a.columns,
-            out.as_mut_ptr(),
-            1,
-            b.columns as isize,
-            into == Into::Add,
-            a.values.as_ptr(),
-            a.column as isize,
-            a.row as isize,
-            b.values.as_ptr(),
-            b.column as isize,
-            b.row as isize,
-            1.0f32,
-            1.0f32,
-            false,
-            false,
-            false,
-            parallelism,
+impl<'a> Product<'a> {
+    /// `a * b` in f32.
+    ///
+    /// # Panics
+    ///
+    /// When the inner sizes differ.
+    pub(super) fn new(a: View<'a>, b: View<'a>) -> Self {
+        assert_eq!(
+            a.columns(),
+            b.rows(),
+            "inner sizes of a product differ: {} and {}",
+            a.columns(),
+            b.rows()
         );
+        Self {
+            a,
+            b,
+            map: Map::Identity,
+            finish: Finish::Nothing,
+            precision: Precision::F32,
+        }
     }
+
+    /// Sends every element of `a` through a function first.
+    pub(super) fn map(self, map: Map) -> Self {
+        Self { map, ..self }
+    }
+
+    /// Does something to every element of the result while it is at hand.
+    pub(super) fn finish(self, finish: Finish<'a>) -> Self {
+        Self { finish, ..self }
+    }
+
+    /// Factors of this precision, sums in f32.
+    pub(super) fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// Writes the result, row-major, to all of `out`.
+    pub(super) fn write(self, out: &mut [MaybeUninit<f32>], threads: Threads) {
+        self.run(out.as_mut_ptr().cast(), out.len(), false, threads);
+    }
+
+    /// Adds the result, row-major, to `out`.
+    ///
+    /// # Panics
+    ///
+    /// When there is something to finish: what was there before is no part of the sum.
+    pub(super) fn add(self, out: &mut [f32], threads: Threads) {
+        assert!(
+            matches!(self.finish, Finish::Nothing),
+            "a product that is added cannot be finished"
+        );
+        self.run(out.as_mut_ptr(), out.len(), true, threads);
+    }
+
+    /// `out` points to `length` elements that are the caller's alone, initialised if `add`.
+    fn run(self, out: *mut f32, length: usize, add: bool, threads: Threads) {
+        let (rows, columns) = (self.a.rows(), self.b.columns());
+        assert_eq!(
+            length,
+            rows * columns,
+            "output of a product has another size"
+        );
+        if length == 0 {
+            return;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if matrix_unit() && amx::pays(rows, columns, self.a.columns()) {
+            amx::run(&self, out, add, threads);
+            return;
+        }
+        vectors::run(&self, out, add, threads);
+    }
+}
+
+/// `out = a * b` in f32, for callers that hold initialised memory anyway.
+pub(super) fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, threads: Threads) {
+    let length = out.len();
+    Product::new(a, b).run(out.as_mut_ptr(), length, false, threads);
+}
+
+/// Whether products run on the chip's matrix unit.
+pub(crate) fn matrix_unit() -> bool {
+    static CHOICE: OnceLock<bool> = OnceLock::new();
+    *CHOICE.get_or_init(|| {
+        let wanted = std::env::var("SWITCHYARD_MATMUL").is_ok_and(|choice| choice == "vectors");
+        #[cfg(target_arch = "x86_64")]
+        let there = amx::available();
+        #[cfg(not(target_arch = "x86_64"))]
+        let there = false;
+        there && !wanted
+    })
 }
