@@ -15,7 +15,7 @@ use burn::tensor::{Int, Tensor};
 /// Into `x_md` and `w_edf`.
 #[must_use]
 pub fn grouped_matmul(x_md: Tensor<2>, w_edf: Tensor<3>, offsets: Tensor<1, Int>) -> Tensor<2> {
-    if crate::is_host(&x_md.device()) {
+    if crate::has_fast_path(&x_md.device()) {
         return crate::extension::grouped_matmul(x_md, w_edf, offsets);
     }
     grouped_matmul_reference(x_md, w_edf, offsets)
