@@ -26,7 +26,11 @@ pub fn grouped_matmul(
         return crate::extension::grouped_matmul(x_md, w_edf, offsets, precision);
     }
     let (x_md, w_edf) = (precision.enter(x_md), precision.enter(w_edf));
-    precision.leave(grouped_matmul_reference(x_md, w_edf, offsets))
+    precision.leave(if crate::has_fast_path(&x_md.device()) {
+        crate::extension::grouped_matmul(x_md, w_edf, offsets, precision)
+    } else {
+        grouped_matmul_reference(x_md, w_edf, offsets)
+    })
 }
 
 /// [`grouped_matmul`] in plain tensor operations: every row by every matrix, masked, so it costs

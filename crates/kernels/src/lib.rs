@@ -7,14 +7,15 @@
 //! | operation | what it does | fast path |
 //! |---|---|---|
 //! | [`top_k`] | the k largest of each row, best first | - |
-//! | [`expert_load`] | assignments per expert | CPU |
-//! | [`expert_slots`] | a token's place in its expert's queue | CPU |
-//! | [`pack`] | rows of tokens to the order of experts | CPU |
-//! | [`combine`] | weighted rows of experts back to tokens | CPU |
+//! | [`argsort_descending`] | the order of each row, largest first | GPU |
+//! | [`expert_load`] | assignments per expert | CPU, GPU |
+//! | [`expert_slots`] | a token's place in its expert's queue | CPU, GPU |
+//! | [`pack`] | rows of tokens to the order of experts | CPU, GPU |
+//! | [`combine`] | weighted rows of experts back to tokens | CPU, GPU |
 //! | [`matmul`], [`linear`] | products and affine maps | CPU |
-//! | [`grouped_matmul`] | one matrix per expert over its rows | CPU |
+//! | [`grouped_matmul`] | one matrix per expert over its rows | CPU, GPU |
 //! | [`grouped_linear`] | one affine map per expert over its rows, after an activation | CPU |
-//! | [`gelu`] | the experts' activation | CPU |
+//! | [`gelu`] | the experts' activation | CPU, GPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
 //! workspace where `unsafe` may stand, each use with its safety argument.
@@ -25,6 +26,8 @@
 //! that holds none. They are adjoint: the backward pass of each is the other.
 
 mod activation;
+#[cfg(feature = "gpu")]
+mod cube;
 mod extension;
 mod flex;
 mod grouped;
@@ -34,6 +37,7 @@ mod matmul;
 mod precision;
 mod rows;
 mod slots;
+mod sort;
 mod top_k;
 
 pub use activation::{gelu, gelu_reference};
@@ -44,6 +48,7 @@ pub use matmul::{matmul, matmul_reference};
 pub use precision::Precision;
 pub use rows::{combine, combine_reference, pack, pack_reference};
 pub use slots::{expert_slots, expert_slots_reference};
+pub use sort::argsort_descending;
 pub use top_k::top_k;
 
 use burn::tensor::Device;
@@ -59,4 +64,25 @@ pub fn is_host(device: &Device) -> bool {
 #[must_use]
 pub fn has_matrix_unit() -> bool {
     flex::has_matrix_unit()
+}
+
+/// Whether tensors of this device live on a GPU (or what passes for one), where the GPU fast paths
+/// run.
+#[must_use]
+pub fn is_gpu(device: &Device) -> bool {
+    #[cfg(feature = "gpu")]
+    {
+        let inner = device.clone().inner();
+        matches!(inner.as_dispatch(), burn::backend::DispatchDevice::Cube(_))
+    }
+    #[cfg(not(feature = "gpu"))]
+    {
+        let _ = device;
+        false
+    }
+}
+
+/// Whether the operations that both have run a fast path on this device.
+fn has_fast_path(device: &Device) -> bool {
+    is_host(device) || is_gpu(device)
 }

@@ -56,8 +56,11 @@ pub fn grouped_linear(
         return extension::grouped_linear(x_md, w_edf, b_ef, offsets, manner);
     }
     let expert_m = expert_of_rows(&x_md, &offsets);
-    crate::grouped_matmul(activation.apply(x_md), w_edf, offsets, precision)
-        + crate::pack(b_ef, expert_m)
+    let x_md = match activation {
+        Activation::Identity => x_md,
+        Activation::Gelu => gelu(without_nobodys(x_md, &expert_m, b_ef.dims()[0])),
+    };
+    crate::grouped_matmul(x_md, w_edf, offsets, precision) + crate::pack(b_ef, expert_m)
 }
 
 /// [`grouped_linear`] in plain tensor operations: every row by every matrix, masked.
@@ -72,7 +75,7 @@ pub fn grouped_linear_reference(
     let expert_m = expert_of_rows(&x_md, &offsets);
     let x_md = match activation {
         Activation::Identity => x_md,
-        Activation::Gelu => gelu_reference(x_md),
+        Activation::Gelu => gelu_reference(without_nobodys(x_md, &expert_m, b_ef.dims()[0])),
     };
     crate::grouped_matmul_reference(x_md, w_edf, offsets) + pack_reference(b_ef, expert_m)
 }
@@ -122,6 +125,14 @@ fn expert_of_rows(x_md: &Tensor<2>, offsets: &Tensor<1, Int>) -> Tensor<1, Int> 
         .int()
         .sum_dim(1)
         .squeeze_dim(1)
+}
+
+/// Sets the rows of no expert to zero: the slope of an activation at what they hold may be no
+/// number, which times a gradient of zero is none either.
+fn without_nobodys(x_md: Tensor<2>, expert_m: &Tensor<1, Int>, experts: usize) -> Tensor<2> {
+    let [rows, width] = x_md.dims();
+    let nobodys = expert_m.clone().equal_elem(experts as i64);
+    x_md.mask_fill(nobodys.reshape([rows, 1]).expand([rows, width]), 0.0)
 }
 
 /// `x * w + b`: the affine map of a layer.

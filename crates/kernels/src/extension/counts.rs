@@ -10,7 +10,7 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Cube: cfg(feature = "gpu"), Flex, Autodiff)]
 pub(crate) trait CountOps: Backend {
     fn expert_load_op(experts: IntTensor<Self>, count: usize) -> FloatTensor<Self>;
 

@@ -17,7 +17,7 @@ use burn::{
 
 use super::first_order;
 
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Cube: cfg(feature = "gpu"), Flex, Autodiff)]
 pub(crate) trait GeluOps: Backend {
     fn gelu_op(x: FloatTensor<Self>) -> FloatTensor<Self>;
 

@@ -18,7 +18,7 @@ use burn::{
 use super::first_order;
 use crate::Precision;
 
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Cube: cfg(feature = "gpu"), Flex, Autodiff)]
 pub(crate) trait GroupedOps: Backend {
     fn grouped_matmul_op(
         x: FloatTensor<Self>,

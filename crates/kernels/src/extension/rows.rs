@@ -17,7 +17,7 @@ use burn::{
 
 use super::first_order;
 
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Cube: cfg(feature = "gpu"), Flex, Autodiff)]
 pub(crate) trait RowOps: Backend {
     fn pack_op(x: FloatTensor<Self>, rows: IntTensor<Self>) -> FloatTensor<Self>;
 

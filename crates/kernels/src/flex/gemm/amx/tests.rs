@@ -97,9 +97,9 @@ fn f32_is_as_accurate_as_f32(#[values(false, true)] ta: bool, #[values(false, tr
         let product = Product::new(a, b);
         let (worst, mean) = errors(&on_the_unit(&product, Threads::All), &a, &b);
         let (_, usual) = errors(&in_vectors(&product), &a, &b);
-        // Three roundings of f32 at the worst; in the mean no more than the ordinary product,
+        // What is left out, 2^-23 at the worst, and some roundings of 2^-24; in the mean no more than the ordinary product,
         // which for a handful of terms rounds less often.
-        assert!(worst < 2e-7, "{rows} x {columns} x {depth}: {worst:e}");
+        assert!(worst < 3e-7, "{rows} x {columns} x {depth}: {worst:e}");
         assert!(
             depth < 32 || mean <= usual,
             "{rows} x {columns} x {depth}: {mean:e} against {usual:e}"
@@ -132,7 +132,7 @@ fn bf16_rounds_its_factors(#[values(false, true)] ta: bool, #[values(false, true
             view(&right, depth, columns, tb),
         );
         let (worst, _) = errors(&out, &a, &b);
-        assert!(worst < 2e-7, "{rows} x {columns} x {depth}: {worst:e}");
+        assert!(worst < 3e-7, "{rows} x {columns} x {depth}: {worst:e}");
     }
 }
 
