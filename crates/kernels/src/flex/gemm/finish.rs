@@ -43,10 +43,7 @@ impl Finish<'_> {
                 .iter_mut()
                 .zip(&bias[column..])
                 .for_each(|(value, bias)| *value += bias),
-            Self::GeluSlope(x) => values
-                .iter_mut()
-                .zip(&x[row * width + column..])
-                .for_each(|(value, &x)| *value *= gelu::slope(x)),
+            Self::GeluSlope(x) => gelu::scale_by_slope(&x[row * width + column..], values),
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Thre
         Map::Identity => Cow::Borrowed(a.values()),
         map => {
             let mut mapped = vec![0.0; a.values().len()];
-            wide(|| map.apply(a.values(), &mut mapped));
+            map.apply(a.values(), &mut mapped);
             Cow::Owned(mapped)
         }
     };

@@ -238,16 +238,14 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
             (depth.length, lines)
         };
         mapped.resize(runs * width, 0.0);
-        crate::flex::wide::wide(|| {
-            for (number, to) in mapped.chunks_exact_mut(width).enumerate() {
-                let from = if factor.runs_along_depth() {
-                    factor.run(first + number, depth.start, width)
-                } else {
-                    factor.run(first, depth.start + number, width)
-                };
-                map.apply(from, to);
-            }
-        });
+        for (number, to) in mapped.chunks_exact_mut(width).enumerate() {
+            let from = if factor.runs_along_depth() {
+                factor.run(first + number, depth.start, width)
+            } else {
+                factor.run(first, depth.start + number, width)
+            };
+            map.apply(from, to);
+        }
         pack(
             tiles,
             &factor.copied(&mapped, lines, depth.length, width),

@@ -1,5 +1,8 @@
 //! GELU and its derivative in one pass each, in the widest vectors that the chip has.
 
+#[cfg(target_arch = "x86_64")]
+mod table;
+
 use burn::{
     backend::{Flex, TensorMetadata},
     tensor::TensorData,
@@ -13,46 +16,58 @@ use crate::extension::GeluOps;
 /// Elements that one task takes: a quarter of a megabyte of input and output.
 const ELEMENTS_PER_TASK: usize = 1 << 15;
 
-/// `out = gelu(x)`.
-pub(super) fn forward(x: &[f32]) -> Vec<f32> {
+/// `gelu(x)`.
+fn forward(x: &[f32]) -> Vec<f32> {
     let mut out = vec![0.0; x.len()];
     out.par_chunks_mut(ELEMENTS_PER_TASK)
         .zip(x.par_chunks(ELEMENTS_PER_TASK))
-        .for_each(|(out, x)| {
-            wide(|| write(x, out));
-        });
+        .for_each(|(out, x)| write(x, out));
     out
 }
 
-/// `out = dy * gelu'(x)`.
-pub(super) fn backward(x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let mut out = vec![0.0; x.len()];
+/// `dy * gelu'(x)`.
+fn backward(x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let mut out = dy.to_vec();
     out.par_chunks_mut(ELEMENTS_PER_TASK)
         .zip(x.par_chunks(ELEMENTS_PER_TASK))
-        .zip(dy.par_chunks(ELEMENTS_PER_TASK))
-        .for_each(|((out, x), dy)| {
-            wide(|| {
-                for ((out, &x), &dy) in out.iter_mut().zip(x).zip(dy) {
-                    *out = dy * slope(x);
-                }
-            });
-        });
+        .for_each(|(out, x)| scale_by_slope(x, out));
     out
 }
 
-/// Writes `gelu(x)`; to be called inside [`wide`].
-#[inline(always)]
+/// Writes `gelu(x)`.
 pub(super) fn write(x: &[f32], out: &mut [f32]) {
-    for (out, &x) in out.iter_mut().zip(x) {
-        *out = x * normal(x).0;
+    #[cfg(target_arch = "x86_64")]
+    if has_tables() {
+        // SAFETY: the chip was just asked for every feature that the function enables.
+        #[expect(unsafe_code, reason = "a function with target features, checked above")]
+        return unsafe { table::write(x, out) };
     }
+    wide(|| {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = x * normal(x).0;
+        }
+    });
 }
 
-/// `gelu'(x)`; to be called inside [`wide`].
-#[inline(always)]
-pub(super) fn slope(x: f32) -> f32 {
-    let (cumulative, density) = normal(x);
-    cumulative + x * density
+/// Multiplies by `gelu'(x)`.
+pub(super) fn scale_by_slope(x: &[f32], out: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_tables() {
+        // SAFETY: the chip was just asked for every feature that the function enables.
+        #[expect(unsafe_code, reason = "a function with target features, checked above")]
+        return unsafe { table::scale_by_slope(x, out) };
+    }
+    wide(|| {
+        for (out, &x) in out.iter_mut().zip(x) {
+            let (cumulative, density) = normal(x);
+            *out *= cumulative + x * density;
+        }
+    });
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_tables() -> bool {
+    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq")
 }
 
 /// `Phi(x)` and `phi(x)`, within 1e-7: Abramowitz and Stegun 7.1.26 for the tail of erf, whose
@@ -145,6 +160,34 @@ mod tests {
             assert!(
                 (got - expected).abs() <= (4e-7 + 1.2e-7 * x.abs()) * expected,
                 "exp({x}): {got} {expected}"
+            );
+        }
+    }
+
+    /// `Phi(x)` in f64, by its series about 0; and the density.
+    fn normal_f64(x: f64) -> (f64, f64) {
+        let density = (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        let (mut sum, mut term) = (0.0, x);
+        for odd in (3..400).step_by(2) {
+            sum += term;
+            term *= x * x / f64::from(odd);
+        }
+        (0.5 + density * sum, density)
+    }
+
+    #[test]
+    fn close_to_f64_everywhere() {
+        for step in -8000..=8000 {
+            let x = step as f32 / 1000.0 + 1e-4;
+            let (cumulative, density) = normal_f64(f64::from(x));
+            let exact = f64::from(x) * cumulative;
+            let slope = cumulative + f64::from(x) * density;
+            let (got, got_slope) = (forward(&[x])[0], backward(&[x], &[1.0])[0]);
+            let room = 2e-7 * (1.0 + f64::from(x.abs()));
+            assert!((f64::from(got) - exact).abs() < room, "gelu({x}) = {got}");
+            assert!(
+                (f64::from(got_slope) - slope).abs() < 2.0 * room,
+                "gelu'({x}) = {got_slope}, not {slope}"
             );
         }
     }
