@@ -13,6 +13,7 @@
 //! | [`combine`] | weighted rows of experts back to tokens | CPU |
 //! | [`grouped_matmul`] | one matrix per expert over its rows | CPU |
 //! | [`gelu`] | the experts' activation | CPU |
+//! | [`attention`] | causal multi-head self-attention | CPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
 //! workspace where `unsafe` may stand, each use with its safety argument.
@@ -23,6 +24,8 @@
 //! that holds none. They are adjoint: the backward pass of each is the other.
 
 mod activation;
+mod attention;
+mod dropout;
 mod extension;
 mod flex;
 mod grouped;
@@ -33,6 +36,8 @@ mod slots;
 mod top_k;
 
 pub use activation::{gelu, gelu_reference};
+pub use attention::{attention, attention_reference};
+pub use dropout::SeededDropout;
 pub use grouped::{grouped_matmul, grouped_matmul_reference};
 pub use load::{expert_load, expert_load_reference};
 pub use precision::{Precision, matmul};

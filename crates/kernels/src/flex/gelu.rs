@@ -7,7 +7,7 @@ use burn::{
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::floats;
+use super::{exp::exp, floats, wide::wide};
 use crate::extension::GeluOps;
 
 /// Elements that one task takes: a quarter of a megabyte of input and output.
@@ -18,13 +18,7 @@ pub(super) fn forward(x: &[f32]) -> Vec<f32> {
     let mut out = vec![0.0; x.len()];
     out.par_chunks_mut(ELEMENTS_PER_TASK)
         .zip(x.par_chunks(ELEMENTS_PER_TASK))
-        .for_each(|(out, x)| {
-            wide(|| {
-                for (out, &x) in out.iter_mut().zip(x) {
-                    *out = x * normal(x).0;
-                }
-            });
-        });
+        .for_each(|(out, x)| forward_part(out, x));
     out
 }
 
@@ -34,15 +28,23 @@ pub(super) fn backward(x: &[f32], dy: &[f32]) -> Vec<f32> {
     out.par_chunks_mut(ELEMENTS_PER_TASK)
         .zip(x.par_chunks(ELEMENTS_PER_TASK))
         .zip(dy.par_chunks(ELEMENTS_PER_TASK))
-        .for_each(|((out, x), dy)| {
-            wide(|| {
-                for ((out, &x), &dy) in out.iter_mut().zip(x).zip(dy) {
-                    let (cumulative, density) = normal(x);
-                    *out = dy * (cumulative + x * density);
-                }
-            });
-        });
+        .for_each(|((out, x), dy)| backward_part(out, x, dy));
     out
+}
+
+wide! {
+    fn forward_part(out: &mut [f32], x: &[f32]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = x * normal(x).0;
+        }
+    }
+
+    fn backward_part(out: &mut [f32], x: &[f32], dy: &[f32]) {
+        for ((out, &x), &dy) in out.iter_mut().zip(x).zip(dy) {
+            let (cumulative, density) = normal(x);
+            *out = dy * (cumulative + x * density);
+        }
+    }
 }
 
 /// `Phi(x)` and `phi(x)`, within 1e-7: Abramowitz and Stegun 7.1.26 for the tail of erf, whose
@@ -52,7 +54,7 @@ fn normal(x: f32) -> (f32, f32) {
     const INV_SQRT_2PI: f32 = 0.398_942_3;
     // Beyond 13 the density is below 1e-37; clamping keeps the square finite.
     let z = x.abs().min(13.0) * std::f32::consts::FRAC_1_SQRT_2;
-    let exponential = exp_of_negative(-z * z);
+    let exponential = exp(-z * z);
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
     let polynomial = t
         * (0.254_829_6
@@ -60,58 +62,6 @@ fn normal(x: f32) -> (f32, f32) {
     let tail = 0.5 * polynomial * exponential;
     let cumulative = if x < 0.0 { tail } else { 1.0 - tail };
     (cumulative, INV_SQRT_2PI * exponential)
-}
-
-/// `exp(x)` for `x` in `[-87, 0]`: `2^n` times a polynomial of the rest. Rounding the exponent costs
-/// `|x|` units in the last place, which is least where the value is largest.
-#[inline(always)]
-fn exp_of_negative(x: f32) -> f32 {
-    // Adding and subtracting 1.5 * 2^23 rounds to a whole number without a rounding instruction.
-    const ROUND: f32 = 12_582_912.0;
-    let scaled = (x * std::f32::consts::LOG2_E).max(-126.0);
-    let whole = (scaled + ROUND) - ROUND;
-    let rest = (scaled - whole) * std::f32::consts::LN_2;
-    let polynomial = 1.0
-        + rest
-            * (1.0
-                + rest
-                    * (0.5
-                        + rest
-                            * (1.0 / 6.0
-                                + rest * (1.0 / 24.0 + rest * (1.0 / 120.0 + rest / 720.0)))));
-    let power = f32::from_bits(((whole as i32 + 127) << 23) as u32);
-    polynomial * power
-}
-
-/// Runs a loop compiled for the vectors of this chip: the loop must inline.
-#[inline(always)]
-fn wide<R>(work: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
-        fn avx512<R>(work: impl FnOnce() -> R) -> R {
-            work()
-        }
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<R>(work: impl FnOnce() -> R) -> R {
-            work()
-        }
-        let has_avx512 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512dq");
-        let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        if has_avx512 && has_avx2 {
-            // SAFETY: the chip was just asked for every feature that the function enables.
-            #[expect(unsafe_code, reason = "a function with target features, checked above")]
-            return unsafe { avx512(work) };
-        }
-        if has_avx2 {
-            // SAFETY: the chip was just asked for every feature that the function enables.
-            #[expect(unsafe_code, reason = "a function with target features, checked above")]
-            return unsafe { avx2(work) };
-        }
-    }
-    work()
 }
 
 impl GeluOps for Flex {
@@ -156,18 +106,6 @@ mod tests {
         let far = backward(&[30.0, -30.0], &[1.0, 1.0]);
         assert_eq!(far[0], 1.0);
         assert!(far[1].abs() < 1e-35, "{}", far[1]);
-    }
-
-    #[test]
-    fn the_exponential_is_that_of_the_library() {
-        for step in 0..870 {
-            let x = -(step as f32) / 10.0;
-            let (got, expected) = (exp_of_negative(x), x.exp());
-            assert!(
-                (got - expected).abs() <= (4e-7 + 1.2e-7 * x.abs()) * expected,
-                "exp({x}): {got} {expected}"
-            );
-        }
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! The CPU paths, on Burn's `flex` tensors, in f32.
 
+mod attention;
 mod counts;
+mod exp;
 mod gelu;
 mod gemm;
 mod grouped;
 mod rows;
+mod wide;
 
 use std::borrow::Cow;
 
