@@ -15,6 +15,7 @@
 //! | [`matmul`], [`linear`] | products and affine maps | CPU |
 //! | [`grouped_matmul`] | one matrix per expert over its rows | CPU, GPU |
 //! | [`grouped_linear`] | one affine map per expert over its rows, after an activation | CPU |
+//! | [`attention`] | causal multi-head self-attention | CPU |
 //! | [`gelu`] | the experts' activation | CPU, GPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
@@ -26,8 +27,10 @@
 //! that holds none. They are adjoint: the backward pass of each is the other.
 
 mod activation;
+mod attention;
 #[cfg(feature = "gpu")]
 mod cube;
+mod dropout;
 mod extension;
 mod flex;
 mod grouped;
@@ -41,6 +44,8 @@ mod sort;
 mod top_k;
 
 pub use activation::{gelu, gelu_reference};
+pub use attention::{attention, attention_reference};
+pub use dropout::SeededDropout;
 pub use grouped::{grouped_matmul, grouped_matmul_reference};
 pub use linear::{Activation, batched_linear, grouped_linear, grouped_linear_reference, linear};
 pub use load::{expert_load, expert_load_reference};

@@ -12,6 +12,7 @@
 
 mod attention;
 mod config;
+mod dropout;
 mod linear;
 mod model;
 mod weights;

@@ -236,9 +236,12 @@ impl TinyMoe {
 impl Block {
     fn forward(&self, x: Tensor<3>, context: &MoeContext) -> (Tensor<3>, LayerForward) {
         let [batch, sequence, dim] = x.dims();
-        let attended = self
-            .attention
-            .forward(self.attention_norm.forward(x.clone()), context.precision);
+        let attended = self.attention.forward(
+            self.attention_norm.forward(x.clone()),
+            // The router draws from the seed itself.
+            !context.noise_seed,
+            context.precision,
+        );
         let x = x + self.dropout.forward(attended);
         let normed = self
             .moe_norm

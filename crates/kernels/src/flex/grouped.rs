@@ -168,12 +168,10 @@ pub(super) fn row_sums(dy: &[f32], offsets: &[i32], width: usize) -> Vec<f32> {
         })
         .collect();
     tasks.into_par_iter().for_each(|(expert, column, sums)| {
-        super::wide::wide(|| {
-            for row in offsets[expert] as usize..offsets[expert + 1] as usize {
-                let dy = &dy[row * width + column..][..sums.len()];
-                sums.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += dy);
-            }
-        });
+        for row in offsets[expert] as usize..offsets[expert + 1] as usize {
+            let dy = &dy[row * width + column..][..sums.len()];
+            sums.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += dy);
+        }
     });
     out
 }

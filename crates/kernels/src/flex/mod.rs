@@ -1,6 +1,8 @@
 //! The CPU paths, on Burn's `flex` tensors, in f32.
 
+mod attention;
 mod counts;
+mod exp;
 mod fresh;
 mod gelu;
 mod gemm;

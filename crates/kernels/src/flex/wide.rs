@@ -1,32 +1,132 @@
-//! The widest vectors that the chip has.
+//! Loops compiled for the vectors of the chip that runs them, and the sums that such loops need.
 
-/// Runs a loop compiled for the vectors of this chip: the loop must inline.
+/// Floats of one 512-bit register; narrower chips take two or four registers.
+pub(super) const LANES: usize = 16;
+
+/// Defines a function whose body is compiled for AVX-512, for AVX2 and for any chip, and which
+/// runs the widest that this chip has. What the body calls must be `#[inline(always)]`.
+macro_rules! wide {
+    ($(
+        $(#[$meta:meta])*
+        $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block
+    )*) => {$(
+        $(#[$meta])*
+        $visibility fn $name($($argument: $type),*) $(-> $result)? {
+            #[inline(always)]
+            fn any($($argument: $type),*) $(-> $result)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
+                fn avx512($($argument: $type),*) $(-> $result)? {
+                    any($($argument),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2($($argument: $type),*) $(-> $result)? {
+                    any($($argument),*)
+                }
+                let has_avx512 = is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq");
+                let has_avx2 =
+                    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+                if has_avx512 && has_avx2 {
+                    // SAFETY: the chip was just asked for every feature that the function enables.
+                    #[expect(unsafe_code, reason = "target features, checked above")]
+                    return unsafe { avx512($($argument),*) };
+                }
+                if has_avx2 {
+                    // SAFETY: the chip was just asked for every feature that the function enables.
+                    #[expect(unsafe_code, reason = "target features, checked above")]
+                    return unsafe { avx2($($argument),*) };
+                }
+            }
+            any($($argument),*)
+        }
+    )*};
+}
+pub(super) use wide;
+
+/// The largest value; NaN is passed over, and nothing gives minus infinity.
 #[inline(always)]
-pub(super) fn wide<R>(work: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
-        fn avx512<R>(work: impl FnOnce() -> R) -> R {
-            work()
-        }
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<R>(work: impl FnOnce() -> R) -> R {
-            work()
-        }
-        let has_avx512 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512dq");
-        let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        if has_avx512 && has_avx2 {
-            // SAFETY: the chip was just asked for every feature that the function enables.
-            #[expect(unsafe_code, reason = "a function with target features, checked above")]
-            return unsafe { avx512(work) };
-        }
-        if has_avx2 {
-            // SAFETY: the chip was just asked for every feature that the function enables.
-            #[expect(unsafe_code, reason = "a function with target features, checked above")]
-            return unsafe { avx2(work) };
+pub(super) fn largest(x: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let blocks = x.chunks_exact(LANES);
+    let rest = blocks.remainder();
+    for block in blocks {
+        for lane in 0..LANES {
+            lanes[lane] = larger(lanes[lane], block[lane]);
         }
     }
-    work()
+    let most = lanes.into_iter().fold(f32::NEG_INFINITY, larger);
+    rest.iter().copied().fold(most, larger)
+}
+
+/// `sum f(x)` in sixteen running sums.
+#[inline(always)]
+pub(super) fn sum_of(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let blocks = x.chunks_exact(LANES);
+    let rest = blocks.remainder();
+    for block in blocks {
+        for lane in 0..LANES {
+            lanes[lane] += f(block[lane]);
+        }
+    }
+    let tail: f32 = rest.iter().map(|&x| f(x)).sum();
+    lanes.iter().sum::<f32>() + tail
+}
+
+/// `sum f(place, x)` in sixteen running sums, where `f` may change its element of `x`.
+#[inline(always)]
+pub(super) fn sum_while(x: &mut [f32], f: impl Fn(usize, &mut f32) -> f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let whole = x.len() / LANES * LANES;
+    let (blocks, rest) = x.split_at_mut(whole);
+    for (number, block) in blocks.chunks_exact_mut(LANES).enumerate() {
+        for lane in 0..LANES {
+            lanes[lane] += f(number * LANES + lane, &mut block[lane]);
+        }
+    }
+    let mut tail = 0.0;
+    for (place, x) in rest.iter_mut().enumerate() {
+        tail += f(whole + place, x);
+    }
+    lanes.iter().sum::<f32>() + tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    wide! {
+        fn doubled(x: &mut [f32], by: f32) -> f32 {
+            sum_while(x, |place, x| {
+                *x *= by;
+                *x + place as f32
+            })
+        }
+    }
+
+    #[test]
+    fn sums_and_maxima_of_any_length() {
+        for length in [0usize, 1, 15, 16, 17, 40] {
+            let values: Vec<f32> = (0..length).map(|i| (i * 7 % 11) as f32).collect();
+            let (sum, places): (f32, f32) =
+                (values.iter().sum(), (0..length).map(|i| i as f32).sum());
+            assert_eq!(sum_of(&values, |x| x), sum);
+            let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            assert_eq!(largest(&values), most);
+            let mut twice = values.clone();
+            assert_eq!(doubled(&mut twice, 2.0), 2.0 * sum + places);
+            assert!(
+                twice
+                    .iter()
+                    .zip(&values)
+                    .all(|(twice, once)| *twice == 2.0 * once)
+            );
+        }
+        assert_eq!(largest(&[f32::NAN, 1.0]), 1.0);
+    }
 }

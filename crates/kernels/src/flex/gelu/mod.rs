@@ -10,7 +10,7 @@ use burn::{
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::{floats, wide::wide};
+use super::{exp::exp, floats, wide::wide};
 use crate::extension::GeluOps;
 
 /// Elements that one task takes: a quarter of a megabyte of input and output.
@@ -42,11 +42,7 @@ pub(super) fn write(x: &[f32], out: &mut [f32]) {
         #[expect(unsafe_code, reason = "a function with target features, checked above")]
         return unsafe { table::write(x, out) };
     }
-    wide(|| {
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = x * normal(x).0;
-        }
-    });
+    write_any(x, out);
 }
 
 /// Multiplies by `gelu'(x)`.
@@ -57,17 +53,27 @@ pub(super) fn scale_by_slope(x: &[f32], out: &mut [f32]) {
         #[expect(unsafe_code, reason = "a function with target features, checked above")]
         return unsafe { table::scale_by_slope(x, out) };
     }
-    wide(|| {
-        for (out, &x) in out.iter_mut().zip(x) {
-            let (cumulative, density) = normal(x);
-            *out *= cumulative + x * density;
-        }
-    });
+    scale_any(x, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 fn has_tables() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq")
+}
+
+wide! {
+    fn write_any(x: &[f32], out: &mut [f32]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = x * normal(x).0;
+        }
+    }
+
+    fn scale_any(x: &[f32], out: &mut [f32]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            let (cumulative, density) = normal(x);
+            *out *= cumulative + x * density;
+        }
+    }
 }
 
 /// `Phi(x)` and `phi(x)`, within 1e-7: Abramowitz and Stegun 7.1.26 for the tail of erf, whose
@@ -77,7 +83,7 @@ fn normal(x: f32) -> (f32, f32) {
     const INV_SQRT_2PI: f32 = 0.398_942_3;
     // Beyond 13 the density is below 1e-37; clamping keeps the square finite.
     let z = x.abs().min(13.0) * std::f32::consts::FRAC_1_SQRT_2;
-    let exponential = exp_of_negative(-z * z);
+    let exponential = exp(-z * z);
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
     let polynomial = t
         * (0.254_829_6
@@ -85,27 +91,6 @@ fn normal(x: f32) -> (f32, f32) {
     let tail = 0.5 * polynomial * exponential;
     let cumulative = if x < 0.0 { tail } else { 1.0 - tail };
     (cumulative, INV_SQRT_2PI * exponential)
-}
-
-/// `exp(x)` for `x` in `[-87, 0]`: `2^n` times a polynomial of the rest. Rounding the exponent costs
-/// `|x|` units in the last place, which is least where the value is largest.
-#[inline(always)]
-fn exp_of_negative(x: f32) -> f32 {
-    // Adding and subtracting 1.5 * 2^23 rounds to a whole number without a rounding instruction.
-    const ROUND: f32 = 12_582_912.0;
-    let scaled = (x * std::f32::consts::LOG2_E).max(-126.0);
-    let whole = (scaled + ROUND) - ROUND;
-    let rest = (scaled - whole) * std::f32::consts::LN_2;
-    let polynomial = 1.0
-        + rest
-            * (1.0
-                + rest
-                    * (0.5
-                        + rest
-                            * (1.0 / 6.0
-                                + rest * (1.0 / 24.0 + rest * (1.0 / 120.0 + rest / 720.0)))));
-    let power = f32::from_bits(((whole as i32 + 127) << 23) as u32);
-    polynomial * power
 }
 
 impl GeluOps for Flex {
@@ -150,18 +135,6 @@ mod tests {
         let far = backward(&[30.0, -30.0], &[1.0, 1.0]);
         assert_eq!(far[0], 1.0);
         assert!(far[1].abs() < 1e-35, "{}", far[1]);
-    }
-
-    #[test]
-    fn the_exponential_is_that_of_the_library() {
-        for step in 0..870 {
-            let x = -(step as f32) / 10.0;
-            let (got, expected) = (exp_of_negative(x), x.exp());
-            assert!(
-                (got - expected).abs() <= (4e-7 + 1.2e-7 * x.abs()) * expected,
-                "exp({x}): {got} {expected}"
-            );
-        }
     }
 
     /// `Phi(x)` in f64, by its series about 0; and the density.

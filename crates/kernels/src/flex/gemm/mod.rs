@@ -80,6 +80,11 @@ impl<'a> Product<'a> {
         self.run(out.as_mut_ptr().cast(), out.len(), false, threads);
     }
 
+    /// Writes the result, row-major, over all of `out`.
+    pub(super) fn overwrite(self, out: &mut [f32], threads: Threads) {
+        self.run(out.as_mut_ptr(), out.len(), false, threads);
+    }
+
     /// Adds the result, row-major, to `out`.
     ///
     /// # Panics
@@ -111,12 +116,6 @@ impl<'a> Product<'a> {
         }
         vectors::run(&self, out, add, threads);
     }
-}
-
-/// `out = a * b` in f32, for callers that hold initialised memory anyway.
-pub(super) fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, threads: Threads) {
-    let length = out.len();
-    Product::new(a, b).run(out.as_mut_ptr(), length, false, threads);
 }
 
 /// Whether products run on the chip's matrix unit.

@@ -6,7 +6,6 @@ use gemm::Parallelism;
 use rayon::prelude::*;
 
 use super::{Finish, Map, Product, Threads};
-use crate::flex::wide::wide;
 
 /// `out = finish(map(a) * b)` or `out += map(a) * b`; `out` is valid for `rows * columns` elements, which
 /// are the caller's alone and initialised if `add`.
@@ -60,7 +59,7 @@ pub(super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Thre
         return;
     }
     let finish = |(row, values): (usize, &mut [f32])| {
-        wide(|| product.finish.apply(values, row, 0, columns));
+        product.finish.apply(values, row, 0, columns);
     };
     match threads {
         Threads::One => out.chunks_mut(columns).enumerate().for_each(finish),
