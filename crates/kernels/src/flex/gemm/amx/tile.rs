@@ -137,6 +137,17 @@ impl Unit {
                 )
             };
         }
+        // The next step's tiles on their way to the nearest cache: the unit waits for the one
+        // behind it otherwise. Past the end it asks for nothing that is read.
+        macro_rules! prefetch_a_sixth {
+            () => {
+                ".rept 16
+                 prefetcht0 [{a} + next]
+                 prefetcht0 [{b} + next]
+                 .set next, next + 64
+                 .endr"
+            };
+        }
         let depth = steps(a, b, 6);
         // SAFETY: tiles are configured while `self` lives; every step reads 6144 bytes of `a` and
         // of `b`, of which there are `depth` times as many, and the stores fill the block exactly.
@@ -147,13 +158,14 @@ impl Unit {
                  tilezero tmm1
                  tilezero tmm2
                  tilezero tmm3",
-                "2:",
-                load_a!("0", "1024"), load_b!("4096", "5120"), multiply_all!(),
-                load_b!("0", "1024"), multiply_all!(),
-                load_b!("2048", "3072"), multiply_all!(),
-                load_a!("2048", "3072"), multiply_all!(),
-                load_b!("0", "1024"), multiply_all!(),
-                load_a!("4096", "5120"), multiply_all!(),
+                "2:
+                 .set next, 6144",
+                load_a!("0", "1024"), load_b!("4096", "5120"), multiply_all!(), prefetch_a_sixth!(),
+                load_b!("0", "1024"), multiply_all!(), prefetch_a_sixth!(),
+                load_b!("2048", "3072"), multiply_all!(), prefetch_a_sixth!(),
+                load_a!("2048", "3072"), multiply_all!(), prefetch_a_sixth!(),
+                load_b!("0", "1024"), multiply_all!(), prefetch_a_sixth!(),
+                load_a!("4096", "5120"), multiply_all!(), prefetch_a_sixth!(),
                 "add {a}, 6144
                  add {b}, 6144
                  dec {depth}
