@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use crate::parquet::{COLUMNS_KEY, SCHEMA_KEY};
-use crate::tables::{SCHEMA_MAJOR, TABLES, TableSchema};
+use crate::tables::{ALL_TABLES, SCHEMA_MAJOR, TableSchema};
 
 /// The text of `results/README.md`: every file and every column of a results folder.
 pub fn readme() -> String {
     let mut text = format!("{}\n", INTRODUCTION.trim());
-    for table in &TABLES {
+    for table in &ALL_TABLES {
         describe(&mut text, table).expect("writing to a String cannot fail");
     }
     let versions = VERSIONS
@@ -78,7 +78,10 @@ Each sweep has a folder `<sweep>/<scale>-<device>/`, such as `unified/cpu-cpu/`,
 | `figures/*.svg` | figures, made from the tables |
 | `report.html` | tables and figures in one file |
 
-To load and plot one: `python3 scripts/load_results.py results/unified/cpu-cpu` (needs
+`xp bench peers` has folders `peers/<scale>-<device>/` with `peers.parquet`, one row a comparison with
+a PyTorch program, and `peers.md`, the same for reading.
+
+To load and plot a sweep: `python3 scripts/load_results.py results/unified/cpu-cpu` (needs
 `pip install polars matplotlib`), or in a notebook:
 
 ```python

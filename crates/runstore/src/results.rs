@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::parquet::{encode, read_table};
-use crate::tables::{ExpertRow, Row, StepRow, TABLES, TokenRow, TrialRow};
+use crate::tables::{ExpertRow, PeerRow, Row, StepRow, TABLES, TokenRow, TrialRow};
 use crate::{Error, Manifest, TrialRecord, durable};
 
 const MANIFEST: &str = "manifest.json";
@@ -89,6 +89,33 @@ pub fn read_results(folder: &Path) -> Result<Collected, Error> {
         experts: read_one(folder, &files)?,
         tokens: read_one(folder, &files)?,
     })
+}
+
+/// Writes the benchmark's table and the text beside it.
+///
+/// # Errors
+///
+/// When a file cannot be written or two rows have one key.
+pub fn write_peers(folder: &Path, rows: &[PeerRow], text: &str) -> Result<(), Error> {
+    durable::make_dir(folder)?;
+    let _lock = lock_folder(folder, true);
+    remove_leftovers(folder)?;
+    write_one(folder, rows, &mut BTreeMap::new())?;
+    let path = folder.join("peers.md");
+    durable::write_atomic(&path, text.as_bytes(), folder, TEMPORARY)
+}
+
+/// Reads the benchmark's table; empty where there is none yet.
+///
+/// # Errors
+///
+/// When the file is damaged or of another schema.
+pub fn read_peers(folder: &Path) -> Result<Vec<PeerRow>, Error> {
+    if !folder.join(PeerRow::SCHEMA.file_name()).exists() {
+        return Ok(Vec::new());
+    }
+    let _lock = lock_folder(folder, false);
+    read_one(folder, &BTreeMap::new())
 }
 
 /// Reads the manifest of a results folder.

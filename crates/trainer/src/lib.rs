@@ -60,6 +60,7 @@ mod session;
 mod slot;
 mod timing;
 mod train;
+mod update;
 
 pub use adamw::AdamW;
 pub use config::{ConfigError, Precision, TrainConfig};
@@ -73,3 +74,4 @@ pub use seed::{initialise, pass_seed};
 pub use slot::{CheckpointSlot, FolderSlot};
 pub use timing::{Percentiles, Timing, WARM_UP_STEPS};
 pub use train::{Best, Outcome, Run, Trained, train};
+pub use update::{Update, Updated};

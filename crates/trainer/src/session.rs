@@ -2,18 +2,16 @@
 
 use std::time::Instant;
 
-use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::prelude::*;
 
 use crate::adamw::AdamW;
 use crate::evaluate::evaluate;
-use crate::gradients::{clip_by_global_norm, gradient_norm, plain_device};
+use crate::gradients::plain_device;
 use crate::interval::{Interval, numbers};
-use crate::seed::pass_seed;
 use crate::timing::{Clock, Part};
 use crate::{
-    Best, Data, EvalReport, Evaluation, Heartbeat, Learner, Losses, Outcome, Pass, Reporter, Run,
-    StepReport, TrainError, Trained, learning_rate,
+    Best, Data, EvalReport, Evaluation, Heartbeat, Learner, Outcome, Reporter, Run, StepReport,
+    TrainError, Trained, Update, learning_rate,
 };
 
 /// A run between its first step and its last.
@@ -33,14 +31,6 @@ pub(crate) struct Session<'a, L: Learner> {
     pub(crate) best: Option<Best<L>>,
     /// Router gradient norm of the language-model loss, on steps that will be logged.
     probe: Option<Tensor<1>>,
-}
-
-/// What the forward and backward passes of one update leave.
-struct Passed<O> {
-    gradients: GradientsParams,
-    lm: Tensor<1>,
-    aux: Vec<(&'static str, Tensor<1>)>,
-    observations: Vec<O>,
 }
 
 impl<'a, L: Learner> Session<'a, L> {
@@ -95,92 +85,37 @@ impl<'a, L: Learner> Session<'a, L> {
         if self.due(self.step + 1, self.run.config.log_every.get()) {
             self.sync()?;
             let start = Instant::now();
-            self.probe = Some(self.probe(&model, &batches));
+            self.probe = Some(self.update().probe(&model, &batches));
             self.sync()?;
             self.clock.add(Part::Observe, start.elapsed());
         }
 
         self.sync()?;
         let start = Instant::now();
-        let passed = self.pass(&model, &batches);
-        let router = gradient_norm(&model, &passed.gradients, L::is_router);
-        let (gradients, norm) = clip_by_global_norm(&model, passed.gradients, self.run.config.clip);
-        let rate = learning_rate(self.step as usize, self.run.config);
-        let model = self.optimiser.step(rate, model, gradients);
+        let updated = self.update().run(model, &batches, &mut self.optimiser);
         self.sync()?;
         self.clock.step(start.elapsed(), tokens);
 
         let start = Instant::now();
-        self.interval.record(passed.lm, passed.aux, [norm, router]);
-        for observation in passed.observations {
+        let norms = [updated.gradient_norm, updated.router_gradient_norm];
+        self.interval.record(updated.lm, updated.aux, norms);
+        for observation in updated.observations {
             self.interval.observe(observation);
         }
         self.sync()?;
         self.clock.add(Part::Observe, start.elapsed());
         self.step += 1;
         self.tokens += tokens;
-        Ok(model)
+        Ok(updated.model)
     }
 
-    /// The losses of one batch of the coming update; the same each time it is called.
-    fn losses(&self, model: &L, batch: &L::Batch, micro: usize) -> Losses<L::Observation> {
-        let seed = pass_seed(self.run.seed, self.step, micro as u64);
-        self.device.seed(seed);
-        model.losses(
-            batch,
-            &Pass {
-                training: true,
-                step: self.step,
-                seed,
-            },
-        )
-    }
-
-    /// The mean gradient over the batches of an update, and their mean losses.
-    fn pass(&self, model: &L, batches: &[L::Batch]) -> Passed<L::Observation> {
-        let share = 1.0 / batches.len() as f64;
-        let mut gradients = GradientsAccumulator::new();
-        let mut observations = Vec::with_capacity(batches.len());
-        let mut sums: Option<(Tensor<1>, Vec<(&'static str, Tensor<1>)>)> = None;
-        for (micro, batch) in batches.iter().enumerate() {
-            let losses = self.losses(model, batch, micro);
-            let total = losses.total().mul_scalar(share);
-            gradients.accumulate(model, GradientsParams::from_grads(total.backward(), model));
-            let lm = losses.lm.without_autodiff().mul_scalar(share);
-            let aux = losses
-                .aux
-                .into_iter()
-                .map(|(name, loss)| (name, loss.without_autodiff().mul_scalar(share)));
-            sums = Some(match sums {
-                None => (lm, aux.collect()),
-                Some((sum, sums)) => {
-                    let added = sums
-                        .into_iter()
-                        .zip(aux)
-                        .map(|((name, sum), (_, loss))| (name, sum + loss));
-                    (sum + lm, added.collect())
-                }
-            });
-            observations.push(losses.observation);
+    /// The coming update.
+    const fn update(&self) -> Update<'a> {
+        Update {
+            config: self.run.config,
+            seed: self.run.seed,
+            step: self.step,
         }
-        let (lm, aux) = sums.expect("an update has a batch");
-        Passed {
-            gradients: gradients.grads(),
-            lm,
-            aux,
-            observations,
-        }
-    }
-
-    /// The routers' gradient norm under the language-model loss alone.
-    fn probe(&self, model: &L, batches: &[L::Batch]) -> Tensor<1> {
-        let share = 1.0 / batches.len() as f64;
-        let mut gradients = GradientsAccumulator::new();
-        for (micro, batch) in batches.iter().enumerate() {
-            let lm = self.losses(model, batch, micro).lm.mul_scalar(share);
-            gradients.accumulate(model, GradientsParams::from_grads(lm.backward(), model));
-        }
-        gradient_norm(model, &gradients.grads(), L::is_router)
     }
 
     /// Logs a row if one is due; false when something in it is not finite.

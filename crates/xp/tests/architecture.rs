@@ -25,6 +25,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["registry", "kernels", "moe-layer", "routers"],
     ),
     (
+        "peers",
+        &[
+            "registry",
+            "metrics",
+            "kernels",
+            "runstore",
+            "corpora",
+            "trainer",
+            "routers",
+            "moe-layer",
+            "models-tiny",
+        ],
+    ),
+    (
         "xp",
         &[
             "registry",
@@ -36,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "routers",
             "moe-layer",
             "models-tiny",
+            "peers",
         ],
     ),
 ];

@@ -1,4 +1,4 @@
-//! The four tables of a results folder, each declared once.
+//! The four tables of a results folder and the one of the benchmark, each declared once.
 //!
 //! From one declaration come the struct that the rest of the program fills, the schema that is
 //! written into the file, checked on reading and printed in `results/README.md`, and both
@@ -8,6 +8,7 @@
 mod cell;
 pub(crate) mod declare;
 mod experts;
+mod peers;
 mod schema;
 mod status;
 mod steps;
@@ -16,16 +17,26 @@ mod trials;
 
 pub use cell::{Cell, ColumnKind, Value};
 pub use experts::ExpertRow;
+pub use peers::PeerRow;
 pub use schema::{ColumnSchema, Row, SCHEMA_MAJOR, TableSchema};
 pub use status::TrialStatus;
 pub use steps::StepRow;
 pub use tokens::TokenRow;
 pub use trials::TrialRow;
 
-/// The schemas of all tables, in the order that the documentation shows them.
+/// The schemas of a sweep's tables, in the order that the documentation shows them.
 pub const TABLES: [TableSchema; 4] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
     TokenRow::SCHEMA,
+];
+
+/// The schemas of all tables: those of a sweep, then that of the benchmark.
+pub const ALL_TABLES: [TableSchema; 5] = [
+    TrialRow::SCHEMA,
+    StepRow::SCHEMA,
+    ExpertRow::SCHEMA,
+    TokenRow::SCHEMA,
+    PeerRow::SCHEMA,
 ];

@@ -1,12 +1,14 @@
 //! The command line: what each command takes. What it does is in `commands`.
 
 mod args;
+mod bench;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use args::{Data, Places, Runs, Select, Where};
+pub(crate) use bench::{BenchCommand, PeersArgs};
 
 /// A laboratory for mixture-of-experts routing.
 #[derive(Debug, Parser)]
@@ -58,6 +60,9 @@ pub(crate) enum Command {
     Data(DataCommand),
     /// Prints the JSON schema of sweep files, or all settings with their defaults.
     Schema(SchemaArgs),
+    /// Measures speed against programs that do the same work.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Checks this machine: processor, devices, data, store.
     Doctor(DoctorArgs),
     /// Prints a completion script for a shell.

@@ -1,5 +1,6 @@
 //! What each command does. A command returns its exit code, or an error that has one.
 
+mod bench;
 mod data;
 mod defaults;
 mod doctor;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use clap::CommandFactory;
 
 use crate::{
-    cli::{Cli, Command, PlanArgs},
+    cli::{BenchCommand, Cli, Command, PlanArgs},
     exit::{Exit, Expected},
     publish::publish,
     report,
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Figures { folders } => figures(&folders),
         Command::Data(command) => data::run(&command),
         Command::Schema(args) => schema::run(&args),
+        Command::Bench(BenchCommand::Peers(args)) => bench::peers(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -86,4 +88,12 @@ fn write_report(args: &PlanArgs) -> Result<Exit, Expected> {
         return Ok(Exit::Outstanding);
     }
     Ok(Exit::Done)
+}
+
+/// Rayon's pool is made on first use, so its size is set before anything computes.
+fn limit_threads(threads: usize) -> Result<(), Expected> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|error| Expected::io("limit the threads", std::io::Error::other(error)))
 }

@@ -38,7 +38,7 @@ pub(super) fn run(args: &TrialArgs) -> Result<Exit, Expected> {
 
 fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     if let Some(threads) = args.runs.threads {
-        limit_threads(threads)?;
+        super::limit_threads(threads.into())?;
     }
     let policy = if args.runs.fetch {
         FetchPolicy::IfMissing
@@ -167,14 +167,6 @@ fn tell(json: bool, event: &Event) {
     } else if let Some(text) = ui::event_text(event) {
         ui::say(&text);
     }
-}
-
-/// Rayon's pool is made on first use, so its size is set before anything computes.
-fn limit_threads(threads: u16) -> Result<(), Expected> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(usize::from(threads))
-        .build_global()
-        .map_err(|error| Expected::io("limit the threads", std::io::Error::other(error)))
 }
 
 fn start_logging(args: &TrialArgs, work: &Path, trial: &Trial) -> Result<(), Expected> {

@@ -17,6 +17,7 @@ pub(crate) use settings::{
     DataSettings, JobSettings, LoadConfig, ModelConfig, PackSettings, Packing, SettingProblem,
     TrainSettings,
 };
+pub(crate) use train::LanguageModel;
 
 /// Runs a trial's job to its end, to its interruption, or into an error.
 pub(crate) fn run(cx: JobContext<'_>) -> Result<JobEnd, JobError> {

@@ -15,13 +15,13 @@ use crate::jobs::TrainSettings;
 
 /// TinyMoE and the precision that it multiplies in.
 #[derive(Module, Debug)]
-pub(super) struct LanguageModel {
+pub(crate) struct LanguageModel {
     model: TinyMoe,
     bf16: bool,
 }
 
 /// One trace per layer.
-pub(super) struct LayerTraces(pub(super) Vec<RoutingTrace>);
+pub(crate) struct LayerTraces(pub(super) Vec<RoutingTrace>);
 
 /// The wish in a sweep file, before the device is asked.
 pub(super) fn precision(wish: trainer::Precision) -> Precision {
@@ -46,7 +46,7 @@ pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
 }
 
 impl LanguageModel {
-    pub(super) fn new(model: TinyMoe, precision: Precision) -> Self {
+    pub(crate) fn new(model: TinyMoe, precision: Precision) -> Self {
         Self {
             model,
             bf16: precision == Precision::BF16,

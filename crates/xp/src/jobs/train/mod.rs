@@ -13,7 +13,8 @@ use models_tiny::{TinyMoe, TinyMoeDims};
 use rand::Rng;
 use trainer::{Outcome, Run, Trained};
 
-use self::{batches::Batches, checkpoints::Slot, learner::LanguageModel, record::Recorder};
+pub(crate) use self::learner::LanguageModel;
+use self::{batches::Batches, checkpoints::Slot, record::Recorder};
 use super::{Event, JobContext, JobEnd, JobError, ModelConfig, Sizes, TrainSettings};
 use crate::config::Save;
 

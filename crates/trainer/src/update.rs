@@ -1,0 +1,134 @@
+//! One update of the parameters: what a training second is made of.
+
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::prelude::*;
+
+use crate::gradients::{clip_by_global_norm, gradient_norm, plain_device};
+use crate::seed::pass_seed;
+use crate::{AdamW, Learner, Losses, Pass, TrainConfig, learning_rate};
+
+/// The circumstances of an update.
+#[derive(Debug, Clone, Copy)]
+pub struct Update<'a> {
+    /// Clipping and the learning rate's schedule.
+    pub config: &'a TrainConfig,
+    /// Decides all randomness of the forward passes.
+    pub seed: u64,
+    /// Updates finished before this one.
+    pub step: u64,
+}
+
+/// What an update leaves, all of it still on the device.
+pub struct Updated<L: Learner> {
+    /// The model with its new parameters.
+    pub model: L,
+    /// Mean language-model loss over the batches, from before the update.
+    pub lm: Tensor<1>,
+    /// Mean auxiliary losses over the batches.
+    pub aux: Vec<(&'static str, Tensor<1>)>,
+    /// Global gradient norm from before clipping.
+    pub gradient_norm: Tensor<1>,
+    /// The part of it that belongs to routers.
+    pub router_gradient_norm: Tensor<1>,
+    /// What each forward pass told about itself.
+    pub observations: Vec<L::Observation>,
+}
+
+impl Update<'_> {
+    /// Forward and backward over `batches`, clipping, and one step of the optimiser. Nothing is
+    /// read from the device and nothing waited for.
+    pub fn run<L: Learner>(
+        &self,
+        model: L,
+        batches: &[L::Batch],
+        optimiser: &mut AdamW,
+    ) -> Updated<L> {
+        let passed = self.pass(&model, batches);
+        let router_gradient_norm = gradient_norm(&model, &passed.gradients, L::is_router);
+        let (gradients, gradient_norm) =
+            clip_by_global_norm(&model, passed.gradients, self.config.clip);
+        let rate = learning_rate(self.step as usize, self.config);
+        Updated {
+            model: optimiser.step(rate, model, gradients),
+            lm: passed.lm,
+            aux: passed.aux,
+            gradient_norm,
+            router_gradient_norm,
+            observations: passed.observations,
+        }
+    }
+
+    /// The routers' gradient norm under the language-model loss alone.
+    pub(crate) fn probe<L: Learner>(&self, model: &L, batches: &[L::Batch]) -> Tensor<1> {
+        let share = 1.0 / batches.len() as f64;
+        let mut gradients = GradientsAccumulator::new();
+        for (micro, batch) in batches.iter().enumerate() {
+            let lm = self.losses(model, batch, micro).lm.mul_scalar(share);
+            gradients.accumulate(model, GradientsParams::from_grads(lm.backward(), model));
+        }
+        gradient_norm(model, &gradients.grads(), L::is_router)
+    }
+
+    /// The losses of one batch; the same each time it is called.
+    fn losses<L: Learner>(
+        &self,
+        model: &L,
+        batch: &L::Batch,
+        micro: usize,
+    ) -> Losses<L::Observation> {
+        let seed = pass_seed(self.seed, self.step, micro as u64);
+        plain_device(model).seed(seed);
+        model.losses(
+            batch,
+            &Pass {
+                training: true,
+                step: self.step,
+                seed,
+            },
+        )
+    }
+
+    /// The mean gradient over the batches, and their mean losses.
+    fn pass<L: Learner>(&self, model: &L, batches: &[L::Batch]) -> Passed<L::Observation> {
+        let share = 1.0 / batches.len() as f64;
+        let mut gradients = GradientsAccumulator::new();
+        let mut observations = Vec::with_capacity(batches.len());
+        let mut sums: Option<(Tensor<1>, Vec<(&'static str, Tensor<1>)>)> = None;
+        for (micro, batch) in batches.iter().enumerate() {
+            let losses = self.losses(model, batch, micro);
+            let total = losses.total().mul_scalar(share);
+            gradients.accumulate(model, GradientsParams::from_grads(total.backward(), model));
+            let lm = losses.lm.without_autodiff().mul_scalar(share);
+            let aux = losses
+                .aux
+                .into_iter()
+                .map(|(name, loss)| (name, loss.without_autodiff().mul_scalar(share)));
+            sums = Some(match sums {
+                None => (lm, aux.collect()),
+                Some((sum, sums)) => {
+                    let added = sums
+                        .into_iter()
+                        .zip(aux)
+                        .map(|((name, sum), (_, loss))| (name, sum + loss));
+                    (sum + lm, added.collect())
+                }
+            });
+            observations.push(losses.observation);
+        }
+        let (lm, aux) = sums.expect("an update has a batch");
+        Passed {
+            gradients: gradients.grads(),
+            lm,
+            aux,
+            observations,
+        }
+    }
+}
+
+/// What the forward and backward passes of one update leave.
+struct Passed<O> {
+    gradients: GradientsParams,
+    lm: Tensor<1>,
+    aux: Vec<(&'static str, Tensor<1>)>,
+    observations: Vec<O>,
+}

@@ -1,0 +1,62 @@
+//! The command line of `xp bench`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `xp bench`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Compares with PyTorch programs: outputs and gradients first, then speed, taking turns.
+    Peers(PeersArgs),
+}
+
+// `xp bench peers`.
+#[derive(Debug, Args)]
+pub(crate) struct PeersArgs {
+    /// Sizes of everything: smoke, cpu or paper.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) scale: peers::Scale,
+    /// Compares only these: the beginnings of names such as step, layer, ffn, rows/compact.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) only: Vec<String>,
+    /// Compares only with these programs, such as bmm or loop+compile.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) variant: Vec<String>,
+    /// Precisions to ask of both sides.
+    #[arg(long, value_name = "NAME", num_args = 1.., default_values = ["f32", "bf16"], value_parser = ["f32", "bf16"])]
+    pub(crate) precision: Vec<String>,
+    /// Timed samples of each side.
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) samples: u16,
+    /// Samples of each side before those.
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub(crate) warmup: u16,
+    /// Pause between two samples, in milliseconds.
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) pause: u16,
+    /// Threads of each side [default: the cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) threads: Option<u16>,
+    /// The interpreter that has PyTorch [default: $SWITCHYARD_PYTHON, or python3].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) python: Option<String>,
+    /// Folder of the PyTorch programs.
+    #[arg(long, value_name = "DIR", default_value = "scripts/peers")]
+    pub(crate) programs: PathBuf,
+    /// Where both sides run: cpu or cuda:N.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    /// The longest that one answer of a PyTorch program may take, in seconds.
+    #[arg(long, value_name = "N", default_value = "600")]
+    pub(crate) patience: u16,
+    /// Folder for results: <DIR>/peers/<scale>-<device>/.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) results: PathBuf,
+    /// Folder for files that pass between the sides, and their logs.
+    #[arg(long, value_name = "DIR", default_value = ".xp")]
+    pub(crate) work: PathBuf,
+    /// Prints the rows as JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
