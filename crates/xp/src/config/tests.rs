@@ -273,6 +273,21 @@ fn mistakes_are_named_with_a_remedy(#[case] text: &str, #[case] parts: &[&str]) 
     );
 }
 
+#[test]
+fn tokens_of_a_layer_are_whole_sequences() {
+    let told = error(
+        "name = 'n'\nquestion = 'q'\njob = 'layer'\nseeds = [1]\n[layer]\ntokens = 10\nsequences = 4\n\
+         [moe]\nexperts = 2\nk = 3",
+    );
+    for part in [
+        "10 tokens are not 4 sequences",
+        "a multiple of",
+        "k = 3 exceeds 2 experts",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+}
+
 #[rstest]
 #[case("[]", "`seeds` is empty")]
 #[case("[1, 1]", "seed 1 is in the list twice")]
