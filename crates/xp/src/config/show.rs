@@ -34,7 +34,7 @@ pub(crate) fn value(read: &Value, written: Option<&Node>) -> String {
                 .all(|item| item.is_object() || item.is_string()) =>
         {
             let of = |index| match written {
-                Some(DeValue::Array(written)) => written.iter().nth(index),
+                Some(DeValue::Array(written)) => written.get(index),
                 _ => None,
             };
             let shown = items.iter().enumerate();

@@ -76,11 +76,11 @@ fn meaning(growths: &[Growth<'_>]) -> String {
     let cells: Vec<&Cell> = lines(growths)
         .flat_map(|line| line.points.iter().map(|point| point.1))
         .collect();
-    let points = match seeds(&cells).as_str() {
-        "1" => "a point is the median of a trial's repetitions".to_owned(),
-        count => format!("a point is the median of a trial's repetitions, mean over {count} seeds"),
+    let over = match seeds(&cells).as_str() {
+        "1" => String::new(),
+        count => format!(", mean over {count} seeds"),
     };
-    format!("{points}; bars: their 10th to 90th percentile")
+    format!("median of a trial's repetitions{over}; bars: 10th to 90th percentile")
 }
 
 fn abscissa(growth: &Growth<'_>) -> Abscissa {
