@@ -175,9 +175,7 @@ impl Variant {
 }
 
 fn variants(question: &Question, options: &Options) -> Vec<Variant> {
-    let both = |&program: &&'static str| {
-        [false, true].map(|compile| Variant { program, compile })
-    };
+    let both = |&program: &&'static str| [false, true].map(|compile| Variant { program, compile });
     let asked = |variant: &Variant| {
         options.variants.is_empty() || options.variants.contains(&variant.name())
     };
@@ -193,7 +191,10 @@ fn selected(options: &Options) -> Result<Vec<Question>, PeersError> {
         known,
     };
     for asked in &options.only {
-        if !all.iter().any(|question| question.name().starts_with(asked)) {
+        if !all
+            .iter()
+            .any(|question| question.name().starts_with(asked))
+        {
             let names = all.iter().map(Question::name).collect();
             return Err(nothing(asked, known(names)));
         }
@@ -268,4 +269,3 @@ impl Pool {
         self.peers.insert(variant.name(), peer);
     }
 }
-

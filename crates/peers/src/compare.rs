@@ -106,12 +106,27 @@ impl Comparison<'_> {
             passed_s: 0.0,
         };
         let mut contenders: Vec<&mut dyn Contender> = vec![&mut us];
-        contenders.extend(copying.as_mut().map(|copying| copying as &mut dyn Contender));
+        contenders.extend(
+            copying
+                .as_mut()
+                .map(|copying| copying as &mut dyn Contender),
+        );
         for found in &mut ready {
-            contenders.extend(found.peer.as_mut().ok().map(|peer| peer as &mut dyn Contender));
+            contenders.extend(
+                found
+                    .peer
+                    .as_mut()
+                    .ok()
+                    .map(|peer| peer as &mut dyn Contender),
+            );
         }
         let mut samples = play(&mut contenders, self.rounds).into_iter();
-        let mut own = || samples.next().expect("one a contender").map_err(PeersError::Device);
+        let mut own = || {
+            samples
+                .next()
+                .expect("one a contender")
+                .map_err(PeersError::Device)
+        };
         let ours = own()?;
         let memcpy = bytes.map(|_| own()).transpose()?;
         let mut peers: Vec<PeerOutcome> = Vec::with_capacity(variants.len());

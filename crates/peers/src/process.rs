@@ -100,9 +100,10 @@ impl Peer {
                 python: launch.python.clone(),
                 package: text(&answer, "missing"),
             }),
-            answer if answer.get("error").is_some() => {
-                Err(PeersError::Peer(format!("failed: {}", text(&answer, "error"))))
-            }
+            answer if answer.get("error").is_some() => Err(PeersError::Peer(format!(
+                "failed: {}",
+                text(&answer, "error")
+            ))),
             answer => {
                 let hello: Hello = serde_json::from_value(answer)
                     .map_err(|error| PeersError::Peer(format!("said hello wrongly: {error}")))?;

@@ -115,10 +115,7 @@ mod tests {
     fn turns_alternate_and_warm_up_does_not_count() {
         let (log, samples) = played(99);
         assert_eq!(log, "abbaabba");
-        assert_eq!(
-            samples,
-            [Ok(vec![2.0, 3.0, 4.0]), Ok(vec![2.0, 3.0, 4.0])]
-        );
+        assert_eq!(samples, [Ok(vec![2.0, 3.0, 4.0]), Ok(vec![2.0, 3.0, 4.0])]);
     }
 
     #[test]

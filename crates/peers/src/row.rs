@@ -107,7 +107,9 @@ impl Side {
 }
 
 fn share(value: Option<f64>, of: Option<f64>) -> Option<f64> {
-    value.zip(of).and_then(|(value, of)| speed::share(value, of))
+    value
+        .zip(of)
+        .and_then(|(value, of)| speed::share(value, of))
 }
 
 fn settings(facts: &Facts<'_>) -> PeerRow {

@@ -33,7 +33,8 @@ pub fn cells(row: &PeerRow) -> Vec<String> {
         row.variant.clone(),
         spread(row.ours_ms, row.ours_ms_p10, row.ours_ms_p90),
         theirs,
-        row.ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")),
+        row.ratio
+            .map_or_else(String::new, |ratio| format!("{ratio:.2}")),
         percent(row.ours_memcpy_share).map_or_else(String::new, |ours| {
             let theirs = percent(row.theirs_memcpy_share).unwrap_or_else(|| "-".to_owned());
             format!("{ours} / {theirs}")
@@ -103,7 +104,11 @@ fn over_dense(rows: &[PeerRow], precision: &str) -> Option<String> {
 fn fastest<'a>(rows: &'a [PeerRow], case: &str, precision: &str) -> Option<&'a PeerRow> {
     rows.iter()
         .filter(|row| row.case == case && row.precision == precision && row.theirs_ms.is_some())
-        .min_by(|a, b| a.theirs_ms.unwrap_or(f64::MAX).total_cmp(&b.theirs_ms.unwrap_or(f64::MAX)))
+        .min_by(|a, b| {
+            a.theirs_ms
+                .unwrap_or(f64::MAX)
+                .total_cmp(&b.theirs_ms.unwrap_or(f64::MAX))
+        })
 }
 
 /// The text of `peers.md`.
@@ -120,7 +125,10 @@ pub fn markdown(rows: &[PeerRow]) -> String {
     text.push_str(&line(&names));
     text.push_str(&format!("|{}|\n", rules.join("|")));
     for row in rows {
-        let cells: Vec<String> = cells(row).iter().map(|cell| cell.replace('|', "/")).collect();
+        let cells: Vec<String> = cells(row)
+            .iter()
+            .map(|cell| cell.replace('|', "/"))
+            .collect();
         text.push_str(&line(&cells));
     }
     text.push('\n');
@@ -176,7 +184,12 @@ mod tests {
             precision: "f32".to_owned(),
             ours_precision: "f32".to_owned(),
             variant: variant.to_owned(),
-            status: if theirs.is_some() { "timed" } else { "unavailable" }.to_owned(),
+            status: if theirs.is_some() {
+                "timed"
+            } else {
+                "unavailable"
+            }
+            .to_owned(),
             reason: theirs.is_none().then(|| "not | here".to_owned()),
             ours_ms: Some(ours),
             ours_ms_p10: Some(ours),
@@ -202,14 +215,23 @@ mod tests {
         assert!(found[0].starts_with("layer f32: 1.50 times the speed of PyTorch's fastest, bmm"));
         assert!(found[1].starts_with("ffn f32: 0.62 times"), "{found:?}");
         // 10 / 8 and 10 / 5.
-        assert!(found[2].contains("1.25 times the time of our dense"), "{found:?}");
-        assert!(found[2].contains("2.00 times that of PyTorch's"), "{found:?}");
+        assert!(
+            found[2].contains("1.25 times the time of our dense"),
+            "{found:?}"
+        );
+        assert!(
+            found[2].contains("2.00 times that of PyTorch's"),
+            "{found:?}"
+        );
     }
 
     #[test]
     fn a_program_that_was_not_timed_says_why_without_breaking_the_table() {
         let text = markdown(&[row("layer", "grouped", 10.0, None)]);
-        let line = text.lines().find(|line| line.starts_with("| layer")).expect("a row");
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("| layer"))
+            .expect("a row");
         assert!(line.contains("unavailable: not / here"), "{line}");
         assert_eq!(line.matches('|').count(), COLUMNS.len() + 1, "{line}");
     }

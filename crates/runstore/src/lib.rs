@@ -49,9 +49,7 @@ pub use manifest::{Manifest, TrialSummary, tidy_command};
 pub use parquet::{COLUMNS_KEY, SCHEMA_KEY};
 pub use provenance::{Provenance, now, peak_memory_bytes};
 pub use readme::readme;
-pub use results::{
-    Collected, read_manifest, read_peers, read_results, write_peers, write_results,
-};
+pub use results::{Collected, read_manifest, read_peers, read_results, write_peers, write_results};
 pub use store::{
     Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, PendingCheckpoint, Store,
     TrialRecord, TrialState,

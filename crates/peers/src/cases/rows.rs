@@ -60,10 +60,22 @@ impl Rows {
             ..MoeConfig::default()
         };
         let plan = DispatchPlan::new(&assignment, &config, sizes.tokens, sizes.experts, sizes.k);
-        let packed = match sizes.packing {
-            Packing::Compact => PackedRows::compact(&plan).0,
-            Packing::Fixed => PackedRows::fixed(&plan).0,
+        let (packed, starts): (_, Vec<i64>) = match sizes.packing {
+            Packing::Compact => {
+                let (packed, offsets) = PackedRows::compact(&plan);
+                (packed, offsets.into_data().iter::<i64>().collect())
+            }
+            Packing::Fixed => {
+                let (packed, room) = PackedRows::fixed(&plan);
+                (
+                    packed,
+                    (0..=sizes.experts).map(|e| (e * room) as i64).collect(),
+                )
+            }
         };
+        let [rows] = packed.rows_m.dims();
+        let expert_of =
+            |row: usize| starts.partition_point(|&start| start <= row as i64) as i64 - 1;
         let grad = sizes.backward;
         let device = if grad {
             plain.clone().autodiff()
@@ -79,9 +91,13 @@ impl Rows {
             kept: plan.load().sum().into_scalar::<f32>() as usize,
             plan,
             rows_m: Tensor::from_data(packed.rows_m.into_data(), &device),
-            expert_m: packed.expert_m.into_data().iter::<i64>().collect(),
+            expert_m: (0..rows).map(expert_of).collect(),
             x_td: if grad { x_td.require_grad() } else { x_td },
-            gates_m: if grad { gates_m.require_grad() } else { gates_m },
+            gates_m: if grad {
+                gates_m.require_grad()
+            } else {
+                gates_m
+            },
             dy_td,
         }
     }
@@ -151,7 +167,13 @@ impl Ours for Rows {
             .into_data()
             .iter::<i64>()
             .take(packed)
-            .map(|token| if token as usize == tokens { 0 } else { token as i32 })
+            .map(|token| {
+                if token as usize == tokens {
+                    0
+                } else {
+                    token as i32
+                }
+            })
             .collect();
         let gates_m = host(self.gates_m.clone());
         let first: Vec<f32> = gates_m.iter::<f32>().take(packed).collect();

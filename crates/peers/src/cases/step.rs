@@ -119,10 +119,17 @@ fn batch(sizes: &ModelSizes) -> WindowBatch {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let vocab = sizes.vocab as u32;
     let windows: Vec<Vec<u32>> = (0..sizes.batch)
-        .map(|_| (0..=sizes.sequence).map(|_| rng.random_range(0..vocab)).collect())
+        .map(|_| {
+            (0..=sizes.sequence)
+                .map(|_| rng.random_range(0..vocab))
+                .collect()
+        })
         .collect();
     WindowBatch {
-        inputs: windows.iter().flat_map(|ids| ids[..sizes.sequence].to_vec()).collect(),
+        inputs: windows
+            .iter()
+            .flat_map(|ids| ids[..sizes.sequence].to_vec())
+            .collect(),
         targets: windows.iter().flat_map(|ids| ids[1..].to_vec()).collect(),
         batch: sizes.batch,
         sequence: sizes.sequence,

@@ -102,7 +102,9 @@ fn tell(event: Event<'_>) {
         Event::Done(row) => {
             if let (Some(ours), Some(theirs)) = (row.ours_ms, row.theirs_ms) {
                 let variant = &row.variant;
-                ui::say(&format!("  {variant}: {ours:.2} ms ours, {theirs:.2} ms theirs"));
+                ui::say(&format!(
+                    "  {variant}: {ours:.2} ms ours, {theirs:.2} ms theirs"
+                ));
             }
         }
     }
