@@ -104,48 +104,48 @@ impl Unit {
     /// Sums of the products of three terms by three: `block = sum over depth of a * b`, each step
     /// six tiles of `a` and of `b`, `[term][half]`.
     pub(super) fn multiply_sums(&self, a: &[Tile], b: &[Tile], block: &mut Block) {
-        // The six products in an order in which each needs at most one new pair of tiles.
-        macro_rules! multiply_all {
-            () => {
-                "tdpbf16ps tmm0, tmm4, tmm6
-                 tdpbf16ps tmm1, tmm4, tmm7
-                 tdpbf16ps tmm2, tmm5, tmm6
-                 tdpbf16ps tmm3, tmm5, tmm7"
-            };
-        }
-        macro_rules! load_a {
-            ($first:literal, $second:literal) => {
+        // Each product needs at most one new pair of tiles, and a tile is loaded as soon as it was
+        // last used. Loads are kept apart by the next step's prefetches: where the unit may draw
+        // little power, as when the core's other thread is at work, a burst of loads among its
+        // products makes it stall. The tail of a panel prefetches what nobody reads.
+        macro_rules! load {
+            ($tile:literal, $from:literal) => {
                 concat!(
-                    "tileloadd tmm4, [{a} + {row}*1 + ",
-                    $first,
-                    "]\n",
-                    "tileloadd tmm5, [{a} + {row}*1 + ",
-                    $second,
-                    "]",
+                    "tileloadd ",
+                    $tile,
+                    ", [",
+                    $from,
+                    "]
+                     .rept 7
+                     prefetcht0 [{a} + next]
+                     prefetcht0 [{b} + next]
+                     .set next, next + 64
+                     .endr"
                 )
             };
         }
-        macro_rules! load_b {
+        macro_rules! next_right {
             ($first:literal, $second:literal) => {
                 concat!(
-                    "tileloadd tmm6, [{b} + {row}*1 + ",
-                    $first,
-                    "]\n",
-                    "tileloadd tmm7, [{b} + {row}*1 + ",
-                    $second,
-                    "]",
+                    "tdpbf16ps tmm0, tmm4, tmm6
+                     tdpbf16ps tmm2, tmm5, tmm6\n",
+                    load!("tmm6", $first),
+                    "\ntdpbf16ps tmm1, tmm4, tmm7
+                     tdpbf16ps tmm3, tmm5, tmm7\n",
+                    load!("tmm7", $second),
                 )
             };
         }
-        // The next step's tiles on their way to the nearest cache: the unit waits for the one
-        // behind it otherwise. Past the end it asks for nothing that is read.
-        macro_rules! prefetch_a_sixth {
-            () => {
-                ".rept 16
-                 prefetcht0 [{a} + next]
-                 prefetcht0 [{b} + next]
-                 .set next, next + 64
-                 .endr"
+        macro_rules! next_left {
+            ($first:literal, $second:literal) => {
+                concat!(
+                    "tdpbf16ps tmm0, tmm4, tmm6
+                     tdpbf16ps tmm1, tmm4, tmm7\n",
+                    load!("tmm4", $first),
+                    "\ntdpbf16ps tmm2, tmm5, tmm6
+                     tdpbf16ps tmm3, tmm5, tmm7\n",
+                    load!("tmm5", $second),
+                )
             };
         }
         let depth = steps(a, b, 6);
@@ -160,12 +160,25 @@ impl Unit {
                  tilezero tmm3",
                 "2:
                  .set next, 6144",
-                load_a!("0", "1024"), load_b!("4096", "5120"), multiply_all!(), prefetch_a_sixth!(),
-                load_b!("0", "1024"), multiply_all!(), prefetch_a_sixth!(),
-                load_b!("2048", "3072"), multiply_all!(), prefetch_a_sixth!(),
-                load_a!("2048", "3072"), multiply_all!(), prefetch_a_sixth!(),
-                load_b!("0", "1024"), multiply_all!(), prefetch_a_sixth!(),
-                load_a!("4096", "5120"), multiply_all!(), prefetch_a_sixth!(),
+                // a0 b2
+                load!("tmm4", "{a} + {row}*1"),
+                load!("tmm6", "{b} + {row}*1 + 4096"),
+                load!("tmm7", "{b} + {row}*1 + 5120"),
+                load!("tmm5", "{a} + {row}*1 + 1024"),
+                next_right!("{b} + {row}*1", "{b} + {row}*1 + 1024"),
+                // a0 b0
+                next_right!("{b} + {row}*1 + 2048", "{b} + {row}*1 + 3072"),
+                // a0 b1
+                next_left!("{a} + {row}*1 + 2048", "{a} + {row}*1 + 3072"),
+                // a1 b1
+                next_right!("{b} + {row}*1", "{b} + {row}*1 + 1024"),
+                // a1 b0
+                next_left!("{a} + {row}*1 + 4096", "{a} + {row}*1 + 5120"),
+                // a2 b0
+                "tdpbf16ps tmm0, tmm4, tmm6
+                 tdpbf16ps tmm1, tmm4, tmm7
+                 tdpbf16ps tmm2, tmm5, tmm6
+                 tdpbf16ps tmm3, tmm5, tmm7",
                 "add {a}, 6144
                  add {b}, 6144
                  dec {depth}
@@ -200,11 +213,23 @@ impl Unit {
                  tilezero tmm3
                  2:
                  tileloadd tmm4, [{a} + {row}*1]
+                 .rept 8
+                 nop
+                 .endr
                  tileloadd tmm6, [{b} + {row}*1]
+                 .rept 8
+                 nop
+                 .endr
                  tdpbf16ps tmm0, tmm4, tmm6
                  tileloadd tmm7, [{b} + {row}*1 + 1024]
+                 .rept 8
+                 nop
+                 .endr
                  tdpbf16ps tmm1, tmm4, tmm7
                  tileloadd tmm5, [{a} + {row}*1 + 1024]
+                 .rept 8
+                 nop
+                 .endr
                  tdpbf16ps tmm2, tmm5, tmm6
                  tdpbf16ps tmm3, tmm5, tmm7
                  add {a}, 2048
