@@ -14,6 +14,9 @@
 //! | [`grouped_matmul`] | one matrix per expert over its rows | CPU |
 //! | [`gelu`] | the experts' activation | CPU |
 //! | [`attention`] | causal multi-head self-attention | CPU |
+//! | [`layer_norm`] | rows of mean 0 and variance 1, scaled and shifted | CPU |
+//! | [`dropout`] | values dropped at random | CPU |
+//! | [`cross_entropy`] | mean negative log-likelihood of logits | CPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
 //! workspace where `unsafe` may stand, each use with its safety argument.
@@ -25,10 +28,12 @@
 
 mod activation;
 mod attention;
+mod cross_entropy;
 mod dropout;
 mod extension;
 mod flex;
 mod grouped;
+mod layer_norm;
 mod load;
 mod precision;
 mod rows;
@@ -37,8 +42,10 @@ mod top_k;
 
 pub use activation::{gelu, gelu_reference};
 pub use attention::{attention, attention_reference};
-pub use dropout::SeededDropout;
+pub use cross_entropy::{cross_entropy, cross_entropy_reference};
+pub use dropout::{SeededDropout, dropout, dropout_reference};
 pub use grouped::{grouped_matmul, grouped_matmul_reference};
+pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use load::{expert_load, expert_load_reference};
 pub use precision::{Precision, matmul};
 pub use rows::{combine, combine_reference, pack, pack_reference};

@@ -8,14 +8,20 @@ use burn::backend::{
 
 mod attention;
 mod counts;
+mod cross_entropy;
+mod dropout;
 mod gelu;
 mod grouped;
+mod layer_norm;
 mod rows;
 
 pub(crate) use attention::{AttentionOps, attention};
 pub(crate) use counts::{CountOps, expert_load, expert_slots};
+pub(crate) use cross_entropy::{CrossEntropyOps, cross_entropy};
+pub(crate) use dropout::{DropoutOps, dropout};
 pub(crate) use gelu::{GeluOps, gelu};
 pub(crate) use grouped::{GroupedOps, grouped_matmul};
+pub(crate) use layer_norm::{LayerNormOps, layer_norm};
 pub(crate) use rows::{RowOps, combine, pack};
 
 /// The operations that only backward passes call are not themselves differentiable.

@@ -2,10 +2,13 @@
 
 mod attention;
 mod counts;
+mod cross_entropy;
+mod dropout;
 mod exp;
 mod gelu;
 mod gemm;
 mod grouped;
+mod layer_norm;
 mod rows;
 mod wide;
 
