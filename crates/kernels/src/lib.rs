@@ -26,6 +26,12 @@
 //! `pack` and `combine` share one index, `rows_m`: the token of each packed row, or `T` for a row
 //! that holds none. They are adjoint: the backward pass of each is the other.
 
+// Code that is compiled once for each width of vectors must inline into each of its copies.
+#![expect(
+    clippy::inline_always,
+    reason = "the parts of a loop must take the target features of the function they are in"
+)]
+
 mod activation;
 mod attention;
 mod cross_entropy;

@@ -63,7 +63,7 @@ proptest! {
 fn two_tokens_by_hand() {
     // Row 0: shares 1/4 and 3/4, target the second; row 1: even, whatever is added to both.
     let logits = Tensor::<2>::from_data([[0.0, 3f32.ln()], [500.0, 500.0]], &Device::flex());
-    let expected = ((4.0f32 / 3.0).ln() + 2f32.ln()) / 2.0;
+    let expected = f32::midpoint((4.0f32 / 3.0).ln(), 2f32.ln());
     for op in [cross_entropy as CrossEntropy, cross_entropy_reference] {
         let mean = against(op, &[1, 0])(logits.clone());
         let expected = Tensor::<1>::from_data([expected], &Device::flex());

@@ -168,6 +168,32 @@ fn input(seed: u64, device: &Device) -> ModelInput {
     }
 }
 
+/// Compares the gradients of both models, parameter by parameter.
+struct Gradients<'a> {
+    path: Vec<String>,
+    fast: burn::tensor::Gradients,
+    plain: burn::tensor::Gradients,
+    parameters: &'a Parameters,
+    compared: usize,
+}
+impl ModuleVisitor for Gradients<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let path = self.path.join(".");
+        let (_, leaf) = &self.parameters.found[&path];
+        let fast = param.val().grad(&self.fast).expect("a gradient");
+        let plain = leaf.grad(&self.plain).expect("a gradient");
+        let size = plain.shape().num_elements();
+        assert_close(fast.reshape([size]), plain, F32_SUM);
+        self.compared += 1;
+    }
+}
+
 #[test]
 fn the_fast_model_is_the_plain_model() {
     let device = Device::flex().autodiff();
@@ -192,30 +218,6 @@ fn the_fast_model_is_the_plain_model() {
         F32_SUM,
     );
 
-    struct Gradients<'a> {
-        path: Vec<String>,
-        fast: burn::tensor::Gradients,
-        plain: burn::tensor::Gradients,
-        parameters: &'a Parameters,
-        compared: usize,
-    }
-    impl ModuleVisitor for Gradients<'_> {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.path.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.path.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let path = self.path.join(".");
-            let (_, leaf) = &self.parameters.found[&path];
-            let fast = param.val().grad(&self.fast).expect("a gradient");
-            let plain = leaf.grad(&self.plain).expect("a gradient");
-            let size = plain.shape().num_elements();
-            assert_close(fast.reshape([size]), plain, F32_SUM);
-            self.compared += 1;
-        }
-    }
     let mut gradients = Gradients {
         path: Vec::new(),
         fast: loss.backward(),
