@@ -2,7 +2,7 @@
 
 mod common;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use common::{autodiff_devices, in_threads, on, outcome};
 use kernels::{layer_norm, layer_norm_reference};
 use proptest::prelude::*;
@@ -38,10 +38,16 @@ fn leaf<const D: usize>(values: &Tensor<D>, tracked: bool, device: &Device) -> T
 }
 
 impl Case {
+    /// Columns lie 0 and 3 apart by turns: rows of nearly equal values would be divided by their
+    /// rounding errors, whoever normalises them.
     fn drawn(shape: [usize; 3], seed: u64) -> Self {
         let device = Device::flex();
+        let apart: Vec<f32> = (0..shape[2])
+            .map(|column| (column % 2) as f32 * 3.0)
+            .collect();
+        let apart = Tensor::<1>::from_data(TensorData::new(apart, [shape[2]]), &device);
         Self {
-            x: normal(shape, seed, &device) * 3.0 + 1.0,
+            x: normal(shape, seed, &device) * 0.5 + apart.unsqueeze(),
             gamma: normal([shape[2]], seed + 1, &device),
             beta: normal([shape[2]], seed + 2, &device),
             weights: normal(shape, seed + 3, &device),
@@ -93,9 +99,7 @@ proptest! {
         for device in autodiff_devices() {
             let found = case.outcome(layer_norm, [true; 3], &device);
             assert_close(found.y, expected.y.clone(), F32_SUM);
-            // Rows of two values that lie near each other have steep gradients.
-            let size = 1.0 + dx.clone().abs().max().into_scalar::<f32>();
-            assert_close(given(found.dx) / size, dx.clone() / size, F32_SUM);
+            assert_close(given(found.dx), dx.clone(), F32_SUM);
             assert_close(given(found.dgamma), dgamma.clone(), F32_SUM);
             assert_close(given(found.dbeta), dbeta.clone(), F32_SUM);
         }
