@@ -2,6 +2,28 @@
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 
+/// Drops values of `x` and scales those that stay; see [`SeededDropout`], which takes the last axis
+/// for the columns of its matrix and all others for the rows.
+///
+/// # Gradients
+///
+/// The same values of the gradient are dropped and scaled.
+#[must_use]
+pub fn dropout<const D: usize>(x: Tensor<D>, dropout: SeededDropout) -> Tensor<D> {
+    let device = x.device();
+    if crate::is_host(&device) {
+        return crate::extension::dropout(x, dropout);
+    }
+    let factors = dropout.factors_of_device(x.dims(), &device);
+    dropout_reference(x, factors)
+}
+
+/// [`dropout`] in plain tensor operations, with its factors as an argument.
+#[must_use]
+pub fn dropout_reference<const D: usize>(x: Tensor<D>, factors: Tensor<D>) -> Tensor<D> {
+    x * factors
+}
+
 /// Dropout: each value is kept with probability `1 - p` and then divided by it, else it is zero.
 ///
 /// On the CPU a draw is a function of the seed and of the value's place, so that the backward pass

@@ -16,6 +16,9 @@
 //! | [`grouped_matmul`] | one matrix per expert over its rows | CPU, GPU |
 //! | [`grouped_linear`] | one affine map per expert over its rows, after an activation | CPU |
 //! | [`attention`] | causal multi-head self-attention | CPU |
+//! | [`layer_norm`] | rows of mean 0 and variance 1, scaled and shifted | CPU |
+//! | [`dropout`] | values dropped at random | CPU |
+//! | [`cross_entropy`] | mean negative log-likelihood of logits | CPU |
 //! | [`gelu`] | the experts' activation | CPU, GPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
@@ -26,14 +29,22 @@
 //! `pack` and `combine` share one index, `rows_m`: the token of each packed row, or `T` for a row
 //! that holds none. They are adjoint: the backward pass of each is the other.
 
+// Code that is compiled once for each width of vectors must inline into each of its copies.
+#![expect(
+    clippy::inline_always,
+    reason = "the parts of a loop must take the target features of the function they are in"
+)]
+
 mod activation;
 mod attention;
+mod cross_entropy;
 #[cfg(feature = "gpu")]
 mod cube;
 mod dropout;
 mod extension;
 mod flex;
 mod grouped;
+mod layer_norm;
 mod linear;
 mod load;
 mod matmul;
@@ -45,8 +56,10 @@ mod top_k;
 
 pub use activation::{gelu, gelu_reference};
 pub use attention::{attention, attention_reference};
-pub use dropout::SeededDropout;
+pub use cross_entropy::{cross_entropy, cross_entropy_reference};
+pub use dropout::{SeededDropout, dropout, dropout_reference};
 pub use grouped::{grouped_matmul, grouped_matmul_reference};
+pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use linear::{Activation, batched_linear, grouped_linear, grouped_linear_reference, linear};
 pub use load::{expert_load, expert_load_reference};
 pub use matmul::{matmul, matmul_reference};

@@ -1,8 +1,14 @@
 //! Dropout whose draws follow from a seed.
 
+mod common;
+
 use burn::tensor::{Device, Tensor};
-use kernels::SeededDropout;
-use testkit::assert_same;
+use common::{autodiff_devices, in_threads, on, outcome};
+use kernels::{SeededDropout, dropout, dropout_reference};
+use proptest::prelude::*;
+use testkit::{
+    F32_EXACT_ORDER, FINITE_DIFFERENCE, assert_close, assert_same, gradient_check, normal,
+};
 
 fn factors(probability: f64, seed: u64, shape: [usize; 2]) -> Vec<f32> {
     SeededDropout::new(probability, seed)
@@ -66,4 +72,64 @@ fn without_probability_nothing_is_dropped() {
 #[should_panic(expected = "dropout: the probability must be at least 0 and below 1, got 1")]
 fn dropping_everything_is_refused() {
     let _ = SeededDropout::new(1.0, 0);
+}
+
+/// The reference with the factors that the CPU draws.
+fn reference(drops: SeededDropout) -> impl Fn(Tensor<3>) -> Tensor<3> {
+    move |x| {
+        let [batch, rows, columns] = x.dims();
+        let factors = drops.factors([batch * rows, columns], &x.device());
+        dropout_reference(x, factors.reshape([batch, rows, columns]))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn any_sizes(
+        shape in [1usize..4, 1usize..40, 1usize..50],
+        probability in 0.0f64..0.95,
+        seed in 0u64..1 << 32,
+    ) {
+        let drops = SeededDropout::new(probability, seed);
+        let fast = |x| dropout(x, drops);
+        let device = Device::flex();
+        let (x, weights) = (normal(shape, seed, &device), normal(shape, seed + 1, &device));
+        let (value, gradient) =
+            outcome(reference(drops), &x, &weights, &Device::flex().autodiff());
+        assert_close(fast(x.clone() * 2.0), value.clone(), F32_EXACT_ORDER);
+        for device in autodiff_devices() {
+            let (found, found_gradient) = outcome(fast, &x, &weights, &device);
+            assert_close(found, value.clone(), F32_EXACT_ORDER);
+            assert_close(found_gradient, gradient.clone(), F32_EXACT_ORDER);
+        }
+    }
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    let loss = |x: Tensor<2>| {
+        let weights = normal([4, 5], 6, &x.device());
+        (dropout(x, SeededDropout::new(0.4, 5)) * weights).sum()
+    };
+    gradient_check(
+        loss,
+        normal([4, 5], 7, &Device::flex()),
+        1e-2,
+        FINITE_DIFFERENCE,
+    );
+}
+
+#[test]
+fn only_a_tracked_input_is_followed_and_threads_change_nothing() {
+    let x = normal([300, 70], 8, &Device::flex());
+    let fast = |x| dropout(x, SeededDropout::new(0.3, 9));
+    let plain = on(&x, &Device::flex().autodiff());
+    assert!(!fast(plain.clone()).is_tracked());
+    assert!(fast(plain.require_grad()).is_tracked());
+    assert_same(
+        in_threads(1, || fast(x.clone())),
+        in_threads(3, || fast(x.clone())),
+    );
 }

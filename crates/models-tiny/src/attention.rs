@@ -7,7 +7,10 @@ use burn::{
 };
 use kernels::{Precision, attention};
 
-use crate::{dropout::dropout_in_training, linear::linear};
+use crate::{
+    dropout::{Place, in_training},
+    linear::linear,
+};
 
 /// Causal multi-head self-attention: `softmax(Q K^T / sqrt(d_head) + mask) V`, heads side by side.
 #[derive(Module, Debug)]
@@ -33,14 +36,9 @@ impl CausalAttention {
         (dim + 1) * 3 * dim + (dim + 1) * dim
     }
 
-    /// `x` `[B, S, D]` to `[B, S, D]`; `dropout_seed` is that of the weights' dropout in this pass.
-    pub(crate) fn forward(
-        &self,
-        x: Tensor<3>,
-        dropout_seed: u64,
-        precision: Precision,
-    ) -> Tensor<3> {
-        let dropout = dropout_in_training(&self.dropout, dropout_seed, &x.device());
+    /// `x` `[B, S, D]` to `[B, S, D]`; `seed` is that of dropout in this pass.
+    pub(crate) fn forward(&self, x: Tensor<3>, seed: u64, precision: Precision) -> Tensor<3> {
+        let dropout = in_training(&self.dropout, Place::AttentionWeights, seed, &x.device());
         let joint = linear(&self.query_key_value, x, precision);
         let mixed = attention(joint, self.heads, dropout, precision);
         linear(&self.output, mixed, precision)

@@ -15,6 +15,7 @@ mod config;
 mod dropout;
 mod linear;
 mod model;
+mod norm;
 mod weights;
 
 pub use config::TinyMoeConfig;

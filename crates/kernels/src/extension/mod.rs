@@ -8,8 +8,11 @@ use burn::backend::{
 
 mod attention;
 mod counts;
+mod cross_entropy;
+mod dropout;
 mod gelu;
 mod grouped;
+mod layer_norm;
 mod linear;
 mod rows;
 #[cfg(feature = "gpu")]
@@ -17,8 +20,11 @@ mod sort;
 
 pub(crate) use attention::{AttentionOps, attention};
 pub(crate) use counts::{CountOps, expert_load, expert_slots};
+pub(crate) use cross_entropy::{CrossEntropyOps, cross_entropy};
+pub(crate) use dropout::{DropoutOps, dropout};
 pub(crate) use gelu::{GeluOps, gelu};
 pub(crate) use grouped::{GroupedOps, grouped_matmul};
+pub(crate) use layer_norm::{LayerNormOps, layer_norm};
 pub(crate) use linear::{LinearManner, LinearOps, grouped_linear};
 pub(crate) use rows::{RowOps, combine, pack};
 #[cfg(feature = "gpu")]

@@ -2,11 +2,14 @@
 
 mod attention;
 mod counts;
+mod cross_entropy;
+mod dropout;
 mod exp;
 mod fresh;
 mod gelu;
 mod gemm;
 mod grouped;
+mod layer_norm;
 mod linear;
 mod rows;
 mod wide;

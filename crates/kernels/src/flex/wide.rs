@@ -78,20 +78,29 @@ pub(super) fn sum_of(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     lanes.iter().sum::<f32>() + tail
 }
 
-/// `sum f(place, x)` in sixteen running sums, where `f` may change its element of `x`.
+/// `sum f(place, x, others)` in sixteen running sums, where `f` may change its element of `x` and
+/// reads those of equally long slices beside it.
 #[inline(always)]
-pub(super) fn sum_while(x: &mut [f32], f: impl Fn(usize, &mut f32) -> f32) -> f32 {
+pub(super) fn sum_with<const N: usize>(
+    x: &mut [f32],
+    others: [&[f32]; N],
+    f: impl Fn(usize, &mut f32, [f32; N]) -> f32,
+) -> f32 {
+    let length = x.len();
+    let others = others.map(|other| other[..length].as_chunks::<LANES>());
+    let (blocks, rest) = x.as_chunks_mut::<LANES>();
+    let whole = blocks.len() * LANES;
     let mut lanes = [0.0f32; LANES];
-    let whole = x.len() / LANES * LANES;
-    let (blocks, rest) = x.split_at_mut(whole);
-    for (number, block) in blocks.chunks_exact_mut(LANES).enumerate() {
+    for (number, block) in blocks.iter_mut().enumerate() {
+        let others = others.map(|(blocks, _)| &blocks[number]);
         for lane in 0..LANES {
-            lanes[lane] += f(number * LANES + lane, &mut block[lane]);
+            let beside = others.map(|block| block[lane]);
+            lanes[lane] += f(number * LANES + lane, &mut block[lane], beside);
         }
     }
     let mut tail = 0.0;
     for (place, x) in rest.iter_mut().enumerate() {
-        tail += f(whole + place, x);
+        tail += f(whole + place, x, others.map(|(_, rest)| rest[place]));
     }
     lanes.iter().sum::<f32>() + tail
 }
@@ -101,10 +110,11 @@ mod tests {
     use super::*;
 
     wide! {
-        fn doubled(x: &mut [f32], by: f32) -> f32 {
-            sum_while(x, |place, x| {
+        /// Multiplies `x` by `by`; sums `x by + y + place`.
+        fn scaled(x: &mut [f32], y: &[f32], by: f32) -> f32 {
+            sum_with(x, [y], |place, x, [y]| {
                 *x *= by;
-                *x + place as f32
+                *x + y + place as f32
             })
         }
     }
@@ -119,7 +129,7 @@ mod tests {
             let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             assert_eq!(largest(&values), most);
             let mut twice = values.clone();
-            assert_eq!(doubled(&mut twice, 2.0), 2.0 * sum + places);
+            assert_eq!(scaled(&mut twice, &values, 2.0), 3.0 * sum + places);
             assert!(
                 twice
                     .iter()

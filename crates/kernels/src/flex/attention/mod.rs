@@ -20,7 +20,7 @@ use super::{
 use crate::{Precision, attention::AttentionPlan, extension::AttentionOps};
 
 /// Queries of one block. Fewer make the products too small to be fast, more meet more of the future.
-const QUERIES: usize = 64;
+const QUERIES: usize = 128;
 
 /// What becomes of what a buffer held.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@ use crate::{
     dropout::RowDraws,
     flex::{
         exp::exp,
-        wide::{LANES, largest, sum_while, wide},
+        wide::{LANES, largest, sum_with, wide},
     },
 };
 
@@ -113,7 +113,7 @@ fn soften_row(scores: &mut [f32], row: usize, block: Block, factors: impl Factor
     let (met, future) = scores.split_at_mut(block.met(row));
     future.fill(0.0);
     let largest = largest(met) * scale;
-    let of_exponentials = sum_while(met, |column, score| {
+    let of_exponentials = sum_with(met, [], |column, score, []| {
         let exponential = exp(score.mul_add(scale, -largest));
         *score = exponential * factors.factor(column);
         exponential
@@ -141,14 +141,11 @@ fn soften_row_backward(
     future.fill(0.0);
     let dweights = &mut dweights[..scores.len()];
     // The gradient of softmax is w (dw - <w, dw>).
-    let common = {
-        let dweights = &*dweights;
-        sum_while(scores, |column, score| {
-            let weight = exp(score.mul_add(scale, -log_sum));
-            *score = weight;
-            weight * factors.factor(column) * dweights[column]
-        })
-    };
+    let common = sum_with(scores, [dweights], |column, score, [dweight]| {
+        let weight = exp(score.mul_add(scale, -log_sum));
+        *score = weight;
+        weight * factors.factor(column) * dweight
+    });
     for (column, (weight, dweight)) in scores.iter_mut().zip(dweights).enumerate() {
         let factor = factors.factor(column);
         *dweight = *weight * factor.mul_add(*dweight, -common) * scale;
