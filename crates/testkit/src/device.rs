@@ -40,7 +40,7 @@ impl Place {
                      device here; unset it to do without"
                 );
             }
-            report(test);
+            report_without_gpu(test);
         }
         device
     }
@@ -81,8 +81,9 @@ fn first(kind: burn::tensor::DeviceType) -> Option<Device> {
     std::panic::catch_unwind(|| Device::enumerate(kind).into_iter().next()).ok()?
 }
 
+/// Says that `test` did not run for want of a GPU.
 #[expect(clippy::print_stdout, reason = "the line says what was not tested")]
-fn report(test: &str) {
+pub fn report_without_gpu(test: &str) {
     println!("without a GPU: {test}: no backend for one is compiled in, or none has a device here");
 }
 
