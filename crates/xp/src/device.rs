@@ -344,7 +344,9 @@ mod tests {
 
     #[test]
     fn a_software_adapter_is_told_by_its_kind() {
-        assert!(is_software("Device<Cube(Wgpu(WgpuDevice { kind: Cpu, backend: Auto }))>"));
+        assert!(is_software(
+            "Device<Cube(Wgpu(WgpuDevice { kind: Cpu, backend: Auto }))>"
+        ));
         assert!(!is_software(
             "Device<Cube(Wgpu(WgpuDevice { kind: DiscreteGpu(0), backend: Auto }))>"
         ));

@@ -53,7 +53,13 @@ impl GeluOps for CubeBackend {
 
 /// A flat tensor under the row-major shape of another.
 fn shaped_like(model: &CubeTensor, flat: CubeTensor) -> CubeTensor {
-    CubeTensor::new_contiguous(flat.client, flat.device, model.shape(), flat.handle, flat.dtype)
+    CubeTensor::new_contiguous(
+        flat.client,
+        flat.device,
+        model.shape(),
+        flat.handle,
+        flat.dtype,
+    )
 }
 
 #[cube(launch)]

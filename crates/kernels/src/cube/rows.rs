@@ -76,7 +76,10 @@ impl RowOps for CubeBackend {
         let out = empty(&y, [tokens, width], dtype);
         let (count, dim) = cubes_for_elements(&client, tokens * width);
         if parts == 1 {
-            return CubeTensor { meta: out.meta, ..sums };
+            return CubeTensor {
+                meta: out.meta,
+                ..sums
+            };
         }
         sum_parts::launch(
             &client,

@@ -75,7 +75,9 @@ fn nothing_to_do_gives_nothing(#[values(Place::Cpu, Place::Gpu)] place: Place) {
 }
 
 #[rstest]
-fn one_tracked_factor_gets_the_gradient_that_it_gets_beside_another(#[values(Place::Cpu, Place::Gpu)] place: Place) {
+fn one_tracked_factor_gets_the_gradient_that_it_gets_beside_another(
+    #[values(Place::Cpu, Place::Gpu)] place: Place,
+) {
     let Some(device) = place.device("one tracked factor") else {
         return;
     };

@@ -130,9 +130,7 @@ fn the_order_of_rows_is_that_of_a_stable_sort(
         })
         .collect();
     let values = Tensor::<1>::from_floats(values.as_slice(), &device).reshape([rows, columns]);
-    let flat = |order: Tensor<2, burn::tensor::Int>| -> Vec<usize> {
-        host(&order.reshape([-1]))
-    };
+    let flat = |order: Tensor<2, burn::tensor::Int>| -> Vec<usize> { host(&order.reshape([-1])) };
     assert_eq!(flat(argsort_descending(values.clone())), expected);
     // Of which the first are the largest, in few passes or in one sort.
     for k in [1, 8, 9] {

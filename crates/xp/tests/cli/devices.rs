@@ -11,14 +11,24 @@ const TWINS: &str = "name = 'twins'\nquestion = 'q'\njob = 'train'\nseeds = [1]\
     log-every = 1\neval-every = 20\neval-windows = 4\n\
     [axes]\nstrategy = ['soft-top-k', 'expert-choice']\n";
 
-/// How far two losses of the same step may be apart, in nats per token. Parameters, data and noise
-/// are the same; sums are taken in another order (1e-6 of a loss near 4), which each update of Adam
-/// carries on, and once in a while a token with two nearly equal experts goes to the other.
-const TOLERANCE: f64 = 1e-3;
+/// How far two losses of the same step may be apart, in nats per token, on a loss near 4. Parameters,
+/// data and noise are the same; sums are taken in another order, one or two units in the last place
+/// (2^-22 = 2e-7 at 4), which each update carries on. CUDA multiplies f32 matrices on tensor cores,
+/// which round the factors to 10 bits (2^-11 = 5e-4).
+fn tolerance(device: &str) -> f64 {
+    if device.starts_with("cuda") {
+        2e-2
+    } else {
+        1e-5
+    }
+}
 
 /// The devices that this build could have, or the one that the environment asks for.
 fn candidates() -> Vec<String> {
-    let compiled = [("cuda", cfg!(feature = "cuda")), ("wgpu", cfg!(feature = "wgpu"))];
+    let compiled = [
+        ("cuda", cfg!(feature = "cuda")),
+        ("wgpu", cfg!(feature = "wgpu")),
+    ];
     let wish = std::env::var("SWITCHYARD_GPU").unwrap_or_default();
     compiled
         .into_iter()
@@ -55,13 +65,16 @@ fn a_trial_gives_the_same_losses_on_a_gpu() {
     for id in ids {
         let run = |device: &str| lab.xp(&format!("trial {file} {id} --json --device {device}"));
         // 3: no such device here.
-        let Some(there) = candidates()
+        let Some((device, there)) = candidates()
             .into_iter()
-            .map(|device| run(&device))
-            .find(|ran| ran.code != 3)
+            .map(|device| (device.clone(), run(&device)))
+            .find(|(_, ran)| ran.code != 3)
         else {
             let wish = std::env::var("SWITCHYARD_GPU").unwrap_or_default();
-            assert!(wish.is_empty(), "SWITCHYARD_GPU asks for {wish}, which is not there");
+            assert!(
+                wish.is_empty(),
+                "SWITCHYARD_GPU asks for {wish}, which is not there"
+            );
             testkit::report_without_gpu("a trial gives the same losses on a GPU");
             return;
         };
@@ -69,8 +82,8 @@ fn a_trial_gives_the_same_losses_on_a_gpu() {
         assert_eq!((here.len(), there.len()), (21, 21));
         for (step, (here, there)) in here.iter().zip(&there).enumerate() {
             assert!(
-                (here - there).abs() <= TOLERANCE,
-                "step {}: {here} on the processor, {there} on the device",
+                (here - there).abs() <= tolerance(&device),
+                "step {}: {here} on the processor, {there} on {device}",
                 step + 1
             );
         }

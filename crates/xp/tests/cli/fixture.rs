@@ -51,7 +51,8 @@ impl Lab {
         arguments: impl IntoIterator<Item = S>,
     ) -> Command {
         // Elsewhere than where it was built, a test program is told where xp is.
-        let xp = std::env::var_os("SWITCHYARD_XP").unwrap_or_else(|| env!("CARGO_BIN_EXE_xp").into());
+        let xp =
+            std::env::var_os("SWITCHYARD_XP").unwrap_or_else(|| env!("CARGO_BIN_EXE_xp").into());
         let mut command = Command::new(xp);
         command
             .args(arguments)
