@@ -10,7 +10,7 @@ use burn::{
     nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LayerNorm, Linear, LinearConfig},
     tensor::{Device, Int, Tensor},
 };
-use kernels::{Precision, cross_entropy};
+use kernels::{Precision, cross_entropy, pack};
 use moe_layer::{DispatchPlan, MoeConfig, MoeContext, MoeLayer, RoutingTrace};
 use routers::{AuxiliaryLoss, RouterConfig, RouterError, Routing};
 
@@ -212,9 +212,13 @@ impl TinyMoe {
         let [batch, sequence] = input.ids_bs.dims();
         let device = input.ids_bs.device();
         let places = Tensor::<1, Int>::arange(0..sequence as i64, &device).reshape([1, sequence]);
-        let embedded = self.tokens.forward(input.ids_bs.clone()) + self.positions.forward(places);
-        let mut x = drop_in_training(&self.dropout, Place::Embedding, input.noise_seed, embedded);
         let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
+        // `pack` and not the embedding's lookup, whose backward pass is one serial loop on GPUs.
+        let table_vd = self.tokens.weight.val();
+        let [_, dim] = table_vd.dims();
+        let embedded = pack(table_vd, ids_t.clone()).reshape([batch, sequence, dim]);
+        let embedded = embedded + self.positions.forward(places);
+        let mut x = drop_in_training(&self.dropout, Place::Embedding, input.noise_seed, embedded);
         let mut layers = Vec::with_capacity(self.blocks.len());
         for (number, block) in self.blocks.iter().enumerate() {
             let context = MoeContext {

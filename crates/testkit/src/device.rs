@@ -40,7 +40,7 @@ impl Place {
                      device here; unset it to do without"
                 );
             }
-            report(test);
+            report_without_gpu(test);
         }
         device
     }
@@ -48,7 +48,8 @@ impl Place {
 
 /// The first device of the backends that are compiled in, or of the one that is wished for.
 fn find(wish: Option<&str>) -> Option<Device> {
-    let backends: [(&str, fn() -> Option<Device>); 2] = [("cuda", cuda), ("wgpu", wgpu)];
+    type Find = fn() -> Option<Device>;
+    let backends: [(&str, Find); 2] = [("cuda", cuda), ("wgpu", wgpu)];
     backends
         .into_iter()
         .filter(|(name, _)| wish.is_none_or(|wish| wish == *name))
@@ -81,8 +82,9 @@ fn first(kind: burn::tensor::DeviceType) -> Option<Device> {
     std::panic::catch_unwind(|| Device::enumerate(kind).into_iter().next()).ok()?
 }
 
+/// Says that `test` did not run for want of a GPU.
 #[expect(clippy::print_stdout, reason = "the line says what was not tested")]
-fn report(test: &str) {
+pub fn report_without_gpu(test: &str) {
     println!("without a GPU: {test}: no backend for one is compiled in, or none has a device here");
 }
 

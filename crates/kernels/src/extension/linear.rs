@@ -127,11 +127,11 @@ impl<B: LinearOps, C: CheckpointStrategy> LinearOps for Autodiff<B, C> {
                     offsets.clone(),
                     manner,
                 );
-                let [x, w, b] = [x, w, b].map(|tensor| tensor.into_primitive());
+                let (x, w, b) = (x.into_primitive(), w.into_primitive(), b.into_primitive());
                 prep.finish(state, B::grouped_linear_op(x, w, b, offsets, manner))
             }
             OpsKind::UnTracked(prep) => {
-                let [x, w, b] = [x, w, b].map(|tensor| tensor.into_primitive());
+                let (x, w, b) = (x.into_primitive(), w.into_primitive(), b.into_primitive());
                 prep.finish(B::grouped_linear_op(x, w, b, offsets, manner))
             }
         }

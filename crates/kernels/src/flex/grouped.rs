@@ -211,21 +211,18 @@ fn split_rows<'a>(
 
 /// Runs the large groups one after another with threads inside, then the small ones side by side.
 fn run(groups: Vec<Group<'_>>, product: impl Fn(Group<'_>, Threads) + Sync + Send) {
-    let (small, large): (Vec<_>, Vec<_>) =
+    let (mut small, mut large): (Vec<_>, Vec<_>) =
         groups.into_iter().partition(|group| group.count <= SMALL);
+    if small.len() == 1 {
+        large.append(&mut small);
+    }
     for group in large {
         product(group, Threads::All);
     }
-    if small.len() == 1 {
-        small
-            .into_iter()
-            .for_each(|group| product(group, Threads::All));
-    } else {
-        small
-            .into_par_iter()
-            .with_max_len(1)
-            .for_each(|group| product(group, Threads::One));
-    }
+    small
+        .into_par_iter()
+        .with_max_len(1)
+        .for_each(|group| product(group, Threads::One));
 }
 
 impl GroupedOps for Flex {

@@ -21,6 +21,7 @@ const MOST_BYTES: u64 = 256 << 20;
 struct Plan<'a> {
     sweep: SweepFacts<'a>,
     device: String,
+    results: String,
     duplicates: usize,
     states: BTreeMap<&'static str, usize>,
     trials: Vec<Planned<'a>>,
@@ -67,6 +68,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
     let plan = Plan {
         sweep: session.sweep.facts(),
         device: session.device.to_string(),
+        results: session.results.display().to_string(),
         duplicates: session.duplicates,
         trials: trials.collect(),
         states: count(&states),

@@ -26,8 +26,8 @@ static TABLE: LazyLock<[[f32; INTERVALS]; TERMS]> = LazyLock::new(|| {
     let mut table = [[0.0; INTERVALS]; TERMS];
     for interval in 0..INTERVALS {
         let middle = (interval as f64 + 0.5) * WIDTH;
-        for (term, coefficient) in taylor_of_tail(middle).into_iter().enumerate() {
-            table[term][interval] = coefficient as f32;
+        for (row, coefficient) in table.iter_mut().zip(taylor_of_tail(middle)) {
+            row[interval] = coefficient as f32;
         }
     }
     table

@@ -14,7 +14,7 @@ pub(super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Thre
     let (rows, columns) = (a.rows(), b.columns());
     let values = match product.map {
         Map::Identity => Cow::Borrowed(a.values()),
-        map => {
+        map @ Map::Gelu => {
             let mut mapped = vec![0.0; a.values().len()];
             map.apply(a.values(), &mut mapped);
             Cow::Owned(mapped)

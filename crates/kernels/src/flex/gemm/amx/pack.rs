@@ -7,11 +7,12 @@
 //! transposed at the end or not.
 
 use std::arch::x86_64::{
-    __m512, __m512i, __mmask16, _mm512_castsi512_ps, _mm512_castsi512_si256, _mm512_cvtepu16_epi32,
-    _mm512_cvtne2ps_pbh, _mm512_cvtneps_pbh, _mm512_extracti64x4_epi64, _mm512_maskz_loadu_ps,
-    _mm512_or_si512, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4,
-    _mm512_slli_epi32, _mm512_store_si512, _mm512_sub_ps, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    __m256bh, __m256i, __m512, __m512bh, __m512i, __mmask16, _mm512_castsi512_ps,
+    _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh, _mm512_cvtneps_pbh,
+    _mm512_extracti64x4_epi64, _mm512_maskz_loadu_ps, _mm512_or_si512, _mm512_setzero_ps,
+    _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_store_si512,
+    _mm512_sub_ps, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
+    _mm512_unpacklo_epi64,
 };
 
 use super::{super::View, tile::Tile};
@@ -154,7 +155,8 @@ fn along_depth<const TERMS: usize>(
         for (number, term) in terms.iter_mut().enumerate() {
             // SAFETY: both are 512 bits without invalid patterns.
             #[expect(unsafe_code, reason = "the same bits under another name")]
-            let pairs: __m512i = unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(high, low)) };
+            let pairs =
+                unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)) };
             term[line] = pairs;
             if number + 1 < TERMS {
                 let upper = _mm512_extracti64x4_epi64::<1>(pairs);
@@ -194,7 +196,8 @@ fn across_depth<const TERMS: usize>(
             let halves = |x| {
                 // SAFETY: both are 256 bits without invalid patterns.
                 #[expect(unsafe_code, reason = "the same bits under another name")]
-                let bits = unsafe { std::mem::transmute(_mm512_cvtneps_pbh(x)) };
+                let bits =
+                    unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x)) };
                 _mm512_cvtepu16_epi32(bits)
             };
             let low = halves(even);

@@ -5,6 +5,7 @@ use std::{
         asm,
         x86_64::{__cpuid, __cpuid_count},
     },
+    marker::PhantomData,
     sync::OnceLock,
 };
 
@@ -66,8 +67,8 @@ fn ask_the_system() -> bool {
     false
 }
 
-/// Tiles set up on this thread, until it is dropped.
-pub(super) struct Unit(());
+/// Tiles set up on this thread, until it is dropped; of no use to another thread.
+pub(super) struct Unit(PhantomData<*const ()>);
 
 impl Unit {
     /// # Panics
@@ -98,11 +99,12 @@ impl Unit {
         unsafe {
             asm!("ldtilecfg [{}]", in(reg) &raw const configuration, options(nostack, readonly));
         }
-        Self(())
+        Self(PhantomData)
     }
 
     /// Sums of the products of three terms by three: `block = sum over depth of a * b`, each step
     /// six tiles of `a` and of `b`, `[term][half]`.
+    #[expect(clippy::unused_self, reason = "tiles are set up while it lives")]
     pub(super) fn multiply_sums(&self, a: &[Tile], b: &[Tile], block: &mut Block) {
         // Each product needs at most one new pair of tiles, and a tile is loaded as soon as it was
         // last used. Loads are kept apart by the next step's prefetches: where the unit may draw
@@ -201,6 +203,7 @@ impl Unit {
     }
 
     /// Sums of the products of one term by one: each step two tiles of `a` and of `b`.
+    #[expect(clippy::unused_self, reason = "tiles are set up while it lives")]
     pub(super) fn multiply_halves(&self, a: &[Tile], b: &[Tile], block: &mut Block) {
         let depth = steps(a, b, 2);
         // SAFETY: as above, with 2048 bytes of each a step.
