@@ -55,6 +55,10 @@ smoke:
     cargo build --release -p xp
     scripts/smoke.sh "${CARGO_TARGET_DIR:-target}/release/xp"
 
+# Facts, tests, sweeps and bench of a GPU in ten minutes: `just gpu --device cuda:0`.
+gpu *ARGS:
+    scripts/gpu.sh {{ARGS}}
+
 # Everything that must hold before a change is taken.
 ci:
     .ci/run

@@ -12,7 +12,8 @@ tables. A null means "not measured".
 
 For a training sweep the plot shows validation perplexity over tokens seen, a line a strategy and
 capacity factor: the mean over seeds, with the range of the seeds as a band. For a packing sweep it
-shows the drop rate over the capacity factor, a line a load shape, one panel an expert count.
+shows the drop rate over the capacity factor, a line a load shape, one panel an expert count; for a
+sweep of layers the time of a step over experts, tokens and k, with the ideal.
 """
 
 import argparse
@@ -107,6 +108,25 @@ def plot_packing(trials: pl.DataFrame, axes: list[plt.Axes], experts: list[int])
     axes[0].set_ylabel("dropped assignments (%)")
 
 
+def plot_scaling(trials: pl.DataFrame, axes: list[plt.Axes]) -> None:
+    """Time of a step over E, T and k, with the ideal through the first point."""
+    scaled = {"experts": "experts E", "tokens": "tokens T", "top_k": "experts per token k"}
+    for axis, (column, label) in zip(axes, scaled.items()):
+        others = [other for other in scaled if other != column]
+        # The other two are held where this one has the most values.
+        groups = [line for _, line in trials.group_by(others, maintain_order=True)]
+        line = max(groups, key=lambda line: line[column].n_unique())
+        line = line.group_by(column).agg(pl.col("step_ms_median").mean()).sort(column)
+        sizes, steps = line[column], line["step_ms_median"]
+        axis.loglog(sizes, steps, marker="o", label="step")
+        ideal = [steps[0] * (1 if column == "experts" else size / sizes[0]) for size in sizes]
+        axis.loglog(sizes, ideal, "k--", label="ideal")
+        axis.set_xticks(sizes.to_list(), [str(size) for size in sizes])
+        axis.minorticks_off()
+        axis.set_xlabel(label)
+    axes[0].set_ylabel("time of a step (ms)")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="such as results/unified/cpu-cpu")
@@ -120,8 +140,12 @@ def main() -> None:
     out = arguments.out or Path(f"{sweep}-{folder.name}.png")
 
     done = trials.filter(pl.col("status") == "done")
-    packing = trials["job"][0] == "pack"
-    if packing:
+    job = trials["job"][0]
+    packing, scaling = job == "pack", job == "layer"
+    if scaling:
+        by = ["strategy", "experts", "tokens", "top_k"]
+        measures = ["step_ms_median", "forward_ms_median", "backward_ms_median", "gflop_per_s"]
+    elif packing:
         by = ["experts", "top_k", "capacity_factor", "load_shape", "packing"]
         measures = ["drop_rate", "tokens_per_s", "gb_per_s", "memcpy_share", "peak_memory_bytes"]
     else:
@@ -136,11 +160,14 @@ def main() -> None:
         unit = about[name]["unit"]
         print(f"{name}{f' [{unit}]' if unit else ''}: {about[name]['doc']}")
 
-    experts = done["experts"].unique().sort().to_list() if packing else [None]
+    experts = done["experts"].unique().sort().to_list() if packing else []
+    panels = 3 if scaling else max(len(experts), 1)
     figure, axes = plt.subplots(
-        1, max(len(experts), 1), figsize=(5 * max(len(experts), 1) + 3, 5), squeeze=False, sharey=True
+        1, panels, figsize=(5 * panels + 3, 5), squeeze=False, sharey=True
     )
-    if packing:
+    if scaling:
+        plot_scaling(done, list(axes[0]))
+    elif packing:
         plot_packing(done, list(axes[0]), experts)
     else:
         plot_training(done, load(folder, "steps"), axes[0][0])

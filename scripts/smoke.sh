@@ -18,11 +18,12 @@ common="drop_rate_vs_capacity_factor memory_vs_capacity_factor"
 declare -A figures=(
   # experts trains too few steps for a speed, so that what is drawn over speed is left out.
   [experts]="$common load_cv_vs_perplexity loss_overlay"
+  [scaling]=scaling
   [capacity]="$common tokens_per_s_vs_capacity_factor"
   [unified]="$common load_cv_vs_perplexity loss_overlay tokens_per_s_vs_capacity_factor frontier"
 )
 
-for sweep in capacity unified experts; do
+for sweep in capacity scaling unified experts; do
   "$xp" sweep "$sweep" --scale smoke --experiments "$root/experiments"
   results=results/$sweep/smoke-cpu
   for table in trials steps experts tokens; do
@@ -48,11 +49,11 @@ done
 
 # The Python side, where Python has what it needs.
 if python3 -c 'import matplotlib, polars' 2>/dev/null; then
-  for sweep in capacity unified experts; do
+  for sweep in capacity scaling unified experts; do
     python3 "$root/scripts/load_results.py" "results/$sweep/smoke-cpu" --out "$sweep.png" >/dev/null
     [ -s "$sweep.png" ] || fail "scripts/load_results.py drew nothing of $sweep"
   done
 else
   echo "smoke: Python has no polars and matplotlib, so scripts/load_results.py was not tried"
 fi
-echo "smoke: all three sweeps ran, left what they should, and ran nothing the second time"
+echo "smoke: all sweeps ran, left what they should, and ran nothing the second time"

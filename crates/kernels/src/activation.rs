@@ -10,7 +10,7 @@ use burn::tensor::{Tensor, activation};
 /// `Phi(x) + x * phi(x)`, `phi` the standard normal density.
 #[must_use]
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    if crate::is_host(&x.device()) {
+    if crate::has_fast_path(&x.device()) {
         return crate::extension::gelu(x);
     }
     gelu_reference(x)

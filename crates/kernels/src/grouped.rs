@@ -2,6 +2,8 @@
 
 use burn::tensor::{Int, Tensor};
 
+use crate::Precision;
+
 /// Multiplies each expert's rows by its matrix: rows `offsets[e]..offsets[e + 1]` of `x_md` by
 /// `w_edf[e]`. Rows from `offsets[E]` on belong to no expert and give zero.
 ///
@@ -14,11 +16,21 @@ use burn::tensor::{Int, Tensor};
 ///
 /// Into `x_md` and `w_edf`.
 #[must_use]
-pub fn grouped_matmul(x_md: Tensor<2>, w_edf: Tensor<3>, offsets: Tensor<1, Int>) -> Tensor<2> {
+pub fn grouped_matmul(
+    x_md: Tensor<2>,
+    w_edf: Tensor<3>,
+    offsets: Tensor<1, Int>,
+    precision: Precision,
+) -> Tensor<2> {
     if crate::is_host(&x_md.device()) {
-        return crate::extension::grouped_matmul(x_md, w_edf, offsets);
+        return crate::extension::grouped_matmul(x_md, w_edf, offsets, precision);
     }
-    grouped_matmul_reference(x_md, w_edf, offsets)
+    let (x_md, w_edf) = (precision.enter(x_md), precision.enter(w_edf));
+    precision.leave(if crate::has_fast_path(&x_md.device()) {
+        crate::extension::grouped_matmul(x_md, w_edf, offsets, precision)
+    } else {
+        grouped_matmul_reference(x_md, w_edf, offsets)
+    })
 }
 
 /// [`grouped_matmul`] in plain tensor operations: every row by every matrix, masked, so it costs

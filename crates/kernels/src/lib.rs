@@ -7,12 +7,19 @@
 //! | operation | what it does | fast path |
 //! |---|---|---|
 //! | [`top_k`] | the k largest of each row, best first | - |
-//! | [`expert_load`] | assignments per expert | CPU |
-//! | [`expert_slots`] | a token's place in its expert's queue | CPU |
-//! | [`pack`] | rows of tokens to the order of experts | CPU |
-//! | [`combine`] | weighted rows of experts back to tokens | CPU |
-//! | [`grouped_matmul`] | one matrix per expert over its rows | CPU |
-//! | [`gelu`] | the experts' activation | CPU |
+//! | [`argsort_descending`] | the order of each row, largest first | GPU |
+//! | [`expert_load`] | assignments per expert | CPU, GPU |
+//! | [`expert_slots`] | a token's place in its expert's queue | CPU, GPU |
+//! | [`pack`] | rows of tokens to the order of experts | CPU, GPU |
+//! | [`combine`] | weighted rows of experts back to tokens | CPU, GPU |
+//! | [`matmul`], [`linear`] | products and affine maps | CPU |
+//! | [`grouped_matmul`] | one matrix per expert over its rows | CPU, GPU |
+//! | [`grouped_linear`] | one affine map per expert over its rows, after an activation | CPU |
+//! | [`attention`] | causal multi-head self-attention | CPU |
+//! | [`layer_norm`] | rows of mean 0 and variance 1, scaled and shifted | CPU |
+//! | [`dropout`] | values dropped at random | CPU |
+//! | [`cross_entropy`] | mean negative log-likelihood of logits | CPU |
+//! | [`gelu`] | the experts' activation | CPU, GPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
 //! workspace where `unsafe` may stand, each use with its safety argument.
@@ -22,22 +29,46 @@
 //! `pack` and `combine` share one index, `rows_m`: the token of each packed row, or `T` for a row
 //! that holds none. They are adjoint: the backward pass of each is the other.
 
+// Code that is compiled once for each width of vectors must inline into each of its copies.
+#![expect(
+    clippy::inline_always,
+    reason = "the parts of a loop must take the target features of the function they are in"
+)]
+
 mod activation;
+mod attention;
+mod cross_entropy;
+#[cfg(feature = "gpu")]
+mod cube;
+mod dropout;
 mod extension;
 mod flex;
 mod grouped;
+mod layer_norm;
+mod linear;
 mod load;
+mod matmul;
+mod memory;
 mod precision;
 mod rows;
 mod slots;
+mod sort;
 mod top_k;
 
 pub use activation::{gelu, gelu_reference};
+pub use attention::{attention, attention_reference};
+pub use cross_entropy::{cross_entropy, cross_entropy_reference};
+pub use dropout::{SeededDropout, dropout, dropout_reference};
 pub use grouped::{grouped_matmul, grouped_matmul_reference};
+pub use layer_norm::{layer_norm, layer_norm_reference};
+pub use linear::{Activation, batched_linear, grouped_linear, grouped_linear_reference, linear};
 pub use load::{expert_load, expert_load_reference};
-pub use precision::{Precision, matmul};
+pub use matmul::{matmul, matmul_reference};
+pub use memory::LargeBlocks;
+pub use precision::Precision;
 pub use rows::{combine, combine_reference, pack, pack_reference};
 pub use slots::{expert_slots, expert_slots_reference};
+pub use sort::argsort_descending;
 pub use top_k::top_k;
 
 use burn::tensor::Device;
@@ -47,4 +78,31 @@ use burn::tensor::Device;
 pub fn is_host(device: &Device) -> bool {
     let inner = device.clone().inner();
     matches!(inner.as_dispatch(), burn::backend::DispatchDevice::Flex(_))
+}
+
+/// Whether this chip has a matrix unit, and products on the CPU run on it.
+#[must_use]
+pub fn has_matrix_unit() -> bool {
+    flex::has_matrix_unit()
+}
+
+/// Whether tensors of this device live on a GPU (or what passes for one), where the GPU fast paths
+/// run.
+#[must_use]
+pub fn is_gpu(device: &Device) -> bool {
+    #[cfg(feature = "gpu")]
+    {
+        let inner = device.clone().inner();
+        matches!(inner.as_dispatch(), burn::backend::DispatchDevice::Cube(_))
+    }
+    #[cfg(not(feature = "gpu"))]
+    {
+        let _ = device;
+        false
+    }
+}
+
+/// Whether the operations that both have run a fast path on this device.
+fn has_fast_path(device: &Device) -> bool {
+    is_host(device) || is_gpu(device)
 }

@@ -8,7 +8,7 @@ use crate::slots::one_hot;
 /// index of E or more counts for none.
 #[must_use]
 pub fn expert_load(experts_a: Tensor<1, Int>, experts: usize) -> Tensor<1> {
-    if crate::is_host(&experts_a.device()) {
+    if crate::has_fast_path(&experts_a.device()) {
         return crate::extension::expert_load(experts_a, experts);
     }
     expert_load_reference(experts_a, experts)

@@ -13,11 +13,16 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// What a device makes of the wish: bf16 where it multiplies in it, else f32. The CPU would
-    /// widen both factors before every product, which is f32 made slower.
+    /// What a device makes of the wish: bf16 where it multiplies in it, else f32. Of CPUs those do
+    /// that have a matrix unit; others would widen both factors before every product, which is f32
+    /// made slower.
     #[must_use]
     pub fn on(self, device: &Device) -> Self {
-        let able = !crate::is_host(device) && device.supports_dtype(DType::BF16);
+        let able = if crate::is_host(device) {
+            crate::has_matrix_unit()
+        } else {
+            device.supports_dtype(DType::BF16)
+        };
         if able { self } else { Self::F32 }
     }
 
@@ -30,9 +35,8 @@ impl Precision {
         }
     }
 
-    /// Makes a factor of a product ready.
-    #[must_use]
-    pub fn enter<const D: usize>(self, factor: Tensor<D>) -> Tensor<D> {
+    /// Makes a factor of a product ready, on devices whose tensors have this precision.
+    pub(crate) fn enter<const D: usize>(self, factor: Tensor<D>) -> Tensor<D> {
         match self {
             Self::F32 => factor,
             Self::BF16 => factor.cast(FloatDType::BF16),
@@ -40,17 +44,10 @@ impl Precision {
     }
 
     /// Takes a product back to f32.
-    #[must_use]
-    pub fn leave<const D: usize>(self, product: Tensor<D>) -> Tensor<D> {
+    pub(crate) fn leave<const D: usize>(self, product: Tensor<D>) -> Tensor<D> {
         match self {
             Self::F32 => product,
             Self::BF16 => product.cast(FloatDType::F32),
         }
     }
-}
-
-/// `a * b` with factors of the given precision; gradients are cast the same way.
-#[must_use]
-pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>, precision: Precision) -> Tensor<D> {
-    precision.leave(precision.enter(a).matmul(precision.enter(b)))
 }

@@ -13,7 +13,7 @@ use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 /// Into `x_td`: the sum over the rows that copied a token, in the order of the rows.
 #[must_use]
 pub fn pack(x_td: Tensor<2>, rows_m: Tensor<1, Int>) -> Tensor<2> {
-    if crate::is_host(&x_td.device()) {
+    if crate::has_fast_path(&x_td.device()) {
         return crate::extension::pack(x_td, rows_m);
     }
     pack_reference(x_td, rows_m)
@@ -47,7 +47,7 @@ pub fn combine(
     gates_m: Tensor<1>,
     tokens: usize,
 ) -> Tensor<2> {
-    if crate::is_host(&y_md.device()) {
+    if crate::has_fast_path(&y_md.device()) {
         return crate::extension::combine(y_md, rows_m, gates_m, tokens);
     }
     combine_reference(y_md, rows_m, gates_m, tokens)

@@ -6,7 +6,7 @@ use burn::tensor::{Int, Tensor};
 /// `[A]`. An index of E or more belongs to no queue and gets 0.
 #[must_use]
 pub fn expert_slots(experts_a: Tensor<1, Int>, experts: usize) -> Tensor<1, Int> {
-    if crate::is_host(&experts_a.device()) {
+    if crate::has_fast_path(&experts_a.device()) {
         return crate::extension::expert_slots(experts_a, experts);
     }
     expert_slots_reference(experts_a, experts)

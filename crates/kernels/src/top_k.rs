@@ -23,11 +23,13 @@ pub fn top_k(values: Tensor<2>, k: usize) -> Tensor<2, Int> {
     let [_, n] = values.dims();
     assert!(k >= 1 && k <= n, "top_k: k = {k} is not within 1..={n}");
     let values = values.detach();
-    if k == n && k > SELECTION_LIMIT {
-        return values.argsort_descending(1);
-    }
     if k > SELECTION_LIMIT {
-        return values.argtopk(k, 1);
+        // On a GPU the library keeps all k of a row in each unit's registers.
+        return if k == n || crate::is_gpu(&values.device()) {
+            crate::argsort_descending(values).narrow(1, 0, k)
+        } else {
+            values.argtopk(k, 1)
+        };
     }
     // What is taken becomes minus infinity, so nothing else may be: it would be taken twice.
     let mut left = if k > 1 {

@@ -1,9 +1,9 @@
 //! What the small operations mean: by hand, and against the host's own sorting and counting.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use kernels::{Precision, expert_load, expert_slots, is_host, matmul, top_k};
+use kernels::{expert_load, expert_slots, top_k};
 use proptest::prelude::*;
-use testkit::{BF16, F32_EXACT_ORDER, assert_close, assert_same, normal};
+use testkit::{assert_same, normal};
 
 fn ids(values: &[i32]) -> Tensor<1, Int> {
     Tensor::from_data(
@@ -124,33 +124,4 @@ proptest! {
             prop_assert_eq!(&places, &(0..places.len()).collect::<Vec<_>>());
         }
     }
-}
-
-#[test]
-fn the_cpu_multiplies_in_f32_whatever_was_wished() {
-    let device = Device::flex();
-    assert!(is_host(&device) && is_host(&device.clone().autodiff()));
-    assert_eq!(Precision::BF16.on(&device), Precision::F32);
-    assert_eq!(Precision::F32.on(&device), Precision::F32);
-}
-
-#[test]
-fn halves_are_left_as_f32() {
-    let device = Device::flex();
-    let (a, b) = (normal([3, 8], 1, &device), normal([8, 2], 2, &device));
-    let exact = matmul(a.clone(), b.clone(), Precision::F32);
-    assert_close(exact.clone(), a.clone().matmul(b.clone()), F32_EXACT_ORDER);
-    let halves = matmul(a, b, Precision::BF16);
-    assert_eq!(halves.dtype(), exact.dtype());
-    // Eight products of size one, each factor rounded.
-    assert_close(
-        halves.clone(),
-        exact.clone(),
-        testkit::Tolerance::new(8.0 * BF16.absolute, BF16.relative),
-    );
-    assert_ne!(
-        halves.into_data(),
-        exact.into_data(),
-        "the factors were rounded"
-    );
 }

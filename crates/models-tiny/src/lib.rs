@@ -12,8 +12,10 @@
 
 mod attention;
 mod config;
+mod dropout;
 mod linear;
 mod model;
+mod norm;
 mod weights;
 
 pub use config::TinyMoeConfig;

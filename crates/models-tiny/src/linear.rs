@@ -1,7 +1,7 @@
 //! A linear map whose product runs in a chosen precision.
 
 use burn::{nn::Linear, tensor::Tensor};
-use kernels::{Precision, matmul};
+use kernels::Precision;
 
 /// `x W + b` with the factors of the product in `precision`.
 pub(crate) fn linear<const D: usize>(
@@ -9,9 +9,6 @@ pub(crate) fn linear<const D: usize>(
     x: Tensor<D>,
     precision: Precision,
 ) -> Tensor<D> {
-    let product = matmul(x, map.weight.val().unsqueeze(), precision);
-    match &map.bias {
-        Some(bias) => product + bias.val().unsqueeze(),
-        None => product,
-    }
+    let bias = map.bias.as_ref().map(|bias| bias.val());
+    kernels::linear(x, map.weight.val(), bias, precision)
 }

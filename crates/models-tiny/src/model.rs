@@ -7,17 +7,20 @@ use std::{
 
 use burn::{
     module::Module,
-    nn::{
-        Dropout, DropoutConfig, Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear,
-        LinearConfig, loss::CrossEntropyLossConfig,
-    },
+    nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LayerNorm, Linear, LinearConfig},
     tensor::{Device, Int, Tensor},
 };
-use kernels::Precision;
+use kernels::{Precision, cross_entropy, pack};
 use moe_layer::{DispatchPlan, MoeConfig, MoeContext, MoeLayer, RoutingTrace};
 use routers::{AuxiliaryLoss, RouterConfig, RouterError, Routing};
 
-use crate::{TinyMoeConfig, attention::CausalAttention, linear::linear};
+use crate::{
+    TinyMoeConfig,
+    attention::CausalAttention,
+    dropout::{Place, drop_in_training},
+    linear::linear,
+    norm::{layer_norm, normalise},
+};
 
 /// Sizes that come from the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +104,7 @@ struct Block {
 pub struct ModelInput {
     /// Token ids `[B, S]`.
     pub ids_bs: Tensor<2, Int>,
-    /// Seed of the routers' noise in this pass.
+    /// Seed of the routers' noise and of dropout in this pass.
     pub noise_seed: u64,
     /// In what matrices multiply.
     pub precision: Precision,
@@ -155,9 +158,9 @@ impl TinyMoe {
         let dropout = config.dropout.get();
         let block = |_| -> Result<Block, ModelError> {
             Ok(Block {
-                attention_norm: LayerNormConfig::new(dim).init(device),
+                attention_norm: layer_norm(dim, device),
                 attention: CausalAttention::new(dim, heads, dropout, device),
-                moe_norm: LayerNormConfig::new(dim).init(device),
+                moe_norm: layer_norm(dim, device),
                 moe: MoeLayer::new(moe, router, dim, dims.vocab, device)?,
                 dropout: DropoutConfig::new(dropout).init(),
             })
@@ -168,7 +171,7 @@ impl TinyMoe {
             blocks: (0..config.layers.get())
                 .map(block)
                 .collect::<Result<_, _>>()?,
-            norm: LayerNormConfig::new(dim).init(device),
+            norm: layer_norm(dim, device),
             head: LinearConfig::new(dim, dims.vocab)
                 .with_bias(false)
                 .init(device),
@@ -209,9 +212,13 @@ impl TinyMoe {
         let [batch, sequence] = input.ids_bs.dims();
         let device = input.ids_bs.device();
         let places = Tensor::<1, Int>::arange(0..sequence as i64, &device).reshape([1, sequence]);
-        let embedded = self.tokens.forward(input.ids_bs.clone()) + self.positions.forward(places);
-        let mut x = self.dropout.forward(embedded);
         let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
+        // `pack` and not the embedding's lookup, whose backward pass is one serial loop on GPUs.
+        let table_vd = self.tokens.weight.val();
+        let [_, dim] = table_vd.dims();
+        let embedded = pack(table_vd, ids_t.clone()).reshape([batch, sequence, dim]);
+        let embedded = embedded + self.positions.forward(places);
+        let mut x = drop_in_training(&self.dropout, Place::Embedding, input.noise_seed, embedded);
         let mut layers = Vec::with_capacity(self.blocks.len());
         for (number, block) in self.blocks.iter().enumerate() {
             let context = MoeContext {
@@ -225,7 +232,7 @@ impl TinyMoe {
             layers.push(layer);
         }
         let [_, _, dim] = x.dims();
-        let x = self.norm.forward(x).reshape([batch * sequence, dim]);
+        let x = normalise(&self.norm, x).reshape([batch * sequence, dim]);
         Forward {
             logits: linear(&self.head, x, input.precision),
             layers,
@@ -236,18 +243,14 @@ impl TinyMoe {
 impl Block {
     fn forward(&self, x: Tensor<3>, context: &MoeContext) -> (Tensor<3>, LayerForward) {
         let [batch, sequence, dim] = x.dims();
-        let attended = self
-            .attention
-            .forward(self.attention_norm.forward(x.clone()), context.precision);
-        let x = x + self.dropout.forward(attended);
-        let normed = self
-            .moe_norm
-            .forward(x.clone())
-            .reshape([batch * sequence, dim]);
+        let seed = context.noise_seed;
+        let normed = normalise(&self.attention_norm, x.clone());
+        let attended = self.attention.forward(normed, seed, context.precision);
+        let x = x + drop_in_training(&self.dropout, Place::Attention, seed, attended);
+        let normed = normalise(&self.moe_norm, x.clone()).reshape([batch * sequence, dim]);
         let out = self.moe.forward(normed, context);
-        let y = self
-            .dropout
-            .forward(out.y_td.reshape([batch, sequence, dim]));
+        let y_bsd = out.y_td.reshape([batch, sequence, dim]);
+        let y = drop_in_training(&self.dropout, Place::Experts, seed, y_bsd);
         let layer = LayerForward {
             auxiliary: out.auxiliary,
             routing: out.routing,
@@ -261,9 +264,7 @@ impl Forward {
     /// Mean negative log-likelihood of the targets `[B * S]`, in nats per token.
     #[must_use]
     pub fn nll(&self, targets: Tensor<1, Int>) -> Tensor<1> {
-        CrossEntropyLossConfig::new()
-            .init(&self.logits.device())
-            .forward(self.logits.clone(), targets)
+        cross_entropy(self.logits.clone(), targets)
     }
 }
 

@@ -4,7 +4,7 @@ use burn::{
     module::{Initializer, Module, Param},
     tensor::{Device, Int, Tensor},
 };
-use kernels::{Precision, gelu, grouped_matmul, matmul, pack};
+use kernels::{Activation, Precision, batched_linear, grouped_linear};
 
 /// The sizes of an expert bank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,30 +96,31 @@ impl ExpertBank {
     /// `[1, T, D]` every expert gets the same rows.
     #[must_use]
     pub fn forward_batched(&self, x_ecd: Tensor<3>, precision: Precision) -> Tensor<3> {
-        let bias = |b: Tensor<2>| b.unsqueeze_dim::<3>(1);
-        let h = matmul(x_ecd, self.w1_edf.val(), precision) + bias(self.b1_ef.val());
-        matmul(gelu(h), self.w2_efd.val(), precision) + bias(self.b2_ed.val())
+        let layer = |x, w: &Param<Tensor<3>>, b: &Param<Tensor<2>>, activation| {
+            batched_linear(x, w.val(), b.val(), activation, precision)
+        };
+        let h = layer(x_ecd, &self.w1_edf, &self.b1_ef, Activation::Identity);
+        layer(h, &self.w2_efd, &self.b2_ed, Activation::Gelu)
     }
 
     /// Runs the experts on rows sorted by expert.
     ///
     /// # Shapes
     ///
-    /// `x_md` `[M, D]`, `expert_m` `[M]` with E for a row of no expert, `offsets` `[E + 1]`, to
-    /// `[M, D]`. Rows of no expert give zero.
+    /// `x_md` `[M, D]`, `offsets` `[E + 1]`: expert e has the rows from `offsets[e]` to
+    /// `offsets[e + 1]`; to `[M, D]`. Rows of no expert give zero.
     #[must_use]
     pub fn forward_sorted(
         &self,
         x_md: Tensor<2>,
-        expert_m: Tensor<1, Int>,
         offsets: Tensor<1, Int>,
         precision: Precision,
     ) -> Tensor<2> {
-        let product = |x, w: Tensor<3>| {
-            let product = grouped_matmul(precision.enter(x), precision.enter(w), offsets.clone());
-            precision.leave(product)
+        let layer = |x, w: &Param<Tensor<3>>, b: &Param<Tensor<2>>, activation| {
+            let offsets = offsets.clone();
+            grouped_linear(x, w.val(), b.val(), offsets, activation, precision)
         };
-        let h = product(x_md, self.w1_edf.val()) + pack(self.b1_ef.val(), expert_m.clone());
-        product(gelu(h), self.w2_efd.val()) + pack(self.b2_ed.val(), expert_m)
+        let h = layer(x_md, &self.w1_edf, &self.b1_ef, Activation::Identity);
+        layer(h, &self.w2_efd, &self.b2_ed, Activation::Gelu)
     }
 }

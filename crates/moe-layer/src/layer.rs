@@ -114,9 +114,9 @@ impl MoeLayer {
         }
     }
 
-    /// Runs the layer on `x_td` `[T, D]`.
+    /// Decides where the tokens of `x_td` `[T, D]` go, without moving them.
     #[must_use]
-    pub fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> MoeOutput {
+    pub fn decide(&self, x_td: &Tensor<2>, context: &MoeContext) -> (Routing, DispatchPlan) {
         let [tokens, _] = x_td.dims();
         let routing = self.router.route(&RouteInput {
             x_td: x_td.clone(),
@@ -132,6 +132,13 @@ impl MoeLayer {
             experts,
             self.top_k,
         );
+        (routing, plan)
+    }
+
+    /// Runs the layer on `x_td` `[T, D]`.
+    #[must_use]
+    pub fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> MoeOutput {
+        let (routing, plan) = self.decide(&x_td, context);
         let y_td = self
             .config
             .dispatch

@@ -111,8 +111,8 @@ pub enum Error {
         text: String,
     },
 
-    /// No trial has an id that begins so.
-    #[error("no trial has an id that begins with `{text}`; `xp plan` lists the ids")]
+    /// No trial is meant by it.
+    #[error("none of the trials here is `{text}`; `xp plan` lists their ids")]
     IdUnknown {
         /// The text.
         text: String,

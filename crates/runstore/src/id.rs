@@ -119,7 +119,9 @@ impl TrialRef {
     pub fn pick(&self, known: &[TrialId], latest: Option<TrialId>) -> Result<TrialId, Error> {
         let prefix = match self {
             Self::Latest => {
-                return latest.ok_or_else(|| Error::IdUnknown {
+                // It may have answered an older question, and then it is none of these.
+                let known = latest.filter(|id| known.contains(id));
+                return known.ok_or_else(|| Error::IdUnknown {
                     text: "latest".into(),
                 });
             }

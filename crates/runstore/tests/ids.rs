@@ -101,8 +101,11 @@ fn one_trial_listed_twice_is_still_one() {
 
 #[test]
 fn no_trial_has_finished_yet() {
-    let error = TrialRef::Latest.pick(&[id("3f")], None).unwrap_err();
-    assert!(matches!(error, Error::IdUnknown { text } if text == "latest"));
+    // Or the one that finished last is none of those that are asked about.
+    for latest in [None, Some(id("4e"))] {
+        let error = TrialRef::Latest.pick(&[id("3f")], latest).unwrap_err();
+        assert!(matches!(error, Error::IdUnknown { text } if text == "latest"));
+    }
 }
 
 #[test]

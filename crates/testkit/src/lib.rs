@@ -19,6 +19,7 @@
 
 mod assets;
 mod close;
+mod device;
 mod gradient;
 mod random;
 mod safetensors_file;
@@ -28,6 +29,7 @@ pub use close::{
     BF16, F32_EXACT_ORDER, F32_SUM, FINITE_DIFFERENCE, TF32, Tolerance, assert_close, assert_same,
     difference,
 };
+pub use device::{Place, report_without_gpu};
 pub use gradient::{finite_difference, gradient_check};
 pub use random::{Generator, integers, normal, uniform};
 pub use safetensors_file::{Goldens, read_safetensors};

@@ -25,10 +25,11 @@ const fn mix(value: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Builds a model whose parameters follow from `seed` alone.
+/// Builds a model on `device` whose parameters follow from `seed` alone, whatever the device is.
 ///
 /// Parameters draw their values when they are first touched, in whatever order code touches them;
-/// here they are all touched at once, in the order of the module's fields.
+/// here they are all touched at once, in the order of the module's fields. They are drawn on the
+/// processor, because each backend has a generator of its own, and moved where they are wanted.
 ///
 /// # Errors
 ///
@@ -38,10 +39,16 @@ pub fn initialise<M: Module, E>(
     device: &Device,
     build: impl FnOnce(&Device) -> Result<M, E>,
 ) -> Result<M, E> {
-    device.seed(seed);
-    let model = build(device)?;
+    let host = Device::flex();
+    let host = if device.is_autodiff() {
+        host.autodiff()
+    } else {
+        host
+    };
+    host.seed(seed);
+    let model = build(&host)?;
     model.visit(&mut Touch);
-    Ok(model)
+    Ok(model.fork(device))
 }
 
 struct Touch;

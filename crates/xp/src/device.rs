@@ -19,7 +19,8 @@ pub(crate) enum DeviceChoice {
     Wgpu(WgpuAdapter),
 }
 
-/// Which adapter of wgpu.
+/// Which adapter of wgpu. Where a machine has software adapters alone, `wgpu` and `wgpu:0` mean the
+/// first of them, and the results say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WgpuAdapter {
     /// What wgpu prefers.
@@ -130,7 +131,7 @@ impl DeviceChoice {
                 .map(|name| short_card_name(&name))
                 .filter(|label| !label.is_empty())
                 .unwrap_or_else(|| "cuda".to_owned()),
-            Self::Wgpu(WgpuAdapter::Software) => "wgpu-cpu".to_owned(),
+            Self::Wgpu(adapter) if adapter.is_software() => "wgpu-cpu".to_owned(),
             Self::Wgpu(_) => "wgpu".to_owned(),
         }
     }
@@ -144,11 +145,14 @@ impl DeviceChoice {
         }
     }
 
-    /// The device's own name, for the results: the processor's or the card's model.
+    /// The device's own name, for the results: the card's model, or that it is none.
     pub(crate) fn describe(self) -> String {
         match self {
             Self::Cpu => "cpu".to_owned(),
             Self::Cuda(index) => nvidia_name(index).unwrap_or_else(|| self.to_string()),
+            Self::Wgpu(adapter) if adapter.is_software() => {
+                format!("{} (a software adapter)", Self::Wgpu(WgpuAdapter::Software))
+            }
             Self::Wgpu(_) => self.to_string(),
         }
     }
@@ -221,17 +225,37 @@ fn list(kind: burn::tensor::DeviceType) -> Vec<String> {
     .unwrap_or_default()
 }
 
-#[cfg(feature = "wgpu")]
 impl WgpuAdapter {
-    fn kind(self) -> burn::tensor::DeviceKind {
-        use burn::tensor::DeviceKind;
+    /// Whether it is the processor after all.
+    fn is_software(self) -> bool {
         match self {
-            Self::Default => DeviceKind::DefaultDevice,
-            Self::Discrete(index) => DeviceKind::DiscreteGpu(index),
-            Self::Integrated(index) => DeviceKind::IntegratedGpu(index),
-            Self::Software => DeviceKind::Cpu,
+            Self::Software => true,
+            Self::Default | Self::Discrete(0) => {
+                let adapters = enumerate("wgpu");
+                !adapters.is_empty() && adapters.iter().all(|name| is_software(name))
+            }
+            Self::Discrete(_) | Self::Integrated(_) => false,
         }
     }
+
+    #[cfg(feature = "wgpu")]
+    fn kind(self) -> burn::tensor::DeviceKind {
+        use burn::tensor::DeviceKind;
+        if self.is_software() {
+            return DeviceKind::Cpu;
+        }
+        match self {
+            Self::Discrete(index) => DeviceKind::DiscreteGpu(index),
+            Self::Integrated(index) => DeviceKind::IntegratedGpu(index),
+            Self::Default | Self::Software => DeviceKind::DefaultDevice,
+        }
+    }
+}
+
+/// Burn names the kind of an adapter, `Wgpu(Cpu)` one in software.
+fn is_software(name: &str) -> bool {
+    name.split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|word| word == "Cpu")
 }
 
 /// Runs something that may panic, without the panic's report.
@@ -316,6 +340,16 @@ mod tests {
         assert_eq!(short_card_name("NVIDIA H100 80GB HBM3"), "h100");
         assert_eq!(short_card_name("NVIDIA A100-SXM4-40GB"), "a100");
         assert_eq!(short_card_name("NVIDIA GeForce RTX 4090"), "rtx-4090");
+    }
+
+    #[test]
+    fn a_software_adapter_is_told_by_its_kind() {
+        assert!(is_software(
+            "Device<Cube(Wgpu(WgpuDevice { kind: Cpu, backend: Auto }))>"
+        ));
+        assert!(!is_software(
+            "Device<Cube(Wgpu(WgpuDevice { kind: DiscreteGpu(0), backend: Auto }))>"
+        ));
     }
 
     #[test]

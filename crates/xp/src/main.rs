@@ -25,10 +25,12 @@ mod ui;
 use std::{panic, process::ExitCode};
 
 use clap::Parser;
+use kernels::LargeBlocks;
+use mimalloc::MiMalloc;
 
-/// Tensors come and go by the megabyte at every step.
+/// Tensors come and go by the megabyte at every step, in the same sizes.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: LargeBlocks<MiMalloc> = LargeBlocks::new(MiMalloc, 2 << 30);
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

@@ -105,7 +105,7 @@ impl Session {
         Ok(known
             .iter()
             .position(|known| *known == id)
-            .expect("the id is one of the known"))
+            .expect("it was picked of the known"))
     }
 
     /// A copy of the sweep file in the working folder, so that the trials of a running sweep are

@@ -1,5 +1,11 @@
 //! Counting assignments: one pass, one counter per expert.
 
+use burn::{backend::Flex, tensor::TensorData};
+use burn_flex::FlexTensor;
+
+use super::Indices;
+use crate::extension::CountOps;
+
 pub(super) fn load(experts_a: &[i32], count: usize) -> Vec<f32> {
     let mut load = vec![0u32; count];
     for &expert in experts_a {
@@ -21,4 +27,17 @@ pub(super) fn slots(experts_a: &[i32], count: usize) -> Vec<i32> {
             })
         })
         .collect()
+}
+
+impl CountOps for Flex {
+    fn expert_load_op(experts: FlexTensor, count: usize) -> FlexTensor {
+        let load = load(&Indices::of(&experts).get(), count);
+        FlexTensor::from_data(TensorData::new(load, [count]))
+    }
+
+    fn expert_slots_op(experts: FlexTensor, count: usize) -> FlexTensor {
+        let slots = slots(&Indices::of(&experts).get(), count);
+        let length = slots.len();
+        FlexTensor::from_data(TensorData::new(slots, [length]))
+    }
 }

@@ -1,9 +1,28 @@
-//! Matrix products per group of rows, on the `gemm` crate.
+//! Matrix products per group of rows.
 
-use gemm::Parallelism;
+use std::mem::MaybeUninit;
+
+use burn::{
+    backend::{Flex, TensorMetadata},
+    tensor::TensorData,
+};
+use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
+use super::{
+    Indices, floats,
+    fresh::{Fresh, zero},
+    gemm::{Finish, Map, Product, Threads, View},
+    matrix,
+};
+use crate::{Precision, extension::GroupedOps};
+
+/// Rows of groups up to which groups run side by side, each on one thread; larger groups run one
+/// after another with all threads inside.
+const SMALL: usize = 512;
+
 /// One matrix per expert, `[inner, outer]` as it is used; stored transposed if so said.
+#[derive(Clone, Copy)]
 pub(super) struct Weights<'a> {
     pub(super) values: &'a [f32],
     pub(super) inner: usize,
@@ -11,162 +30,167 @@ pub(super) struct Weights<'a> {
     pub(super) transposed: bool,
 }
 
-/// A matrix in a slice: element `(i, j)` is at `i * row + j * column`.
+impl<'a> Weights<'a> {
+    fn of(&self, expert: usize) -> View<'a> {
+        let (inner, outer) = (self.inner, self.outer);
+        let values = &self.values[expert * inner * outer..];
+        if self.transposed {
+            View::row_major(values, outer, inner).transposed()
+        } else {
+            View::row_major(values, inner, outer)
+        }
+    }
+}
+
+/// What a grouped product does beside multiplying.
 #[derive(Clone, Copy)]
-struct View<'a> {
-    values: &'a [f32],
-    rows: usize,
-    columns: usize,
-    row: usize,
-    column: usize,
+pub(super) struct Manner<'a> {
+    /// Applied to the left factor.
+    pub(super) map: Map,
+    /// Applied to each group's result.
+    pub(super) finish: GroupFinish<'a>,
+    pub(super) precision: Precision,
 }
 
-impl View<'_> {
-    fn last(&self) -> usize {
-        (self.rows - 1) * self.row + (self.columns - 1) * self.column
+impl Manner<'_> {
+    pub(super) fn plain(precision: Precision) -> Self {
+        Self {
+            map: Map::Identity,
+            finish: GroupFinish::Nothing,
+            precision,
+        }
     }
 }
 
-/// `out = a * b`, `out` row-major.
-fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, parallelism: Parallelism) {
-    assert_eq!(a.columns, b.rows, "inner sizes of a grouped product differ");
-    if a.rows == 0 || b.columns == 0 {
-        return;
-    }
-    if a.columns == 0 {
-        out.fill(0.0);
-        return;
-    }
-    assert_eq!(
-        out.len(),
-        a.rows * b.columns,
-        "output of a grouped product has another size"
-    );
-    assert!(
-        a.last() < a.values.len() && b.last() < b.values.len(),
-        "a view leaves its slice"
-    );
-    // SAFETY: `out` is an exclusive slice of exactly rows * columns elements, walked with strides
-    // (columns, 1); the largest offset reached in `a` and `b` was just checked to be inside their
-    // slices, and all strides are positive. f32 has no invalid bit patterns.
-    #[expect(
-        unsafe_code,
-        reason = "the matmul crate takes raw pointers; bounds are asserted above"
-    )]
-    unsafe {
-        gemm::gemm(
-            a.rows,
-            b.columns,
-            a.columns,
-            out.as_mut_ptr(),
-            1,
-            b.columns as isize,
-            false,
-            a.values.as_ptr(),
-            a.column as isize,
-            a.row as isize,
-            b.values.as_ptr(),
-            b.column as isize,
-            b.row as isize,
-            0.0f32,
-            1.0f32,
-            false,
-            false,
-            false,
-            parallelism,
-        );
+/// A [`Finish`] for every group.
+#[derive(Clone, Copy)]
+pub(super) enum GroupFinish<'a> {
+    Nothing,
+    /// `[E, outer]`: one bias an expert.
+    Bias(&'a [f32]),
+    /// `[M, outer]`: slopes of GELU at these elements.
+    GeluSlope(&'a [f32]),
+}
+
+impl<'a> GroupFinish<'a> {
+    fn of(self, expert: usize, first: usize, outer: usize) -> Finish<'a> {
+        match self {
+            Self::Nothing => Finish::Nothing,
+            Self::Bias(bias) => Finish::Bias(&bias[expert * outer..][..outer]),
+            Self::GeluSlope(x) => Finish::GeluSlope(&x[first * outer..]),
+        }
     }
 }
 
 /// Each group's rows of `x` by the group's matrix; rows outside every group are zero.
-pub(super) fn rows_by_matrix(x: &[f32], weights: &Weights<'_>, offsets: &[i32]) -> Vec<f32> {
+pub(super) fn rows_by_matrix(
+    x: &[f32],
+    weights: &Weights<'_>,
+    offsets: &[i32],
+    manner: Manner<'_>,
+) -> Vec<f32> {
     let (inner, outer) = (weights.inner, weights.outer);
     let rows = x.len() / inner.max(1);
-    let mut out = vec![0.0; rows * outer];
-    let groups = split_rows(&mut out, offsets, outer);
-    run(groups, |expert, first, out, parallelism| {
-        let count = out.len() / outer.max(1);
-        let a = View {
-            values: &x[first * inner..][..count * inner],
-            rows: count,
-            columns: inner,
-            row: inner,
-            column: 1,
-        };
-        let values = &weights.values[expert * inner * outer..][..inner * outer];
-        let (row, column) = if weights.transposed {
-            (1, inner)
-        } else {
-            (outer, 1)
-        };
-        multiply(
-            out,
-            a,
-            View {
-                values,
-                rows: inner,
-                columns: outer,
-                row,
-                column,
-            },
-            parallelism,
-        );
+    let mut out = Fresh::new(rows * outer);
+    let (groups, outside) = split_rows(out.all(), offsets, outer);
+    zero(outside);
+    run(groups, |group, threads| {
+        let a = View::row_major(&x[group.first * inner..], group.count, inner);
+        Product::new(a, weights.of(group.expert))
+            .map(manner.map)
+            .finish(manner.finish.of(group.expert, group.first, outer))
+            .precision(manner.precision)
+            .write(group.out, threads);
     });
-    out
+    // SAFETY: the groups and what is outside of them are all of it, and each was written: products
+    // write every element of their output.
+    #[expect(unsafe_code, reason = "memory that was written in parts")]
+    unsafe {
+        out.written()
+    }
 }
 
-/// `x^T * dy` over each group's rows; a group without rows gives zero.
+/// `map(x)^T * dy` over each group's rows; a group without rows gives zero.
 pub(super) fn outer_products(
     x: &[f32],
     dy: &[f32],
     offsets: &[i32],
-    inner: usize,
-    outer: usize,
+    (inner, outer): (usize, usize),
+    manner: Manner<'_>,
 ) -> Vec<f32> {
     let experts = offsets.len() - 1;
-    let mut out = vec![0.0; experts * inner * outer];
-    if inner * outer == 0 {
+    let mut out = Fresh::new(experts * inner * outer);
+    let mut groups = Vec::with_capacity(experts);
+    for (expert, out) in out.all().chunks_mut((inner * outer).max(1)).enumerate() {
+        let (first, last) = (offsets[expert] as usize, offsets[expert + 1] as usize);
+        if first == last {
+            zero(out);
+        } else {
+            groups.push(Group {
+                expert,
+                first,
+                count: last - first,
+                out,
+            });
+        }
+    }
+    run(groups, |group, threads| {
+        let a = View::row_major(&x[group.first * inner..], group.count, inner).transposed();
+        let b = View::row_major(&dy[group.first * outer..], group.count, outer);
+        Product::new(a, b)
+            .map(manner.map)
+            .precision(manner.precision)
+            .write(group.out, threads);
+    });
+    // SAFETY: each expert's matrix was written, by its product or with zeros.
+    #[expect(unsafe_code, reason = "memory that was written in parts")]
+    unsafe {
+        out.written()
+    }
+}
+
+/// Sums of each group's rows, `[E, width]`, in the order of the rows.
+pub(super) fn row_sums(dy: &[f32], offsets: &[i32], width: usize) -> Vec<f32> {
+    /// Columns that one task sums: two lines of the cache.
+    const COLUMNS: usize = 32;
+    let experts = offsets.len() - 1;
+    let mut out = vec![0.0f32; experts * width];
+    if width == 0 {
         return out;
     }
-    let groups = out
-        .chunks_mut(inner * outer)
+    let tasks: Vec<_> = out
+        .chunks_mut(width)
         .enumerate()
-        .filter(|(expert, _)| offsets[*expert] < offsets[*expert + 1])
-        .map(|(expert, out)| Group {
-            expert,
-            first: offsets[expert] as usize,
-            out,
+        .flat_map(|(expert, sums)| {
+            sums.chunks_mut(COLUMNS)
+                .enumerate()
+                .map(move |(block, sums)| (expert, block * COLUMNS, sums))
         })
         .collect();
-    run(groups, |expert, first, out, parallelism| {
-        let count = offsets[expert + 1] as usize - first;
-        let a = View {
-            values: &x[first * inner..][..count * inner],
-            rows: inner,
-            columns: count,
-            row: 1,
-            column: inner,
-        };
-        let b = View {
-            values: &dy[first * outer..][..count * outer],
-            rows: count,
-            columns: outer,
-            row: outer,
-            column: 1,
-        };
-        multiply(out, a, b, parallelism);
+    tasks.into_par_iter().for_each(|(expert, column, sums)| {
+        for row in offsets[expert] as usize..offsets[expert + 1] as usize {
+            let dy = &dy[row * width + column..][..sums.len()];
+            sums.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += dy);
+        }
     });
     out
 }
 
 struct Group<'a> {
     expert: usize,
+    /// Its first row.
     first: usize,
-    out: &'a mut [f32],
+    /// How many rows it has.
+    count: usize,
+    out: &'a mut [MaybeUninit<f32>],
 }
 
-/// Cuts the output at the offsets, leaving out empty groups.
-fn split_rows<'a>(out: &'a mut [f32], offsets: &[i32], width: usize) -> Vec<Group<'a>> {
+/// Cuts the output at the offsets, leaving out empty groups; and the rows that belong to none.
+fn split_rows<'a>(
+    out: &'a mut [MaybeUninit<f32>],
+    offsets: &[i32],
+    width: usize,
+) -> (Vec<Group<'a>>, &'a mut [MaybeUninit<f32>]) {
     let mut groups = Vec::with_capacity(offsets.len());
     let mut rest = out;
     for (expert, bounds) in offsets.windows(2).enumerate() {
@@ -177,32 +201,88 @@ fn split_rows<'a>(out: &'a mut [f32], offsets: &[i32], width: usize) -> Vec<Grou
             groups.push(Group {
                 expert,
                 first,
+                count: last - first,
                 out: mine,
             });
         }
     }
-    groups
+    (groups, rest)
 }
 
-/// Runs the groups: side by side when there are enough to fill the threads, else one after
-/// another with threads inside each product.
-fn run(
-    groups: Vec<Group<'_>>,
-    product: impl Fn(usize, usize, &mut [f32], Parallelism) + Sync + Send,
-) {
-    let threads = rayon::current_num_threads();
-    if threads > 1 && groups.len() >= 2 * threads {
-        groups.into_par_iter().with_max_len(1).for_each(|group| {
-            product(group.expert, group.first, group.out, Parallelism::None);
-        });
-        return;
+/// Runs the large groups one after another with threads inside, then the small ones side by side.
+fn run(groups: Vec<Group<'_>>, product: impl Fn(Group<'_>, Threads) + Sync + Send) {
+    let (mut small, mut large): (Vec<_>, Vec<_>) =
+        groups.into_iter().partition(|group| group.count <= SMALL);
+    if small.len() == 1 {
+        large.append(&mut small);
     }
-    let parallelism = if threads > 1 {
-        Parallelism::Rayon(0)
-    } else {
-        Parallelism::None
-    };
-    for group in groups {
-        product(group.expert, group.first, group.out, parallelism);
+    for group in large {
+        product(group, Threads::All);
+    }
+    small
+        .into_par_iter()
+        .with_max_len(1)
+        .for_each(|group| product(group, Threads::One));
+}
+
+impl GroupedOps for Flex {
+    fn grouped_matmul_op(
+        x: FlexTensor,
+        w: FlexTensor,
+        offsets: FlexTensor,
+        precision: Precision,
+    ) -> FlexTensor {
+        let (x, w, offsets) = (floats(&x), floats(&w), Indices::of(&offsets));
+        let [rows, _] = x.shape().dims();
+        let [_, inner, outer] = w.shape().dims();
+        let weights = Weights {
+            values: w.storage(),
+            inner,
+            outer,
+            transposed: false,
+        };
+        let manner = Manner::plain(precision);
+        let out = rows_by_matrix(x.storage(), &weights, &offsets.get(), manner);
+        matrix(out, rows, outer)
+    }
+
+    fn grouped_matmul_dx_op(
+        dy: FlexTensor,
+        w: FlexTensor,
+        offsets: FlexTensor,
+        precision: Precision,
+    ) -> FlexTensor {
+        let (dy, w, offsets) = (floats(&dy), floats(&w), Indices::of(&offsets));
+        let [rows, _] = dy.shape().dims();
+        let [_, inner, outer] = w.shape().dims();
+        let weights = Weights {
+            values: w.storage(),
+            inner: outer,
+            outer: inner,
+            transposed: true,
+        };
+        let manner = Manner::plain(precision);
+        let out = rows_by_matrix(dy.storage(), &weights, &offsets.get(), manner);
+        matrix(out, rows, inner)
+    }
+
+    fn grouped_matmul_dw_op(
+        x: FlexTensor,
+        dy: FlexTensor,
+        offsets: FlexTensor,
+        precision: Precision,
+    ) -> FlexTensor {
+        let (x, dy, offsets) = (floats(&x), floats(&dy), Indices::of(&offsets));
+        let [_, inner] = x.shape().dims();
+        let [_, outer] = dy.shape().dims();
+        let offsets = offsets.get();
+        let dw = outer_products(
+            x.storage(),
+            dy.storage(),
+            &offsets,
+            (inner, outer),
+            Manner::plain(precision),
+        );
+        FlexTensor::from_data(TensorData::new(dw, [offsets.len() - 1, inner, outer]))
     }
 }

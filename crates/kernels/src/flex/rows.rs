@@ -1,6 +1,21 @@
 //! Moving rows. An index of T or more means a row without a token.
 
+use std::mem::MaybeUninit;
+
+use burn::{
+    backend::{Flex, TensorMetadata},
+    tensor::TensorData,
+};
+use burn_flex::FlexTensor;
 use rayon::prelude::*;
+
+use super::{
+    Indices, floats,
+    fresh::{Fresh, zero},
+    matrix,
+    wide::wide,
+};
+use crate::extension::RowOps;
 
 /// Rows that one task moves at least, so that a task outweighs its scheduling.
 const ROWS_PER_TASK: usize = 64;
@@ -10,36 +25,41 @@ fn row(x: &[f32], index: i32, width: usize) -> Option<&[f32]> {
     x.get(start..start + width)
 }
 
-fn each_row(out: &mut [f32], width: usize, write: impl Fn(usize, &mut [f32]) + Sync + Send) {
-    if width == 0 {
-        return;
+/// Rows of `width`, each written by `write`, which is to write all of it.
+fn each_row(
+    rows: usize,
+    width: usize,
+    write: impl Fn(usize, &mut [MaybeUninit<f32>]) + Sync + Send,
+) -> Vec<f32> {
+    let mut out = Fresh::new(rows * width);
+    if width > 0 {
+        out.all()
+            .par_chunks_mut(width)
+            .with_min_len(ROWS_PER_TASK)
+            .enumerate()
+            .for_each(|(index, row)| write(index, row));
     }
-    out.par_chunks_mut(width)
-        .with_min_len(ROWS_PER_TASK)
-        .enumerate()
-        .for_each(|(index, row)| write(index, row));
+    // SAFETY: the callers below write every element of every row.
+    #[expect(unsafe_code, reason = "memory that was written row by row")]
+    unsafe {
+        out.written()
+    }
 }
 
 pub(super) fn pack(x: &[f32], rows: &[i32], width: usize) -> Vec<f32> {
-    let mut out = vec![0.0; rows.len() * width];
-    each_row(&mut out, width, |m, out| {
-        if let Some(token) = row(x, rows[m], width) {
-            out.copy_from_slice(token);
+    each_row(rows.len(), width, |m, out| match row(x, rows[m], width) {
+        Some(token) => {
+            out.write_copy_of_slice(token);
         }
-    });
-    out
+        None => zero(out),
+    })
 }
 
 pub(super) fn pack_weighted(x: &[f32], rows: &[i32], gates: &[f32], width: usize) -> Vec<f32> {
-    let mut out = vec![0.0; rows.len() * width];
-    each_row(&mut out, width, |m, out| {
-        if let Some(token) = row(x, rows[m], width) {
-            out.iter_mut()
-                .zip(token)
-                .for_each(|(out, x)| *out = gates[m] * x);
-        }
-    });
-    out
+    each_row(rows.len(), width, |m, out| match row(x, rows[m], width) {
+        Some(token) => write_scaled(out, token, gates[m]),
+        None => zero(out),
+    })
 }
 
 /// Every token sums its rows in the order of the rows, so the result does not depend on threads.
@@ -51,15 +71,64 @@ pub(super) fn combine(
     width: usize,
 ) -> Vec<f32> {
     let (starts, order) = rows_by_token(rows, tokens);
-    let mut out = vec![0.0; tokens * width];
-    each_row(&mut out, width, |token, out| {
-        for &m in &order[starts[token]..starts[token + 1]] {
-            let gate = gates[m];
-            let y = &y[m * width..][..width];
-            out.iter_mut().zip(y).for_each(|(out, y)| *out += gate * y);
+    let row_of = |m: usize| (&y[m * width..][..width], gates[m]);
+    each_row(tokens, width, |token, out| {
+        // Two rows a token are the usual case: one pass writes their sum.
+        match &order[starts[token]..starts[token + 1]] {
+            [] => zero(out),
+            [only] => {
+                let (y, gate) = row_of(*only);
+                write_scaled(out, y, gate);
+            }
+            [first, second, others @ ..] => {
+                let out = write_sum(out, row_of(*first), row_of(*second));
+                for &m in others {
+                    let (y, gate) = row_of(m);
+                    add_scaled(out, y, gate);
+                }
+            }
         }
-    });
-    out
+    })
+}
+
+wide! {
+    /// `out = factor * x`.
+    fn write_scaled(out: &mut [MaybeUninit<f32>], x: &[f32], factor: f32) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            out.write(factor * x);
+        }
+    }
+
+    /// `out += factor * x`.
+    fn add_scaled(out: &mut [f32], x: &[f32], factor: f32) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out += factor * x;
+        }
+    }
+
+    fn write_two(out: &mut [MaybeUninit<f32>], a: (&[f32], f32), b: (&[f32], f32)) {
+        for ((out, &x), &y) in out.iter_mut().zip(a.0).zip(b.0) {
+            out.write(a.1 * x + b.1 * y);
+        }
+    }
+}
+
+/// The sum of two rows, each times its gate.
+fn write_sum<'a>(
+    out: &'a mut [MaybeUninit<f32>],
+    a: (&[f32], f32),
+    b: (&[f32], f32),
+) -> &'a mut [f32] {
+    assert!(
+        a.0.len() == out.len() && b.0.len() == out.len(),
+        "rows of one width"
+    );
+    write_two(out, a, b);
+    // SAFETY: all elements were just written: both rows are as long as the output.
+    #[expect(unsafe_code, reason = "memory that was written")]
+    unsafe {
+        out.assume_init_mut()
+    }
 }
 
 pub(super) fn dots(y: &[f32], x: &[f32], rows: &[i32], width: usize) -> Vec<f32> {
@@ -107,4 +176,35 @@ fn rows_by_token(rows: &[i32], tokens: usize) -> (Vec<usize>, Vec<usize>) {
         }
     }
     (starts, order)
+}
+
+impl RowOps for Flex {
+    fn pack_op(x: FlexTensor, rows: FlexTensor) -> FlexTensor {
+        let (x, rows) = (floats(&x), Indices::of(&rows));
+        let [_, width] = x.shape().dims();
+        let rows = rows.get();
+        matrix(pack(x.storage(), &rows, width), rows.len(), width)
+    }
+
+    fn combine_op(y: FlexTensor, rows: FlexTensor, gates: FlexTensor, tokens: usize) -> FlexTensor {
+        let (y, rows, gates) = (floats(&y), Indices::of(&rows), floats(&gates));
+        let [_, width] = y.shape().dims();
+        let out = combine(y.storage(), &rows.get(), gates.storage(), tokens, width);
+        matrix(out, tokens, width)
+    }
+
+    fn pack_weighted_op(x: FlexTensor, rows: FlexTensor, gates: FlexTensor) -> FlexTensor {
+        let (x, rows, gates) = (floats(&x), Indices::of(&rows), floats(&gates));
+        let [_, width] = x.shape().dims();
+        let rows = rows.get();
+        let out = pack_weighted(x.storage(), &rows, gates.storage(), width);
+        matrix(out, rows.len(), width)
+    }
+
+    fn row_dots_op(y: FlexTensor, x: FlexTensor, rows: FlexTensor) -> FlexTensor {
+        let (y, x, rows) = (floats(&y), floats(&x), Indices::of(&rows));
+        let [packed, width] = y.shape().dims();
+        let dots = dots(y.storage(), x.storage(), &rows.get(), width);
+        FlexTensor::from_data(TensorData::new(dots, [packed]))
+    }
 }

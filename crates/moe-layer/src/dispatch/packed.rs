@@ -5,13 +5,11 @@ use kernels::expert_load;
 
 use crate::{DispatchPlan, PlanKind};
 
-/// Packed rows: the token, expert and gate of each.
+/// Packed rows: the token and gate of each.
 #[derive(Debug, Clone)]
 pub struct PackedRows {
     /// Token `[M]`, T for an empty row.
     pub rows_m: Tensor<1, Int>,
-    /// Expert `[M]`, E for an empty row.
-    pub expert_m: Tensor<1, Int>,
     /// Gate `[M]`, zero for an empty row.
     pub gates_m: Tensor<1>,
 }
@@ -41,10 +39,7 @@ impl PackedRows {
                 let packed = plan.experts * room;
                 let dest_tk = (experts_tk.clone() * room as i64 + places_tk.clone())
                     .mask_fill(nowhere, packed as i64);
-                (
-                    Self::place(experts_tk, gates_tk, dest_tk, plan.experts, packed),
-                    room,
-                )
+                (Self::place(gates_tk, dest_tk, packed), room)
             }
             PlanKind::ByExpert {
                 tokens_ec,
@@ -76,7 +71,7 @@ impl PackedRows {
                 let start_tk = offsets.clone().gather(0, experts_a).reshape([tokens, k]);
                 let nowhere = experts_tk.clone().equal_elem(plan.experts as i64);
                 let dest_tk = (start_tk + places_tk.clone()).mask_fill(nowhere, assignments as i64);
-                let rows = Self::place(experts_tk, gates_tk, dest_tk, plan.experts, assignments);
+                let rows = Self::place(gates_tk, dest_tk, assignments);
                 (rows, offsets)
             }
             PlanKind::ByExpert {
@@ -94,14 +89,8 @@ impl PackedRows {
 
     /// Puts assignments, listed by token, into `packed` rows; `dest_tk` is the row of each, or
     /// `packed` for one that goes nowhere.
-    fn place(
-        experts_tk: &Tensor<2, Int>,
-        gates_tk: &Tensor<2>,
-        dest_tk: Tensor<2, Int>,
-        experts: usize,
-        packed: usize,
-    ) -> Self {
-        let [tokens, k] = experts_tk.dims();
+    fn place(gates_tk: &Tensor<2>, dest_tk: Tensor<2, Int>, packed: usize) -> Self {
+        let [tokens, k] = gates_tk.dims();
         let assignments = tokens * k;
         let device = gates_tk.device();
         let numbers_a = Tensor::<1, Int>::arange(0..assignments as i64, &device);
@@ -113,12 +102,9 @@ impl PackedRows {
                 IndexingUpdateOp::Assign,
             )
             .narrow(0, 0, packed);
-        let nobody = Tensor::<1, Int>::full([1], experts as i64, &device);
-        let experts_a = Tensor::cat(vec![experts_tk.clone().reshape([assignments]), nobody], 0);
         let nothing = Tensor::zeros([1], &device);
         let gates_a = Tensor::cat(vec![gates_tk.clone().reshape([assignments]), nothing], 0);
         Self {
-            expert_m: experts_a.gather(0, owner_m.clone()),
             gates_m: gates_a.gather(0, owner_m.clone()),
             // An empty row's owner is T * k, which divides to T: no token.
             rows_m: owner_m / k as i64,
@@ -130,10 +116,6 @@ impl PackedRows {
         let packed = experts * room;
         Self {
             rows_m: tokens_ec.clone().reshape([packed]),
-            expert_m: Tensor::<1, Int>::arange(0..experts as i64, &tokens_ec.device())
-                .reshape([experts, 1])
-                .expand([experts, room])
-                .reshape([packed]),
             gates_m: gates_ec.clone().reshape([packed]),
         }
     }

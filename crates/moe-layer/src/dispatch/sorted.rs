@@ -28,7 +28,7 @@ impl Dispatch for Sorted {
         let [tokens, _] = x_td.dims();
         let (packed, offsets) = PackedRows::compact(plan);
         let x_md = pack(x_td, packed.rows_m.clone());
-        let y_md = bank.forward_sorted(x_md, packed.expert_m, offsets, precision);
+        let y_md = bank.forward_sorted(x_md, offsets, precision);
         combine(y_md, packed.rows_m, packed.gates_m, tokens)
     }
 }

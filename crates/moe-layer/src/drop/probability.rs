@@ -9,8 +9,7 @@ use super::{Queue, QueueOrder};
 /// Larger gates first, over all choices and tokens.
 ///
 /// The order is that of the gate; strategies whose gates are all equal (hard top-k, hash, random)
-/// are queued in the order that the backend's sort leaves equals in. The sort is the one step that
-/// GPU backends of the tensor library run on the host.
+/// are queued in the order that the backend's sort leaves equals in.
 ///
 /// # Failure modes
 ///
@@ -26,10 +25,8 @@ pub struct ProbabilityConfig {}
 impl QueueOrder for ProbabilityConfig {
     fn queue(&self, experts_tk: Tensor<2, Int>, gates_tk: Tensor<2>, experts: usize) -> Queue {
         let [tokens, k] = experts_tk.dims();
-        let order_a = gates_tk
-            .detach()
-            .reshape([tokens * k])
-            .argsort_descending(0);
+        let order_a =
+            kernels::argsort_descending(gates_tk.reshape([1, tokens * k])).squeeze_dim::<1>(0);
         let sorted_a = experts_tk.reshape([tokens * k]).gather(0, order_a.clone());
         let places_a = kernels::expert_slots(sorted_a, experts);
         let places_tk = Tensor::zeros([tokens * k], &order_a.device())

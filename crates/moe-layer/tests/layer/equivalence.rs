@@ -1,5 +1,5 @@
 //! All dispatch backends give the same output and the same gradients, for every kind of
-//! assignment, every drop policy and odd shapes.
+//! assignment, every drop policy and odd shapes, on every kind of device.
 
 use crate::common::{bank, config, members, token_choice};
 use burn::{
@@ -10,12 +10,25 @@ use kernels::Precision;
 use moe_layer::{
     Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims,
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 use routers::Assignment;
-use testkit::{F32_SUM, assert_close, normal, uniform};
+use rstest::rstest;
+use testkit::{F32_SUM, Place, assert_close, normal, uniform};
 
-fn device() -> Device {
-    Device::flex().autodiff()
+/// Runs a property on random inputs: 32, but 3 on a GPU, where each shape has kernels to be tuned.
+fn check<S: Strategy>(place: Place, inputs: S, property: impl Fn(S::Value)) {
+    let cases = if place == Place::Cpu { 32 } else { 3 };
+    let config = ProptestConfig {
+        source_file: Some(file!()),
+        ..ProptestConfig::with_cases(cases)
+    };
+    let result = TestRunner::new(config).run(&inputs, |input| {
+        property(input);
+        Ok(())
+    });
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
 }
 
 /// Output and gradients of `x`, of the gates, and of the bank's four parameters.
@@ -60,11 +73,15 @@ fn outcome(
 
 /// Runs every backend and holds it against the dense oracle. `planned` gives the plan and its gates
 /// anew each time: a backward pass consumes the graph behind them.
-fn all_agree(planned: impl Fn() -> (DispatchPlan, Tensor<2>), width: usize, seed: u64) {
-    let device = device();
+fn all_agree(
+    planned: impl Fn() -> (DispatchPlan, Tensor<2>),
+    width: usize,
+    seed: u64,
+    device: &Device,
+) {
     let outcome_of = |dispatcher: DispatcherConfig| {
         let (plan, gates) = planned();
-        let x = normal([plan.tokens, width], seed, &device).require_grad();
+        let x = normal([plan.tokens, width], seed, device).require_grad();
         let dims = ExpertDims {
             experts: plan.experts,
             width,
@@ -75,7 +92,7 @@ fn all_agree(planned: impl Fn() -> (DispatchPlan, Tensor<2>), width: usize, seed
             &plan,
             &x,
             &gates,
-            &bank(dims, seed + 1, &device),
+            &bank(dims, seed + 1, device),
         )
     };
     let mut outcomes = members::<DispatcherConfig>().into_iter().map(outcome_of);
@@ -93,71 +110,91 @@ fn all_agree(planned: impl Fn() -> (DispatchPlan, Tensor<2>), width: usize, seed
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+#[rstest]
+fn token_choice_agrees(#[values(Place::Cpu, Place::Gpu)] place: Place) {
+    let Some(device) = place.device("dispatch of token choice") else {
+        return;
+    };
+    let device = device.autodiff();
+    let sizes = (1usize..40, 1usize..9, 1usize..4, 1usize..7);
+    check(
+        place,
+        (sizes, 0.2f64..2.0, 0u64..1000),
+        |((tokens, experts, k, width), capacity_factor, seed)| {
+            let k = k.min(experts);
+            for drop in members::<DropPolicyConfig>() {
+                let dispatch = DispatcherConfig::default();
+                let config = config(experts, k, capacity_factor, drop, dispatch);
+                let planned = || {
+                    let (assignment, gates) = token_choice(tokens, k, experts, seed, &device);
+                    let plan = DispatchPlan::new(&assignment, &config, tokens, experts, k);
+                    (plan, gates)
+                };
+                all_agree(planned, width, seed + 100, &device);
+            }
+        },
+    );
+}
 
-    #[test]
-    fn token_choice_agrees(
-        tokens in 1usize..40,
-        experts in 1usize..9,
-        k in 1usize..4,
-        width in 1usize..7,
-        capacity_factor in 0.2f64..2.0,
-        seed in 0u64..1000,
-    ) {
-        let k = k.min(experts);
-        let device = device();
-        for drop in members::<DropPolicyConfig>() {
-            let config = config(experts, k, capacity_factor, drop, DispatcherConfig::default());
+#[rstest]
+fn variable_assignments_agree(#[values(Place::Cpu, Place::Gpu)] place: Place) {
+    let Some(device) = place.device("dispatch of variable assignments") else {
+        return;
+    };
+    let device = device.autodiff();
+    let shares = (0.0f64..1.1, 0.3f64..4.0);
+    check(
+        place,
+        (1usize..30, 1usize..7, shares, 0u64..1000),
+        |(tokens, experts, (threshold, capacity_factor), seed)| {
+            for drop in members::<DropPolicyConfig>() {
+                let dispatch = DispatcherConfig::default();
+                let config = config(experts, 1, capacity_factor, drop, dispatch);
+                let planned = || {
+                    let gates_te = uniform([tokens, experts], 0.0, 1.0, seed, &device);
+                    let gates_te = gates_te.require_grad();
+                    // Above 1 nobody chooses anybody: a layer must survive that.
+                    let chosen_te = gates_te.clone().detach().greater_elem(threshold);
+                    let assignment = Assignment::Variable {
+                        gates_te: gates_te.clone(),
+                        chosen_te,
+                    };
+                    let plan = DispatchPlan::new(&assignment, &config, tokens, experts, 1);
+                    (plan, gates_te)
+                };
+                all_agree(planned, 4, seed + 100, &device);
+            }
+        },
+    );
+}
+
+#[rstest]
+fn expert_choice_agrees(#[values(Place::Cpu, Place::Gpu)] place: Place) {
+    let Some(device) = place.device("dispatch of expert choice") else {
+        return;
+    };
+    let device = device.autodiff();
+    check(
+        place,
+        (1usize..30, 1usize..7, 1usize..12, 0u64..1000),
+        |(tokens, experts, room, seed)| {
+            let room = room.min(tokens);
+            let drop = DropPolicyConfig::default();
+            let config = config(experts, 1, 1.0, drop, DispatcherConfig::default());
             let planned = || {
-                let (assignment, gates) = token_choice(tokens, k, experts, seed, &device);
-                (DispatchPlan::new(&assignment, &config, tokens, experts, k), gates)
+                let scores_et = normal([experts, tokens], seed, &device);
+                let tokens_ec = kernels::top_k(scores_et, room);
+                let gates_ec = uniform([experts, room], 0.1, 1.0, seed + 1, &device).require_grad();
+                let assignment = Assignment::ExpertChoice {
+                    tokens_ec,
+                    gates_ec: gates_ec.clone(),
+                };
+                let plan = DispatchPlan::new(&assignment, &config, tokens, experts, 1);
+                (plan, gates_ec)
             };
-            all_agree(planned, width, seed + 100);
-        }
-    }
-
-    #[test]
-    fn variable_assignments_agree(
-        tokens in 1usize..30,
-        experts in 1usize..7,
-        threshold in 0.0f64..1.1,
-        capacity_factor in 0.3f64..4.0,
-        seed in 0u64..1000,
-    ) {
-        let device = device();
-        for drop in members::<DropPolicyConfig>() {
-            let config = config(experts, 1, capacity_factor, drop, DispatcherConfig::default());
-            let planned = || {
-                let gates_te = uniform([tokens, experts], 0.0, 1.0, seed, &device).require_grad();
-                // Above 1 nobody chooses anybody: a layer must survive that.
-                let chosen_te = gates_te.clone().detach().greater_elem(threshold);
-                let assignment = Assignment::Variable { gates_te: gates_te.clone(), chosen_te };
-                (DispatchPlan::new(&assignment, &config, tokens, experts, 1), gates_te)
-            };
-            all_agree(planned, 4, seed + 100);
-        }
-    }
-
-    #[test]
-    fn expert_choice_agrees(
-        tokens in 1usize..30,
-        experts in 1usize..7,
-        room in 1usize..12,
-        seed in 0u64..1000,
-    ) {
-        let device = device();
-        let room = room.min(tokens);
-        let drop = DropPolicyConfig::default();
-        let config = config(experts, 1, 1.0, drop, DispatcherConfig::default());
-        let planned = || {
-            let tokens_ec = kernels::top_k(normal([experts, tokens], seed, &device), room);
-            let gates_ec = uniform([experts, room], 0.1, 1.0, seed + 1, &device).require_grad();
-            let assignment = Assignment::ExpertChoice { tokens_ec, gates_ec: gates_ec.clone() };
-            (DispatchPlan::new(&assignment, &config, tokens, experts, 1), gates_ec)
-        };
-        all_agree(planned, 4, seed + 100);
-    }
+            all_agree(planned, 4, seed + 100, &device);
+        },
+    );
 }
 
 #[test]

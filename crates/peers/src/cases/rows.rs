@@ -60,10 +60,22 @@ impl Rows {
             ..MoeConfig::default()
         };
         let plan = DispatchPlan::new(&assignment, &config, sizes.tokens, sizes.experts, sizes.k);
-        let packed = match sizes.packing {
-            Packing::Compact => PackedRows::compact(&plan).0,
-            Packing::Fixed => PackedRows::fixed(&plan).0,
+        let (packed, starts): (_, Vec<i64>) = match sizes.packing {
+            Packing::Compact => {
+                let (packed, offsets) = PackedRows::compact(&plan);
+                (packed, offsets.into_data().iter::<i64>().collect())
+            }
+            Packing::Fixed => {
+                let (packed, room) = PackedRows::fixed(&plan);
+                (
+                    packed,
+                    (0..=sizes.experts).map(|e| (e * room) as i64).collect(),
+                )
+            }
         };
+        let [rows] = packed.rows_m.dims();
+        let expert_of =
+            |row: usize| starts.partition_point(|&start| start <= row as i64) as i64 - 1;
         let grad = sizes.backward;
         let device = if grad {
             plain.clone().autodiff()
@@ -79,7 +91,7 @@ impl Rows {
             kept: plan.load().sum().into_scalar::<f32>() as usize,
             plan,
             index_m: Tensor::from_data(packed.rows_m.into_data(), &device),
-            expert_m: packed.expert_m.into_data().iter::<i64>().collect(),
+            expert_m: (0..rows).map(expert_of).collect(),
             x_td: if grad { x_td.require_grad() } else { x_td },
             gates_m: if grad {
                 gates_m.require_grad()

@@ -5,7 +5,7 @@ use super::declare::table;
 
 table! {
     /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
-    pub struct TrialRow in "trials", minor 0, by (trial_id) {
+    pub struct TrialRow in "trials", minor 1, by (trial_id) {
         "Identity" {
             /// The trial's id: 64 hexadecimal digits of BLAKE3 over settings, data digests and schema major; 12 are shown.
             trial_id: String,
@@ -17,7 +17,7 @@ table! {
             device: String,
             /// The device's own name, such as the GPU's model.
             device_name: Option<String>,
-            /// What the trial does: `train` or `pack`.
+            /// What the trial does: `train`, `pack` or `layer`.
             job: String,
             /// How it ended: `done`, `diverged` or `failed`.
             status: TrialStatus,
@@ -79,7 +79,7 @@ table! {
             packing: Option<String>,
             /// The pack job's load: `gaussian`, `balanced` or `zipf`.
             load_shape: Option<String>,
-            /// The pack job's tokens T.
+            /// Tokens T of a pack or layer job.
             tokens: Option<u64> = "tokens",
             /// The pack job's row width D.
             width: Option<u64>,
@@ -123,13 +123,13 @@ table! {
             bigram_perplexity: Option<f64> = "per token",
         }
         "Speed and memory" {
-            /// Training tokens per second of training; evaluation, data and warm-up excluded.
+            /// Training tokens per second of training; evaluation, data and warm-up excluded. Of a pack or layer job: tokens over the median time.
             tokens_per_s: Option<f64> = "tokens/s",
-            /// Median time of a training step.
+            /// Median time of a training step; of a layer job: forward and backward pass without update.
             step_ms_median: Option<f64> = "ms",
-            /// 10th percentile of the time of a training step.
+            /// 10th percentile of that time.
             step_ms_p10: Option<f64> = "ms",
-            /// 90th percentile of the time of a training step.
+            /// 90th percentile of that time.
             step_ms_p90: Option<f64> = "ms",
             /// Time in training steps.
             train_s: Option<f64> = "s",
@@ -215,6 +215,40 @@ table! {
             cpu_model: Option<String>,
             /// Logical processors of the machine.
             cores: Option<u64>,
+        }
+        "Layer job" {
+            /// Median time of the forward pass.
+            forward_ms_median: Option<f64> = "ms",
+            /// 10th percentile of the time of the forward pass.
+            forward_ms_p10: Option<f64> = "ms",
+            /// 90th percentile of the time of the forward pass.
+            forward_ms_p90: Option<f64> = "ms",
+            /// Median time of the backward pass: gradients of parameters and hidden states.
+            backward_ms_median: Option<f64> = "ms",
+            /// 10th percentile of the time of the backward pass.
+            backward_ms_p10: Option<f64> = "ms",
+            /// 90th percentile of the time of the backward pass.
+            backward_ms_p90: Option<f64> = "ms",
+            /// Median time of AdamW's update of all parameters, which is no part of the step's time.
+            update_ms_median: Option<f64> = "ms",
+            /// 10th percentile of the time of the update.
+            update_ms_p10: Option<f64> = "ms",
+            /// 90th percentile of the time of the update.
+            update_ms_p90: Option<f64> = "ms",
+            /// Median time of routing and plan by themselves: scores, choice, capacity; a part of the forward pass.
+            routing_ms_median: Option<f64> = "ms",
+            /// 10th percentile of the time of routing and plan.
+            routing_ms_p10: Option<f64> = "ms",
+            /// 90th percentile of the time of routing and plan.
+            routing_ms_p90: Option<f64> = "ms",
+            /// `routing_ms_median` over `forward_ms_median`.
+            routing_share: Option<f64> = "share",
+            /// Operations of the experts' products in a step: 6 A D F M for A kept assignments and M = 2 matrices.
+            step_flops: Option<u64> = "FLOP",
+            /// `step_flops` over the median time of a step.
+            gflop_per_s: Option<f64> = "GFLOP/s",
+            /// Bytes of the layer's parameters.
+            param_bytes: Option<u64> = "bytes",
         }
     }
 }

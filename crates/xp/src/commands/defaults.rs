@@ -5,15 +5,12 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 
 use super::schema;
-use crate::jobs::{JobKind, JobSettings, PackSettings, TrainSettings};
+use crate::jobs::{JobKind, JobSettings};
 
 /// All settings of a job as TOML that a sweep file could hold, with a comment on each.
 pub(super) fn toml(job: JobKind) -> String {
     let (schema, definitions) = schema::settings(job);
-    let defaults = match job {
-        JobKind::Train => JobSettings::Train(TrainSettings::default()),
-        JobKind::Pack => JobSettings::Pack(PackSettings::default()),
-    };
+    let defaults = JobSettings::defaults(job);
     let mut writer = Writer {
         definitions: &definitions,
         text: header(job),
@@ -199,16 +196,10 @@ mod tests {
             let file = SweepFile::parse("defaults.toml".as_ref(), text.as_bytes()).unwrap();
             let sweep = Sweep::resolve(file, &SweepOptions::default()).unwrap();
             let points = sweep.points().unwrap();
-            let expected = match job {
-                JobKind::Train => JobSettings::Train(TrainSettings::default()),
-                JobKind::Pack => JobSettings::Pack(PackSettings::default()),
-            };
+            let mut expected = JobSettings::defaults(job);
+            expected.resolve();
             assert_eq!(points.len(), 1);
-            assert_eq!(points[0].settings.to_json(), {
-                let mut resolved = expected;
-                resolved.resolve();
-                resolved.to_json()
-            });
+            assert_eq!(points[0].settings.to_json(), expected.to_json());
         }
     }
 }

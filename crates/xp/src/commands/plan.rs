@@ -21,6 +21,7 @@ const MOST_BYTES: u64 = 256 << 20;
 struct Plan<'a> {
     sweep: SweepFacts<'a>,
     device: String,
+    results: String,
     duplicates: usize,
     states: BTreeMap<&'static str, usize>,
     trials: Vec<Planned<'a>>,
@@ -67,6 +68,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
     let plan = Plan {
         sweep: session.sweep.facts(),
         device: session.device.to_string(),
+        results: session.results.display().to_string(),
         duplicates: session.duplicates,
         trials: trials.collect(),
         states: count(&states),
@@ -110,7 +112,7 @@ fn show(session: &Session, plan: &Plan<'_>) {
     header.extend(
         session
             .sweep
-            .axes
+            .axes()
             .iter()
             .map(|axis| (axis.name.as_str(), Align::Left)),
     );
@@ -173,18 +175,31 @@ fn as_sweep() -> String {
         .join(" ")
 }
 
-/// `unified (cpu, cpu): 30 trials (5 strategy x 2 capacity-factor x 3 seeds)`.
+/// `unified (scale cpu, device cpu): 30 trials (5 strategy x 2 capacity-factor x 3 seeds)`; of several
+/// grids: `(6 experts + 4 k) x 1 seed`.
 fn title(session: &Session) -> String {
     let sweep = &session.sweep;
-    let axes = sweep
-        .axes
+    let grids: Vec<String> = sweep
+        .grids
         .iter()
-        .map(|axis| format!("{} {}", axis.values.len(), axis.name));
+        .filter(|grid| !grid.is_empty())
+        .map(|grid| {
+            let sizes = grid
+                .iter()
+                .map(|axis| format!("{} {}", axis.values.len(), axis.name));
+            sizes.collect::<Vec<_>>().join(" x ")
+        })
+        .collect();
+    let axes = match grids.len() {
+        0 | 1 => grids.concat(),
+        _ => format!("({})", grids.join(" + ")),
+    };
     let seeds = match sweep.seeds.len() {
         1 => "1 seed".to_owned(),
         several => format!("{several} seeds"),
     };
-    let product: Vec<_> = axes.chain([seeds]).collect();
+    let product = [axes, seeds].into_iter().filter(|part| !part.is_empty());
+    let product: Vec<_> = product.collect();
     format!(
         "{} (scale {}, device {}): {} trials ({})\n  {}",
         sweep.name,

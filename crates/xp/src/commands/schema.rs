@@ -8,7 +8,7 @@ use crate::{
     cli::SchemaArgs,
     config::Save,
     exit::{Exit, Expected},
-    jobs::{JobKind, PackSettings, TrainSettings},
+    jobs::{JobKind, LayerSettings, PackSettings, TrainSettings},
     ui,
 };
 
@@ -28,6 +28,7 @@ pub(super) fn settings(job: JobKind) -> (Value, Map<String, Value>) {
     let schema: Schema = match job {
         JobKind::Train => generator.root_schema_for::<TrainSettings>(),
         JobKind::Pack => generator.root_schema_for::<PackSettings>(),
+        JobKind::Layer => generator.root_schema_for::<LayerSettings>(),
     };
     let mut schema = schema.to_value();
     let definitions = match schema
@@ -111,9 +112,10 @@ fn axes(job: JobKind) -> Value {
         ((*short).to_owned(), list)
     });
     let properties: Map<String, Value> = named.collect();
+    let grid = json!({ "type": "object", "properties": properties });
     json!({
-        "type": "object",
-        "description": "Settings that vary, by short name or by path; every combination is a point.",
-        "properties": properties,
+        "description": "Settings that vary, by short name or by path; every combination is a point. \
+                        A list of such tables is several grids, one after another.",
+        "anyOf": [grid, { "type": "array", "minItems": 1, "items": grid }],
     })
 }

@@ -1,4 +1,7 @@
 //! `[axes]`: which settings vary, and over which values.
+//!
+//! A table is one grid, whose points are all combinations of its values. A list of tables is several
+//! grids, one after another: what one of them does not vary has the value of the rest of the file.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +14,9 @@ use super::{
     tree::join,
 };
 use crate::jobs::JobKind;
+
+const HELP: &str = "write `[axes]`, or `[[axes]]` for each of several grids, and under it, for \
+                    example, `capacity-factor = [1.0, 1.25]`";
 
 /// One setting that varies.
 #[derive(Debug, Clone)]
@@ -25,17 +31,93 @@ pub(crate) struct Axis {
     pub(crate) values: Vec<Node>,
 }
 
-/// Reads the axes in the order in which they are written.
-pub(crate) fn read(tree: &Tree, job: JobKind, problems: &mut Problems) -> Vec<Axis> {
+/// Axes of which every combination is a point; without any, one point.
+pub(crate) type Grid = Vec<Axis>;
+
+/// Reads the grids in the order in which they are written. A file without axes has one point.
+pub(crate) fn read(tree: &Tree, job: JobKind, problems: &mut Problems) -> Vec<Grid> {
     let Some(node) = tree.get("axes") else {
-        return Vec::new();
+        return vec![Grid::new()];
     };
-    let DeValue::Table(table) = node.get_ref() else {
-        let help = "write `[axes]` and under it, for example, `capacity-factor = [1.0, 1.25]`";
-        problems.at(node.span(), "`axes` must be a table of lists", help);
-        return Vec::new();
+    let items = match node.get_ref() {
+        DeValue::Array(items) if items.is_empty() => {
+            let message = "`axes` has no grids, so there is nothing to run";
+            problems.at(node.span(), message, HELP);
+            return Vec::new();
+        }
+        DeValue::Array(items) => items.iter().collect(),
+        _ => vec![node],
     };
-    let mut axes = Vec::new();
+    let mut grids = Vec::new();
+    for item in items {
+        match item.get_ref() {
+            DeValue::Table(table) => grids.push(grid(table, job, problems)),
+            _ => problems.at(
+                item.span(),
+                "`axes` must be a table of lists, or several",
+                HELP,
+            ),
+        }
+    }
+    grids
+}
+
+/// Takes a table of axes out of what is to be laid over a list of grids: its axes are given anew to
+/// the grids that have them, by [`replace`]. A list takes the place of everything before it.
+pub(crate) fn take(
+    base: &Tree,
+    over: &mut Tree,
+    job: JobKind,
+    anew: &mut Vec<Axis>,
+    problems: &mut Problems,
+) {
+    let is_list = |tree: &Tree| {
+        let node = tree.get("axes")?;
+        Some(matches!(node.get_ref(), DeValue::Array(_)))
+    };
+    match (is_list(base), is_list(over)) {
+        (_, Some(true)) => anew.clear(),
+        (Some(true), Some(false)) => {
+            anew.extend(read(over, job, problems).concat());
+            over.remove("axes");
+        }
+        _ => {}
+    }
+}
+
+/// Gives axes other values in the grids that have them.
+pub(crate) fn replace(grids: &mut [Grid], anew: Vec<Axis>, problems: &mut Problems) {
+    for axis in anew {
+        let mut found = false;
+        for own in grids.iter_mut().flatten() {
+            if own.path == axis.path {
+                own.values.clone_from(&axis.values);
+                found = true;
+            }
+        }
+        if !found {
+            problems.at(
+                axis.key,
+                format!("none of the grids in `axes` has the axis `{}`", axis.name),
+                "add it to a grid of the file, or give all grids anew: `axes = [{ ... }, { ... }]`",
+            );
+        }
+    }
+}
+
+/// The axes of all grids by the name that each has first.
+pub(crate) fn union(grids: &[Grid]) -> Vec<&Axis> {
+    let mut axes: Vec<&Axis> = Vec::new();
+    for axis in grids.iter().flatten() {
+        if axes.iter().all(|known| known.path != axis.path) {
+            axes.push(axis);
+        }
+    }
+    axes
+}
+
+fn grid(table: &Tree, job: JobKind, problems: &mut Problems) -> Grid {
+    let mut axes = Grid::new();
     collect(table, "", job, &mut axes, problems);
     axes.sort_by_key(|axis| axis.key.start);
     check_twice(&axes, problems);

@@ -1,7 +1,7 @@
 //! Values of axes as people read them.
 
 use serde_json::Value;
-use toml::de::DeValue;
+use toml::{Spanned, de::DeValue};
 
 use super::source::Node;
 
@@ -10,33 +10,39 @@ pub(crate) fn value_at<'a>(json: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(json, |json, key| json.get(key))
 }
 
-/// An axis' value: what the settings resolved to, with the parameters that the file gives.
-pub(crate) fn axis(json: &Value, path: &str, written: &Node) -> String {
+/// An axis' value: what the settings resolved to, with the parameters that the file gives, if it does.
+pub(crate) fn axis(json: &Value, path: &str, written: Option<&Node>) -> String {
     value_at(json, path).map_or_else(|| "-".to_owned(), |read| value(read, written))
 }
 
 /// A value: `0.5`, `top1`, `zipf(exponent=1.2)`, `switch+z`, `none`.
-pub(crate) fn value(read: &Value, written: &Node) -> String {
-    match (read, written.get_ref()) {
-        (Value::Object(member), written) if member.len() == 1 => {
+pub(crate) fn value(read: &Value, written: Option<&Node>) -> String {
+    let written = written.map(Spanned::get_ref);
+    match read {
+        Value::Object(member) if member.len() == 1 => {
             let name = member.keys().next().expect("there is one key");
             let parameters = match written {
-                DeValue::Table(table) => table.values().next().map(parameters),
+                Some(DeValue::Table(table)) => table.values().next().map(parameters),
                 _ => None,
             };
             format!("{name}{}", parameters.unwrap_or_default())
         }
-        (Value::Array(items), _) if items.is_empty() => "none".to_owned(),
-        (Value::Array(items), DeValue::Array(written)) => {
-            let shown: Vec<_> = items
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items)
+            if items
                 .iter()
-                .zip(written.iter())
-                .map(|(read, written)| value(read, written))
-                .collect();
+                .all(|item| item.is_object() || item.is_string()) =>
+        {
+            let of = |index| match written {
+                Some(DeValue::Array(written)) => written.get(index),
+                _ => None,
+            };
+            let shown = items.iter().enumerate();
+            let shown: Vec<_> = shown.map(|(index, read)| value(read, of(index))).collect();
             shown.join("+")
         }
-        (Value::String(text), _) => text.clone(),
-        (other, _) => other.to_string(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use toml::de::DeValue;
 
 use super::{
-    axes::{self, Axis},
+    axes::{self, Axis, Grid},
     header::{self, HEADER_KEYS, Header, Save},
     locate::SweepFile,
     problem::{ConfigErrors, Problem, Problems},
@@ -48,7 +48,7 @@ pub(crate) struct Sweep {
     /// The device the file asks for.
     pub(crate) device: Option<DeviceChoice>,
     /// What varies, in the order of the file.
-    pub(crate) axes: Vec<Axis>,
+    pub(crate) grids: Vec<Grid>,
     /// What was set on the command line.
     pub(crate) overrides: Vec<String>,
     /// The settings that do not vary.
@@ -79,7 +79,7 @@ impl Sweep {
         let mut problems = Problems::default();
         let built = build(&mut tree, options, &mut sources, &mut problems);
         problems.finish(&sources)?;
-        let (header, axes, scale) = built.expect("without problems there is a sweep");
+        let (header, grids, scale) = built.expect("without problems there is a sweep");
         let settings = tree
             .into_iter()
             .filter(|(key, _)| !HEADER_KEYS.contains(&&**key.get_ref()));
@@ -91,11 +91,16 @@ impl Sweep {
             seeds: header.seeds,
             save: header.save,
             device: header.device,
-            axes,
+            grids,
             overrides: options.set.clone(),
             settings: settings.collect(),
             sources,
         })
+    }
+
+    /// The axes of all grids.
+    pub(crate) fn axes(&self) -> Vec<&Axis> {
+        axes::union(&self.grids)
     }
 
     /// The sweep as machines read it.
@@ -106,7 +111,7 @@ impl Sweep {
             job: self.job.name(),
             scale: &self.scale,
             seeds: &self.seeds,
-            axes: self.axes.iter().map(|axis| axis.name.as_str()).collect(),
+            axes: self.axes().iter().map(|axis| axis.name.as_str()).collect(),
             overrides: &self.overrides,
         }
     }
@@ -117,40 +122,46 @@ fn build(
     options: &SweepOptions,
     sources: &mut Sources,
     problems: &mut Problems,
-) -> Option<(Header, Vec<Axis>, String)> {
+) -> Option<(Header, Vec<Grid>, String)> {
     // The job decides what the other keys may be, so it is read before anything is laid over.
     let job = header::read(tree, problems)?.job;
     check_keys(tree, job, "", problems);
-    let order: Vec<String> = axes::read(tree, job, &mut Problems::default())
+    let order: Vec<String> = axes::union(&axes::read(tree, job, &mut Problems::default()))
         .into_iter()
-        .map(|axis| axis.path)
+        .map(|axis| axis.path.clone())
         .collect();
+    let mut anew = Vec::new();
     let (scale, over) = pick_scale(tree, options.scale.as_deref(), problems)?;
-    if let Some(over) = over {
+    if let Some(mut over) = over {
         check_keys(&over, job, &format!("scale.{scale}."), problems);
+        axes::take(tree, &mut over, job, &mut anew, problems);
         check_no_effect(tree, &over, job, &scale, problems);
         tree::overlay(tree, over, job.families());
     }
     let mut fixed = Vec::new();
     for text in &options.set {
         let setting = Setting::parse(text, job, sources, problems)?;
-        let over = setting.tree();
+        let mut over = setting.tree();
         check_keys(&over, job, "", problems);
+        axes::take(tree, &mut over, job, &mut anew, problems);
         tree::overlay(tree, over, job.families());
         fixed.push(setting.path);
     }
     let header = header::read(tree, problems)?;
-    let mut axes = axes::read(tree, job, problems);
-    // A setting given on the command line is one value, whatever the file varies.
-    axes.retain(|axis| !fixed.contains(&axis.path));
-    // An axis that a scale or the command line gives anew keeps its place among the others.
-    axes.sort_by_key(|axis| {
-        order
-            .iter()
-            .position(|path| *path == axis.path)
-            .unwrap_or(order.len())
-    });
-    problems.is_empty().then_some((header, axes, scale))
+    let mut grids = axes::read(tree, job, problems);
+    axes::replace(&mut grids, anew, problems);
+    for axes in &mut grids {
+        // A setting given on the command line is one value, whatever the file varies.
+        axes.retain(|axis| !fixed.contains(&axis.path));
+        // An axis that a scale or the command line gives anew keeps its place among the others.
+        axes.sort_by_key(|axis| {
+            order
+                .iter()
+                .position(|path| *path == axis.path)
+                .unwrap_or(order.len())
+        });
+    }
+    problems.is_empty().then_some((header, grids, scale))
 }
 
 /// Refuses keys that are neither the header's nor sections of the job.
@@ -228,12 +239,16 @@ fn pick_scale(
     }
 }
 
-/// Refuses a scale that sets what the sweep varies: the axis would win in silence.
+/// Refuses a scale that sets what every grid varies: the axis would win in silence.
 fn check_no_effect(tree: &Tree, over: &Tree, job: JobKind, scale: &str, problems: &mut Problems) {
     let mut overlaid = tree.clone();
     tree::overlay(&mut overlaid, over.clone(), job.families());
-    for axis in axes::read(&overlaid, job, &mut Problems::default()) {
-        if let Some(node) = tree::find(over, &axis.path) {
+    let grids = axes::read(&overlaid, job, &mut Problems::default());
+    for axis in axes::union(&grids) {
+        let everywhere = grids
+            .iter()
+            .all(|grid| grid.iter().any(|own| own.path == axis.path));
+        if let Some(node) = tree::find(over, &axis.path).filter(|_| everywhere) {
             problems.at(
                 node.span(),
                 format!("`{}` has no effect here, because it is an axis", axis.path),

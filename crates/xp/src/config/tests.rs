@@ -68,6 +68,77 @@ fn an_axis_given_anew_by_a_scale_keeps_its_place() {
     assert_eq!(trials(&text)[0].cell(), "experts=2 k=1");
 }
 
+/// Three lines through one point: k = 2, E = 8, CF = 1.25.
+const STAR: &str = "[moe]\nexperts = 8\nk = 2\n[[axes]]\nexperts = [4, 8, 16]\n\
+                    [[axes]]\n\"moe.k\" = [1, 2]\n[[axes]]\ncapacity-factor = [1.25, 1.5]\n";
+
+fn star(over: &str, set: &[&str]) -> (Vec<String>, usize) {
+    let text = format!("{HEADER}{STAR}{over}");
+    let found = resolve(&text, &options(None, set)).unwrap();
+    let short = |trial: &Trial| {
+        let values: Vec<_> = trial.axes.iter().map(|axis| axis.value.as_str()).collect();
+        values.join(" ")
+    };
+    (found.list.iter().map(short).collect(), found.duplicates)
+}
+
+#[test]
+fn a_list_of_grids_runs_one_after_another_and_common_points_once() {
+    // Every trial names all axes: those of other grids as the rest of the file has them.
+    let expected = ["4 2 1.25", "8 2 1.25", "16 2 1.25", "8 1 1.25", "8 2 1.5"];
+    assert_eq!(star("", &[]), (expected.map(str::to_owned).into(), 2));
+    let cell = trials(&format!("{HEADER}{STAR}"))[0].cell();
+    assert_eq!(cell, "experts=4 moe.k=2 capacity-factor=1.25");
+}
+
+#[test]
+fn a_scale_moves_the_point_that_the_grids_share() {
+    let (cells, duplicates) = star("[scale.cpu]\nmoe.experts = 4", &[]);
+    let expected = ["4 2 1.25", "8 2 1.25", "16 2 1.25", "4 1 1.25", "4 2 1.5"];
+    assert_eq!((cells, duplicates), (expected.map(str::to_owned).into(), 2));
+}
+
+#[test]
+fn an_axis_given_anew_replaces_it_in_the_grids_that_have_it() {
+    let expected = ["2 2 1.25", "8 1 1.25", "8 2 1.25", "8 2 1.5"].map(str::to_owned);
+    let scaled = star("[scale.cpu]\naxes.experts = [2]", &[]);
+    assert_eq!(scaled, (expected.to_vec(), 1));
+    // By either of its names, and the command line wins.
+    let set = star(
+        "[scale.cpu]\naxes.experts = [64]",
+        &["axes.moe.experts=[2]"],
+    );
+    assert_eq!(set, (expected.to_vec(), 1));
+}
+
+#[test]
+fn a_list_of_grids_takes_the_place_of_all_before_it() {
+    let (cells, _) = star("[scale.cpu]\naxes.experts = [2]", &["axes=[{ k = [1] }]"]);
+    assert_eq!(cells, ["1"]);
+}
+
+#[test]
+fn setting_an_axis_fixes_it_in_every_grid() {
+    // The grid of k is left with one point, which the others have.
+    let (cells, duplicates) = star("", &["k=1"]);
+    let expected = ["4 1.25", "8 1.25", "16 1.25", "8 1.5"];
+    assert_eq!((cells, duplicates), (expected.map(str::to_owned).into(), 2));
+}
+
+#[test]
+fn members_of_families_show_their_parameters_in_the_grids_of_other_axes_too() {
+    let text = format!(
+        "{HEADER}[router]\nstrategy = {{ hash = {{ table-seed = 3 }} }}\n\
+         [[axes]]\nk = [1]\n[[axes]]\nstrategy = ['soft-top-k']\nrouter.balancers = [[]]"
+    );
+    let cells: Vec<String> = trials(&text).iter().map(Trial::cell).collect();
+    let expected = [
+        "k=1 strategy=hash(table-seed=3) router.balancers=switch",
+        "k=2 strategy=soft-top-k router.balancers=none",
+    ];
+    assert_eq!(cells, expected);
+}
+
 #[test]
 fn an_axis_may_be_any_setting_by_its_path() {
     let text =
@@ -171,6 +242,11 @@ fn ids_depend_on_the_question_alone() {
 #[case("[axes]\nk = [1]\nk = [2]", &["duplicate key"])]
 #[case("[axes]\nk = []", &["axis `k` is empty"])]
 #[case("[axes]\nk = 2", &["axis `k` must be a list", "found integer"])]
+#[case("axes = []", &["no grids"])]
+#[case("axes = [[1]]", &["must be a table of lists", "[[axes]]"])]
+#[case("axes = 1", &["must be a table of lists", "[[axes]]"])]
+#[case("[[axes]]\nk = [1]\n[scale.cpu]\naxes.experts = [2]", &["none of the grids", "`experts`"])]
+#[case("[[axes]]\nk = [1, 2]\n[[axes]]\nk = [1]\n[scale.cpu]\nmoe.k = 1", &["no effect"])]
 #[case("[axes]\nk = [1, 1]", &["axis `k` has the value 1 twice"])]
 #[case("[axes]\ncapacity-factor = [1, 1.0]", &["has the value 1.0 twice"])]
 #[case("[axes]\nexpert = [1]", &["unknown axis `expert`", "did you mean `experts`?"])]
@@ -195,6 +271,21 @@ fn mistakes_are_named_with_a_remedy(#[case] text: &str, #[case] parts: &[&str]) 
         told.lines().all(|line| !line.ends_with("| ")),
         "no remedy: {told}"
     );
+}
+
+#[test]
+fn tokens_of_a_layer_are_whole_sequences() {
+    let told = error(
+        "name = 'n'\nquestion = 'q'\njob = 'layer'\nseeds = [1]\n[layer]\ntokens = 10\nsequences = 4\n\
+         [moe]\nexperts = 2\nk = 3",
+    );
+    for part in [
+        "10 tokens are not 4 sequences",
+        "a multiple of",
+        "k = 3 exceeds 2 experts",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
 }
 
 #[rstest]

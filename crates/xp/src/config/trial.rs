@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    axes::Axis,
+    axes::{Axis, Grid},
     problem::{ConfigErrors, Problem, Problems},
     show,
     source::{Node, Tree},
@@ -131,7 +131,7 @@ impl Sweep {
             problems.read(&error, Some(&self.settings));
             return;
         }
-        for axis in &self.axes {
+        for axis in self.grids.iter().flatten() {
             let mut seen: Vec<(Value, &Node)> = Vec::new();
             for value in &axis.values {
                 let tree = self.at(&[(axis, value)]);
@@ -146,7 +146,7 @@ impl Sweep {
                 let read = show::value_at(&settings.to_json(), &axis.path).cloned();
                 let read = read.unwrap_or(Value::Null);
                 if let Some((_, first)) = seen.iter().find(|(known, _)| *known == read) {
-                    let shown = show::value(&read, value);
+                    let shown = show::value(&read, Some(value));
                     problems.add(Problem {
                         message: format!("axis `{}` has the value {shown} twice", axis.name),
                         places: vec![
@@ -163,17 +163,17 @@ impl Sweep {
     }
 
     fn check_size(&self, problems: &mut Problems) {
-        let sizes = self
-            .axes
-            .iter()
-            .map(|axis| axis.values.len())
-            .chain([self.seeds.len()]);
-        let total = sizes.fold(1usize, usize::saturating_mul);
+        let points = |grid: &Grid| {
+            let sizes = grid.iter().map(|axis| axis.values.len());
+            sizes.fold(self.seeds.len(), usize::saturating_mul)
+        };
+        let total = self.grids.iter().map(points);
+        let total = total.fold(0, usize::saturating_add);
         if total > MOST_TRIALS {
             let message =
                 format!("the axes and seeds make {total} trials, more than {MOST_TRIALS}");
             let place = self
-                .axes
+                .axes()
                 .first()
                 .map(|axis| (axis.key.clone(), "the first axis".into()));
             problems.add(Problem {
@@ -185,44 +185,46 @@ impl Sweep {
     }
 
     fn read_points(&self, problems: &mut Problems) -> Vec<Point> {
-        let mut points = Vec::new();
-        let mut at = vec![0; self.axes.len()];
-        loop {
-            let chosen: Vec<_> = self
-                .axes
-                .iter()
-                .zip(&at)
-                .map(|(axis, i)| (axis, &axis.values[*i]))
-                .collect();
-            let tree = self.at(&chosen);
-            match JobSettings::read(self.job, tree.clone()) {
-                Ok(mut settings) => {
-                    settings.resolve();
-                    for problem in settings.check() {
-                        problems.add(locate(problem, &tree));
-                    }
-                    let json = settings.to_json();
-                    let axes = chosen.iter().map(|(axis, value)| AxisValue {
-                        axis: axis.name.clone(),
-                        value: show::axis(&json, &axis.path, value),
-                    });
-                    points.push(Point {
-                        axes: axes.collect(),
-                        settings,
-                    });
-                }
-                Err(error) => problems.read(&error, Some(&tree)),
+        let axes = self.axes();
+        let chosen = self.grids.iter().flat_map(combinations);
+        chosen
+            .filter_map(|chosen| self.read_point(&chosen, &axes, problems))
+            .collect()
+    }
+
+    fn read_point(
+        &self,
+        chosen: &[(&Axis, &Node)],
+        axes: &[&Axis],
+        problems: &mut Problems,
+    ) -> Option<Point> {
+        let tree = self.at(chosen);
+        let mut settings = match JobSettings::read(self.job, tree.clone()) {
+            Ok(settings) => settings,
+            Err(error) => {
+                problems.read(&error, Some(&tree));
+                return None;
             }
-            // Count up with the last axis fastest.
-            let Some(turn) = (0..at.len())
-                .rev()
-                .find(|&i| at[i] + 1 < self.axes[i].values.len())
-            else {
-                return points;
-            };
-            at[turn] += 1;
-            at[turn + 1..].fill(0);
+        };
+        settings.resolve();
+        for problem in settings.check() {
+            problems.add(locate(problem, &tree));
         }
+        let json = settings.to_json();
+        let axes = axes.iter().map(|axis| {
+            // What the point's own grid does not vary is as the rest of the file says.
+            let own = chosen.iter().find(|(own, _)| own.path == axis.path);
+            let written = own.map(|(_, value)| *value);
+            let written = written.or_else(|| tree::find(&tree, &axis.path));
+            AxisValue {
+                axis: axis.name.clone(),
+                value: show::axis(&json, &axis.path, written),
+            }
+        });
+        Some(Point {
+            axes: axes.collect(),
+            settings,
+        })
     }
 
     fn at(&self, chosen: &[(&Axis, &Node)]) -> Tree {
@@ -233,6 +235,20 @@ impl Sweep {
         }
         settings
     }
+}
+
+/// Every combination of a grid's values, the last axis fastest.
+fn combinations(grid: &Grid) -> Vec<Vec<(&Axis, &Node)>> {
+    grid.iter().fold(vec![Vec::new()], |points, axis| {
+        let longer = |point: Vec<(_, _)>| {
+            axis.values.iter().map(move |value| {
+                let mut point = point.clone();
+                point.push((axis, value));
+                point
+            })
+        };
+        points.into_iter().flat_map(longer).collect()
+    })
 }
 
 /// One point of the axes, before seeds and data.

@@ -7,17 +7,20 @@ pub(crate) enum JobKind {
     Train,
     /// Pack tokens into expert buffers and measure drops and speed.
     Pack,
+    /// Run one MoE layer forward and backward and measure its speed.
+    Layer,
 }
 
 impl JobKind {
     /// Every job.
-    pub(crate) const ALL: [Self; 2] = [Self::Train, Self::Pack];
+    pub(crate) const ALL: [Self; 3] = [Self::Train, Self::Pack, Self::Layer];
 
     /// The name in `job = "..."`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
             Self::Pack => "pack",
+            Self::Layer => "layer",
         }
     }
 
@@ -31,6 +34,7 @@ impl JobKind {
         match self {
             Self::Train => &["data", "model", "moe", "router", "train"],
             Self::Pack => &["pack", "moe"],
+            Self::Layer => &["layer", "moe", "router"],
         }
     }
 
@@ -70,6 +74,21 @@ impl JobKind {
                 ("tokens", "pack.tokens"),
                 ("width", "pack.width"),
             ],
+            Self::Layer => &[
+                ("strategy", "router.strategy"),
+                ("scorer", "router.scorer"),
+                ("balancers", "router.balancers"),
+                ("experts", "moe.experts"),
+                ("k", "moe.k"),
+                ("capacity-factor", "moe.capacity-factor"),
+                ("drop", "moe.drop"),
+                ("renormalise", "moe.renormalise"),
+                ("dispatch", "moe.dispatch"),
+                ("ffn-multiple", "moe.ffn-multiple"),
+                ("tokens", "layer.tokens"),
+                ("dim", "layer.dim"),
+                ("precision", "layer.precision"),
+            ],
         }
     }
 
@@ -95,6 +114,12 @@ impl JobKind {
                 "router.strategy",
             ],
             Self::Pack => &["pack.load"],
+            Self::Layer => &[
+                "moe.drop",
+                "moe.dispatch",
+                "router.scorer",
+                "router.strategy",
+            ],
         }
     }
 }

@@ -3,9 +3,14 @@
 //! A job is a settings type (`settings.rs`), a line in [`JobKind`] with the names of its settings,
 //! and a module with `run` and `sizes`. The runner knows jobs only through [`run`].
 
+mod clock;
 mod context;
 mod kind;
+mod layer;
+mod measures;
 mod pack;
+mod precision;
+mod random;
 mod row;
 mod settings;
 mod train;
@@ -14,8 +19,8 @@ pub(crate) use context::{Event, JobContext, JobEnd, JobError, Sizes};
 pub(crate) use kind::JobKind;
 pub(crate) use row::{threads, trial_row};
 pub(crate) use settings::{
-    DataSettings, JobSettings, LoadConfig, ModelConfig, PackSettings, Packing, SettingProblem,
-    TrainSettings,
+    DataSettings, JobSettings, LayerSettings, LoadConfig, ModelConfig, PackSettings, Packing,
+    SettingProblem, TrainSettings,
 };
 pub(crate) use train::LanguageModel;
 
@@ -25,6 +30,7 @@ pub(crate) fn run(cx: JobContext<'_>) -> Result<JobEnd, JobError> {
     match &trial.settings {
         JobSettings::Train(settings) => train::run(cx, settings),
         JobSettings::Pack(settings) => pack::run(cx, settings),
+        JobSettings::Layer(settings) => layer::run(cx, settings),
     }
 }
 
@@ -33,5 +39,6 @@ pub(crate) fn sizes(settings: &JobSettings, vocab: Option<usize>) -> Option<Size
     match settings {
         JobSettings::Train(settings) => train::sizes(settings, vocab),
         JobSettings::Pack(_) => None,
+        JobSettings::Layer(settings) => Some(layer::sizes(settings)),
     }
 }

@@ -5,9 +5,10 @@ use runstore::{
     tables::{TrialRow, TrialStatus},
 };
 
-use routers::BalancerConfig;
+use moe_layer::MoeConfig;
+use routers::{BalancerConfig, RouterConfig};
 
-use super::{JobSettings, ModelConfig, PackSettings, TrainSettings};
+use super::{JobSettings, LayerSettings, ModelConfig, PackSettings, TrainSettings};
 use crate::{config::Trial, device::DeviceChoice};
 
 /// The row with identity, settings and provenance; the job adds sizes and outcomes.
@@ -37,6 +38,7 @@ pub(crate) fn trial_row(
     match &trial.settings {
         JobSettings::Train(settings) => train_columns(&mut row, settings),
         JobSettings::Pack(settings) => pack_columns(&mut row, settings),
+        JobSettings::Layer(settings) => layer_columns(&mut row, settings),
     }
     row
 }
@@ -56,7 +58,6 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
     } = settings;
     let ModelConfig::TinyMoe(tiny) = model;
     let count = |value: std::num::NonZeroUsize| Some(value.get() as u64);
-    let balancers: Vec<_> = router.balancers.iter().map(BalancerConfig::name).collect();
     row.corpus = Some(data.corpus.name().to_owned());
     row.tokenizer = Some(data.tokenizer.name().to_owned());
     row.model = Some(model.name().to_owned());
@@ -72,6 +73,21 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
     row.warmup = Some(train.warmup as u64);
     row.weight_decay = Some(train.weight_decay);
     row.precision = Some(text_of(&train.precision));
+    routing_columns(row, moe, router);
+}
+
+fn layer_columns(row: &mut TrialRow, settings: &LayerSettings) {
+    let LayerSettings { layer, moe, router } = settings;
+    row.dim = Some(layer.dim.get() as u64);
+    row.ffn_dim = Some((layer.dim.get() * moe.ffn_multiple.get()) as u64);
+    row.precision = Some(text_of(&layer.precision));
+    row.tokens = Some(layer.tokens.get() as u64);
+    routing_columns(row, moe, router);
+}
+
+/// The columns of a layer and its router, in whichever job they are.
+fn routing_columns(row: &mut TrialRow, moe: &MoeConfig, router: &RouterConfig) {
+    let balancers: Vec<_> = router.balancers.iter().map(BalancerConfig::name).collect();
     row.scorer = Some(router.scorer.name().to_owned());
     row.strategy = Some(router.strategy.name().to_owned());
     row.balancer = Some(if balancers.is_empty() {
@@ -79,8 +95,8 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
     } else {
         balancers.join("+")
     });
-    row.experts = count(moe.experts);
-    row.top_k = count(moe.k);
+    row.experts = Some(moe.experts.get() as u64);
+    row.top_k = Some(moe.k.get() as u64);
     row.capacity_factor = Some(moe.capacity_factor.get());
     row.drop_policy = Some(moe.drop.name().to_owned());
     row.renormalise = Some(moe.renormalise);

@@ -1,5 +1,7 @@
 //! The settings of each job, typed and complete.
 
+mod layer;
+
 use std::num::NonZeroUsize;
 
 use corpora::{CorpusConfig, TokenizerConfig};
@@ -10,6 +12,8 @@ use routers::{AssignConfig, RouterConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::TrainConfig;
+
+pub(crate) use layer::LayerSettings;
 
 use super::JobKind;
 use crate::config::Tree;
@@ -22,6 +26,8 @@ pub(crate) enum JobSettings {
     Train(TrainSettings),
     /// `job = "pack"`.
     Pack(PackSettings),
+    /// `job = "layer"`.
+    Layer(LayerSettings),
 }
 
 /// Settings of `job = "train"`.
@@ -213,16 +219,29 @@ impl JobSettings {
         Ok(match job {
             JobKind::Train => Self::Train(TrainSettings::deserialize(table)?),
             JobKind::Pack => Self::Pack(PackSettings::deserialize(table)?),
+            JobKind::Layer => Self::Layer(LayerSettings::deserialize(table)?),
         })
+    }
+
+    /// The settings of a file that says nothing.
+    pub(crate) fn defaults(job: JobKind) -> Self {
+        match job {
+            JobKind::Train => Self::Train(TrainSettings::default()),
+            JobKind::Pack => Self::Pack(PackSettings::default()),
+            JobKind::Layer => Self::Layer(LayerSettings::default()),
+        }
     }
 
     /// Writes what is really used where one setting decides another, so that the same work has the
     /// same id: `top1` sends a token to one expert, whatever `k` says.
     pub(crate) fn resolve(&mut self) {
-        if let Self::Train(settings) = self {
-            let k = settings.router.strategy.top_k(settings.moe.k.get());
-            settings.moe.k = NonZeroUsize::new(k).unwrap_or(settings.moe.k);
-        }
+        let (moe, router) = match self {
+            Self::Train(settings) => (&mut settings.moe, &settings.router),
+            Self::Layer(settings) => (&mut settings.moe, &settings.router),
+            Self::Pack(_) => return,
+        };
+        let k = router.strategy.top_k(moe.k.get());
+        moe.k = NonZeroUsize::new(k).unwrap_or(moe.k);
     }
 
     /// Which job they are for.
@@ -230,6 +249,7 @@ impl JobSettings {
         match self {
             Self::Train(_) => JobKind::Train,
             Self::Pack(_) => JobKind::Pack,
+            Self::Layer(_) => JobKind::Layer,
         }
     }
 
@@ -238,6 +258,7 @@ impl JobSettings {
         let json = match self {
             Self::Train(settings) => serde_json::to_value(settings),
             Self::Pack(settings) => serde_json::to_value(settings),
+            Self::Layer(settings) => serde_json::to_value(settings),
         };
         json.expect("settings are plain data with text keys")
     }
@@ -247,6 +268,7 @@ impl JobSettings {
         match self {
             Self::Train(settings) => settings.check(),
             Self::Pack(settings) => settings.check(),
+            Self::Layer(settings) => settings.check(),
         }
     }
 }

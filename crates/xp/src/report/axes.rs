@@ -155,6 +155,7 @@ pub(crate) fn axis_label(axis: &str) -> String {
         "experts" => "experts E".to_owned(),
         "top_k" => "k".to_owned(),
         "load_shape" => "load".to_owned(),
+        "tokens" => "tokens T".to_owned(),
         "drop_policy" => "drop policy".to_owned(),
         other => other.replace('_', " "),
     }
@@ -167,6 +168,7 @@ pub(crate) fn value_label(axis: &str, value: &str) -> String {
         "capacity_factor" => format!("CF {value}"),
         "experts" => format!("E = {value}"),
         "top_k" => format!("k = {value}"),
+        "tokens" => format!("T = {value}"),
         "packing" => format!("{value} packing"),
         "load_shape" => format!("{value} load"),
         "dispatch" => format!("{value} dispatch"),

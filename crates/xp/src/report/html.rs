@@ -12,7 +12,8 @@ use runstore::{Collected, Manifest};
 use super::axes::axis_label;
 use super::cells::Cell;
 use super::figures::{Absent, Figure};
-use super::format::{interval, significant};
+use super::format::{interval, plain, significant};
+use super::scaling::growths;
 
 const NAME: &str = "report.html";
 const TEMPLATE: &str = include_str!("template.html");
@@ -40,11 +41,17 @@ const fn measure(
 }
 
 /// What the table of cells shows where it was measured, most asked for first.
-const MEASURES: [Measure; 16] = [
+const MEASURES: [Measure; 22] = [
     measure("perplexity", "validation perplexity", "per token", 1.0),
     measure("bits_per_char", "bits per character", "bits", 1.0),
     measure("bits_per_byte", "bits per byte", "bits", 1.0),
+    measure("step_ms_median", "step", "ms", 1.0),
+    measure("forward_ms_median", "forward", "ms", 1.0),
+    measure("backward_ms_median", "backward", "ms", 1.0),
+    measure("update_ms_median", "update", "ms", 1.0),
+    measure("routing_share", "routing of forward", "%", 100.0),
     measure("tokens_per_s", "throughput", "tokens/s", 1.0),
+    measure("gflop_per_s", "arithmetic", "GFLOP/s", 1.0),
     measure("gb_per_s", "traffic", "GB/s", 1.0),
     measure("memcpy_share", "of memcpy", "%", 100.0),
     measure("drop_rate", "dropped assignments", "%", 100.0),
@@ -125,6 +132,7 @@ fn page(
         facts => facts(manifest),
         axes => cells.first().map_or_else(Vec::new, axes),
         measures => shown.iter().map(|measure| (measure.heading, measure.unit)).collect::<Vec<_>>(),
+        growths => growth_rows(cells),
         rows => cells.iter().map(|cell| table_row(cell, &shown)).collect::<Vec<_>>(),
         bigram => bigram(cells).unwrap_or_default(),
         has_bigram_column => cells.iter().any(|cell| cell.beats_bigram.is_some()),
@@ -170,6 +178,32 @@ fn table_row(cell: &Cell, shown: &[&Measure]) -> Value {
         measures => shown.iter().map(value).collect::<Vec<_>>(),
         beats_bigram,
     }
+}
+
+/// The table of scaling: along what, at what, from where to where, and the cost against the ideal.
+fn growth_rows(cells: &[Cell]) -> Vec<[String; 9]> {
+    let cells: Vec<&Cell> = cells.iter().collect();
+    let growths = growths(&cells);
+    let rows = growths.iter().flat_map(|growth| {
+        growth.lines.iter().filter_map(|line| {
+            let [first, last] = line.ends()?;
+            let (cost, ideal) = (last.1 / first.1, growth.ideal(first.0, last.0));
+            let held = [growth.held.as_str(), line.series.as_str()];
+            let held: Vec<&str> = held.into_iter().filter(|text| !text.is_empty()).collect();
+            Some([
+                axis_label(growth.axis),
+                held.join(", "),
+                plain(first.0),
+                plain(last.0),
+                significant(first.1, 4),
+                significant(last.1, 4),
+                significant(cost, 3),
+                significant(ideal, 3),
+                significant(cost / ideal, 3),
+            ])
+        })
+    });
+    rows.collect()
 }
 
 fn on_page(figure: &Figure) -> Value {

@@ -17,6 +17,7 @@ mod format;
 mod html;
 #[cfg(test)]
 pub(crate) mod sample;
+mod scaling;
 #[cfg(test)]
 mod tests;
 mod write;

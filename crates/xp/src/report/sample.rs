@@ -200,6 +200,42 @@ pub(crate) fn experts() -> Collected {
     collected
 }
 
+/// One layer over experts, tokens and k: three lines through one point, two seeds.
+pub(crate) fn scaling() -> Collected {
+    let mut collected = Collected::default();
+    let points = [
+        (8, 4096, 2),
+        (64, 4096, 2),
+        (256, 4096, 2),
+        (64, 1024, 2),
+        (64, 2048, 2),
+        (64, 4096, 1),
+        (64, 4096, 4),
+    ];
+    for (experts, tokens, k) in points {
+        for seed in 17..19 {
+            let noise = wobble(&[experts, tokens, k, seed]);
+            let step = 0.02 * (tokens * k) as f64 * (1.0 + 0.0005 * experts as f64 + 0.01 * noise);
+            collected.trials.push(TrialRow {
+                trial_id: format!("{experts}-{tokens}-{k}-{seed}"),
+                strategy: Some("soft-top-k".to_owned()),
+                experts: Some(experts),
+                top_k: Some(k),
+                tokens: Some(tokens),
+                dispatch: Some("sorted".to_owned()),
+                drop_rate: Some(0.0),
+                step_ms_median: Some(step),
+                step_ms_p10: Some(step * 0.97),
+                step_ms_p90: Some(step * 1.06),
+                update_ms_median: Some(0.1 * experts as f64),
+                tokens_per_s: Some(tokens as f64 / step * 1e3),
+                ..trial("layer", "scaling", seed)
+            });
+        }
+    }
+    collected
+}
+
 /// A manifest with something in every field that the page shows.
 pub(crate) fn manifest(sweep: &str) -> Manifest {
     Manifest {

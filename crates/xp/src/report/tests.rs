@@ -77,11 +77,12 @@ impl Text {
     }
 }
 
-fn samples() -> [(&'static str, Collected); 3] {
+fn samples() -> [(&'static str, Collected); 4] {
     [
         ("unified", sample::unified()),
         ("capacity", sample::capacity()),
         ("experts", sample::experts()),
+        ("scaling", sample::scaling()),
     ]
 }
 
@@ -111,6 +112,7 @@ fn each_sweep_has_the_figures_that_its_data_carry() {
             .chain(routed)
             .collect()
     );
+    assert_eq!(names(&sample::scaling()), ["scaling.svg"].into());
     assert!(names(&Collected::default()).is_empty());
 }
 
@@ -165,6 +167,23 @@ fn every_figure_names_its_axes_and_units() {
         assert!(svg.contains(ordinate), "{file} lacks {ordinate}");
         assert!(svg.contains(abscissa), "{file} lacks {abscissa}");
     }
+}
+
+#[test]
+fn the_figure_of_scaling_has_an_abscissa_for_each_panel_and_says_the_ratio() {
+    let svg = &figures(&sample::scaling())[0].svg;
+    for text in [
+        "time of a step (ms)",
+        "experts E (number)",
+        "tokens T (number)",
+        "experts per token k (number)",
+        "T = 4096, k = 2",
+        "mean over 2 seeds",
+        "ideal",
+    ] {
+        assert!(svg.contains(text), "the figure lacks {text}");
+    }
+    assert_eq!(svg.matches(" × ideal").count(), 3);
 }
 
 #[test]
@@ -283,6 +302,33 @@ fn the_page_says_what_was_asked_found_and_lost() {
     }
     assert_eq!(page.matches("<svg").count(), 8);
     assert!(!page.contains('†'), "cells of three seeds are marked");
+}
+
+#[test]
+fn the_page_of_scaling_states_the_cost_of_more_experts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut collected = sample::scaling();
+    // Without its noise the step of the sample is 163.84 (1 + 0.0005 E) ms at T = 4096, k = 2.
+    for row in &mut collected.trials {
+        let (experts, tokens, k) = (
+            row.experts.unwrap(),
+            row.tokens.unwrap(),
+            row.top_k.unwrap(),
+        );
+        let step = 0.02 * (tokens * k) as f64 * (1.0 + 0.0005 * experts as f64);
+        row.step_ms_median = Some(step);
+    }
+    let files = write(&collected, &sample::manifest("scaling"), folder.path()).unwrap();
+    let page = fs::read_to_string(files.html).unwrap();
+    let cells = |row: [&str; 7]| {
+        let row = row.map(|value| format!("<td class=\"number\">{value}</td>"));
+        row.concat()
+    };
+    // 1.128 / 1.004.
+    let along_experts = cells(["8", "256", "164.5", "184.8", "1.12", "1.00", "1.12"]);
+    let along_tokens = cells(["1024", "4096", "42.27", "169.1", "4.00", "4.00", "1.00"]);
+    assert!(page.contains(&along_experts), "{page}");
+    assert!(page.contains(&along_tokens), "{page}");
 }
 
 #[test]

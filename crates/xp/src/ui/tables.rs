@@ -76,11 +76,24 @@ const PACK: &[Measure] = &[
     measure("peak_memory_bytes", "peak MB", 1e-6, 0),
 ];
 
+const LAYER: &[Measure] = &[
+    measure("step_ms_median", "step ms", 1.0, 2),
+    measure("forward_ms_median", "forward ms", 1.0, 2),
+    measure("backward_ms_median", "backward ms", 1.0, 2),
+    measure("update_ms_median", "update ms", 1.0, 2),
+    measure("tokens_per_s", "tokens/s", 1.0, 0),
+    measure("gflop_per_s", "GFLOP/s", 1.0, 1),
+    measure("routing_share", "routing %", 100.0, 1),
+    measure("drop_rate", "dropped %", 100.0, 1),
+    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
+];
+
 /// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval.
 pub(crate) fn cells(session: &Session, collected: &Collected) {
     let measures = match session.sweep.job {
         JobKind::Train => TRAIN,
         JobKind::Pack => PACK,
+        JobKind::Layer => LAYER,
     };
     let mut groups: Vec<(&Trial, Vec<&TrialRow>)> = Vec::new();
     for trial in &session.trials {
@@ -96,7 +109,7 @@ pub(crate) fn cells(session: &Session, collected: &Collected) {
     }
     let mut header: Vec<_> = session
         .sweep
-        .axes
+        .axes()
         .iter()
         .map(|axis| (axis.name.as_str(), Align::Left))
         .collect();

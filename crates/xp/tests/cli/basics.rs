@@ -76,7 +76,7 @@ fn a_plan_of_training_counts_parameters() {
 #[test]
 fn every_scale_of_every_experiment_can_be_planned() {
     let lab = Lab::new();
-    for (sweep, trials) in [("capacity", [24, 378, 378])] {
+    for (sweep, trials) in [("capacity", [24, 378, 378]), ("scaling", [7, 13, 13])] {
         for (scale, count) in ["smoke", "cpu", "paper"].into_iter().zip(trials) {
             let plan = lab
                 .xp(&format!("plan {sweep} --scale {scale} --json"))
@@ -149,6 +149,16 @@ fn the_schema_knows_the_settings() {
     lab.xp("schema pack --defaults")
         .expect(0)
         .says(&["[moe]", "capacity-factor = 1.25"]);
+    let schema = lab.xp("schema layer").expect(0).json();
+    for key in ["layer", "moe", "router", "axes", "scale"] {
+        assert!(schema["properties"][key].is_object(), "{key}");
+    }
+    // One grid, or several.
+    let grids = &schema["properties"]["axes"]["anyOf"];
+    assert_eq!(
+        (&grids[0]["type"], &grids[1]["items"]),
+        (&"object".into(), &grids[0])
+    );
 }
 
 #[test]

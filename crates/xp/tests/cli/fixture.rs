@@ -30,7 +30,7 @@ impl Lab {
         let target = lab.path().join("experiments");
         fs::create_dir(&target).unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
-        for entry in fs::read_dir(source).unwrap().flatten() {
+        for entry in fs::read_dir(source).into_iter().flatten().flatten() {
             fs::copy(entry.path(), target.join(entry.file_name())).unwrap();
         }
         lab
@@ -50,7 +50,10 @@ impl Lab {
         &self,
         arguments: impl IntoIterator<Item = S>,
     ) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xp"));
+        // Elsewhere than where it was built, a test program is told where xp is.
+        let xp =
+            std::env::var_os("SWITCHYARD_XP").unwrap_or_else(|| env!("CARGO_BIN_EXE_xp").into());
+        let mut command = Command::new(xp);
         command
             .args(arguments)
             .current_dir(self.path())

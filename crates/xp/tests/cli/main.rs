@@ -1,6 +1,7 @@
 //! The program as a person or a script meets it: text, exit codes, and what survives a kill.
 
 mod basics;
+mod devices;
 mod fixture;
 mod mistakes;
 mod peers;

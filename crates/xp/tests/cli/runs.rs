@@ -74,6 +74,56 @@ fn a_sweep_leaves_tables_figures_and_a_report_and_then_has_nothing_to_do() {
 }
 
 #[test]
+fn a_sweep_of_layers_times_its_phases_and_states_what_growth_costs() {
+    let lab = Lab::new();
+    let ran = lab.xp("sweep scaling --scale smoke").expect(0);
+    let ran = ran.says(&["7 done", "report.html"]);
+    assert!(ran.stdout.contains("GFLOP/S"), "{}", ran.stdout);
+    let results = lab.results("scaling", "smoke-cpu");
+    let figure = fs::read_to_string(results.join("figures/scaling.svg")).unwrap();
+    assert!(figure.contains("time of a step (ms)"), "{figure}");
+    let report = fs::read_to_string(results.join("report.html")).unwrap();
+    assert!(report.contains("<h2>Scaling</h2>") && report.contains("experts E"));
+
+    let row = lab.xp("show latest --json").expect(0).json()["row"].clone();
+    let number = |column: &str| {
+        row[column]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{column}: {row}"))
+    };
+    for column in [
+        "forward_ms_median",
+        "backward_ms_median",
+        "update_ms_median",
+    ] {
+        assert!(number(column) > 0.0, "{column}");
+    }
+    // The last trial has T = 256, k = 4, D = 16, F = 64, E = 16, and nothing was dropped.
+    assert_eq!(number("step_flops"), 6.0 * 256.0 * 4.0 * 16.0 * 64.0 * 2.0);
+    // 16 experts of 2 x 16 x 64 weights and 64 + 16 biases, and 16 x 16 of the scorer; 4 bytes each.
+    assert_eq!(number("param_bytes"), 4.0 * (16.0 * 2128.0 + 256.0));
+    let rate = number("step_flops") / number("step_ms_median") / 1e6;
+    assert!((number("gflop_per_s") / rate - 1.0).abs() < 1e-9);
+    assert_eq!(number("drop_rate"), 0.0);
+}
+
+#[test]
+fn every_strategy_and_dispatch_can_be_timed() {
+    let lab = Lab::new();
+    let file = lab.file(
+        "layers.toml",
+        "name = 'layers'\nquestion = 'q'\njob = 'layer'\nseeds = [1]\n\
+         [layer]\ntokens = 24\nsequences = 3\ndim = 8\niterations = 1\nwarmup = 0\nupdate = false\n\
+         [moe]\nexperts = 4\n[[axes]]\n\
+         strategy = ['top1', 'hard-top-k', 'soft-top-k', 'hash', 'expert-choice', 'random']\n\
+         [[axes]]\ndispatch = ['dense', 'padded', 'sorted']\n[[axes]]\nprecision = ['bf16']\n",
+    );
+    lab.xp(&format!("sweep {file}")).expect(0).says(&["done"]);
+    let row = lab.xp("show latest --json").expect(0).json()["row"].clone();
+    assert_eq!(row["update_ms_median"], Value::Null);
+}
+
+#[test]
 fn changing_one_value_runs_only_the_new_trials() {
     let lab = Lab::new();
     let file = lab.file("quick.toml", QUICK);
@@ -82,6 +132,10 @@ fn changing_one_value_runs_only_the_new_trials() {
     lab.xp(&format!("plan {file}"))
         .expect(0)
         .says(&["done 4", "missing 4"]);
+    // The one that finished last answered the old question.
+    lab.xp(&format!("sweep {file} --only latest"))
+        .expect(4)
+        .says(&["`latest`", "xp plan"]);
     let ran = lab.xp(&format!("sweep {file} --json")).expect(0).json();
     assert_eq!(
         (&ran["before"], &ran["done"], &ran["trials"]),

@@ -1,8 +1,11 @@
 //! Who chooses whom: the shapes of load.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 
-use crate::jobs::LoadConfig;
+use crate::jobs::{
+    LoadConfig,
+    random::{normal, open_unit},
+};
 
 /// Draws k distinct experts per token, best first: `[T, k]` row by row.
 pub(super) fn draw(
@@ -49,16 +52,6 @@ fn best_of(
         chosen.extend(scores[..k].iter().map(|(_, expert)| expert));
     }
     chosen
-}
-
-/// Uniform in (0, 1): never 0, whose logarithm is infinite.
-fn open_unit(rng: &mut impl Rng) -> f64 {
-    1.0 - rng.random::<f64>()
-}
-
-fn normal(rng: &mut impl Rng) -> f64 {
-    let radius = (-2.0 * open_unit(rng).ln()).sqrt();
-    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }
 
 fn gumbel(rng: &mut impl Rng) -> f64 {

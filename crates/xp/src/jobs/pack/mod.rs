@@ -4,7 +4,7 @@
 mod loads;
 mod memcpy;
 
-use std::{sync::atomic::Ordering, time::Instant};
+use std::sync::atomic::Ordering;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kernels::{combine, pack};
@@ -12,7 +12,7 @@ use moe_layer::{DispatchPlan, MoeConfig, PackedRows};
 use routers::Assignment;
 
 use self::memcpy::Memcpy;
-use super::{Event, JobContext, JobEnd, JobError, PackSettings, Packing};
+use super::{Event, JobContext, JobEnd, JobError, PackSettings, Packing, clock::timed_on};
 
 /// Runs a trial of `job = "pack"`.
 ///
@@ -31,8 +31,8 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<Job
         if cx.stop.load(Ordering::Relaxed) {
             return Ok(JobEnd::Interrupted { step: 0 });
         }
-        let pack_time = timed_on(&cx.device, || bench.round_trip())?;
-        let copy_time = timed_on(&cx.device, || memcpy.run())?;
+        let (_, pack_time) = timed_on(&cx.device, || bench.round_trip())?;
+        let (_, copy_time) = timed_on(&cx.device, || memcpy.run())?;
         if repetition >= warmup {
             pack_s.push(pack_time);
             copy_s.push(copy_time);
@@ -48,21 +48,6 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<Job
     Ok(JobEnd::Finished(record(
         &mut cx, &bench, &memcpy, &pack_s, &copy_s,
     )))
-}
-
-fn timed_on<T>(device: &Device, work: impl FnOnce() -> T) -> Result<f64, JobError> {
-    let sync = || {
-        device
-            .sync()
-            .map_err(|error| JobError::Failed(error.to_string()))
-    };
-    sync()?;
-    let start = Instant::now();
-    let result = work();
-    sync()?;
-    let seconds = start.elapsed().as_secs_f64();
-    drop(result);
-    Ok(seconds)
 }
 
 /// The inputs of a repetition.

@@ -23,14 +23,6 @@ pub(crate) struct LanguageModel {
 /// One trace per layer.
 pub(crate) struct LayerTraces(pub(super) Vec<RoutingTrace>);
 
-/// The wish in a sweep file, before the device is asked.
-pub(super) fn precision(wish: trainer::Precision) -> Precision {
-    match wish {
-        trainer::Precision::F32 => Precision::F32,
-        trainer::Precision::Bf16 => Precision::BF16,
-    }
-}
-
 /// C of a training batch, where something limits it.
 pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
     let unlimited = matches!(settings.moe.drop, DropPolicyConfig::None(_))

@@ -4,18 +4,19 @@ mod batches;
 mod checkpoints;
 mod keep;
 mod learner;
-mod measures;
 mod record;
 mod samples;
 
 use corpora::Dataset;
 use models_tiny::{TinyMoe, TinyMoeDims};
-use rand::Rng;
 use trainer::{Outcome, Run, Trained};
 
 pub(crate) use self::learner::LanguageModel;
 use self::{batches::Batches, checkpoints::Slot, record::Recorder};
-use super::{Event, JobContext, JobEnd, JobError, ModelConfig, Sizes, TrainSettings};
+use super::{
+    Event, JobContext, JobEnd, JobError, ModelConfig, Sizes, TrainSettings, precision,
+    random::named_seed,
+};
 use crate::config::Save;
 
 /// Parameters of the model that the settings describe.
@@ -76,7 +77,7 @@ fn build(
         vocab: dataset.tokenizer.vocab_size(),
         sequence: settings.train.sequence.get(),
     };
-    let precision = learner::precision(settings.train.precision).on(&cx.device);
+    let precision = precision::wanted(settings.train.precision).on(&cx.device);
     let device = cx.device.clone().autodiff();
     trainer::initialise(named_seed(cx.trial.seed, "init"), &device, |device| {
         TinyMoe::new(config, &settings.moe, &settings.router, &dims, device)
@@ -88,7 +89,7 @@ fn build(
 /// Fills the columns that are known before training.
 fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset, bigram: f64) {
     let vocab = dataset.tokenizer.vocab_size();
-    let precision = learner::precision(settings.train.precision).on(&cx.device);
+    let precision = precision::wanted(settings.train.precision).on(&cx.device);
     if let Some(sizes) = sizes(settings, Some(vocab)) {
         cx.row.params_total = Some(sizes.params_total as u64);
         cx.row.params_active = Some(sizes.params_active as u64);
@@ -143,9 +144,4 @@ fn finish(
     } else {
         JobEnd::Finished(record)
     })
-}
-
-/// The seed of one consumer of randomness: a new consumer does not shift the others.
-fn named_seed(seed: u64, name: &str) -> u64 {
-    corpora::stream(seed, name, 0).next_u64()
 }

@@ -8,11 +8,11 @@ use runstore::tables::{ExpertRow, StepRow, TrialRow};
 use serde::{Deserialize, Serialize};
 use trainer::{EvalReport, Heartbeat, Reporter, StepReport, Timing, Trained};
 
-use super::{
-    learner::{LanguageModel, LayerTraces},
+use super::learner::{LanguageModel, LayerTraces};
+use crate::jobs::{
+    Event,
     measures::{RoutingMeasures, expert_rows, last_step},
 };
-use crate::jobs::Event;
 
 /// The rows of a trial.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use super::legend::Swatch;
 use super::quantity::Quantity;
 use super::scale::Scale;
 use super::series::{Encoding, lines};
-use super::sheet::{Frame, Sheet};
+use super::sheet::{Abscissa, Frame, Sheet};
 use super::{Absent, Figure, Source, notes};
 use crate::report::axes::axis_label;
 use crate::report::cells::Cell;
@@ -116,9 +116,11 @@ fn draw(
         title: title.to_owned(),
         notes,
         legend: encoding.legend(Swatch::LineAndMarker),
-        x_label: "capacity factor CF (slots over fair share of assignments, no unit)".to_owned(),
         y_label: quantity.label(),
-        x: abscissa(factors, encoding.column_count()),
+        x: vec![Abscissa {
+            label: "capacity factor CF (slots over fair share of assignments, no unit)".to_owned(),
+            scale: abscissa(factors, encoding.column_count()),
+        }],
         y: Scale::around(quantity.extent(&cells), 4),
         panel_height: 340.0,
     };

@@ -8,7 +8,7 @@ use super::legend::{Group, Swatch};
 use super::quantity::Quantity;
 use super::scale::Scale;
 use super::series::Encoding;
-use super::sheet::{Frame, Sheet};
+use super::sheet::{Abscissa, Frame, Sheet};
 use super::theme::{INK, Look, MUTED, SMALL};
 use super::{Absent, Figure, Source, labels, notes, scatter};
 use crate::report::cells::Cell;
@@ -108,9 +108,11 @@ impl<'a> Plot<'a> {
             title: TITLE.to_owned(),
             notes,
             legend,
-            x_label: format!("{}, higher is better", self.speed.label()),
             y_label: self.quality.label(),
-            x: Scale::spanning(self.speed.extent(&self.cells), intervals),
+            x: vec![Abscissa {
+                label: format!("{}, higher is better", self.speed.label()),
+                scale: Scale::spanning(self.speed.extent(&self.cells), intervals),
+            }],
             y: Scale::spanning(self.quality.extent(&self.cells).chain(shown), 6),
             panel_height: 440.0,
         }

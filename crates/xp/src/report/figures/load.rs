@@ -8,7 +8,7 @@ use super::legend::Swatch;
 use super::quantity::Quantity;
 use super::scale::Scale;
 use super::series::Encoding;
-use super::sheet::{Frame, Sheet};
+use super::sheet::{Abscissa, Frame, Sheet};
 use super::theme::{INK, SMALL};
 use super::{Absent, Figure, Source, labels, notes, scatter};
 use crate::report::cells::Cell;
@@ -34,10 +34,13 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         title: TITLE.to_owned(),
         notes: notes(&plot.cells),
         legend: plot.encoding.legend(Swatch::Marker),
-        x_label: "load CV over experts (standard deviation / mean, no unit; 0 is perfect balance)"
-            .to_owned(),
         y_label: plot.quality.label(),
-        x: Scale::around(loads.chain([0.0]), 5),
+        x: vec![Abscissa {
+            label:
+                "load CV over experts (standard deviation / mean, no unit; 0 is perfect balance)"
+                    .to_owned(),
+            scale: Scale::around(loads.chain([0.0]), 5),
+        }],
         y: Scale::spanning(plot.quality.extent(&plot.cells), 6),
         panel_height: 360.0,
     };

@@ -15,6 +15,7 @@ mod load;
 mod overlay;
 mod quantity;
 mod scale;
+mod scaling;
 mod scatter;
 mod series;
 mod sheet;
@@ -60,7 +61,7 @@ pub(super) struct Source<'a> {
 type Draw = fn(&Source<'_>) -> Result<Figure, Absent>;
 
 /// All figures in the order of the page.
-const FIGURES: [Draw; 8] = [
+const FIGURES: [Draw; 9] = [
     frontier::draw,
     overlay::draw,
     capacity::drop_rate,
@@ -69,6 +70,7 @@ const FIGURES: [Draw; 8] = [
     load::draw,
     expert_load::draw,
     classes::draw,
+    scaling::draw,
 ];
 
 /// Draws every figure for which there are data, and says of the others what was missing.
@@ -90,21 +92,11 @@ fn notes(cells: &[&Cell]) -> Vec<String> {
     let Some(first) = cells.first() else {
         return Vec::new();
     };
-    let row = &first.example;
-    let device = row.device_name.as_ref().map_or_else(
-        || row.device.clone(),
-        |name| format!("{} ({name})", row.device),
-    );
-    let seeds = cells.iter().map(|cell| cell.done.len());
-    let (least, most) = (seeds.clone().min().unwrap_or(0), seeds.max().unwrap_or(0));
-    let meaning = if most == 1 {
+    let least = cells.iter().map(|cell| cell.done.len()).min().unwrap_or(0);
+    let count = seeds(cells);
+    let meaning = if count == "1" {
         "one seed a point, so no intervals".to_owned()
     } else {
-        let count = if least == most {
-            format!("{most}")
-        } else {
-            format!("{least} to {most}")
-        };
         let few = if least < metrics::statistics::ENOUGH_SAMPLES {
             " (too few seeds for a firm one)"
         } else {
@@ -112,8 +104,26 @@ fn notes(cells: &[&Cell]) -> Vec<String> {
         };
         format!("mean over {count} seeds, bars: 95 % interval{few}")
     };
-    vec![format!(
-        "Sweep {}, scale {}, device {device}; {meaning}.",
-        row.sweep, row.scale
-    )]
+    vec![format!("{}; {meaning}.", setup(first))]
+}
+
+/// The sweep and the machine.
+fn setup(cell: &Cell) -> String {
+    let row = &cell.example;
+    let device = row.device_name.as_ref().map_or_else(
+        || row.device.clone(),
+        |name| format!("{} ({name})", row.device),
+    );
+    format!("Sweep {}, scale {}, device {device}", row.sweep, row.scale)
+}
+
+/// How many seeds stand behind a point: `3`, `2 to 3`.
+fn seeds(cells: &[&Cell]) -> String {
+    let seeds = cells.iter().map(|cell| cell.done.len());
+    let (least, most) = (seeds.clone().min().unwrap_or(0), seeds.max().unwrap_or(0));
+    if least == most {
+        format!("{most}")
+    } else {
+        format!("{least} to {most}")
+    }
 }

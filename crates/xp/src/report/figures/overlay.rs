@@ -9,7 +9,7 @@ use super::canvas::{Canvas, Point};
 use super::legend::{Group, Swatch};
 use super::scale::Scale;
 use super::series::Encoding;
-use super::sheet::{Frame, Sheet};
+use super::sheet::{Abscissa, Frame, Sheet};
 use super::theme::{INK, Look, Rgb};
 use super::{Absent, Figure, Source, notes};
 use crate::report::cells::Cell;
@@ -109,9 +109,11 @@ fn sheet(curves: &[(&Cell, Curve)], encoding: &Encoding, bigram: &[Option<f64>])
         title: TITLE.to_owned(),
         notes: notes(&cells).into_iter().map(of_lines).collect(),
         legend,
-        x_label: "optimiser step (steps)".to_owned(),
         y_label: "language-model training loss (nats/token)".to_owned(),
-        x: Scale::around(points().map(|(step, _)| *step).chain([0.0]), 5),
+        x: vec![Abscissa {
+            label: "optimiser step (steps)".to_owned(),
+            scale: Scale::around(points().map(|(step, _)| *step).chain([0.0]), 5),
+        }],
         y: Scale::spanning(losses.chain(bigram.iter().flatten().copied()), 6),
         panel_height: 400.0,
     }

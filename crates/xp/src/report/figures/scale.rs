@@ -1,8 +1,18 @@
 //! From values to places on an axis, and the ticks in between.
 
-/// A linear axis.
+/// What equal distances on an axis are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spacing {
+    /// Equal differences.
+    Linear,
+    /// Equal ratios.
+    Logarithmic,
+}
+
+/// An axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Scale {
+    spacing: Spacing,
     low: f64,
     high: f64,
     ticks: Vec<f64>,
@@ -40,6 +50,33 @@ impl Scale {
         )
     }
 
+    /// A logarithmic axis from the least to the greatest value with a margin at both ends; ticks are at 1, 2 and 5 times
+    /// the powers of ten, and at round numbers where those are too few. Values that are not above 0 have no place.
+    pub(super) fn logarithmic(values: impl IntoIterator<Item = f64>) -> Self {
+        let (low, high) = range(values.into_iter().filter(|&value| value > 0.0));
+        if low > high {
+            return Self {
+                spacing: Spacing::Logarithmic,
+                ..Self::stepped(1.0, 10.0, 9.0).with_ticks(vec![1.0, 10.0])
+            };
+        }
+        let margin = (high / low).powf(0.07).max(1.05);
+        let (low, high) = (low / margin, high * margin);
+        let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
+        let ticks = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|n| n * 10_f64.powi(power)));
+        let ticks: Vec<f64> = ticks.filter(|tick| (low..=high).contains(tick)).collect();
+        let linear = Self::stepped(low, high, nice_step((high - low) / 4.0));
+        let axis = if ticks.len() < 3 {
+            linear
+        } else {
+            linear.with_ticks(ticks)
+        };
+        Self {
+            spacing: Spacing::Logarithmic,
+            ..axis
+        }
+    }
+
     /// The same axis with a tick at each of these values instead.
     pub(super) fn with_ticks(self, ticks: Vec<f64>) -> Self {
         let decimals = ticks
@@ -59,6 +96,7 @@ impl Scale {
         let last = (high / step + 1e-9).floor() as i64;
         let ticks = (first..=last).map(|index| index as f64 * step).collect();
         Self {
+            spacing: Spacing::Linear,
             low,
             high,
             ticks,
@@ -68,7 +106,10 @@ impl Scale {
 
     /// Where a value lies, 0 at the lower end and 1 at the upper.
     pub(super) fn place(&self, value: f64) -> f64 {
-        (value - self.low) / (self.high - self.low)
+        match self.spacing {
+            Spacing::Linear => (value - self.low) / (self.high - self.low),
+            Spacing::Logarithmic => (value / self.low).ln() / (self.high / self.low).ln(),
+        }
     }
 
     /// The ends of the axis.
@@ -78,8 +119,13 @@ impl Scale {
 
     /// Ticks with their labels.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
-        let label =
-            |tick: f64| crate::report::format::grouped(&format!("{tick:.*}", self.decimals));
+        let label = |tick: f64| {
+            let decimals = match self.spacing {
+                Spacing::Linear => self.decimals,
+                Spacing::Logarithmic => decimals_of(tick),
+            };
+            crate::report::format::grouped(&format!("{tick:.decimals$}"))
+        };
         self.ticks
             .iter()
             .map(|&tick| (tick, label(if tick == 0.0 { 0.0 } else { tick })))
@@ -159,6 +205,22 @@ mod tests {
         assert!(scale.place(0.9) > 0.0 && scale.place(1.5) < 1.0);
         assert_eq!(labels(&scale), ["1.0", "1.2", "1.4"]);
         assert_eq!(labels(&scale.with_ticks(vec![1.0, 1.25])), ["1.00", "1.25"]);
+    }
+
+    #[test]
+    fn equal_ratios_are_equal_distances_on_a_logarithmic_axis() {
+        let scale = Scale::logarithmic([0.3, 30.0]);
+        assert_eq!(labels(&scale), ["0.5", "1", "2", "5", "10", "20"]);
+        let step = |from: f64, to: f64| scale.place(to) - scale.place(from);
+        assert!((step(0.5, 5.0) - step(2.0, 20.0)).abs() < 1e-12);
+        assert!(scale.place(0.3) > 0.0 && scale.place(30.0) < 1.0);
+        // 7 to 8 hold none of the usual ticks.
+        let narrow = labels(&Scale::logarithmic([7.0, 8.0]));
+        assert!(narrow.len() >= 3, "{narrow:?}");
+        for values in [vec![], vec![0.0, -1.0], vec![4.0]] {
+            let (low, high) = Scale::logarithmic(values).ends();
+            assert!(0.0 < low && low < high && high.is_finite());
+        }
     }
 
     #[test]

@@ -12,10 +12,20 @@ const LEFT: f64 = 84.0;
 const GAP: f64 = 36.0;
 const PANEL_TITLE: f64 = 24.0;
 const TICK_ROOM: f64 = 24.0;
+/// Room for a label below each panel, where it is not one for all.
+const LABEL_ROOM: f64 = 26.0;
 /// Height of a panel in a figure of many rows.
 const LOW_PANEL: f64 = 180.0;
 /// More panels than this do not stand side by side: they would be too narrow for their tick labels.
 const MOST_COLUMNS: usize = 4;
+
+/// What runs from left to right.
+pub(super) struct Abscissa {
+    /// Its label, with the unit.
+    pub(super) label: String,
+    /// Its values.
+    pub(super) scale: Scale,
+}
 
 /// What is common to all panels of a figure.
 pub(super) struct Sheet {
@@ -25,12 +35,10 @@ pub(super) struct Sheet {
     pub(super) notes: Vec<String>,
     /// The legend.
     pub(super) legend: Vec<Group>,
-    /// Label of the abscissa, with its unit.
-    pub(super) x_label: String,
     /// Label of the ordinate, with its unit.
     pub(super) y_label: String,
-    /// The abscissa of all panels.
-    pub(super) x: Scale,
+    /// The abscissa of all panels, or one for each of them.
+    pub(super) x: Vec<Abscissa>,
     /// The ordinate of all panels.
     pub(super) y: Scale,
     /// Height of a panel that stands in a row of its own; with more rows, panels are lower.
@@ -116,11 +124,14 @@ impl Sheet {
             self.panel_height / rows.max(1) as f64
         }
         .max(LOW_PANEL);
-        let row_height = above + panel_height + TICK_ROOM;
+        let has_own = self.x.len() > 1;
+        let below = if has_own { LABEL_ROOM } else { 0.0 };
+        let row_height = above + panel_height + TICK_ROOM + below;
         let top = head.height();
-        let bottom = top + rows as f64 * row_height;
+        let bottom = top + rows as f64 * row_height - below;
         let panel_width = (width - LEFT - MARGIN - (columns - 1) as f64 * GAP) / columns as f64;
         let size = (WIDTH, (bottom + 30.0).ceil() as u32);
+        let label = Font::new(BODY).color(INK).align(Align::Centre);
         render(size, &self.title, |canvas| {
             head.draw(canvas);
             for (index, title) in titles.iter().enumerate() {
@@ -129,21 +140,25 @@ impl Sheet {
                     LEFT + column as f64 * (panel_width + GAP),
                     top + row as f64 * row_height + above,
                 );
+                let x = &self.x[if has_own { index } else { 0 }];
                 let frame = Frame {
                     corner,
                     size: (panel_width, panel_height),
-                    x: &self.x,
+                    x: &x.scale,
                     y: &self.y,
                 };
                 frame.draw(canvas, title, column == 0);
+                if has_own {
+                    let middle = corner.0 + panel_width / 2.0;
+                    let under = corner.1 + panel_height + TICK_ROOM + 12.0;
+                    canvas.text((middle, under), &x.label, label);
+                }
                 paint(canvas, &frame, index);
             }
-            let label = Font::new(BODY).color(INK).align(Align::Centre);
-            canvas.text(
-                (f64::midpoint(LEFT, width - MARGIN), bottom + 12.0),
-                &self.x_label,
-                label,
-            );
+            if !has_own {
+                let middle = f64::midpoint(LEFT, width - MARGIN);
+                canvas.text((middle, bottom + 12.0), &self.x[0].label, label);
+            }
             canvas.text(
                 (20.0, f64::midpoint(top, bottom)),
                 &self.y_label,

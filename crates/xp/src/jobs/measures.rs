@@ -6,7 +6,7 @@ use runstore::tables::{ExpertRow, StepRow, TrialRow};
 
 /// The routing columns: means over layers; `None` where no layer measured it.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct RoutingMeasures {
+pub(in crate::jobs) struct RoutingMeasures {
     drop_rate: Option<f64>,
     token_drop_rate: Option<f64>,
     load_cv_before: Option<f64>,
@@ -21,7 +21,7 @@ pub(super) struct RoutingMeasures {
 }
 
 impl RoutingMeasures {
-    pub(super) fn of(layers: &[LayerReading]) -> Self {
+    pub(in crate::jobs) fn of(layers: &[LayerReading]) -> Self {
         let mean = |measure: &dyn Fn(&LayerReading) -> Option<f64>| {
             metrics::statistics::mean(&layers.iter().filter_map(measure).collect::<Vec<_>>())
         };
@@ -51,7 +51,7 @@ impl RoutingMeasures {
     }
 
     /// The share of assignments that were dropped.
-    pub(super) const fn drop_rate(&self) -> Option<f64> {
+    pub(in crate::jobs) const fn drop_rate(&self) -> Option<f64> {
         self.drop_rate
     }
 }
@@ -73,18 +73,23 @@ macro_rules! all_columns {
 
 impl RoutingMeasures {
     /// Fills the columns of a logged step.
-    pub(super) fn fill_step(&self, row: &mut StepRow) {
+    pub(in crate::jobs) fn fill_step(&self, row: &mut StepRow) {
+        all_columns!(row, self);
+    }
+
+    /// Fills the columns of a trial.
+    pub(in crate::jobs) fn fill_trial(&self, row: &mut TrialRow) {
         all_columns!(row, self);
     }
 }
 
 /// Fills a trial's columns with those of a logged step.
-pub(super) fn last_step(row: &mut TrialRow, step: &StepRow) {
+pub(in crate::jobs) fn last_step(row: &mut TrialRow, step: &StepRow) {
     all_columns!(row, step);
 }
 
 /// The rows of `experts.parquet` for one logged step.
-pub(super) fn expert_rows(step: u64, layers: &[LayerReading]) -> Vec<ExpertRow> {
+pub(in crate::jobs) fn expert_rows(step: u64, layers: &[LayerReading]) -> Vec<ExpertRow> {
     let share = |counts: &[f64], at: usize| {
         let sum: f64 = counts.iter().sum();
         (sum > 0.0).then(|| counts[at] / sum)

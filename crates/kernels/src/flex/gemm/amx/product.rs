@@ -1,0 +1,303 @@
+//! The loops around the kernel.
+
+use std::cell::Cell;
+
+use rayon::prelude::*;
+
+use super::{
+    super::{Map, Product, Threads},
+    pack::{DEPTH, Factor, LINES, Side, panel},
+    tile::{Block, Tile, Unit},
+};
+use crate::Precision;
+
+/// Tiles of the held factor: 1.5 MB, which leaves room in a second-level cache of 2 MB.
+const HELD_TILES: usize = 1536;
+
+/// Whether a product is large enough to be worth its packing.
+pub(in super::super) fn pays(rows: usize, columns: usize, depth: usize) -> bool {
+    rows.min(columns) >= 8 && depth >= 8 && rows * columns * depth >= 1 << 15
+}
+
+/// `out = finish(map(a) * b)` or `out += map(a) * b`; `out` is valid for `rows * columns` elements, which
+/// are the caller's alone and initialised if `add`.
+pub(in super::super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Threads) {
+    match product.precision {
+        Precision::F32 => Loops::<3>::new(product, out, add, threads).run(),
+        Precision::BF16 => Loops::<1>::new(product, out, add, threads).run(),
+    }
+}
+
+struct Loops<'a, const TERMS: usize> {
+    product: &'a Product<'a>,
+    out: Out,
+    add: bool,
+    threads: Threads,
+    /// The factor with fewer lines.
+    held: Factor<'a>,
+    passing: Factor<'a>,
+    /// Depths that are multiplied in one go.
+    depth: usize,
+}
+
+/// Where results go. Blocks of different panels do not overlap, so threads may share it.
+#[derive(Clone, Copy)]
+struct Out(*mut f32);
+
+// SAFETY: each thread writes the blocks of its own panels only.
+#[expect(unsafe_code, reason = "threads write disjoint blocks of one matrix")]
+unsafe impl Send for Out {}
+// SAFETY: as above.
+#[expect(unsafe_code, reason = "threads write disjoint blocks of one matrix")]
+unsafe impl Sync for Out {}
+
+/// A span of lines or depths.
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    length: usize,
+}
+
+impl<'a, const TERMS: usize> Loops<'a, TERMS> {
+    fn new(product: &'a Product<'a>, out: *mut f32, add: bool, threads: Threads) -> Self {
+        let (left, right) = (Factor::left(product.a), Factor::right(product.b));
+        let (held, passing) = if left.lines < right.lines {
+            (left, right)
+        } else {
+            (right, left)
+        };
+        // A panel of 32 lines stays near the first-level cache: 48 KB of three terms, 32 of one.
+        let longest = if TERMS == 1 { 512 } else { 256 };
+        let pieces = held.depth.div_ceil(longest);
+        let depth = held.depth.div_ceil(pieces).next_multiple_of(DEPTH);
+        Self {
+            product,
+            out: Out(out),
+            add,
+            threads,
+            held,
+            passing,
+            depth,
+        }
+    }
+
+    fn tiles_per_panel(&self) -> usize {
+        self.depth / DEPTH * TERMS * 2
+    }
+
+    fn run(&self) {
+        let room = (HELD_TILES / self.tiles_per_panel()).max(1) * LINES;
+        let spans = self.held.lines.div_ceil(room);
+        let lines = self.held.lines.div_ceil(spans).next_multiple_of(LINES);
+        let mut packed = Scratch::take(&HELD, lines / LINES * self.tiles_per_panel());
+        for first in (0..self.held.lines).step_by(lines) {
+            let lines = Span {
+                start: first,
+                length: lines.min(self.held.lines - first),
+            };
+            for from in (0..self.held.depth).step_by(self.depth) {
+                let depth = Span {
+                    start: from,
+                    length: self.depth.min(self.held.depth - from),
+                };
+                self.pack_held(packed.tiles(), lines, depth);
+                self.pass(packed.tiles(), lines, depth);
+            }
+        }
+    }
+
+    fn pack_held(&self, packed: &mut [Tile], lines: Span, depth: Span) {
+        let panels = lines.length.div_ceil(LINES);
+        let packed = &mut packed[..panels * self.tiles_per_panel()];
+        let pack = |(number, tiles): (usize, &mut [Tile])| {
+            self.pack(tiles, &self.held, lines.start + number * LINES, depth);
+        };
+        match self.threads {
+            Threads::One => packed
+                .chunks_mut(self.tiles_per_panel())
+                .enumerate()
+                .for_each(pack),
+            Threads::All => packed
+                .par_chunks_mut(self.tiles_per_panel())
+                .enumerate()
+                .for_each(pack),
+        }
+    }
+
+    /// Lets all panels of the passing factor meet the held ones.
+    fn pass(&self, held: &[Tile], lines: Span, depth: Span) {
+        let panels = self.passing.lines.div_ceil(LINES);
+        let some = |range: std::ops::Range<usize>| {
+            let mut packed = Scratch::take(&PASSING, self.tiles_per_panel());
+            let unit = Unit::configure();
+            for number in range {
+                let first = number * LINES;
+                self.pack(packed.tiles(), &self.passing, first, depth);
+                self.meet(&unit, held, packed.tiles(), lines, first, depth);
+            }
+        };
+        match self.threads {
+            Threads::One => some(0..panels),
+            Threads::All => {
+                let share = panels.div_ceil(4 * rayon::current_num_threads());
+                (0..panels.div_ceil(share))
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .for_each(|task| some(task * share..panels.min((task + 1) * share)));
+            }
+        }
+    }
+
+    /// One panel of the passing factor against every held one.
+    fn meet(
+        &self,
+        unit: &Unit,
+        held: &[Tile],
+        passing: &[Tile],
+        lines: Span,
+        first: usize,
+        depth: Span,
+    ) {
+        let tiles = depth.length.div_ceil(DEPTH) * TERMS * 2;
+        let mut block = Block([0.0; 1024]);
+        let panels = held.chunks(self.tiles_per_panel());
+        for (number, held) in (0..lines.length.div_ceil(LINES)).zip(panels) {
+            let line = lines.start + number * LINES;
+            let (held, passing) = (&held[..tiles], &passing[..tiles]);
+            let (a, b, row, column) = match self.held.side {
+                Side::Left => (held, passing, line, first),
+                Side::Right => (passing, held, first, line),
+            };
+            if TERMS == 1 {
+                unit.multiply_halves(a, b, &mut block);
+            } else {
+                unit.multiply_sums(a, b, &mut block);
+            }
+            // SAFETY: this chip has the vectors that the matrix unit presupposes.
+            #[expect(unsafe_code, reason = "a function with target features")]
+            unsafe {
+                self.put(&mut block, row, column, depth);
+            }
+        }
+    }
+
+    /// Writes or adds a block's sums to the result; those that are complete are finished first.
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
+    fn put(&self, block: &mut Block, row: usize, column: usize, depth: Span) {
+        let (rows, width) = (self.product.a.rows(), self.product.b.columns());
+        let columns = LINES.min(width - column);
+        let last = depth.start + depth.length == self.held.depth;
+        for (row, sums) in (row..rows).zip(block.0.chunks_exact_mut(LINES)) {
+            let sums = &mut sums[..columns];
+            let start = row * width + column;
+            // SAFETY: the result has `rows` rows of `width` elements, and this part of it is
+            // written by no other thread. It is only read once it was written, or if the caller
+            // said that it is initialised.
+            #[expect(unsafe_code, reason = "a part of a matrix that threads share")]
+            let place = unsafe { self.out.0.add(start) };
+            let read = || {
+                // SAFETY: as above.
+                #[expect(unsafe_code, reason = "a part of a matrix that threads share")]
+                unsafe {
+                    std::slice::from_raw_parts(place, columns)
+                }
+            };
+            if self.add || depth.start > 0 {
+                add(sums, read());
+            }
+            if last {
+                self.product.finish.apply(sums, row, column, width);
+            }
+            // SAFETY: as above; the block is elsewhere.
+            #[expect(unsafe_code, reason = "a part of a matrix that threads share")]
+            unsafe {
+                place.copy_from_nonoverlapping(sums.as_ptr(), columns);
+            }
+        }
+    }
+
+    /// Packs a panel; the left factor's elements are mapped on the way.
+    fn pack(&self, tiles: &mut [Tile], factor: &Factor<'_>, first: usize, depth: Span) {
+        let pack = |tiles: &mut [Tile], factor: &Factor<'_>, first, from| {
+            // SAFETY: this chip has the vectors that the matrix unit presupposes.
+            #[expect(unsafe_code, reason = "a function with target features")]
+            unsafe {
+                panel::<TERMS>(tiles, factor, first, from, depth.length);
+            }
+        };
+        let map = self.product.map;
+        if map == Map::Identity || factor.side == Side::Right {
+            pack(tiles, factor, first, depth.start);
+            return;
+        }
+        let lines = LINES.min(factor.lines - first);
+        let mut mapped = MAPPED.take();
+        let (runs, width) = if factor.runs_along_depth() {
+            (lines, depth.length)
+        } else {
+            (depth.length, lines)
+        };
+        mapped.resize(runs * width, 0.0);
+        for (number, to) in mapped.chunks_exact_mut(width).enumerate() {
+            let from = if factor.runs_along_depth() {
+                factor.run(first + number, depth.start, width)
+            } else {
+                factor.run(first, depth.start + number, width)
+            };
+            map.apply(from, to);
+        }
+        pack(
+            tiles,
+            &factor.copied(&mapped, lines, depth.length, width),
+            0,
+            0,
+        );
+        MAPPED.set(mapped);
+    }
+}
+
+#[inline(always)]
+fn add(sums: &mut [f32], more: &[f32]) {
+    sums.iter_mut()
+        .zip(more)
+        .for_each(|(sum, more)| *sum += more);
+}
+
+thread_local! {
+    static HELD: Cell<Vec<Tile>> = const { Cell::new(Vec::new()) };
+    static PASSING: Cell<Vec<Tile>> = const { Cell::new(Vec::new()) };
+    static MAPPED: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
+/// Memory that a thread keeps from product to product. It is taken out of its place while in use,
+/// so that a product which starts while another waits for its threads finds an empty place and not
+/// the other's memory.
+struct Scratch {
+    home: &'static std::thread::LocalKey<Cell<Vec<Tile>>>,
+    tiles: Vec<Tile>,
+    length: usize,
+}
+
+impl Scratch {
+    fn take(home: &'static std::thread::LocalKey<Cell<Vec<Tile>>>, length: usize) -> Self {
+        let mut tiles = home.take();
+        if tiles.len() < length {
+            tiles.resize(length, Tile::ZERO);
+        }
+        Self {
+            home,
+            tiles,
+            length,
+        }
+    }
+
+    fn tiles(&mut self) -> &mut [Tile] {
+        &mut self.tiles[..self.length]
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.home.set(std::mem::take(&mut self.tiles));
+    }
+}

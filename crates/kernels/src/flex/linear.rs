@@ -1,0 +1,108 @@
+//! Affine maps per group of rows.
+
+use burn::{
+    backend::{Flex, TensorMetadata},
+    tensor::TensorData,
+};
+use burn_flex::FlexTensor;
+
+use super::{
+    Indices, floats,
+    gemm::Map,
+    grouped::{GroupFinish, Manner, Weights, outer_products, row_sums, rows_by_matrix},
+    matrix,
+};
+use crate::{
+    Activation,
+    extension::{LinearManner, LinearOps},
+};
+
+impl LinearManner {
+    fn map(self) -> Map {
+        match self.activation {
+            Activation::Identity => Map::Identity,
+            Activation::Gelu => Map::Gelu,
+        }
+    }
+}
+
+impl LinearOps for Flex {
+    fn grouped_linear_op(
+        x: FlexTensor,
+        w: FlexTensor,
+        b: FlexTensor,
+        offsets: FlexTensor,
+        manner: LinearManner,
+    ) -> FlexTensor {
+        let (x, w, b, offsets) = (floats(&x), floats(&w), floats(&b), Indices::of(&offsets));
+        let [rows, _] = x.shape().dims();
+        let [_, inner, outer] = w.shape().dims();
+        let weights = Weights {
+            values: w.storage(),
+            inner,
+            outer,
+            transposed: false,
+        };
+        let manner = Manner {
+            map: manner.map(),
+            finish: GroupFinish::Bias(b.storage()),
+            precision: manner.precision,
+        };
+        let out = rows_by_matrix(x.storage(), &weights, &offsets.get(), manner);
+        matrix(out, rows, outer)
+    }
+
+    fn grouped_linear_dx_op(
+        dy: FlexTensor,
+        w: FlexTensor,
+        x: FlexTensor,
+        offsets: FlexTensor,
+        manner: LinearManner,
+    ) -> FlexTensor {
+        let (dy, w, x, offsets) = (floats(&dy), floats(&w), floats(&x), Indices::of(&offsets));
+        let [rows, _] = dy.shape().dims();
+        let [_, inner, outer] = w.shape().dims();
+        let weights = Weights {
+            values: w.storage(),
+            inner: outer,
+            outer: inner,
+            transposed: true,
+        };
+        let manner = Manner {
+            map: Map::Identity,
+            finish: match manner.activation {
+                Activation::Identity => GroupFinish::Nothing,
+                Activation::Gelu => GroupFinish::GeluSlope(x.storage()),
+            },
+            precision: manner.precision,
+        };
+        let out = rows_by_matrix(dy.storage(), &weights, &offsets.get(), manner);
+        matrix(out, rows, inner)
+    }
+
+    fn grouped_linear_dw_op(
+        x: FlexTensor,
+        dy: FlexTensor,
+        offsets: FlexTensor,
+        manner: LinearManner,
+    ) -> FlexTensor {
+        let (x, dy, offsets) = (floats(&x), floats(&dy), Indices::of(&offsets));
+        let [_, inner] = x.shape().dims();
+        let [_, outer] = dy.shape().dims();
+        let offsets = offsets.get();
+        let manner = Manner {
+            map: manner.map(),
+            ..Manner::plain(manner.precision)
+        };
+        let dw = outer_products(x.storage(), dy.storage(), &offsets, (inner, outer), manner);
+        FlexTensor::from_data(TensorData::new(dw, [offsets.len() - 1, inner, outer]))
+    }
+
+    fn grouped_sum_op(dy: FlexTensor, offsets: FlexTensor) -> FlexTensor {
+        let (dy, offsets) = (floats(&dy), Indices::of(&offsets));
+        let [_, width] = dy.shape().dims();
+        let offsets = offsets.get();
+        let sums = row_sums(dy.storage(), &offsets, width);
+        matrix(sums, offsets.len() - 1, width)
+    }
+}

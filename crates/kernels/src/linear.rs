@@ -1,0 +1,171 @@
+//! Affine maps: one, or one per expert over its rows.
+
+use burn::tensor::{Int, Tensor};
+
+use crate::{Precision, extension, gelu, gelu_reference, matmul, pack_reference};
+
+/// What is done to rows before an affine map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    Identity,
+    /// [`gelu`](crate::gelu()).
+    Gelu,
+}
+
+impl Activation {
+    /// Applies it.
+    #[must_use]
+    pub fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Identity => x,
+            Self::Gelu => gelu(x),
+        }
+    }
+}
+
+/// `y[m] = activation(x_md[m]) * w_edf[e] + b_ef[e]` for the rows `offsets[e]..offsets[e + 1]` of
+/// every expert e. Rows from `offsets[E]` on belong to no expert and give zero.
+///
+/// Two of these are an expert: the hidden layer is kept as it was before its activation, which is
+/// computed on the way into the second product, and again in the backward pass, but never stored.
+///
+/// # Shapes
+///
+/// `x_md` `[M, D]` sorted by expert, `w_edf` `[E, D, F]`, `b_ef` `[E, F]`, `offsets` `[E + 1]`
+/// rising from 0, to `[M, F]`.
+///
+/// # Gradients
+///
+/// Into `x_md`, `w_edf` and `b_ef`. Rows of no expert get none and give none, whatever they hold.
+#[must_use]
+pub fn grouped_linear(
+    x_md: Tensor<2>,
+    w_edf: Tensor<3>,
+    b_ef: Tensor<2>,
+    offsets: Tensor<1, Int>,
+    activation: Activation,
+    precision: Precision,
+) -> Tensor<2> {
+    if crate::is_host(&x_md.device()) {
+        let manner = extension::LinearManner {
+            activation,
+            precision,
+        };
+        return extension::grouped_linear(x_md, w_edf, b_ef, offsets, manner);
+    }
+    let expert_m = expert_of_rows(&x_md, &offsets);
+    let x_md = match activation {
+        Activation::Identity => x_md,
+        Activation::Gelu => gelu(without_nobodys(x_md, &expert_m, b_ef.dims()[0])),
+    };
+    crate::grouped_matmul(x_md, w_edf, offsets, precision) + crate::pack(b_ef, expert_m)
+}
+
+/// [`grouped_linear`] in plain tensor operations: every row by every matrix, masked.
+#[must_use]
+pub fn grouped_linear_reference(
+    x_md: Tensor<2>,
+    w_edf: Tensor<3>,
+    b_ef: Tensor<2>,
+    offsets: Tensor<1, Int>,
+    activation: Activation,
+) -> Tensor<2> {
+    let expert_m = expert_of_rows(&x_md, &offsets);
+    let x_md = match activation {
+        Activation::Identity => x_md,
+        Activation::Gelu => gelu_reference(without_nobodys(x_md, &expert_m, b_ef.dims()[0])),
+    };
+    crate::grouped_matmul_reference(x_md, w_edf, offsets) + pack_reference(b_ef, expert_m)
+}
+
+/// `activation(x_ecd) * w_edf + b_ef`, expert by expert on its own batch of rows.
+///
+/// # Shapes
+///
+/// `x_ecd` `[E, C, D]`, or `[1, C, D]` for the same rows everywhere, `w_edf` `[E, D, F]`, `b_ef`
+/// `[E, F]`, to `[E, C, F]`.
+///
+/// # Gradients
+///
+/// Into all three.
+#[must_use]
+pub fn batched_linear(
+    x_ecd: Tensor<3>,
+    w_edf: Tensor<3>,
+    b_ef: Tensor<2>,
+    activation: Activation,
+    precision: Precision,
+) -> Tensor<3> {
+    let device = x_ecd.device();
+    if !crate::is_host(&device) {
+        let bias_e1f = b_ef.unsqueeze_dim::<3>(1);
+        return matmul(activation.apply(x_ecd), w_edf, precision) + bias_e1f;
+    }
+    let ([_, room, inner], [experts, _, outer]) = (x_ecd.dims(), w_edf.dims());
+    let x_md = x_ecd
+        .expand([experts, room, inner])
+        .reshape([experts * room, inner]);
+    let offsets = Tensor::<1, Int>::arange(0..experts as i64 + 1, &device) * room as i64;
+    grouped_linear(x_md, w_edf, b_ef, offsets, activation, precision)
+        .reshape([experts, room, outer])
+}
+
+/// The expert of each row, E for none: how many experts end at or before it.
+fn expert_of_rows(x_md: &Tensor<2>, offsets: &Tensor<1, Int>) -> Tensor<1, Int> {
+    let [rows, _] = x_md.dims();
+    let experts = offsets.dims()[0] - 1;
+    let row_m = Tensor::<1, Int>::arange(0..rows as i64, &offsets.device());
+    let ends_e = offsets.clone().narrow(0, 1, experts);
+    row_m
+        .reshape([rows, 1])
+        .expand([rows, experts])
+        .greater_equal(ends_e.reshape([1, experts]).expand([rows, experts]))
+        .int()
+        .sum_dim(1)
+        .squeeze_dim(1)
+}
+
+/// Sets the rows of no expert to zero: the slope of an activation at what they hold may be no
+/// number, which times a gradient of zero is none either.
+fn without_nobodys(x_md: Tensor<2>, expert_m: &Tensor<1, Int>, experts: usize) -> Tensor<2> {
+    let [rows, width] = x_md.dims();
+    let nobodys = expert_m.clone().equal_elem(experts as i64);
+    x_md.mask_fill(nobodys.reshape([rows, 1]).expand([rows, width]), 0.0)
+}
+
+/// `x * w + b`: the affine map of a layer.
+///
+/// # Shapes
+///
+/// `x` `[.., D]`, `w_df` `[D, F]`, `b_f` `[F]` if any, to `[.., F]`.
+///
+/// # Gradients
+///
+/// Into all three.
+#[must_use]
+pub fn linear<const R: usize>(
+    x: Tensor<R>,
+    w_df: Tensor<2>,
+    b_f: Option<Tensor<1>>,
+    precision: Precision,
+) -> Tensor<R> {
+    let [inner, outer] = w_df.dims();
+    let mut shape = x.dims();
+    let rows = shape[..R - 1].iter().product::<usize>();
+    shape[R - 1] = outer;
+    let device = x.device();
+    let x_md = x.reshape([rows, inner]);
+    let y_mf = match b_f {
+        Some(b_f) if crate::is_host(&device) => {
+            let offsets = Tensor::from_ints([0, rows as i32], &device);
+            let (w_edf, b_ef) = (w_df.unsqueeze(), b_f.unsqueeze());
+            let activation = Activation::Identity;
+            grouped_linear(x_md, w_edf, b_ef, offsets, activation, precision)
+        }
+        Some(b_f) => matmul(x_md, w_df, precision) + b_f.unsqueeze(),
+        None => matmul(x_md, w_df, precision),
+    };
+    y_mf.reshape(shape)
+}

@@ -1,0 +1,8 @@
+//! Every fast path gives the values and the gradients of its reference, on every kind of device.
+
+mod by_hand;
+mod common;
+mod gradients;
+mod large;
+mod linear;
+mod random;

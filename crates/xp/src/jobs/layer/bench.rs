@@ -1,0 +1,135 @@
+//! One layer, its inputs, and the phases of a step.
+
+use burn::{
+    optim::GradientsParams,
+    tensor::{Device, Tensor, TensorData},
+};
+use moe_layer::{MoeContext, MoeLayer, MoeOutput};
+use trainer::{AdamW, TrainConfig};
+
+use crate::jobs::{
+    JobError, LayerSettings,
+    clock::timed_on,
+    precision,
+    random::{named_seed, normal},
+};
+
+/// Token ids are drawn below this; only strategies that route by token look at them.
+const VOCAB: usize = 256;
+
+/// So small that f32 parameters stay what they are: every repetition routes alike, and the update
+/// does all its work.
+const RATE: f64 = 1e-15;
+
+/// Seconds of the phases of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Phases {
+    /// Scorer, strategy, capacity and the order of rows, apart from the step that contains them.
+    pub(super) routing: f64,
+    /// Hidden states to output.
+    pub(super) forward: f64,
+    /// The output's gradient to those of hidden states and parameters.
+    pub(super) backward: f64,
+    /// AdamW, where it was asked for.
+    pub(super) update: Option<f64>,
+}
+
+impl Phases {
+    /// Forward and backward.
+    pub(super) fn step(&self) -> f64 {
+        self.forward + self.backward
+    }
+}
+
+/// What the phases work on.
+pub(super) struct Bench {
+    device: Device,
+    layer: MoeLayer,
+    optimiser: Option<AdamW>,
+    context: MoeContext,
+    x_td: Tensor<2>,
+    /// The gradient that the layer's output gets from what follows it.
+    gradient_td: Tensor<2>,
+}
+
+impl Bench {
+    /// A layer of these settings, and standard normal hidden states.
+    pub(super) fn new(
+        settings: &LayerSettings,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, JobError> {
+        let tracked = device.clone().autodiff();
+        let (tokens, dim) = (settings.layer.tokens.get(), settings.layer.dim.get());
+        let layer = trainer::initialise(named_seed(seed, "init"), &tracked, |device| {
+            MoeLayer::new(&settings.moe, &settings.router, dim, VOCAB, device)
+        })
+        .map_err(|error| JobError::Unsupported(error.to_string()))?;
+        let mut rng = corpora::stream(seed, "token-ids", 0);
+        let ids: Vec<i32> = (0..tokens)
+            .map(|_| corpora::below(&mut rng, VOCAB) as i32)
+            .collect();
+        let noise = |name: &str| {
+            let mut rng = corpora::stream(seed, name, 0);
+            let numbers: Vec<f32> = (0..tokens * dim).map(|_| normal(&mut rng) as f32).collect();
+            Tensor::from_data(TensorData::new(numbers, [tokens, dim]), &tracked)
+        };
+        Ok(Self {
+            context: MoeContext {
+                token_ids_t: Tensor::from_data(TensorData::new(ids, [tokens]), &tracked),
+                sequences: settings.layer.sequences.get(),
+                noise_seed: named_seed(seed, "noise"),
+                precision: precision::wanted(settings.layer.precision).on(device),
+            },
+            // As in a model, whose lower layers wait for the gradient of these hidden states.
+            x_td: noise("hidden-states").require_grad(),
+            gradient_td: noise("output-gradient"),
+            optimiser: settings
+                .layer
+                .update
+                .then(|| AdamW::new(&TrainConfig::default())),
+            layer,
+            device: device.clone(),
+        })
+    }
+
+    /// Times one repetition, phase by phase.
+    pub(super) fn step(&mut self) -> Result<Phases, JobError> {
+        let (output, forward) = timed_on(&self.device, || self.forward())?;
+        let (gradients, backward) = timed_on(&self.device, || self.loss(&output).backward())?;
+        drop(output);
+        let update = match &mut self.optimiser {
+            None => None,
+            Some(optimiser) => {
+                let layer = self.layer.clone();
+                let (layer, seconds) = timed_on(&self.device, || {
+                    let gradients = GradientsParams::from_grads(gradients, &layer);
+                    optimiser.step(RATE, layer, gradients)
+                })?;
+                self.layer = layer;
+                Some(seconds)
+            }
+        };
+        let (_, routing) = timed_on(&self.device, || {
+            self.layer.decide(&self.x_td, &self.context)
+        })?;
+        Ok(Phases {
+            routing,
+            forward,
+            backward,
+            update,
+        })
+    }
+
+    /// One pass, off the clock.
+    pub(super) fn forward(&self) -> MoeOutput {
+        self.layer.forward(self.x_td.clone(), &self.context)
+    }
+
+    /// A scalar whose gradient with respect to the output is the given one; balancers add theirs.
+    fn loss(&self, output: &MoeOutput) -> Tensor<1> {
+        let weighted = (output.y_td.clone() * self.gradient_td.clone()).sum();
+        let auxiliary = output.auxiliary.iter().map(|loss| loss.value.clone());
+        auxiliary.fold(weighted, |sum, loss| sum + loss)
+    }
+}

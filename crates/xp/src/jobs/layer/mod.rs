@@ -1,0 +1,144 @@
+//! The `layer` job: what a forward and a backward pass of one MoE layer cost.
+
+mod bench;
+
+use std::sync::atomic::Ordering;
+
+use metrics::{speed, statistics};
+use moe_layer::MoeLayer;
+use runstore::tables::TrialRow;
+
+use self::bench::{Bench, Phases};
+use super::{
+    Event, JobContext, JobEnd, JobError, LayerSettings, Sizes, measures::RoutingMeasures, precision,
+};
+
+/// Matrices of an expert.
+const MATRICES: u64 = 2;
+
+/// Parameters of the layer that the settings describe.
+pub(super) fn sizes(settings: &LayerSettings) -> Sizes {
+    let LayerSettings { layer, moe, router } = settings;
+    let sizes = MoeLayer::sizes(moe, router, layer.dim.get());
+    Sizes {
+        params_total: sizes.total,
+        params_active: sizes.active,
+        params_router: sizes.router,
+    }
+}
+
+/// Runs a trial of `job = "layer"`.
+///
+/// One repetition is: forward, backward, and the optimiser's update where it is asked for, each
+/// between two waits for the device. Routing is timed once more by itself.
+pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<JobEnd, JobError> {
+    let mut bench = Bench::new(settings, cx.trial.seed, &cx.device)?;
+    let (warmup, timed) = (settings.layer.warmup, settings.layer.iterations.get());
+    (cx.events)(Event::Started {
+        steps: warmup + timed,
+        done: 0,
+    });
+    let mut samples = Vec::with_capacity(timed);
+    for repetition in 0..warmup + timed {
+        if cx.stop.load(Ordering::Relaxed) {
+            return Ok(JobEnd::Interrupted { step: 0 });
+        }
+        let phases = bench.step()?;
+        if repetition >= warmup {
+            samples.push(phases);
+        }
+        (cx.events)(Event::Progress {
+            step: repetition + 1,
+            steps: warmup + timed,
+            loss: None,
+            tokens_per_s: speed::tokens_per_second(
+                settings.layer.tokens.get() as u64,
+                phases.step(),
+            ),
+            drop_rate: None,
+        });
+    }
+    let mut row = std::mem::take(&mut cx.row);
+    let wanted = precision::wanted(settings.layer.precision).on(&cx.device);
+    if row.precision.as_deref() != Some(wanted.name()) {
+        let text = format!("{} multiplies in {}", cx.device_name, wanted.name());
+        (cx.events)(Event::Note { text });
+        row.precision = Some(wanted.name().to_owned());
+    }
+    let kept = routing(&mut row, &bench);
+    let flops = {
+        let (dim, ffn) = (settings.layer.dim.get(), settings.moe.ffn_multiple.get());
+        speed::expert_flops(kept, dim as u64, (dim * ffn) as u64, MATRICES)
+    };
+    size(&mut row, settings);
+    times(
+        &mut row,
+        &samples,
+        settings.layer.tokens.get() as u64,
+        flops,
+    );
+    Ok(JobEnd::Finished(runstore::TrialRecord {
+        trial: row,
+        steps: Vec::new(),
+        experts: Vec::new(),
+        tokens: Vec::new(),
+    }))
+}
+
+/// The columns of the routing, which every repetition repeats; gives the assignments that were kept.
+fn routing(row: &mut TrialRow, bench: &Bench) -> u64 {
+    let output = bench.forward();
+    row.capacity = output.plan.capacity.map(|capacity| capacity as u64);
+    let reading = output.trace().read();
+    let kept: f64 = reading.assignments_after.iter().sum();
+    RoutingMeasures::of(&[reading]).fill_trial(row);
+    kept.round() as u64
+}
+
+fn size(row: &mut TrialRow, settings: &LayerSettings) {
+    let sizes = sizes(settings);
+    row.params_total = Some(sizes.params_total as u64);
+    row.params_active = Some(sizes.params_active as u64);
+    row.params_router = Some(sizes.params_router as u64);
+    // Parameters are f32 in any precision.
+    row.param_bytes = Some((sizes.params_total * size_of::<f32>()) as u64);
+}
+
+/// The columns of the clock.
+fn times(row: &mut TrialRow, samples: &[Phases], tokens: u64, flops: u64) {
+    let seconds = |of: &dyn Fn(&Phases) -> Option<f64>| -> Vec<f64> {
+        samples.iter().filter_map(of).collect()
+    };
+    let spread = |seconds: &[f64]| {
+        [0.5, 0.1, 0.9].map(|q| statistics::quantile(seconds, q).map(|seconds| seconds * 1e3))
+    };
+    let steps = seconds(&|phases| Some(phases.step()));
+    let forward = seconds(&|phases| Some(phases.forward));
+    let routing = seconds(&|phases| Some(phases.routing));
+    [row.step_ms_median, row.step_ms_p10, row.step_ms_p90] = spread(&steps);
+    [
+        row.forward_ms_median,
+        row.forward_ms_p10,
+        row.forward_ms_p90,
+    ] = spread(&forward);
+    [
+        row.backward_ms_median,
+        row.backward_ms_p10,
+        row.backward_ms_p90,
+    ] = spread(&seconds(&|phases| Some(phases.backward)));
+    [row.update_ms_median, row.update_ms_p10, row.update_ms_p90] =
+        spread(&seconds(&|phases| phases.update));
+    [
+        row.routing_ms_median,
+        row.routing_ms_p10,
+        row.routing_ms_p90,
+    ] = spread(&routing);
+    row.routing_share = statistics::median(&routing)
+        .zip(statistics::median(&forward))
+        .and_then(|(routing, forward)| speed::share(routing, forward));
+    row.step_flops = Some(flops);
+    if let Some(median) = statistics::median(&steps) {
+        row.tokens_per_s = speed::tokens_per_second(tokens, median);
+        row.gflop_per_s = speed::gigaflops_per_second(flops, median);
+    }
+}

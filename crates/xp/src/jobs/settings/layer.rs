@@ -1,0 +1,75 @@
+//! The settings of `job = "layer"`.
+
+use std::num::NonZeroUsize;
+
+use moe_layer::MoeConfig;
+use routers::RouterConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use trainer::Precision;
+
+use super::{SettingProblem, top_k};
+
+/// Settings of `job = "layer"`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct LayerSettings {
+    /// What passes the layer, and how often.
+    pub(crate) layer: LayerConfig,
+    /// The layer.
+    pub(crate) moe: MoeConfig,
+    /// Its router.
+    pub(crate) router: RouterConfig,
+}
+
+/// The `[layer]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct LayerConfig {
+    /// T: tokens that pass the layer at once.
+    pub(crate) tokens: NonZeroUsize,
+    /// B: sequences that the tokens are, all of one length.
+    pub(crate) sequences: NonZeroUsize,
+    /// D: width of a token.
+    pub(crate) dim: NonZeroUsize,
+    /// Type of the matrix products.
+    pub(crate) precision: Precision,
+    /// Timed repetitions.
+    pub(crate) iterations: NonZeroUsize,
+    /// Repetitions before the clock starts.
+    pub(crate) warmup: usize,
+    /// Whether AdamW's update of the layer is timed too, as a phase of its own.
+    pub(crate) update: bool,
+}
+
+impl Default for LayerConfig {
+    fn default() -> Self {
+        let size = |n| NonZeroUsize::new(n).expect("a constant that is not zero");
+        Self {
+            tokens: size(4096),
+            sequences: size(1),
+            dim: size(256),
+            precision: Precision::default(),
+            iterations: size(20),
+            warmup: 3,
+            update: true,
+        }
+    }
+}
+
+impl LayerSettings {
+    pub(super) fn check(&self) -> Vec<SettingProblem> {
+        let mut problems: Vec<_> = top_k(self.moe.k, self.moe.experts).into_iter().collect();
+        let LayerConfig {
+            tokens, sequences, ..
+        } = self.layer;
+        if tokens.get() % sequences.get() != 0 {
+            problems.push(SettingProblem {
+                message: format!("{tokens} tokens are not {sequences} sequences of one length"),
+                paths: vec!["layer.sequences", "layer.tokens"],
+                help: "make `tokens` a multiple of `sequences`".into(),
+            });
+        }
+        problems
+    }
+}
