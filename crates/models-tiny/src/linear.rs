@@ -1,6 +1,6 @@
 //! A linear map whose product runs in a chosen precision.
 
-use burn::{nn::Linear, tensor::Tensor};
+use burn::{module::Param, nn::Linear, tensor::Tensor};
 use kernels::Precision;
 
 /// `x W + b` with the factors of the product in `precision`.
@@ -9,6 +9,6 @@ pub(crate) fn linear<const D: usize>(
     x: Tensor<D>,
     precision: Precision,
 ) -> Tensor<D> {
-    let bias = map.bias.as_ref().map(|bias| bias.val());
+    let bias = map.bias.as_ref().map(Param::val);
     kernels::linear(x, map.weight.val(), bias, precision)
 }

@@ -14,6 +14,9 @@ use crate::Precision;
 /// Tiles of the held factor: 1.5 MB, which leaves room in a second-level cache of 2 MB.
 const HELD_TILES: usize = 1536;
 
+/// Tiles behind the last panel, because the kernel loads a step ahead.
+const SLACK: usize = 6;
+
 /// Whether a product is large enough to be worth its packing.
 pub(in super::super) fn pays(rows: usize, columns: usize, depth: usize) -> bool {
     rows.min(columns) >= 8 && depth >= 8 && rows * columns * depth >= 1 << 15
@@ -89,7 +92,7 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
         let room = (HELD_TILES / self.tiles_per_panel()).max(1) * LINES;
         let spans = self.held.lines.div_ceil(room);
         let lines = self.held.lines.div_ceil(spans).next_multiple_of(LINES);
-        let mut packed = Scratch::take(&HELD, lines / LINES * self.tiles_per_panel());
+        let mut packed = Scratch::take(&HELD, lines / LINES * self.tiles_per_panel() + SLACK);
         for first in (0..self.held.lines).step_by(lines) {
             let lines = Span {
                 start: first,
@@ -128,7 +131,7 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
     fn pass(&self, held: &[Tile], lines: Span, depth: Span) {
         let panels = self.passing.lines.div_ceil(LINES);
         let some = |range: std::ops::Range<usize>| {
-            let mut packed = Scratch::take(&PASSING, self.tiles_per_panel());
+            let mut packed = Scratch::take(&PASSING, self.tiles_per_panel() + SLACK);
             let unit = Unit::configure();
             for number in range {
                 let first = number * LINES;
@@ -158,12 +161,13 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
         first: usize,
         depth: Span,
     ) {
-        let tiles = depth.length.div_ceil(DEPTH) * TERMS * 2;
+        let ahead = if TERMS == 1 { 0 } else { SLACK };
+        let tiles = depth.length.div_ceil(DEPTH) * TERMS * 2 + ahead;
         let mut block = Block([0.0; 1024]);
-        let panels = held.chunks(self.tiles_per_panel());
-        for (number, held) in (0..lines.length.div_ceil(LINES)).zip(panels) {
+        for number in 0..lines.length.div_ceil(LINES) {
             let line = lines.start + number * LINES;
-            let (held, passing) = (&held[..tiles], &passing[..tiles]);
+            let held = &held[number * self.tiles_per_panel()..][..tiles];
+            let passing = &passing[..tiles];
             let (a, b, row, column) = match self.held.side {
                 Side::Left => (held, passing, line, first),
                 Side::Right => (passing, held, first, line),

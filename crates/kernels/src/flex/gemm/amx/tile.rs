@@ -103,7 +103,8 @@ impl Unit {
     }
 
     /// Sums of the products of three terms by three: `block = sum over depth of a * b`, each step
-    /// six tiles of `a` and of `b`, `[term][half]`.
+    /// six tiles of `a` and of `b`, `[term][half]`. Both panels are longer by a step, whose tiles
+    /// are loaded and not used.
     #[expect(clippy::unused_self, reason = "tiles are set up while it lives")]
     pub(super) fn multiply_sums(&self, a: &[Tile], b: &[Tile], block: &mut Block) {
         // Each product needs at most one new pair of tiles, and a tile is loaded as soon as it was
@@ -150,9 +151,10 @@ impl Unit {
                 )
             };
         }
-        let depth = steps(a, b, 6);
+        let depth = steps(a, b, 6) - 1;
+        assert!(depth > 0, "a product of nothing");
         // SAFETY: tiles are configured while `self` lives; every step reads 6144 bytes of `a` and
-        // of `b`, of which there are `depth` times as many, and the stores fill the block exactly.
+        // of `b`, the last one as many more, and that is what they hold; the stores fill the block.
         #[expect(unsafe_code, reason = "instructions without stable intrinsics")]
         unsafe {
             asm!(
@@ -160,13 +162,14 @@ impl Unit {
                  tilezero tmm1
                  tilezero tmm2
                  tilezero tmm3",
-                "2:
-                 .set next, 6144",
-                // a0 b2
+                ".set next, 6144",
                 load!("tmm4", "{a} + {row}*1"),
                 load!("tmm6", "{b} + {row}*1 + 4096"),
                 load!("tmm7", "{b} + {row}*1 + 5120"),
                 load!("tmm5", "{a} + {row}*1 + 1024"),
+                "2:
+                 .set next, 6144",
+                // a0 b2
                 next_right!("{b} + {row}*1", "{b} + {row}*1 + 1024"),
                 // a0 b0
                 next_right!("{b} + {row}*1 + 2048", "{b} + {row}*1 + 3072"),
@@ -176,11 +179,15 @@ impl Unit {
                 next_right!("{b} + {row}*1", "{b} + {row}*1 + 1024"),
                 // a1 b0
                 next_left!("{a} + {row}*1 + 4096", "{a} + {row}*1 + 5120"),
-                // a2 b0
+                // a2 b0, and on to a0 b2 of the next step
                 "tdpbf16ps tmm0, tmm4, tmm6
-                 tdpbf16ps tmm1, tmm4, tmm7
-                 tdpbf16ps tmm2, tmm5, tmm6
-                 tdpbf16ps tmm3, tmm5, tmm7",
+                 tdpbf16ps tmm1, tmm4, tmm7",
+                load!("tmm4", "{a} + {row}*1 + 6144"),
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                load!("tmm6", "{b} + {row}*1 + 10240"),
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                load!("tmm5", "{a} + {row}*1 + 7168"),
+                load!("tmm7", "{b} + {row}*1 + 11264"),
                 "add {a}, 6144
                  add {b}, 6144
                  dec {depth}
@@ -206,6 +213,7 @@ impl Unit {
     #[expect(clippy::unused_self, reason = "tiles are set up while it lives")]
     pub(super) fn multiply_halves(&self, a: &[Tile], b: &[Tile], block: &mut Block) {
         let depth = steps(a, b, 2);
+        assert!(depth > 0, "a product of nothing");
         // SAFETY: as above, with 2048 bytes of each a step.
         #[expect(unsafe_code, reason = "instructions without stable intrinsics")]
         unsafe {
@@ -271,7 +279,7 @@ impl Drop for Unit {
 fn steps(a: &[Tile], b: &[Tile], tiles: usize) -> usize {
     let depth = a.len() / tiles;
     assert!(
-        depth > 0 && a.len() == depth * tiles && b.len() == a.len(),
+        a.len() == depth * tiles && b.len() == a.len(),
         "panels of a product do not match"
     );
     depth
