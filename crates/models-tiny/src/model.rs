@@ -214,7 +214,9 @@ impl TinyMoe {
         let table_vd = self.tokens.weight.val();
         let [_, dim] = table_vd.dims();
         let embedded = pack(table_vd, ids_t.clone()).reshape([batch, sequence, dim]);
-        let mut x = self.dropout.forward(embedded + self.positions.forward(places));
+        let mut x = self
+            .dropout
+            .forward(embedded + self.positions.forward(places));
         let mut layers = Vec::with_capacity(self.blocks.len());
         for (number, block) in self.blocks.iter().enumerate() {
             let context = MoeContext {
