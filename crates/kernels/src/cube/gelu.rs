@@ -4,14 +4,14 @@ use burn::backend::TensorMetadata;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-use super::{cubes_for_elements, element, empty, floats};
+use super::{cubes_for_elements, element, empty, floats, reshaped};
 use crate::extension::GeluOps;
 
 impl GeluOps for CubeBackend {
     fn gelu_op(x: CubeTensor) -> CubeTensor {
         let x = into_contiguous(x);
         let (client, dtype, elements) = (x.client.clone(), x.dtype, x.shape().num_elements());
-        let out = shaped_like(&x, empty(&x, [elements], dtype));
+        let out = reshaped(empty(&x, [elements], dtype), x.shape());
         if elements == 0 {
             return out;
         }
@@ -32,7 +32,7 @@ impl GeluOps for CubeBackend {
         let dtype = dy.dtype;
         let (x, dy) = (floats(x, dtype), floats(dy, dtype));
         let (client, elements) = (x.client.clone(), x.shape().num_elements());
-        let out = shaped_like(&x, empty(&x, [elements], dtype));
+        let out = reshaped(empty(&x, [elements], dtype), x.shape());
         if elements == 0 {
             return out;
         }
@@ -49,17 +49,6 @@ impl GeluOps for CubeBackend {
         );
         out
     }
-}
-
-/// A flat tensor under the row-major shape of another.
-fn shaped_like(model: &CubeTensor, flat: CubeTensor) -> CubeTensor {
-    CubeTensor::new_contiguous(
-        flat.client,
-        flat.device,
-        model.shape(),
-        flat.handle,
-        flat.dtype,
-    )
 }
 
 #[cube(launch)]

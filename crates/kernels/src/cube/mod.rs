@@ -5,6 +5,15 @@
 //! needed returns at once. Sums are in f32 whatever the type of the tensors, and in an order that
 //! does not depend on scheduling, so that the same input gives the same bits.
 
+#![expect(
+    clippy::manual_div_ceil,
+    clippy::manual_midpoint,
+    clippy::range_plus_one,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::used_underscore_binding,
+    reason = "kernels are written in the subset of Rust that CubeCL translates"
+)]
+
 mod counting;
 mod counts;
 mod gelu;
@@ -68,6 +77,17 @@ fn empty<const D: usize>(like: &CubeTensor, shape: [usize; D], dtype: DType) -> 
         like.device.clone(),
         Shape::new(shape),
         dtype,
+    )
+}
+
+/// The same elements under another row-major shape.
+fn reshaped(tensor: CubeTensor, shape: Shape) -> CubeTensor {
+    CubeTensor::new_contiguous(
+        tensor.client,
+        tensor.device,
+        shape,
+        tensor.handle,
+        tensor.dtype,
     )
 }
 

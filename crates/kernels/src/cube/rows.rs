@@ -1,11 +1,14 @@
 //! Moving rows. An index of T or more means a row without a token.
 
-use burn::{backend::TensorMetadata, tensor::DType};
+use burn::{
+    backend::TensorMetadata,
+    tensor::{DType, Shape},
+};
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 use cubecl::prelude::*;
 
 use super::{
-    UNITS, cubes, cubes_for_elements, element, empty, floats, indices,
+    UNITS, cubes, cubes_for_elements, element, empty, floats, indices, reshaped,
     sorting::{RowsByToken, rows_by_token},
     zeros,
 };
@@ -73,14 +76,11 @@ impl RowOps for CubeBackend {
             element(dtype),
             element(partial),
         );
+        if parts == 1 {
+            return reshaped(sums, Shape::new([tokens, width]));
+        }
         let out = empty(&y, [tokens, width], dtype);
         let (count, dim) = cubes_for_elements(&client, tokens * width);
-        if parts == 1 {
-            return CubeTensor {
-                meta: out.meta,
-                ..sums
-            };
-        }
         sum_parts::launch(
             &client,
             count,
