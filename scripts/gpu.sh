@@ -188,7 +188,7 @@ step warm-capacity $((minutes * 60 / 10)) "$xp" sweep capacity --scale "$scale" 
 step warm-unified $((minutes * 60 / 5)) "$xp" sweep unified --scale "$scale" "${warm_place[@]}" "${data_option[@]}" \
   --set 'train.steps=6' --set 'seeds=[17]' --set 'axes.strategy=["soft-top-k"]' --set 'axes.capacity-factor=[1.25]'
 
-step capacity $((minutes * 60 / 4)) "$xp" sweep capacity --scale "$scale" "${place[@]}"
+step capacity $((minutes * 60 / 3)) "$xp" sweep capacity --scale "$scale" "${place[@]}"
 
 # The peers before the rest, which takes what time there is.
 if "$xp" bench peers --help >/dev/null 2>&1; then
