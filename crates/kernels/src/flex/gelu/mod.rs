@@ -45,6 +45,17 @@ pub(super) fn write(x: &[f32], out: &mut [f32]) {
     write_any(x, out);
 }
 
+/// Replaces `x` by `gelu(x)`.
+pub(super) fn replace(x: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_tables() {
+        // SAFETY: the chip was just asked for every feature that the function enables.
+        #[expect(unsafe_code, reason = "a function with target features, checked above")]
+        return unsafe { table::replace(x) };
+    }
+    replace_any(x);
+}
+
 /// Multiplies by `gelu'(x)`.
 pub(super) fn scale_by_slope(x: &[f32], out: &mut [f32]) {
     #[cfg(target_arch = "x86_64")]
@@ -65,6 +76,12 @@ wide! {
     fn write_any(x: &[f32], out: &mut [f32]) {
         for (out, &x) in out.iter_mut().zip(x) {
             *out = x * normal(x).0;
+        }
+    }
+
+    fn replace_any(x: &mut [f32]) {
+        for x in x {
+            *x *= normal(*x).0;
         }
     }
 

@@ -114,6 +114,26 @@ pub(super) fn write(x: &[f32], out: &mut [f32]) {
     each(x, out, |x, _| _mm512_mul_ps(x, normal.at(x).0));
 }
 
+/// `x = gelu(x)`.
+#[target_feature(enable = "avx512f,avx512dq")]
+pub(super) fn replace(x: &mut [f32]) {
+    let normal = Normal::load();
+    for x in x.chunks_mut(16) {
+        let mask = if x.len() == 16 {
+            !0
+        } else {
+            (1 << x.len()) - 1
+        };
+        // SAFETY: only elements under the mask are read and written, and the slice has them.
+        #[expect(unsafe_code, reason = "masked vector loads and stores in slices")]
+        unsafe {
+            let before = _mm512_maskz_loadu_ps(mask, x.as_ptr());
+            let after = _mm512_mul_ps(before, normal.at(before).0);
+            _mm512_mask_storeu_ps(x.as_mut_ptr(), mask, after);
+        }
+    }
+}
+
 /// `out *= gelu'(x)`.
 #[target_feature(enable = "avx512f,avx512dq")]
 pub(super) fn scale_by_slope(x: &[f32], out: &mut [f32]) {

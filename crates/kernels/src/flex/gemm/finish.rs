@@ -12,11 +12,11 @@ pub(in crate::flex) enum Map {
 }
 
 impl Map {
-    /// Writes the mapped elements.
-    pub(super) fn apply(self, from: &[f32], to: &mut [f32]) {
+    /// Maps elements in their place.
+    pub(super) fn apply(self, elements: &mut [f32]) {
         match self {
-            Self::Identity => to.copy_from_slice(from),
-            Self::Gelu => gelu::write(from, to),
+            Self::Identity => {}
+            Self::Gelu => gelu::replace(elements),
         }
     }
 }

@@ -15,8 +15,8 @@ pub(super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Thre
     let values = match product.map {
         Map::Identity => Cow::Borrowed(a.values()),
         map @ Map::Gelu => {
-            let mut mapped = vec![0.0; a.values().len()];
-            map.apply(a.values(), &mut mapped);
+            let mut mapped = a.values().to_vec();
+            map.apply(&mut mapped);
             Cow::Owned(mapped)
         }
     };

@@ -5,11 +5,11 @@ use std::cell::Cell;
 use rayon::prelude::*;
 
 use super::{
-    super::{Map, Product, Threads},
+    super::{Finish, Map, Product, Threads},
     pack::{DEPTH, Factor, LINES, Side, panel},
     tile::{Block, Tile, Unit},
 };
-use crate::Precision;
+use crate::{Precision, flex::gelu};
 
 /// Tiles of the held factor: 1.5 MB, which leaves room in a second-level cache of 2 MB.
 const HELD_TILES: usize = 1536;
@@ -189,33 +189,57 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
     fn put(&self, block: &mut Block, row: usize, column: usize, depth: Span) {
         let (rows, width) = (self.product.a.rows(), self.product.b.columns());
-        let columns = LINES.min(width - column);
-        let last = depth.start + depth.length == self.held.depth;
-        for (row, sums) in (row..rows).zip(block.0.chunks_exact_mut(LINES)) {
-            let sums = &mut sums[..columns];
-            let start = row * width + column;
-            // SAFETY: the result has `rows` rows of `width` elements, and this part of it is
-            // written by no other thread. It is only read once it was written, or if the caller
-            // said that it is initialised.
-            #[expect(unsafe_code, reason = "a part of a matrix that threads share")]
-            let place = unsafe { self.out.0.add(start) };
-            let read = || {
-                // SAFETY: as above.
+        let (rows, columns) = (LINES.min(rows - row), LINES.min(width - column));
+        let start = |line: usize| (row + line) * width + column;
+        if self.add || depth.start > 0 {
+            for (line, sums) in block.0.chunks_exact_mut(LINES).take(rows).enumerate() {
+                // SAFETY: the result has this part, which no other thread writes; it was written
+                // by the depths before, or the caller said that it is initialised.
                 #[expect(unsafe_code, reason = "a part of a matrix that threads share")]
-                unsafe {
-                    std::slice::from_raw_parts(place, columns)
-                }
-            };
-            if self.add || depth.start > 0 {
-                add(sums, read());
+                let there =
+                    unsafe { std::slice::from_raw_parts(self.out.0.add(start(line)), columns) };
+                add(&mut sums[..columns], there);
             }
-            if last {
-                self.product.finish.apply(sums, row, column, width);
-            }
-            // SAFETY: as above; the block is elsewhere.
+        }
+        if depth.start + depth.length == self.held.depth {
+            self.finish(block, (row, rows), (column, columns), width);
+        }
+        for (line, sums) in block.0.chunks_exact(LINES).take(rows).enumerate() {
+            // SAFETY: the result has this part, which no other thread writes; the block is
+            // elsewhere.
             #[expect(unsafe_code, reason = "a part of a matrix that threads share")]
             unsafe {
-                place.copy_from_nonoverlapping(sums.as_ptr(), columns);
+                self.out
+                    .0
+                    .add(start(line))
+                    .copy_from_nonoverlapping(sums.as_ptr(), columns);
+            }
+        }
+    }
+
+    /// Finishes the complete sums of a block, all at once: a function's tables are loaded once.
+    #[inline(always)]
+    fn finish(
+        &self,
+        block: &mut Block,
+        (row, rows): (usize, usize),
+        (column, columns): (usize, usize),
+        width: usize,
+    ) {
+        match self.product.finish {
+            Finish::Nothing => {}
+            Finish::Bias(bias) => {
+                for sums in block.0.chunks_exact_mut(LINES).take(rows) {
+                    add(&mut sums[..columns], &bias[column..]);
+                }
+            }
+            Finish::GeluSlope(x) => {
+                let mut near = Block([0.0; 1024]);
+                for (line, near) in near.0.chunks_exact_mut(LINES).take(rows).enumerate() {
+                    let x = &x[(row + line) * width + column..][..columns];
+                    near[..columns].copy_from_slice(x);
+                }
+                gelu::scale_by_slope(&near.0[..rows * LINES], &mut block.0[..rows * LINES]);
             }
         }
     }
@@ -248,8 +272,9 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
             } else {
                 factor.run(first, depth.start + number, width)
             };
-            map.apply(from, to);
+            to.copy_from_slice(from);
         }
+        map.apply(&mut mapped);
         pack(
             tiles,
             &factor.copied(&mapped, lines, depth.length, width),
