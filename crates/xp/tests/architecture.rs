@@ -49,6 +49,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("miette", &["xp"]),
     ("plotters", &["xp"]),
     ("burn-flex", &["kernels"]),
+    ("burn-cubecl", &["kernels"]),
+    ("cubecl", &["kernels"]),
 ];
 
 /// Crates that know no tensors.
