@@ -64,6 +64,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("miette", &["xp"]),
     ("plotters", &["xp"]),
     ("burn-flex", &["kernels"]),
+    ("burn-cubecl", &["kernels"]),
+    ("cubecl", &["kernels"]),
 ];
 
 /// Crates that know no tensors.
