@@ -24,6 +24,13 @@
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
 //! workspace where `unsafe` may stand, each use with its safety argument.
 //!
+//! # CPU
+//!
+//! All products end in one place, `flex::gemm`: the matrix unit of chips that have one, in f32 or
+//! bf16, or the `gemm` crate's vector kernels. What surrounds a product (bias, activation, its
+//! slope) is done while the elements are near. [`LargeBlocks`] keeps the memory of tensors between
+//! steps.
+//!
 //! # Rows
 //!
 //! `pack` and `combine` share one index, `rows_m`: the token of each packed row, or `T` for a row
