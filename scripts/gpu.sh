@@ -75,6 +75,8 @@ if [ -n "$pack" ]; then
   build_tests "$pack/tests"
   cp -f "$xp" "$here/gpu.sh" "$pack/"
   cp -rf "$root/experiments" "$pack/"
+  mkdir -p "$pack/scripts"
+  cp -rf "$root/scripts/peers" "$pack/scripts/"
   echo "packed: $pack; there: $(basename "$pack")/gpu.sh --xp $(basename "$pack")/xp --tests $(basename "$pack")/tests"
   exit 0
 fi
@@ -190,9 +192,12 @@ step warm-unified $((minutes * 60 / 5)) "$xp" sweep unified --scale "$scale" "${
 
 step capacity $((minutes * 60 / 3)) "$xp" sweep capacity --scale "$scale" "${place[@]}"
 
-# The peers before the rest, which takes what time there is.
-if "$xp" bench peers --help >/dev/null 2>&1; then
-  step peers $((minutes * 60 / 5)) "$xp" bench peers --device "$device"
+# The peers before the rest, which takes what time there is. PyTorch knows nothing of wgpu.
+if [ "$backend" != cuda ] || ! "${SWITCHYARD_PYTHON:-python3}" -c 'import torch' 2>/dev/null; then
+  note peers 0 "left out: needs CUDA and a Python with PyTorch (SWITCHYARD_PYTHON)"
+else
+  step peers $((minutes * 60 / 5)) "$xp" bench peers --device "$device" --scale "$scale" \
+    --programs "$root/scripts/peers" --results "$out" --work "$out/.xp"
 fi
 
 seeds=$(trials unified | awk '{ print $1 }' | sort -nu)
