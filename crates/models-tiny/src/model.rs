@@ -12,7 +12,7 @@ use burn::{
 };
 use kernels::{Precision, cross_entropy, pack};
 use moe_layer::{DispatchPlan, MoeConfig, MoeContext, MoeLayer, RoutingTrace};
-use routers::{AuxiliaryLoss, RouterConfig, RouterError, Routing};
+use routers::{RouterConfig, RouterError, Routing, StepLoad};
 
 use crate::{
     TinyMoeConfig,
@@ -122,9 +122,7 @@ pub struct Forward {
 /// What one block's mixture did.
 #[derive(Debug, Clone)]
 pub struct LayerForward {
-    /// Auxiliary losses, weighted.
-    pub auxiliary: Vec<AuxiliaryLoss>,
-    /// What the router decided.
+    /// What the router decided, and its auxiliary losses.
     pub routing: Routing,
     /// What capacity made of it.
     pub plan: DispatchPlan,
@@ -225,6 +223,7 @@ impl TinyMoe {
                 token_ids_t: ids_t.clone(),
                 sequences: batch,
                 noise_seed: layer_seed(input.noise_seed, number),
+                training: device.is_autodiff(),
                 precision: input.precision,
             };
             let (out, layer) = block.forward(x, &context);
@@ -240,6 +239,23 @@ impl TinyMoe {
     }
 }
 
+impl TinyMoe {
+    /// The model after a step of training, told what each layer's experts got: what is not learned
+    /// by gradient has adapted.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one load per layer.
+    #[must_use]
+    pub fn adapt(mut self, loads: &[StepLoad]) -> Self {
+        assert_eq!(loads.len(), self.blocks.len(), "one load per layer");
+        for (block, load) in self.blocks.iter_mut().zip(loads) {
+            block.moe = block.moe.clone().adapt(load);
+        }
+        self
+    }
+}
+
 impl Block {
     fn forward(&self, x: Tensor<3>, context: &MoeContext) -> (Tensor<3>, LayerForward) {
         let [batch, sequence, dim] = x.dims();
@@ -252,7 +268,6 @@ impl Block {
         let y_bsd = out.y_td.reshape([batch, sequence, dim]);
         let y = drop_in_training(&self.dropout, Place::Experts, seed, y_bsd);
         let layer = LayerForward {
-            auxiliary: out.auxiliary,
             routing: out.routing,
             plan: out.plan,
         };

@@ -12,6 +12,8 @@ pub struct MoeContext {
     pub sequences: usize,
     /// Seed of the noise of this pass and layer.
     pub noise_seed: u64,
+    /// Whether this is a pass of training.
+    pub training: bool,
     /// In what the experts multiply; the router stays in f32.
     pub precision: Precision,
 }

@@ -70,6 +70,12 @@ impl ExpertBank {
         }
     }
 
+    /// The same bank off the graph.
+    pub(crate) fn frozen(&self) -> Self {
+        let (w1, b1, w2, b2) = self.tensors();
+        Self::from_tensors(w1.detach(), b1.detach(), w2.detach(), b2.detach()).no_grad()
+    }
+
     /// The matrices of [`from_tensors`](Self::from_tensors).
     #[must_use]
     pub fn tensors(&self) -> (Tensor<3>, Tensor<2>, Tensor<3>, Tensor<2>) {

@@ -5,10 +5,13 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use routers::{
-    AssignConfig, AuxiliaryLoss, RouteInput, Router, RouterConfig, RouterDims, RouterError, Routing,
+    AssignConfig, RouteInput, Router, RouterConfig, RouterDims, RouterError, Routing, StepLoad,
 };
 
-use crate::{Dispatch, DispatchPlan, ExpertBank, ExpertDims, MoeConfig, MoeContext, RoutingTrace};
+use crate::{
+    Dispatch, DispatchPlan, ExpertBank, ExpertDims, MoeConfig, MoeContext, RoutingTrace,
+    ghost::ghost,
+};
 
 /// Parameters of a layer, known before it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +39,7 @@ pub struct MoeLayer {
 pub struct MoeOutput {
     /// Output `[T, D]`; zero for a token that reached no expert.
     pub y_td: Tensor<2>,
-    /// Auxiliary losses, weighted, one per balancer.
-    pub auxiliary: Vec<AuxiliaryLoss>,
-    /// What the router decided.
+    /// What the router decided, and its auxiliary losses.
     pub routing: Routing,
     /// What capacity made of it.
     pub plan: DispatchPlan,
@@ -123,6 +124,7 @@ impl MoeLayer {
             token_ids_t: context.token_ids_t.clone(),
             sequences: context.sequences,
             noise_seed: context.noise_seed,
+            training: context.training,
         });
         let experts = self.config.experts.get();
         let plan = DispatchPlan::new(
@@ -139,15 +141,28 @@ impl MoeLayer {
     #[must_use]
     pub fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> MoeOutput {
         let (routing, plan) = self.decide(&x_td, context);
+        let ghost_td = routing
+            .ghost_te
+            .as_ref()
+            .map(|ghost_te| ghost(&x_td, ghost_te, &self.experts, context.precision));
         let y_td = self
             .config
             .dispatch
             .dispatch(x_td, &plan, &self.experts, context.precision);
         MoeOutput {
-            y_td,
-            auxiliary: self.router.auxiliary_losses(&routing),
+            y_td: match ghost_td {
+                Some(ghost_td) => y_td + ghost_td,
+                None => y_td,
+            },
             routing,
             plan,
         }
+    }
+
+    /// The layer after a step of training: what is not learned by gradient has adapted.
+    #[must_use]
+    pub fn adapt(mut self, step: &StepLoad) -> Self {
+        self.router = self.router.adapt(step);
+        self
     }
 }

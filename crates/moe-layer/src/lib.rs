@@ -29,6 +29,7 @@ mod decision;
 mod dispatch;
 mod drop;
 mod experts;
+mod ghost;
 mod layer;
 mod plan;
 mod trace;

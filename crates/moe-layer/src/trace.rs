@@ -1,7 +1,7 @@
 //! What happened in a layer, kept on the device until somebody asks.
 
 use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
-use routers::{Assignment, Routing};
+use routers::{Assignment, Routing, StepLoad};
 
 use crate::{DispatchPlan, PlanKind};
 
@@ -74,6 +74,15 @@ impl RoutingTrace {
             gate_entropy: gate_entropy(&routing.assignment).map(free),
             chosen_prob: chosen_prob.map(free),
             chosen,
+        }
+    }
+
+    /// What the router's experts were asked for, for what adapts between steps.
+    #[must_use]
+    pub fn step_load(&self) -> StepLoad {
+        StepLoad {
+            load_e: self.assignments_before_e.clone(),
+            tokens: self.tokens,
         }
     }
 

@@ -1,12 +1,13 @@
 //! The `[router]` table of a sweep file.
 
 use burn::tensor::Device;
+use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssignConfig, BalancerConfig, Router, RouterDims, RouterError, ScoreConfig, ScorerConfig,
-    StrategyConfig, SwitchConfig,
+    AssignConfig, Balance, BalancerConfig, GateRule, Router, RouterDims, RouterError, ScoreConfig,
+    ScoreFunction, ScorerConfig, StrategyConfig, SwitchConfig, Switches,
 };
 
 /// The `[router]` table: which scorer, strategy and balancers.
@@ -24,8 +25,18 @@ use crate::{
 pub struct RouterConfig {
     /// From hidden state to expert logits.
     pub scorer: ScorerConfig,
+    /// Standard deviation of the logits at initialisation, on inputs of unit variance, so that
+    /// scorers compare fairly; where not given, each scorer starts as it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logit_std: Option<PositiveF64>,
+    /// From logits to scores; where not given, the strategy's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score_function: Option<ScoreFunction>,
     /// From logits to assignment.
     pub strategy: StrategyConfig,
+    /// From the scores of chosen experts to gates; where not given, the strategy's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateRule>,
     /// What keeps the load even; each loss is logged apart. An empty list switches balancing off.
     pub balancers: Vec<BalancerConfig>,
 }
@@ -34,7 +45,10 @@ impl Default for RouterConfig {
     fn default() -> Self {
         Self {
             scorer: ScorerConfig::default(),
+            logit_std: None,
+            score_function: None,
             strategy: StrategyConfig::default(),
+            gate: None,
             balancers: vec![SwitchConfig::default().into()],
         }
     }
@@ -46,7 +60,52 @@ impl RouterConfig {
         if dims.experts == 0 {
             return Err(RouterError::NoExperts { what: "router" });
         }
-        self.strategy.check(dims)
+        self.strategy.check(dims)?;
+        self.check_switches(dims)
+    }
+
+    /// Score function and gate rule, named or the strategy's own, for `k` experts asked for.
+    #[must_use]
+    pub fn switches(&self, k: usize) -> Switches {
+        let own = self.strategy.switches(self.strategy.top_k(k));
+        Switches {
+            score_function: self.score_function.unwrap_or(own.score_function),
+            gate: self.gate.unwrap_or(own.gate),
+        }
+    }
+
+    fn check_switches(&self, dims: &RouterDims) -> Result<(), RouterError> {
+        let what = self.strategy.name();
+        let k = self.strategy.top_k(dims.top_k);
+        let (own, asked) = (self.strategy.switches(k), self.switches(dims.top_k));
+        let refuse = |setting, value| {
+            move |why| RouterError::Switch {
+                what,
+                setting,
+                value,
+                why,
+            }
+        };
+        // One switch at a time, so that the message names the one to change.
+        let function = Switches {
+            score_function: asked.score_function,
+            ..own
+        };
+        self.strategy
+            .fits(&function, k)
+            .map_err(refuse("score-function", asked.score_function.name()))?;
+        self.strategy
+            .fits(&asked, k)
+            .map_err(refuse("gate", asked.gate.name()))?;
+        let biased = self.balancers.iter().find(|b| b.selection_bias().is_some());
+        match biased {
+            Some(balancer) if !self.strategy.facts().takes_bias => {
+                Err(refuse("balancers", balancer.name())(
+                    "the bias moves the choice of experts by score, and here no token makes one",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Learned parameters of the router, known before it is built: none where the strategy does

@@ -22,6 +22,18 @@ pub enum RouterError {
         /// Experts.
         experts: usize,
     },
+    /// A score function, gate rule or balancer that the strategy cannot have.
+    #[error("{what}: {setting} = {value:?} does not fit: {why}")]
+    Switch {
+        /// The member that refused.
+        what: &'static str,
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
     /// A strategy that routes by token id, without any.
     #[error("{what}: routes by token id and needs a vocabulary of at least 1, got 0")]
     NoVocabulary {

@@ -13,6 +13,8 @@ pub struct RouteInput {
     pub sequences: usize,
     /// Seed of this pass, for strategies that draw noise: the same seed draws the same noise.
     pub noise_seed: u64,
+    /// Whether this is a pass of training: exploration noise and the like are left out elsewhere.
+    pub training: bool,
 }
 
 impl RouteInput {

@@ -6,9 +6,12 @@
 //! three independent choices, each a family with its own registry:
 //!
 //! ```text
-//! x_td --scorer--> logits_te --softmax--> probs_te --strategy--> Assignment
-//!                                             \----balancers---> auxiliary losses
+//! x_td --scorer--> logits_te --score function--> scores_te --strategy--> experts --gate rule--> gates
+//!                                                    \----balancers---> auxiliary losses, bias
 //! ```
+//!
+//! Score function and gate rule are switches: every strategy has its own, takes others where they
+//! make sense, and refuses the rest with the reason.
 //!
 //! It knows nothing of capacity, drops or experts: those belong to the layer, so that any router
 //! meets any drop policy and any dispatch backend.
@@ -30,25 +33,35 @@ mod capacity;
 mod config;
 mod dims;
 mod error;
+mod gate;
 mod input;
 mod router;
 mod routing;
+mod score_function;
 mod scorer;
+mod scores;
+mod step;
 mod strategy;
 
-pub use balancer::{AuxiliaryLoss, Balance, BalancerConfig, SwitchConfig};
+pub use balancer::{
+    AuxiliaryLoss, Balance, BalancerConfig, BiasConfig, SelectionBias, SwitchConfig,
+};
 pub use capacity::capacity;
 pub use config::RouterConfig;
 pub use dims::RouterDims;
 pub use error::RouterError;
+pub use gate::GateRule;
 pub use input::RouteInput;
 pub use router::Router;
-pub use routing::{Assignment, Routing, Scores};
+pub use routing::{Assignment, Routing};
+pub use score_function::ScoreFunction;
 pub use scorer::{LinearConfig, LinearScorer, Score, ScoreConfig, Scorer, ScorerConfig};
+pub use scores::Scores;
+pub use step::StepLoad;
 pub use strategy::{
     Assign, AssignConfig, ExpertChoice, ExpertChoiceConfig, Group, HardTopK, HardTopKConfig, Hash,
     HashConfig, Random, RandomConfig, SoftTopK, SoftTopKConfig, Strategy, StrategyConfig,
-    StrategyFacts, Top1, Top1Config,
+    StrategyFacts, Switches, Top1, Top1Config,
 };
 
 #[doc(hidden)]

@@ -2,12 +2,13 @@
 
 use burn::{
     module::Module,
-    tensor::{Device, FloatDType, activation::softmax},
+    tensor::{Device, FloatDType, Tensor},
 };
 
 use crate::{
-    Assign, AssignConfig, AuxiliaryLoss, Balance, BalancerConfig, RouteInput, RouterConfig,
-    RouterDims, Routing, Score, ScoreConfig, Scorer, Scores, Strategy,
+    Assign, AssignConfig, Assignment, AuxiliaryLoss, Balance, BalancerConfig, RouteInput,
+    RouterConfig, RouterDims, Routing, Score, ScoreConfig, Scorer, Scores, SelectionBias, StepLoad,
+    Strategy, Switches, scorer::with_logit_std,
 };
 
 /// A scorer (where the strategy looks at scores), a strategy, and balancers.
@@ -15,6 +16,9 @@ use crate::{
 pub struct Router {
     scorer: Option<Scorer>,
     strategy: Strategy,
+    bias: Option<SelectionBias>,
+    #[module(skip)]
+    switches: Switches,
     #[module(skip)]
     balancers: Vec<BalancerConfig>,
 }
@@ -22,46 +26,96 @@ pub struct Router {
 impl Router {
     /// Builds a router for sizes that its configuration accepts.
     pub(crate) fn new(config: &RouterConfig, dims: &RouterDims, device: &Device) -> Self {
+        let switches = config.switches(dims.top_k);
         let dims = RouterDims {
             top_k: config.strategy.top_k(dims.top_k),
             ..*dims
         };
-        let needs_scores = config.strategy.facts().needs_scores;
+        let scorer = || {
+            let scorer = config.scorer.init(&dims, device);
+            match config.logit_std {
+                Some(std) => with_logit_std(scorer, std.get(), &dims, device),
+                None => scorer,
+            }
+        };
+        let bias = config.balancers.iter().find_map(Balance::selection_bias);
         Self {
-            scorer: needs_scores.then(|| config.scorer.init(&dims, device)),
+            scorer: config.strategy.facts().needs_scores.then(scorer),
             strategy: config.strategy.init(&dims, device),
+            bias: bias.map(|bias| SelectionBias::new(bias, dims.experts, device)),
+            switches,
             balancers: config.balancers.clone(),
         }
     }
 
     /// Decides where each token goes.
     ///
-    /// Logits and softmax are f32 whatever the type of `x_td`.
+    /// Logits and scores are f32 whatever the type of `x_td`.
     #[must_use]
     pub fn route(&self, input: &RouteInput) -> Routing {
+        let Switches {
+            score_function,
+            gate,
+        } = self.switches;
         let scores = self.scorer.as_ref().map(|scorer| {
             let logits_te = scorer.score(input.x_td.clone().cast(FloatDType::F32));
-            Scores {
-                probs_te: softmax(logits_te.clone(), 1),
-                logits_te,
-            }
+            Scores::new(logits_te, score_function, gate).with_bias(self.bias())
         });
         let assignment = self.strategy.assign(scores.as_ref(), input);
-        Routing { scores, assignment }
+        let ghost_te = match (&scores, &assignment) {
+            (Some(scores), Assignment::TokenChoice { experts_tk, .. }) => {
+                gate.ghost(scores, experts_tk)
+            }
+            _ => None,
+        };
+        let auxiliary = self.auxiliary_losses(scores.as_ref(), &assignment, input);
+        Routing {
+            scores,
+            assignment,
+            ghost_te,
+            auxiliary,
+        }
     }
 
-    /// The auxiliary losses of a decision, already weighted; none where nothing was scored.
+    /// The bias on the choice of experts `[E]`, where a balancer asks for one.
     #[must_use]
-    pub fn auxiliary_losses(&self, routing: &Routing) -> Vec<AuxiliaryLoss> {
-        let Some(scores) = &routing.scores else {
-            return Vec::new();
-        };
-        self.balancers
-            .iter()
-            .map(|balancer| AuxiliaryLoss {
-                name: balancer.name(),
-                value: balancer.loss(scores, &routing.assignment),
-            })
-            .collect()
+    pub fn bias(&self) -> Option<Tensor<1>> {
+        self.bias.as_ref().map(SelectionBias::value)
+    }
+
+    /// Adapts what is not learned by gradient, after a step of training.
+    #[must_use]
+    pub fn adapt(self, step: &StepLoad) -> Self {
+        Self {
+            strategy: self.strategy.adapt(step),
+            bias: self.bias.map(|bias| bias.adapt(step)),
+            ..self
+        }
+    }
+
+    /// The losses of scorer, strategy and balancers; of balancers none where nothing was scored.
+    fn auxiliary_losses(
+        &self,
+        scores: Option<&Scores>,
+        assignment: &Assignment,
+        input: &RouteInput,
+    ) -> Vec<AuxiliaryLoss> {
+        let mut losses = Vec::new();
+        if let Some(scores) = scores {
+            let balanced = self.balancers.iter().filter_map(|balancer| {
+                let value = balancer.loss(scores, assignment, input)?;
+                Some(AuxiliaryLoss {
+                    name: balancer.name(),
+                    value,
+                })
+            });
+            losses.extend(balanced);
+        }
+        if input.training {
+            let own = self.scorer.iter().flat_map(|scorer| scorer.losses(input));
+            losses.extend(own);
+            losses.extend(self.strategy.losses(scores, assignment));
+        }
+        losses
     }
 }

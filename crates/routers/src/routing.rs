@@ -3,6 +3,8 @@
 use burn::tensor::{Bool, Int, Tensor};
 use kernels::expert_load;
 
+use crate::{AuxiliaryLoss, Scores};
+
 /// What a router decided. It knows nothing of capacity.
 #[derive(Debug, Clone)]
 pub struct Routing {
@@ -11,15 +13,26 @@ pub struct Routing {
     pub scores: Option<Scores>,
     /// Who goes where, with which gate.
     pub assignment: Assignment,
+    /// Weights `[T, E]` that are zero and yet carry a gradient to the scores of experts that were
+    /// not chosen; the layer owes them those experts' outputs. See [`GateRule::DenseMixer`].
+    ///
+    /// [`GateRule::DenseMixer`]: crate::GateRule::DenseMixer
+    pub ghost_te: Option<Tensor<2>>,
+    /// Auxiliary losses, weighted, each under its own name.
+    pub auxiliary: Vec<AuxiliaryLoss>,
 }
 
-/// What a scorer gave, in f32.
-#[derive(Debug, Clone)]
-pub struct Scores {
-    /// Logits `[T, E]`.
-    pub logits_te: Tensor<2>,
-    /// Softmax of the logits over all experts `[T, E]`.
-    pub probs_te: Tensor<2>,
+impl Routing {
+    /// A decision without ghosts and auxiliary losses.
+    #[must_use]
+    pub const fn new(scores: Option<Scores>, assignment: Assignment) -> Self {
+        Self {
+            scores,
+            assignment,
+            ghost_te: None,
+            auxiliary: Vec::new(),
+        }
+    }
 }
 
 /// Who goes where. Gates are differentiable.

@@ -11,7 +11,7 @@ use burn::{
 use registry::{PositiveF64, Variant};
 use routers::{
     AssignConfig as _, Assignment, BalancerConfig, LinearConfig, RouteInput, RouterConfig,
-    RouterDims, RouterError, Routing, Score as _, ScoreConfig as _, ScorerConfig, StrategyConfig,
+    RouterDims, RouterError, Routing, ScorerConfig, StrategyConfig,
 };
 use rstest::rstest;
 use suite::{
@@ -99,7 +99,7 @@ fn the_registries_hold_what_the_sweeps_name() {
         ]
     );
     assert_eq!(names(ScorerConfig::MEMBERS), ["linear"]);
-    assert_eq!(names(BalancerConfig::MEMBERS), ["switch"]);
+    assert_eq!(names(BalancerConfig::MEMBERS), ["switch", "bias"]);
 }
 
 #[test]
@@ -331,19 +331,26 @@ fn a_bias_is_counted_and_starts_at_zero() {
 #[test]
 fn logits_start_with_the_standard_deviation_asked_for() {
     let device = Device::flex();
-    // On inputs of unit variance. The draw of the 64 x 64 weights adds the most to the error:
-    // 1 / sqrt(2 * 4096) = 1.1 %, of which some are allowed.
-    let linear = LinearConfig {
-        logit_std: PositiveF64::new(3.0),
-        ..LinearConfig::default()
-    };
     let dims = RouterDims {
         width: 64,
-        ..sizes(64, 1)
+        ..sizes(16, 1)
     };
-    let logits = linear
-        .init(&dims, &device)
-        .score(normal([256, 64], 1, &device));
-    let std = logits.square().mean().sqrt().into_scalar::<f32>();
-    assert!((std / 3.0 - 1.0).abs() < 0.08, "{std}");
+    let input = RouteInput {
+        x_td: normal([512, 64], 1, &device),
+        ..inputs(1, 512, 1, &device)
+    };
+    for scorer in members::<ScorerConfig>() {
+        let name = scorer.name();
+        let config = RouterConfig {
+            scorer,
+            logit_std: Some(PositiveF64::new(3.0)),
+            ..config("top1")
+        };
+        let router = config.init(&dims, &device).expect("sizes that fit");
+        let logits_te = router.route(&input).scores.expect("scores").logits_te;
+        let centred_te = logits_te.clone() - logits_te.mean_dim(1);
+        let std = centred_te.square().mean().sqrt().into_scalar::<f32>();
+        // Another sample than the one that it was scaled on.
+        assert!((std / 3.0 - 1.0).abs() < 0.05, "{name}: {std}");
+    }
 }

@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData, activation::softmax};
 use registry::{NonNegativeF64, Variant};
 use routers::{
-    Assign, AssignConfig, Assignment, Balance, ExpertChoiceConfig, Group, HashConfig, RouteInput,
-    RouterConfig, RouterDims, Scores, StrategyConfig, SwitchConfig,
+    Assign, AssignConfig, Assignment, Balance, ExpertChoiceConfig, GateRule, Group, HashConfig,
+    RouteInput, RouterConfig, RouterDims, ScoreFunction, Scores, StrategyConfig, SwitchConfig,
 };
 use rstest::rstest;
 use testkit::{F32_EXACT_ORDER, FINITE_DIFFERENCE, assert_close, gradient_check, normal};
@@ -27,15 +27,13 @@ fn batch(tokens: usize, sequences: usize) -> RouteInput {
         token_ids_t: Tensor::zeros([tokens], &device),
         sequences,
         noise_seed: 0,
+        training: true,
     }
 }
 
 /// Scores with the given probabilities; logits are their logarithms.
 fn scores(probs_te: Tensor<2>) -> Scores {
-    Scores {
-        logits_te: probs_te.clone().log(),
-        probs_te,
-    }
+    Scores::new(probs_te.log(), ScoreFunction::Softmax, GateRule::Raw)
 }
 
 fn probabilities<const T: usize>(rows: [[f32; 2]; T]) -> Tensor<2> {
@@ -158,7 +156,9 @@ fn switch_loss(probs_te: Tensor<2>, alpha: f64, k: usize) -> Tensor<1> {
         .init(&dims(experts, k, 1.0), &Device::flex())
         .assign(Some(&scores), &batch(1, 1));
     let alpha = NonNegativeF64::new(alpha);
-    SwitchConfig { alpha }.loss(&scores, &assignment)
+    SwitchConfig { alpha }
+        .loss(&scores, &assignment, &batch(1, 1))
+        .expect("a loss")
 }
 
 fn close_to(loss: Tensor<1>, expected: f32) {
@@ -232,11 +232,9 @@ fn the_gradient_of_the_switch_loss_in_the_logits() {
 fn weighted_gates(strategy: &str, logits_te: Tensor<2>, k: usize, straight: bool) -> Tensor<1> {
     let device = logits_te.device();
     let [tokens, experts] = logits_te.dims();
-    let scores = Scores {
-        probs_te: softmax(logits_te.clone(), 1),
-        logits_te,
-    };
     let config = StrategyConfig::by_default(strategy).expect("a strategy");
+    let own = config.switches(k);
+    let scores = Scores::new(logits_te, own.score_function, own.gate);
     let assignment = config
         .init(&dims(experts, k, 1.0), &Device::flex())
         .assign(Some(&scores), &batch(tokens, 2));

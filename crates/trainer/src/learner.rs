@@ -18,6 +18,14 @@ pub trait Learner: Module {
     /// build what the forward pass needs on the device of the parameters.
     fn losses(&self, batch: &Self::Batch, pass: &Pass) -> Losses<Self::Observation>;
 
+    /// The model after an update, told what the update's passes observed: for what is not learned
+    /// by gradient, such as a bias that follows the load.
+    #[must_use]
+    fn adapt(self, observations: &[Self::Observation]) -> Self {
+        let _ = observations;
+        self
+    }
+
     /// How many predicted tokens the losses of this batch are means over. All training batches of
     /// a run must have equally many, so that the mean of batches is the mean over tokens.
     fn tokens(batch: &Self::Batch) -> usize;

@@ -49,7 +49,9 @@ impl Update<'_> {
             clip_by_global_norm(&model, passed.gradients, self.config.clip);
         let rate = learning_rate(self.step as usize, self.config);
         Updated {
-            model: optimiser.step(rate, model, gradients),
+            model: optimiser
+                .step(rate, model, gradients)
+                .adapt(&passed.observations),
             lm: passed.lm,
             aux: passed.aux,
             gradient_norm,

@@ -6,7 +6,7 @@ use moe_layer::{
     DispatchPlan, DispatcherConfig, DropPolicyConfig, MoeConfig, NoneConfig, PlanKind,
     PositionConfig, ProbabilityConfig, RoutingTrace, decisions,
 };
-use routers::{Assignment, Routing, Scores};
+use routers::{Assignment, GateRule, Routing, ScoreFunction, Scores};
 
 /// Four tokens, two experts of three chosen each; everybody's first choice is expert 0 but the
 /// last token's.
@@ -121,14 +121,14 @@ fn the_trace_counts_what_happened() {
     let device = Device::flex();
     let plan = plan(&room_for_two(PositionConfig::default()));
     let logits_te = Tensor::zeros([4, 3], &device);
-    let probs_te = Tensor::full([4, 3], 1.0 / 3.0, &device);
-    let routing = Routing {
-        scores: Some(Scores {
+    let routing = Routing::new(
+        Some(Scores::new(
             logits_te,
-            probs_te,
-        }),
-        assignment: assignment(),
-    };
+            ScoreFunction::Softmax,
+            GateRule::Raw,
+        )),
+        assignment(),
+    );
     let reading = RoutingTrace::new(&routing, &plan).read();
     assert_eq!(reading.tokens, 4);
     assert_eq!(reading.assignments_before, [4.0, 3.0, 1.0]);
@@ -152,10 +152,7 @@ fn the_trace_counts_what_happened() {
 #[test]
 fn a_trace_adds_up_and_survives_a_checkpoint() {
     let plan = plan(&room_for_two(PositionConfig::default()));
-    let routing = Routing {
-        scores: None,
-        assignment: assignment(),
-    };
+    let routing = Routing::new(None, assignment());
     let trace = RoutingTrace::new(&routing, &plan);
     let once = trace.clone().read();
     assert_eq!(once.router_entropy, None, "nothing was scored");
@@ -171,10 +168,7 @@ fn a_trace_adds_up_and_survives_a_checkpoint() {
 #[test]
 fn decisions_list_every_assignment_with_its_fate() {
     let plan = plan(&room_for_two(PositionConfig::default()));
-    let routing = Routing {
-        scores: None,
-        assignment: assignment(),
-    };
+    let routing = Routing::new(None, assignment());
     let list = decisions(&routing, &plan);
     let short: Vec<_> = list
         .iter()
@@ -211,10 +205,7 @@ fn expert_choice_decisions_are_listed_by_token() {
         DispatcherConfig::default(),
     );
     let plan = DispatchPlan::new(&assignment, &config, 4, 2, 1);
-    let routing = Routing {
-        scores: None,
-        assignment,
-    };
+    let routing = Routing::new(None, assignment);
     let short: Vec<_> = decisions(&routing, &plan)
         .iter()
         .map(|d| (d.token, d.choice, d.expert, d.gate))

@@ -116,10 +116,11 @@ fn the_loss_of_the_output_alone_trains_the_router_where_the_strategy_says_so() {
                 token_ids_t: testkit::integers([24], 50, 3, &device),
                 sequences: 2,
                 noise_seed: 4,
+                training: true,
                 precision: Precision::F32,
             };
             let out = layer.forward(x, &context);
-            assert!(out.auxiliary.is_empty(), "balancing is off");
+            assert!(out.routing.auxiliary.is_empty(), "balancing is off");
             let gradients = out.y_td.square().sum().backward();
             let mut norm = NormUnder {
                 path: Vec::new(),

@@ -43,6 +43,7 @@ impl Layer {
                 token_ids_t: Tensor::<1, Int>::zeros([tokens], &autodiff),
                 sequences: sizes.batch,
                 noise_seed: 0,
+                training: true,
                 precision: setting.precision,
             },
         }
@@ -55,6 +56,7 @@ impl Layer {
     fn objective(&self, output: &MoeOutput) -> Tensor<1> {
         let product = (output.y_td.clone() * self.dy_td.clone()).sum();
         output
+            .routing
             .auxiliary
             .iter()
             .fold(product, |sum, loss| sum + loss.value.clone())

@@ -1,12 +1,14 @@
 //! Balancers: what keeps the load even.
 
+mod bias;
 mod switch;
 
 use burn::tensor::Tensor;
 
+pub use bias::{BiasConfig, SelectionBias};
 pub use switch::SwitchConfig;
 
-use crate::{Assignment, Scores};
+use crate::{Assignment, RouteInput, Scores};
 
 /// A named auxiliary loss, already weighted.
 #[derive(Debug, Clone)]
@@ -17,10 +19,20 @@ pub struct AuxiliaryLoss {
     pub value: Tensor<1>,
 }
 
-/// An auxiliary loss over one routing decision.
+/// What keeps the load even: a loss over one routing decision, or a bias on the choice.
 pub trait Balance {
-    /// The weighted loss `[1]`, differentiable in the probabilities.
-    fn loss(&self, scores: &Scores, assignment: &Assignment) -> Tensor<1>;
+    /// The weighted loss `[1]`, differentiable in the scores; `None` where it works otherwise.
+    fn loss(
+        &self,
+        scores: &Scores,
+        assignment: &Assignment,
+        input: &RouteInput,
+    ) -> Option<Tensor<1>>;
+
+    /// The bias on the choice of experts, where that is how it works.
+    fn selection_bias(&self) -> Option<&BiasConfig> {
+        None
+    }
 }
 
 macro_rules! balancers {
@@ -33,8 +45,17 @@ macro_rules! balancers {
         }
 
         impl Balance for BalancerConfig {
-            fn loss(&self, scores: &Scores, assignment: &Assignment) -> Tensor<1> {
-                match self { $(Self::$name(config) => config.loss(scores, assignment),)+ }
+            fn loss(
+                &self,
+                scores: &Scores,
+                assignment: &Assignment,
+                input: &RouteInput,
+            ) -> Option<Tensor<1>> {
+                match self { $(Self::$name(config) => config.loss(scores, assignment, input),)+ }
+            }
+
+            fn selection_bias(&self) -> Option<&BiasConfig> {
+                match self { $(Self::$name(config) => config.selection_bias(),)+ }
             }
         }
     };
@@ -44,4 +65,6 @@ macro_rules! balancers {
 balancers! {
     /// The Switch Transformer's product of load and mean probability.
     Switch(SwitchConfig) = "switch",
+    /// A bias on the choice of experts, moved after every step.
+    Bias(BiasConfig) = "bias",
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Balance;
-use crate::{Assignment, Scores};
+use crate::{Assignment, RouteInput, Scores};
 
 /// The Switch Transformer's load-balancing loss.
 ///
@@ -47,11 +47,11 @@ impl Default for SwitchConfig {
 }
 
 impl Balance for SwitchConfig {
-    fn loss(&self, scores: &Scores, assignment: &Assignment) -> Tensor<1> {
+    fn loss(&self, scores: &Scores, assignment: &Assignment, _: &RouteInput) -> Option<Tensor<1>> {
         let [_, experts] = scores.probs_te.dims();
         let load_e = assignment.load(experts);
         let share_e = load_e.clone() / load_e.sum();
         let mean_e = scores.probs_te.clone().mean_dim(0).squeeze_dim::<1>(0);
-        (share_e * mean_e).sum() * (self.alpha.get() * experts as f64)
+        Some((share_e * mean_e).sum() * (self.alpha.get() * experts as f64))
     }
 }

@@ -9,15 +9,15 @@ use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Score, ScoreConfig};
+use super::{Score, ScoreConfig, calibrate::scaled_linear};
 use crate::RouterDims;
 
 /// One linear map of the hidden state.
 ///
 /// # Equation
 ///
-/// `logits_te = x_td W_de [+ b_e]`, with `W ~ N(0, logit-std² / D)`, `b = 0`: on inputs of unit
-/// variance, such as a layer norm gives, the logits start with standard deviation `logit-std`.
+/// `logits_te = x_td W_de [+ b_e]`, with `W ~ N(0, init-std²)`, `b = 0`. The default `1 / sqrt(D)`
+/// gives logits of standard deviation 1 on inputs of unit variance, such as a layer norm makes.
 ///
 /// # Gradients
 ///
@@ -31,27 +31,18 @@ use crate::RouterDims;
 ///
 /// ```
 /// # let config: routers::LinearConfig = toml::from_str(r#"
-/// bias      = false
-/// logit-std = 1.0
+/// bias = false
 /// # "#).unwrap();
 /// # assert_eq!(config, routers::LinearConfig::default());
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct LinearConfig {
     /// Adds a learned bias per expert.
     pub bias: bool,
-    /// Standard deviation of the logits at initialisation, on inputs of unit variance.
-    pub logit_std: PositiveF64,
-}
-
-impl Default for LinearConfig {
-    fn default() -> Self {
-        Self {
-            bias: false,
-            logit_std: PositiveF64::new(1.0),
-        }
-    }
+    /// Standard deviation of the weights at initialisation; `1 / sqrt(D)` where not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_std: Option<PositiveF64>,
 }
 
 /// The parameters of [`LinearConfig`].
@@ -67,8 +58,15 @@ impl ScoreConfig for LinearConfig {
         dims.width * dims.experts + if self.bias { dims.experts } else { 0 }
     }
 
+    fn flops(&self, dims: &RouterDims) -> usize {
+        2 * dims.width * dims.experts + if self.bias { dims.experts } else { 0 }
+    }
+
     fn init(&self, dims: &RouterDims, device: &Device) -> LinearScorer {
-        let std = self.logit_std.get() / (dims.width as f64).sqrt();
+        let std = self.init_std.map_or_else(
+            || (dims.width as f64).sqrt().recip(),
+            registry::PositiveF64::get,
+        );
         let mut map = BurnLinear::new(dims.width, dims.experts)
             .with_bias(self.bias)
             .with_initializer(Initializer::Normal { mean: 0.0, std })
@@ -83,5 +81,10 @@ impl ScoreConfig for LinearConfig {
 impl Score for LinearScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
         self.map.forward(x_td)
+    }
+
+    fn scaled(mut self, factor: f64) -> Self {
+        self.map = scaled_linear(self.map, factor);
+        self
     }
 }

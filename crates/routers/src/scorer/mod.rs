@@ -1,5 +1,6 @@
 //! Scorers: from a hidden state to one logit per expert ("router architecture" in the papers).
 
+mod calibrate;
 mod linear;
 
 use burn::{
@@ -7,9 +8,10 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
+pub(crate) use calibrate::with_logit_std;
 pub use linear::{LinearConfig, LinearScorer};
 
-use crate::RouterDims;
+use crate::{AuxiliaryLoss, RouteInput, RouterDims};
 
 /// A module that gives one logit per expert.
 pub trait Score {
@@ -17,6 +19,16 @@ pub trait Score {
     ///
     /// `x_td` `[T, D]` to logits `[T, E]`.
     fn score(&self, x_td: Tensor<2>) -> Tensor<2>;
+
+    /// The same scorer with logits `factor` times as large at initialisation.
+    #[must_use]
+    fn scaled(self, factor: f64) -> Self;
+
+    /// Losses of its own, weighted, in a pass of training.
+    fn losses(&self, input: &RouteInput) -> Vec<AuxiliaryLoss> {
+        let _ = input;
+        Vec::new()
+    }
 }
 
 /// The configuration of a scorer: sizes and initialisation.
@@ -26,6 +38,10 @@ pub trait ScoreConfig {
 
     /// Learned parameters, known before the scorer is built.
     fn num_params(&self, dims: &RouterDims) -> usize;
+
+    /// Arithmetic of one token's logits, known before the scorer is built: two operations for a
+    /// multiplication and addition of a matrix product, one for each other operation on a value.
+    fn flops(&self, dims: &RouterDims) -> usize;
 
     /// Builds the scorer.
     fn init(&self, dims: &RouterDims, device: &Device) -> Self::Scorer;
@@ -50,6 +66,14 @@ macro_rules! scorers {
             fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
                 match self { $(Self::$name(scorer) => scorer.score(x_td),)+ }
             }
+
+            fn scaled(self, factor: f64) -> Self {
+                match self { $(Self::$name(scorer) => Self::$name(scorer.scaled(factor)),)+ }
+            }
+
+            fn losses(&self, input: &RouteInput) -> Vec<AuxiliaryLoss> {
+                match self { $(Self::$name(scorer) => scorer.losses(input),)+ }
+            }
         }
 
         impl ScoreConfig for ScorerConfig {
@@ -57,6 +81,10 @@ macro_rules! scorers {
 
             fn num_params(&self, dims: &RouterDims) -> usize {
                 match self { $(Self::$name(config) => config.num_params(dims),)+ }
+            }
+
+            fn flops(&self, dims: &RouterDims) -> usize {
+                match self { $(Self::$name(config) => config.flops(dims),)+ }
             }
 
             fn init(&self, dims: &RouterDims, device: &Device) -> Scorer {

@@ -8,7 +8,7 @@ use kernels::top_k;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// Each expert takes the tokens that want it most.
@@ -16,7 +16,7 @@ use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 /// # Equation
 ///
 /// Within a group of `T'` tokens, expert `e` takes the `C = min(T', ceil(CF * T' * k / E))` tokens
-/// of largest `p_te`, `p` the softmax over experts; the gate is that `p_te`. A token may be taken
+/// of largest score `s_te`, by default the softmax over experts; the gate is that `s_te`. A token may be taken
 /// by any number of experts, or by none: it then passes through the residual connection alone.
 ///
 /// # Gradients
@@ -77,6 +77,10 @@ impl AssignConfig for ExpertChoiceConfig {
         }
     }
 
+    fn fits(&self, switches: &Switches, _: usize) -> Result<(), &'static str> {
+        switches.fit_scores_alone()
+    }
+
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("expert-choice", dims.top_k, dims.experts)
     }
@@ -92,8 +96,8 @@ impl AssignConfig for ExpertChoiceConfig {
 
 impl Assign for ExpertChoice {
     fn assign(&self, scores: Option<&Scores>, input: &RouteInput) -> Assignment {
-        let probs_te = scores.expect("expert-choice needs scores").probs_te.clone();
-        let [tokens, experts] = probs_te.dims();
+        let scores = scores.expect("expert-choice needs scores");
+        let [tokens, experts] = scores.logits_te.dims();
         let groups = if self.per_sequence {
             input.sequences
         } else {
@@ -103,10 +107,14 @@ impl Assign for ExpertChoice {
         let capacity = crate::capacity(self.capacity_factor, size, self.k, experts).min(size);
 
         // [G, T', E] to one row of tokens per group and expert.
-        let probs_gte = probs_te.reshape([groups, size, experts]);
-        let rows = probs_gte.swap_dims(1, 2).reshape([groups * experts, size]);
-        let taken = top_k(rows.clone().detach(), capacity);
-        let gates = rows.gather(1, taken.clone());
+        let rows = |values_te: Tensor<2>| {
+            values_te
+                .reshape([groups, size, experts])
+                .swap_dims(1, 2)
+                .reshape([groups * experts, size])
+        };
+        let taken = top_k(rows(scores.scores_te.clone().detach()), capacity);
+        let gates = rows(scores.weights()).gather(1, taken.clone());
 
         let start = Tensor::<1, Int>::arange(0..groups as i64, &taken.device())
             .mul_scalar(size as i64)

@@ -5,8 +5,8 @@ use kernels::top_k;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
-use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
+use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k, picked};
+use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
 
 /// The k best experts with equal weights, trained through a straight-through estimator.
 ///
@@ -45,7 +45,15 @@ impl AssignConfig for HardTopKConfig {
     type Strategy = HardTopK;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts::LEARNED
+        StrategyFacts::PICKS
+    }
+
+    fn switches(&self, _: usize) -> Switches {
+        Switches::softmax(GateRule::StraightThrough)
+    }
+
+    fn fits(&self, switches: &Switches, k: usize) -> Result<(), &'static str> {
+        switches.fit_top_k(k)
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
@@ -59,14 +67,7 @@ impl AssignConfig for HardTopKConfig {
 
 impl Assign for HardTopK {
     fn assign(&self, scores: Option<&Scores>, _: &RouteInput) -> Assignment {
-        let probs_te = &scores.expect("hard-top-k needs scores").probs_te;
-        let experts_tk = top_k(probs_te.clone(), self.k);
-        let chosen_tk = probs_te.clone().gather(1, experts_tk.clone());
-        // The difference is exactly zero forward: 1/k stays 1/k.
-        let gates_tk = chosen_tk.clone() - chosen_tk.detach() + 1.0 / self.k as f64;
-        Assignment::TokenChoice {
-            experts_tk,
-            gates_tk,
-        }
+        let scores = scores.expect("hard-top-k needs scores");
+        picked(scores, top_k(scores.preference(), self.k))
     }
 }

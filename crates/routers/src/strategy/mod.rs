@@ -5,31 +5,51 @@ mod hard_top_k;
 mod hash;
 mod random;
 mod soft_top_k;
+mod switches;
 mod top1;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Int, Tensor};
 
 pub use expert_choice::{ExpertChoice, ExpertChoiceConfig, Group};
 pub use hard_top_k::{HardTopK, HardTopKConfig};
 pub use hash::{Hash, HashConfig};
 pub use random::{Random, RandomConfig};
 pub use soft_top_k::{SoftTopK, SoftTopKConfig};
+pub use switches::Switches;
 pub use top1::{Top1, Top1Config};
 
-use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
+use crate::{
+    Assignment, AuxiliaryLoss, GateRule, RouteInput, RouterDims, RouterError, Scores, StepLoad,
+};
 
 /// The rule that turns scores into an assignment.
 pub trait Assign {
     /// Assigns tokens to experts. `scores` is present exactly when the strategy's
     /// [`StrategyFacts::needs_scores`] says so.
     fn assign(&self, scores: Option<&Scores>, input: &RouteInput) -> Assignment;
+
+    /// Losses of its own, weighted, in a pass of training.
+    fn losses(&self, scores: Option<&Scores>, assignment: &Assignment) -> Vec<AuxiliaryLoss> {
+        let _ = (scores, assignment);
+        Vec::new()
+    }
+
+    /// Adapts what is not learned by gradient, after a step of training.
+    #[must_use]
+    fn adapt(self, step: &StepLoad) -> Self
+    where
+        Self: Sized,
+    {
+        let _ = step;
+        self
+    }
 }
 
 /// What is known of a strategy before it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four independent facts, each with its own reader"
+    reason = "five independent facts, each with its own reader"
 )]
 pub struct StrategyFacts {
     /// It looks at the scorer's logits; otherwise no scorer is built.
@@ -40,6 +60,8 @@ pub struct StrategyFacts {
     pub causal: bool,
     /// It decides how many tokens an expert gets, so that nothing is ever dropped by the layer.
     pub owns_capacity: bool,
+    /// It chooses experts by [`Scores::preference`], so that a bias on the choice works.
+    pub takes_bias: bool,
 }
 
 impl StrategyFacts {
@@ -49,6 +71,13 @@ impl StrategyFacts {
         gate_gradient: true,
         causal: true,
         owns_capacity: false,
+        takes_bias: false,
+    };
+
+    /// Learned, and every token picks its experts by preference.
+    pub const PICKS: Self = Self {
+        takes_bias: true,
+        ..Self::LEARNED
     };
 
     /// Looks at nothing that is learned, and never looks ahead.
@@ -72,6 +101,21 @@ pub trait AssignConfig {
         k
     }
 
+    /// Score function and gate rule where the router names no others, for its own `k`.
+    fn switches(&self, k: usize) -> Switches {
+        let _ = k;
+        Switches::softmax(GateRule::Raw)
+    }
+
+    /// Why it cannot have these switches, for its own `k`. Those of [`switches`](Self::switches) fit.
+    fn fits(&self, switches: &Switches, k: usize) -> Result<(), &'static str> {
+        if *switches == self.switches(k) {
+            Ok(())
+        } else {
+            Err("it makes no choice by score, or its gates are its own")
+        }
+    }
+
     /// Checks that it can be built with these sizes.
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError>;
 
@@ -85,6 +129,14 @@ fn check_top_k(what: &'static str, k: usize, experts: usize) -> Result<(), Route
         return Err(RouterError::TopK { what, k, experts });
     }
     Ok(())
+}
+
+/// The assignment of picked experts `[T, k]`, with the gates that the rule gives them.
+fn picked(scores: &Scores, experts_tk: Tensor<2, Int>) -> Assignment {
+    Assignment::TokenChoice {
+        gates_tk: scores.gates(&experts_tk),
+        experts_tk,
+    }
 }
 
 /// Declares a family of strategies: the configuration enum, the module enum and their dispatch.
@@ -119,6 +171,18 @@ macro_rules! strategies {
             ) -> $crate::Assignment {
                 match self { $(Self::$name(strategy) => strategy.assign(scores, input),)+ }
             }
+
+            fn losses(
+                &self,
+                scores: Option<&$crate::Scores>,
+                assignment: &$crate::Assignment,
+            ) -> Vec<$crate::AuxiliaryLoss> {
+                match self { $(Self::$name(strategy) => strategy.losses(scores, assignment),)+ }
+            }
+
+            fn adapt(self, step: &$crate::StepLoad) -> Self {
+                match self { $(Self::$name(strategy) => Self::$name(strategy.adapt(step)),)+ }
+            }
         }
 
         impl $crate::AssignConfig for $family {
@@ -130,6 +194,14 @@ macro_rules! strategies {
 
             fn top_k(&self, k: usize) -> usize {
                 match self { $(Self::$name(config) => config.top_k(k),)+ }
+            }
+
+            fn switches(&self, k: usize) -> $crate::Switches {
+                match self { $(Self::$name(config) => config.switches(k),)+ }
+            }
+
+            fn fits(&self, switches: &$crate::Switches, k: usize) -> Result<(), &'static str> {
+                match self { $(Self::$name(config) => config.fits(switches, k),)+ }
             }
 
             fn check(&self, dims: &$crate::RouterDims) -> Result<(), $crate::RouterError> {

@@ -1,15 +1,12 @@
 //! The k best experts, weighted by their renormalised probabilities.
 
-use burn::{
-    module::Module,
-    tensor::{Device, activation::softmax},
-};
+use burn::{module::Module, tensor::Device};
 use kernels::top_k;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
-use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
+use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k, picked};
+use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
 
 /// The k best experts, weighted by their renormalised probabilities.
 ///
@@ -49,7 +46,19 @@ impl AssignConfig for SoftTopKConfig {
     type Strategy = SoftTopK;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts::LEARNED
+        StrategyFacts::PICKS
+    }
+
+    fn switches(&self, k: usize) -> Switches {
+        Switches::softmax(if k == 1 {
+            GateRule::Raw
+        } else {
+            GateRule::Renormalised
+        })
+    }
+
+    fn fits(&self, switches: &Switches, k: usize) -> Result<(), &'static str> {
+        switches.fit_top_k(k)
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
@@ -64,15 +73,6 @@ impl AssignConfig for SoftTopKConfig {
 impl Assign for SoftTopK {
     fn assign(&self, scores: Option<&Scores>, _: &RouteInput) -> Assignment {
         let scores = scores.expect("soft-top-k needs scores");
-        let experts_tk = top_k(scores.logits_te.clone(), self.k);
-        let gates_tk = if self.k == 1 {
-            scores.probs_te.clone().gather(1, experts_tk.clone())
-        } else {
-            softmax(scores.logits_te.clone().gather(1, experts_tk.clone()), 1)
-        };
-        Assignment::TokenChoice {
-            experts_tk,
-            gates_tk,
-        }
+        picked(scores, top_k(scores.preference(), self.k))
     }
 }

@@ -5,7 +5,7 @@ use kernels::top_k;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k, picked};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// Each token's best expert, scaled by its probability.
@@ -50,11 +50,15 @@ impl AssignConfig for Top1Config {
     type Strategy = Top1;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts::LEARNED
+        StrategyFacts::PICKS
     }
 
     fn top_k(&self, _: usize) -> usize {
         1
+    }
+
+    fn fits(&self, switches: &Switches, k: usize) -> Result<(), &'static str> {
+        switches.fit_top_k(k)
     }
 
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
@@ -68,12 +72,7 @@ impl AssignConfig for Top1Config {
 
 impl Assign for Top1 {
     fn assign(&self, scores: Option<&Scores>, _: &RouteInput) -> Assignment {
-        let probs_te = &scores.expect("top1 needs scores").probs_te;
-        let experts_tk = top_k(probs_te.clone(), self.k);
-        let gates_tk = probs_te.clone().gather(1, experts_tk.clone());
-        Assignment::TokenChoice {
-            experts_tk,
-            gates_tk,
-        }
+        let scores = scores.expect("top1 needs scores");
+        picked(scores, top_k(scores.preference(), self.k))
     }
 }

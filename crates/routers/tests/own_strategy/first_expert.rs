@@ -30,6 +30,7 @@ impl AssignConfig for FirstExpertConfig {
             gate_gradient: false,
             causal: true,
             owns_capacity: false,
+            takes_bias: false,
         }
     }
 

@@ -2,12 +2,12 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    tensor::{Device, Gradients, Tensor, activation::softmax},
+    tensor::{Device, Gradients, Tensor},
 };
 use registry::Variant;
 use routers::{
     Assign, AssignConfig, RouteInput, Router, RouterDims, RouterError, Routing, Score, ScoreConfig,
-    Scorer, ScorerConfig, Scores, StrategyFacts,
+    Scorer, ScorerConfig, Scores, StrategyFacts, Switches,
 };
 use testkit::{integers, normal};
 
@@ -77,6 +77,7 @@ pub(crate) fn composed<C: AssignConfig + Variant + Clone + 'static>() -> Vec<Cas
                     Box::new(Composed {
                         scorer: facts.needs_scores.then(|| scorer.init(&dims, device)),
                         strategy: built.init(&dims, device),
+                        switches: built.switches(top_k),
                     })
                 }),
             });
@@ -87,6 +88,7 @@ pub(crate) fn composed<C: AssignConfig + Variant + Clone + 'static>() -> Vec<Cas
 
 struct Composed<S> {
     scorer: Option<Scorer>,
+    switches: Switches,
     strategy: S,
 }
 
@@ -94,13 +96,10 @@ impl<S: Assign> Subject for Composed<S> {
     fn route(&self, input: &RouteInput) -> Routing {
         let scores = self.scorer.as_ref().map(|scorer| {
             let logits_te = scorer.score(input.x_td.clone());
-            Scores {
-                probs_te: softmax(logits_te.clone(), 1),
-                logits_te,
-            }
+            Scores::new(logits_te, self.switches.score_function, self.switches.gate)
         });
         let assignment = self.strategy.assign(scores.as_ref(), input);
-        Routing { scores, assignment }
+        Routing::new(scores, assignment)
     }
 
     fn gradients(&self, gradients: &Gradients) -> Vec<f64> {
@@ -160,5 +159,6 @@ pub(crate) fn inputs(sequences: usize, length: usize, seed: u64, device: &Device
         token_ids_t: integers([tokens], VOCAB, seed + 1, device),
         sequences,
         noise_seed: 7,
+        training: true,
     }
 }

@@ -79,6 +79,7 @@ impl Bench {
                 token_ids_t: Tensor::from_data(TensorData::new(ids, [tokens]), &tracked),
                 sequences: settings.layer.sequences.get(),
                 noise_seed: named_seed(seed, "noise"),
+                training: true,
                 precision: precision::wanted(settings.layer.precision).on(device),
             },
             // As in a model, whose lower layers wait for the gradient of these hidden states.

@@ -8,7 +8,7 @@ use corpora::WindowBatch;
 use kernels::Precision;
 use models_tiny::{Forward, LayerForward, ModelInput, TinyMoe};
 use moe_layer::{DropPolicyConfig, RoutingTrace};
-use routers::AssignConfig;
+use routers::{AssignConfig, StepLoad};
 use trainer::{Learner, Losses, Observation, Pass};
 
 use crate::jobs::TrainSettings;
@@ -84,15 +84,39 @@ impl Learner for LanguageModel {
         }
     }
 
+    fn adapt(mut self, observations: &[LayerTraces]) -> Self {
+        let layers = observations[0].0.len();
+        let loads: Vec<_> = (0..layers)
+            .map(|layer| step_load(observations.iter().map(|seen| &seen.0[layer])))
+            .collect();
+        self.model = self.model.adapt(&loads);
+        self
+    }
+
     fn tokens(batch: &WindowBatch) -> usize {
         batch.targets.len()
     }
 }
 
+/// What one layer did in all batches of a step.
+fn step_load<'a>(traces: impl Iterator<Item = &'a RoutingTrace>) -> StepLoad {
+    traces
+        .map(RoutingTrace::step_load)
+        .reduce(|sum, more| StepLoad {
+            load_e: sum.load_e + more.load_e,
+            tokens: sum.tokens + more.tokens,
+        })
+        .expect("a step has a batch")
+}
+
 /// Each balancer's loss, the mean over layers, so that its weight does not grow with depth.
 fn mean_over_layers(forward: &Forward) -> Vec<(&'static str, Tensor<1>)> {
     let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
-    for loss in forward.layers.iter().flat_map(|layer| &layer.auxiliary) {
+    for loss in forward
+        .layers
+        .iter()
+        .flat_map(|layer| &layer.routing.auxiliary)
+    {
         match sums.iter_mut().find(|(name, _)| *name == loss.name) {
             Some((_, sum)) => *sum = sum.clone() + loss.value.clone(),
             None => sums.push((loss.name, loss.value.clone())),

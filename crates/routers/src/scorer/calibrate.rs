@@ -1,0 +1,65 @@
+//! Starting every scorer with logits of the same size, so that architectures compare fairly.
+
+use burn::{
+    nn::Linear,
+    tensor::{Device, Tensor, TensorData},
+};
+use rand::{RngExt as _, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::Score;
+use crate::RouterDims;
+
+/// Tokens of the sample that logits are measured on.
+const TOKENS: usize = 1024;
+
+/// Scales a fresh scorer so that its logits have the standard deviation `std` on inputs of unit
+/// variance, as a layer norm gives them. Each token's mean logit is left out, since softmax does not
+/// see it.
+pub(crate) fn with_logit_std<S: Score>(
+    scorer: S,
+    std: f64,
+    dims: &RouterDims,
+    device: &Device,
+) -> S {
+    let logits_te = scorer.score(sample(dims.width, device));
+    let mean_t1 = logits_te.clone().mean_dim(1);
+    let found = (logits_te - mean_t1)
+        .square()
+        .mean()
+        .sqrt()
+        .into_scalar::<f32>();
+    if found > 0.0 && found.is_finite() {
+        scorer.scaled(std / f64::from(found))
+    } else {
+        scorer
+    }
+}
+
+/// Normal hidden states `[TOKENS, D]`, always the same.
+fn sample(width: usize, device: &Device) -> Tensor<2> {
+    let mut rng = ChaCha8Rng::seed_from_u64(0x5ca1_ab1e);
+    let mut normal = || {
+        // Box and Muller; 1 - u is never zero.
+        let (u, v): (f64, f64) = (rng.random(), rng.random());
+        (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    };
+    let values: Vec<f32> = (0..TOKENS * width).map(|_| normal() as f32).collect();
+    Tensor::from_data(TensorData::new(values, [TOKENS, width]), device)
+}
+
+/// A linear map with weight and bias `factor` times as large.
+pub(crate) fn scaled_linear(mut map: Linear, factor: f64) -> Linear {
+    map.weight = map.weight.map(|weight| leaf(weight * factor));
+    map.bias = map.bias.map(|bias| bias.map(|bias| leaf(bias * factor)));
+    map
+}
+
+/// A parameter's new value: off the graph of how it was computed, and trained.
+pub(crate) fn leaf<const D: usize>(value: Tensor<D>) -> Tensor<D> {
+    if value.device().is_autodiff() {
+        value.detach().require_grad()
+    } else {
+        value
+    }
+}
