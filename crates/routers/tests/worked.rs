@@ -33,7 +33,11 @@ fn batch(tokens: usize, sequences: usize) -> RouteInput {
 
 /// Scores with the given probabilities; logits are their logarithms.
 fn scores(probs_te: Tensor<2>) -> Scores {
-    Scores::new(probs_te.log(), ScoreFunction::Softmax, GateRule::Raw)
+    Scores {
+        scores_te: probs_te.clone(),
+        probs_te: probs_te.clone(),
+        ..Scores::new(probs_te.log(), ScoreFunction::Softmax, GateRule::Raw)
+    }
 }
 
 fn probabilities<const T: usize>(rows: [[f32; 2]; T]) -> Tensor<2> {
