@@ -157,7 +157,7 @@ pub fn relative_load_entropy<N: Number>(loads: &[N], tokens: f64) -> Option<f64>
     let assigned: f64 = loads.iter().map(|&load| load.into()).sum();
     let (most, least) = ((loads.len() as f64).ln(), (assigned / tokens).max(1.0).ln());
     // Rounding must not make a range of nothing.
-    (most - least > 1e-9).then(|| (entropy - least) / (most - least))
+    (most - least > 1e-9).then(|| ((entropy - least) / (most - least)).clamp(0.0, 1.0))
 }
 
 fn enough<N: Number>(loads: &[N]) -> bool {

@@ -62,7 +62,7 @@ fn health_row(
         })
         .map(|alarm| &*alarm.trial_id)
         .collect();
-    let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |x| significant(x, 3));
+    let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |x| significant(x, 4));
     Some([
         cell.label(),
         kind.to_owned(),
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(watched(&collected), Some((3, 2)));
         let rows = rows(&collected, &summary(&collected));
         let expected = [
-            "top1", "collapse", "2 of 2", "0, 1", "40", "1", "0.400", "0.500",
+            "top1", "collapse", "2 of 2", "0, 1", "40", "1", "0.4000", "0.5000",
         ];
         assert_eq!(rows, [expected.map(str::to_owned)]);
     }

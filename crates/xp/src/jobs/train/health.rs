@@ -159,7 +159,7 @@ fn words(finding: &Finding, experts: usize) -> String {
             format!("{expert} got {value:.3} of the mean load, less than {limit}")
         }
         Condition::Collapse => format!(
-            "the load's entropy is {value:.3} from 0, as few experts as can be, to 1, ln {experts}; \
+            "the load lies on few experts, its entropy is {value:.3} of the way up to ln {experts}, \
              less than {limit}"
         ),
         Condition::Overload => {
