@@ -6,7 +6,7 @@ impl BertConfig {
     /// Every tensor of a checkpoint with these heads: its name, without the prefix `bert.` that some
     /// files have, and its shape as stored (matrices are `[out, in]`).
     #[must_use]
-    pub fn tensors(&self, heads: &BertHeads) -> Vec<(String, Vec<usize>)> {
+    pub fn tensors(&self, heads: BertHeads) -> Vec<(String, Vec<usize>)> {
         let (width, hidden) = (self.hidden_size, self.intermediate_size);
         let mut list = List::default();
         for (table, rows) in [
@@ -46,7 +46,7 @@ impl BertConfig {
 
     /// The parameters of a model with these heads, known before it is built.
     #[must_use]
-    pub fn num_params(&self, heads: &BertHeads) -> usize {
+    pub fn num_params(&self, heads: BertHeads) -> usize {
         let sizes = self.tensors(heads).into_iter();
         sizes
             .map(|(_, shape)| shape.iter().product::<usize>())
@@ -86,16 +86,16 @@ mod tests {
             masked_lm,
             next_sentence,
         };
-        assert_eq!(base.num_params(&heads(true, false, false)), 109_482_240);
-        assert_eq!(base.num_params(&heads(false, true, false)), 109_514_298);
-        assert_eq!(base.num_params(&heads(true, true, true)), 110_106_428);
+        assert_eq!(base.num_params(heads(true, false, false)), 109_482_240);
+        assert_eq!(base.num_params(heads(false, true, false)), 109_514_298);
+        assert_eq!(base.num_params(heads(true, true, true)), 110_106_428);
     }
 
     #[test]
     fn bert_base_has_197_tensors_and_two_for_the_pooler() {
         let base = BertConfig::default();
         // Three tables and a norm: 5; 12 layers of six affine maps and two norms: 16 each.
-        let bare = base.tensors(&BertHeads::default());
+        let bare = base.tensors(BertHeads::default());
         assert_eq!(bare.len(), 5 + 12 * 16);
         let find = |name: &str| {
             let found = bare.iter().find(|(other, _)| other == name);

@@ -66,14 +66,14 @@ fn legacy(name: &str) -> String {
 #[test]
 fn prefixes_old_names_positions_and_copies_change_nothing() {
     let config = small_config();
-    let tensors = random_tensors(&config, &ALL_HEADS, 1);
+    let tensors = random_tensors(&config, ALL_HEADS, 1);
     let plain = load(&Folder::with(&config, &tensors));
     let expected = outputs(&plain);
     assert_eq!(plain.heads(), ALL_HEADS);
-    assert_eq!(plain.num_params(), config.num_params(&ALL_HEADS));
+    assert_eq!(plain.num_params(), config.num_params(ALL_HEADS));
     let other = load(&Folder::with(
         &config,
-        &random_tensors(&config, &ALL_HEADS, 2),
+        &random_tensors(&config, ALL_HEADS, 2),
     ));
     assert_ne!(outputs(&other), expected, "other weights are another model");
 
@@ -95,7 +95,7 @@ fn prefixes_old_names_positions_and_copies_change_nothing() {
 #[test]
 fn shards_are_one_model() {
     let config = small_config();
-    let tensors = random_tensors(&config, &ALL_HEADS, 1);
+    let tensors = random_tensors(&config, ALL_HEADS, 1);
     let expected = outputs(&load(&Folder::with(&config, &tensors)));
     let folder = Folder::new(&config);
     let mut places = Vec::new();
@@ -120,7 +120,7 @@ fn shards_are_one_model() {
 fn half_precision_is_widened() {
     // The random weights are exact in both types.
     let config = small_config();
-    let tensors = random_tensors(&config, &ALL_HEADS, 1);
+    let tensors = random_tensors(&config, ALL_HEADS, 1);
     let expected = outputs(&load(&Folder::with(&config, &tensors)));
     let halved = |dtype, half: fn(f32) -> [u8; 2]| -> Tensors {
         let convert = |(name, raw): (&String, &Raw)| {
@@ -141,9 +141,9 @@ fn half_precision_is_widened() {
 fn heads_that_are_not_there_are_none() {
     let config = small_config();
     let heads = BertHeads::default();
-    let bert = load(&Folder::with(&config, &random_tensors(&config, &heads, 1)));
+    let bert = load(&Folder::with(&config, &random_tensors(&config, heads, 1)));
     assert_eq!(bert.heads(), heads);
-    assert_eq!(bert.num_params(), config.num_params(&heads));
+    assert_eq!(bert.num_params(), config.num_params(heads));
     let device = Device::flex();
     let last = Tensor::<3>::zeros([1, 2, 8], &device);
     assert!(bert.pooled(last.clone(), Precision::F32).is_none());
@@ -157,7 +157,7 @@ fn the_first_tap_is_the_normalised_sum_of_three_rows() {
     let mut config = small_config();
     (config.hidden_size, config.num_attention_heads) = (2, 1);
     (config.num_hidden_layers, config.intermediate_size) = (1, 2);
-    let mut tensors = random_tensors(&config, &BertHeads::default(), 1);
+    let mut tensors = random_tensors(&config, BertHeads::default(), 1);
     let mut set = |name: &str, shape: &[usize], values: &[f32]| {
         tensors.insert(format!("embeddings.{name}"), f32s(shape, values));
     };
@@ -202,9 +202,9 @@ fn the_real_files_have_the_parameters_that_their_configuration_counts() {
         let bert = Bert::load(&folder, &Device::flex()).expect("a model");
         let config = BertConfig::read(&folder).expect("a configuration");
         let stored: Goldens = read_safetensors(folder.join(file));
-        let tensors = config.tensors(&bert.heads());
+        let tensors = config.tensors(bert.heads());
         let named = |name: &str| stored.contains(name) || stored.contains(&format!("bert.{name}"));
         assert!(tensors.iter().all(|(name, _)| named(name)));
-        assert_eq!(bert.num_params(), config.num_params(&bert.heads()));
+        assert_eq!(bert.num_params(), config.num_params(bert.heads()));
     }
 }

@@ -2,7 +2,7 @@
 //! all-MiniLM-L6-v2.
 
 use burn::tensor::{Bool, Device, Int, Tensor};
-use corpora::SentenceTokenizer;
+use corpora::{DataDir, SentenceTokenizer};
 use kernels::Precision;
 use models_bert::{Bert, BertHeads, BertInput};
 use testkit::{Tolerance, assert_close, assets, read_safetensors};
@@ -59,7 +59,8 @@ fn minilm_is_the_references_from_text_to_pooled_state() {
         return;
     };
     let device = Device::flex();
-    let folder = assets.join("models/all-MiniLM-L6-v2");
+    let data = DataDir::new(assets.join("datasets"));
+    let folder = corpora::model_folder("all-MiniLM-L6-v2", &data).expect("its folder");
     let golden = read_safetensors(assets.join("golden/minilm.safetensors"));
     let bert = Bert::load(&folder, &device).expect("the real model");
 

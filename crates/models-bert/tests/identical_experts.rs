@@ -19,7 +19,8 @@ use testkit::{F32_SUM, Tolerance, assert_close, assets, integers};
 
 const EXPERTS: usize = 4;
 
-/// Sums of 1,536 terms through six layers, each of which normalises anew; observed near 2e-6.
+/// Sums of 1,536 terms in another order, through six layers that each normalise anew: observed at
+/// most 4e-6 on values up to 10.
 const THROUGH_LAYERS: Tolerance = Tolerance::new(2e-5, 2e-5);
 
 fn mixture(
@@ -99,7 +100,7 @@ fn of_a_random_model(
     strategy: StrategyConfig,
 ) {
     let config = small_config();
-    let folder = Folder::with(&config, &random_tensors(&config, &ALL_HEADS, 3));
+    let folder = Folder::with(&config, &random_tensors(&config, ALL_HEADS, 3));
     let bert = load(folder.path());
     compare(&bert, &[0], 6, &strategy, &dispatch);
     compare(&bert, &[0, 1], 6, &strategy, &dispatch);
@@ -130,7 +131,7 @@ fn of_the_real_model() {
 #[test]
 fn experts_are_the_stored_matrices_turned() {
     let config = small_config();
-    let tensors = random_tensors(&config, &ALL_HEADS, 4);
+    let tensors = random_tensors(&config, ALL_HEADS, 4);
     let bert = load(Folder::with(&config, &tensors).path());
     let bank = bert.expert_bank(1, EXPERTS).expect("a bank");
     let (w1, b1, w2, b2) = bank.tensors();
@@ -157,10 +158,9 @@ fn experts_are_the_stored_matrices_turned() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let config = small_config();
-    let folder = Folder::with(&config, &random_tensors(&config, &ALL_HEADS, 3));
+    let folder = Folder::with(&config, &random_tensors(&config, ALL_HEADS, 3));
     let bert = load(folder.path());
-    let refused =
-        |result: Result<_, BertError>| result.map(|_| ()).expect_err("a refusal").to_string();
+    let refused = |result: Result<(), BertError>| result.expect_err("a refusal").to_string();
     let message = refused(bert.expert_bank(2, 4).map(|_| ()));
     assert!(message.contains("from 0 to 1"), "{message}");
     let message = refused(bert.expert_bank(0, 0).map(|_| ()));

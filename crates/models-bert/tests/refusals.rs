@@ -24,7 +24,7 @@ fn assert_words(message: &str, words: &[&str]) {
 /// The refusal of weights with one change, and its message.
 fn changed(change: impl FnOnce(&mut Tensors)) -> (Vec<TensorProblem>, String) {
     let config = small_config();
-    let mut tensors = random_tensors(&config, &ALL_HEADS, 1);
+    let mut tensors = random_tensors(&config, ALL_HEADS, 1);
     change(&mut tensors);
     let error = refusal(&Folder::with(&config, &tensors));
     let message = error.to_string();
@@ -55,7 +55,7 @@ fn files_that_are_not_there() {
 #[test]
 fn a_truncated_file() {
     let config = small_config();
-    let whole = serialised(&random_tensors(&config, &ALL_HEADS, 1));
+    let whole = serialised(&random_tensors(&config, ALL_HEADS, 1));
     let folder = Folder::new(&config);
     // In the data, in the header, in its length, before everything.
     for length in [whole.len() - 1, whole.len() / 2, 100, 5, 0] {
@@ -171,7 +171,7 @@ fn integers_and_second_names_and_matrices_that_are_not_tied() {
 fn another_model_is_told_apart_in_a_few_words() {
     // A third layer in the configuration alone: 16 tensors are missing, of which 6 are named.
     let mut config = small_config();
-    let tensors = random_tensors(&config, &ALL_HEADS, 1);
+    let tensors = random_tensors(&config, ALL_HEADS, 1);
     config.num_hidden_layers = 3;
     let message = refusal(&Folder::with(&config, &tensors)).to_string();
     assert_words(&message, &["encoder.layer.2.", "and 10 more"]);
@@ -180,7 +180,7 @@ fn another_model_is_told_apart_in_a_few_words() {
 #[test]
 fn a_broken_index() {
     let config = small_config();
-    let tensors = random_tensors(&config, &ALL_HEADS, 1);
+    let tensors = random_tensors(&config, ALL_HEADS, 1);
     let folder = Folder::new(&config);
     folder.write("a.safetensors", &serialised(&tensors));
     let index = |map: &str| {
@@ -206,7 +206,7 @@ fn a_broken_index() {
 #[test]
 fn inputs_that_do_not_fit() {
     let config = small_config();
-    let folder = Folder::with(&config, &random_tensors(&config, &ALL_HEADS, 1));
+    let folder = Folder::with(&config, &random_tensors(&config, ALL_HEADS, 1));
     let device = Device::flex();
     let bert = Bert::load(folder.path(), &device).expect("a model");
     let ids = |sequence| Tensor::<2, Int>::zeros([2, sequence], &device);

@@ -38,7 +38,7 @@ impl Weights {
         let mut tensors = collect(&shards, &mut problems);
         tied::drop_copies(&mut tensors, &shards, &mut problems);
         let heads = heads_of(&tensors);
-        check(&tensors, &shards, &config.tensors(&heads), &mut problems);
+        check(&tensors, &shards, &config.tensors(heads), &mut problems);
         if !problems.is_empty() {
             let folder = folder.to_owned();
             return Err(BertError::Tensors { folder, problems });

@@ -55,7 +55,7 @@ pub(crate) fn values(raw: &Raw) -> Vec<f32> {
 
 /// Random weights for every tensor of a configuration: multiples of 1/64 below 2, which bf16 and
 /// f16 hold exactly.
-pub(crate) fn random_tensors(config: &BertConfig, heads: &BertHeads, seed: u64) -> Tensors {
+pub(crate) fn random_tensors(config: &BertConfig, heads: BertHeads, seed: u64) -> Tensors {
     let mut generator = Generator::new(seed);
     let mut number = || ((generator.unit() - 0.5) * 64.0).round() as f32 / 64.0;
     let tensor = |(name, shape): (String, Vec<usize>)| {
