@@ -52,7 +52,8 @@ impl Bert {
     }
 }
 
-/// The one matrix of a bank, `[1, ..]`, as many times as asked for, `[E, ..]`.
+/// The one matrix of a bank, `[1, ..]`, as many times as asked for, `[E, ..]`: parameters of their
+/// own, whose gradients do not go on to the network.
 fn copies<const D: usize>(one: Tensor<D>, experts: usize) -> Tensor<D> {
-    Tensor::cat(vec![one.detach(); experts], 0)
+    Tensor::cat(vec![one; experts], 0).detach()
 }

@@ -30,7 +30,16 @@ fn first_matrices(bank: &ExpertBank, device: &Device) -> Tensor<3> {
 #[test]
 fn experts_train_and_each_for_itself() {
     let device = Device::flex().autodiff();
-    let bank = bert(&device).expert_bank(1, 3).expect("a bank");
+    let bert = bert(&device);
+    let alone = bert.expert_bank(1, 1).expect("a bank");
+    assert!(
+        first_matrices(&alone, &device)
+            .abs()
+            .max()
+            .into_scalar::<f32>()
+            > 1e-3
+    );
+    let bank = bert.expert_bank(1, 3).expect("a bank");
     let grads = first_matrices(&bank, &device);
     assert_eq!(grads.dims(), [3, 8, 32]);
     // Copies that get the same rows have the same gradient, and it is not zero.
