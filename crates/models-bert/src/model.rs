@@ -214,6 +214,7 @@ impl Bert {
                 sequences: batch,
                 // Layers of a pass draw different noise.
                 noise_seed: input.noise_seed.wrapping_add(layer as u64),
+                training: x.device().is_autodiff(),
                 precision: input.precision,
             };
             let (y, mixture) = block.forward(x, &input.mask_bs, &context);
