@@ -34,6 +34,14 @@ pub enum RouterError {
         /// Why not.
         why: &'static str,
     },
+    /// Settings of a member that do not go with the sizes or with each other.
+    #[error("{what}: {problem}")]
+    Setting {
+        /// The member that refused.
+        what: &'static str,
+        /// What does not go together, and what would.
+        problem: String,
+    },
     /// A strategy that routes by token id, without any.
     #[error("{what}: routes by token id and needs a vocabulary of at least 1, got 0")]
     NoVocabulary {

@@ -35,6 +35,7 @@ mod dims;
 mod error;
 mod gate;
 mod input;
+mod normal;
 mod router;
 mod routing;
 mod score_function;
@@ -59,9 +60,12 @@ pub use scorer::{LinearConfig, LinearScorer, Score, ScoreConfig, Scorer, ScorerC
 pub use scores::Scores;
 pub use step::StepLoad;
 pub use strategy::{
-    Assign, AssignConfig, ExpertChoice, ExpertChoiceConfig, Group, HardTopK, HardTopKConfig, Hash,
-    HashConfig, Random, RandomConfig, SoftTopK, SoftTopKConfig, Strategy, StrategyConfig,
-    StrategyFacts, Switches, Top1, Top1Config,
+    Assign, AssignConfig, BudgetConfig, Dense, DenseConfig, ExpertChoice, ExpertChoiceConfig,
+    Group, HardTopK, HardTopKConfig, Hash, HashConfig, Lsh, LshConfig, NoisyTopK, NoisyTopKConfig,
+    PositionHash, PositionHashConfig, Random, RandomConfig, Relu, ReluConfig, SigmoidTopK,
+    SigmoidTopKConfig, Sinkhorn, SinkhornConfig, SoftMoe, SoftMoeConfig, SoftTopK, SoftTopKConfig,
+    Strategy, StrategyConfig, StrategyFacts, Switches, Top1, Top1Config, TopP, TopPConfig, Uniform,
+    UniformConfig,
 };
 
 #[doc(hidden)]
