@@ -63,6 +63,10 @@ impl AssignConfig for DenseConfig {
         switches.fit_scores_alone()
     }
 
+    fn own_capacity(&self, _: &RouterDims, tokens: usize, _: usize) -> Option<usize> {
+        Some(tokens)
+    }
+
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("dense", dims.top_k, dims.experts)
     }

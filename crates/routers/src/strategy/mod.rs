@@ -135,6 +135,13 @@ pub trait AssignConfig {
         self.top_k(k)
     }
 
+    /// Rows that each expert gets in a batch of `tokens` in `sequences`, where
+    /// [`StrategyFacts::owns_capacity`] says that the strategy decides; `dims` has its own `k`.
+    fn own_capacity(&self, dims: &RouterDims, tokens: usize, sequences: usize) -> Option<usize> {
+        let _ = (dims, tokens, sequences);
+        None
+    }
+
     /// Learned parameters of its own, known before it is built.
     fn num_params(&self, dims: &RouterDims) -> usize {
         let _ = dims;
@@ -241,6 +248,17 @@ macro_rules! strategies {
 
             fn active_experts(&self, k: usize, experts: usize) -> usize {
                 match self { $(Self::$name(config) => config.active_experts(k, experts),)+ }
+            }
+
+            fn own_capacity(
+                &self,
+                dims: &$crate::RouterDims,
+                tokens: usize,
+                sequences: usize,
+            ) -> Option<usize> {
+                match self {
+                    $(Self::$name(config) => config.own_capacity(dims, tokens, sequences),)+
+                }
             }
 
             fn num_params(&self, dims: &$crate::RouterDims) -> usize {

@@ -82,6 +82,10 @@ impl AssignConfig for SoftMoeConfig {
         experts
     }
 
+    fn own_capacity(&self, _: &RouterDims, _: usize, sequences: usize) -> Option<usize> {
+        Some(sequences * self.slots.get())
+    }
+
     fn num_params(&self, dims: &RouterDims) -> usize {
         dims.width * dims.experts * self.slots.get() + 1
     }

@@ -53,6 +53,10 @@ impl AssignConfig for UniformConfig {
         experts
     }
 
+    fn own_capacity(&self, _: &RouterDims, tokens: usize, _: usize) -> Option<usize> {
+        Some(tokens)
+    }
+
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("uniform", dims.top_k, dims.experts)
     }
