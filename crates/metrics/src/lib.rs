@@ -39,6 +39,7 @@ pub mod correlation;
 pub mod drops;
 pub mod entropy;
 pub mod frontier;
+pub mod health;
 pub mod language;
 pub mod load;
 pub mod selection;

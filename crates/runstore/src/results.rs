@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::parquet::{encode, read_table};
-use crate::tables::{ExpertRow, PeerRow, Row, StepRow, TABLES, TokenRow, TrialRow};
+use crate::tables::{AlarmRow, ExpertRow, PeerRow, Row, StepRow, TABLES, TokenRow, TrialRow};
 use crate::{Error, Manifest, TrialRecord, durable};
 
 const MANIFEST: &str = "manifest.json";
@@ -13,7 +13,7 @@ const MANIFEST: &str = "manifest.json";
 /// What every temporary file in a results folder begins with.
 const TEMPORARY: &str = ".switchyard";
 
-/// The four tables of a sweep.
+/// The five tables of a sweep.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Collected {
     /// One row a trial.
@@ -24,6 +24,8 @@ pub struct Collected {
     pub experts: Vec<ExpertRow>,
     /// One row a sampled routing decision.
     pub tokens: Vec<TokenRow>,
+    /// One row a kind of alarm in a layer.
+    pub alarms: Vec<AlarmRow>,
 }
 
 impl Collected {
@@ -33,6 +35,7 @@ impl Collected {
         self.steps.extend(record.steps);
         self.experts.extend(record.experts);
         self.tokens.extend(record.tokens);
+        self.alarms.extend(record.alarms);
     }
 }
 
@@ -58,6 +61,7 @@ pub fn write_results(
     write_one(folder, &collected.steps, &mut files)?;
     write_one(folder, &collected.experts, &mut files)?;
     write_one(folder, &collected.tokens, &mut files)?;
+    write_one(folder, &collected.alarms, &mut files)?;
     let mut manifest = manifest.clone();
     manifest.files = files;
     manifest.schemas = TABLES
@@ -88,6 +92,7 @@ pub fn read_results(folder: &Path) -> Result<Collected, Error> {
         steps: read_one(folder, &files)?,
         experts: read_one(folder, &files)?,
         tokens: read_one(folder, &files)?,
+        alarms: read_if_known(folder, &files)?,
     })
 }
 
@@ -155,6 +160,15 @@ fn write_one<R: Row>(
 fn read_one<R: Row>(folder: &Path, files: &BTreeMap<String, String>) -> Result<Vec<R>, Error> {
     let name = R::SCHEMA.file_name();
     read_table(&folder.join(&name), files.get(&name).map(String::as_str))
+}
+
+/// Reads a table that folders of older programs do not have, and their manifests do not list.
+fn read_if_known<R: Row>(folder: &Path, files: &BTreeMap<String, String>) -> Result<Vec<R>, Error> {
+    let name = R::SCHEMA.file_name();
+    if !files.contains_key(&name) && !folder.join(&name).exists() {
+        return Ok(Vec::new());
+    }
+    read_one(folder, files)
 }
 
 /// Locks the folder itself, so that no lock file lies among the results. Where the system cannot

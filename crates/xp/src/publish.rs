@@ -100,6 +100,7 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
         steps,
         experts,
         tokens,
+        alarms,
     } = before;
     collected
         .trials
@@ -113,6 +114,9 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
     collected
         .tokens
         .extend(tokens.into_iter().filter(|row| carried(&row.trial_id)));
+    collected
+        .alarms
+        .extend(alarms.into_iter().filter(|row| carried(&row.trial_id)));
 }
 
 /// Threads that one trial gets when this many run at once.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::lock::Lock;
 use super::part::write_part;
 use super::{CheckpointSlot, Store};
-use crate::tables::{ExpertRow, StepRow, TokenRow, TrialRow, TrialStatus};
+use crate::tables::{AlarmRow, ExpertRow, StepRow, TokenRow, TrialRow, TrialStatus};
 use crate::{Error, TrialId, durable};
 
 /// What a finished trial leaves.
@@ -21,6 +21,8 @@ pub struct TrialRecord {
     pub experts: Vec<ExpertRow>,
     /// Sampled routing decisions.
     pub tokens: Vec<TokenRow>,
+    /// Its alarms.
+    pub alarms: Vec<AlarmRow>,
 }
 
 /// What a failed attempt leaves.
@@ -173,10 +175,12 @@ impl Claim {
         let steps = record.steps.iter_mut().map(|row| &mut row.trial_id);
         let experts = record.experts.iter_mut().map(|row| &mut row.trial_id);
         let tokens = record.tokens.iter_mut().map(|row| &mut row.trial_id);
+        let alarms = record.alarms.iter_mut().map(|row| &mut row.trial_id);
         for name in std::iter::once(&mut record.trial.trial_id)
             .chain(steps)
             .chain(experts)
             .chain(tokens)
+            .chain(alarms)
         {
             if name.is_empty() {
                 name.clone_from(&id);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TrialRecord;
 use crate::parquet::{read_table, write_table};
-use crate::tables::{ExpertRow, Row, StepRow, TokenRow, TrialRow, TrialStatus};
+use crate::tables::{AlarmRow, ExpertRow, Row, StepRow, TokenRow, TrialRow, TrialStatus};
 use crate::{Error, TrialId, durable};
 
 const NOTE: &str = "trial.json";
@@ -21,6 +21,9 @@ pub(super) struct Note {
     pub(super) status: TrialStatus,
     pub(super) error: Option<String>,
     pub(super) finished_at: String,
+    /// The kinds of its alarms; `None` where it raised none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) alarms: Option<String>,
     /// File name to BLAKE3 digest.
     pub(super) files: BTreeMap<String, String>,
 }
@@ -37,12 +40,18 @@ pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> R
         one(folder, &record.steps)?,
         one(folder, &record.experts)?,
         one(folder, &record.tokens)?,
+        one(folder, &record.alarms)?,
     ];
     let note = Note {
         id: *id,
         status: record.trial.status,
         error: record.trial.error.clone(),
         finished_at: record.trial.finished_at.clone(),
+        alarms: record
+            .trial
+            .alarm_kinds
+            .clone()
+            .filter(|_| !record.alarms.is_empty()),
         files: files.into_iter().collect(),
     };
     durable::write_synced(&folder.join(NOTE), &crate::json_bytes(&note))?;
@@ -83,5 +92,11 @@ pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
         steps: one::<StepRow>(folder, &note)?,
         experts: one::<ExpertRow>(folder, &note)?,
         tokens: one::<TokenRow>(folder, &note)?,
+        // Trials of programs before this table have none.
+        alarms: if note.files.contains_key(&AlarmRow::SCHEMA.file_name()) {
+            one::<AlarmRow>(folder, &note)?
+        } else {
+            Vec::new()
+        },
     }))
 }

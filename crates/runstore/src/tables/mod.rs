@@ -1,10 +1,11 @@
-//! The four tables of a results folder and the one of the benchmark, each declared once.
+//! The five tables of a results folder and the one of the benchmark, each declared once.
 //!
 //! From one declaration come the struct that the rest of the program fills, the schema that is
 //! written into the file, checked on reading and printed in `results/README.md`, and both
 //! conversions. A new column is therefore one entry: nullable and at the end of its table for a
 //! minor version, anything else for a major one.
 
+mod alarms;
 mod cell;
 pub(crate) mod declare;
 mod experts;
@@ -15,6 +16,7 @@ mod steps;
 mod tokens;
 mod trials;
 
+pub use alarms::AlarmRow;
 pub use cell::{Cell, ColumnKind, Value};
 pub use experts::ExpertRow;
 pub use peers::PeerRow;
@@ -25,18 +27,20 @@ pub use tokens::TokenRow;
 pub use trials::TrialRow;
 
 /// The schemas of a sweep's tables, in the order that the documentation shows them.
-pub const TABLES: [TableSchema; 4] = [
+pub const TABLES: [TableSchema; 5] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
     TokenRow::SCHEMA,
+    AlarmRow::SCHEMA,
 ];
 
 /// The schemas of all tables: those of a sweep, then that of the benchmark.
-pub const ALL_TABLES: [TableSchema; 5] = [
+pub const ALL_TABLES: [TableSchema; 6] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
     TokenRow::SCHEMA,
+    AlarmRow::SCHEMA,
     PeerRow::SCHEMA,
 ];
