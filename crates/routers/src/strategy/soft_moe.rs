@@ -106,10 +106,10 @@ impl AssignConfig for SoftMoeConfig {
     }
 }
 
-/// Vectors along a dimension at length 1.
+/// Vectors along a dimension at length 1; near zero they stay short, and their gradient bounded.
 fn unit(x: Tensor<2>, dim: usize) -> Tensor<2> {
     let square = x.clone().square().sum_dim(dim);
-    x / square.clamp_min(f32::MIN_POSITIVE).sqrt()
+    x / square.clamp_min(1e-12).sqrt()
 }
 
 impl Assign for SoftMoe {

@@ -1,5 +1,6 @@
 //! The strategies one by one, on examples small enough for pencil and paper; and what is saved.
 
+mod balanced;
 mod fixed;
 mod mixtures;
 mod picks;
