@@ -29,6 +29,8 @@ fn routers() -> Vec<Case> {
         for scorer in members::<ScorerConfig>() {
             let config = Rc::new(RouterConfig {
                 scorer,
+                // Some scorers start with logits so small that no probe sees them move.
+                logit_std: Some(PositiveF64::new(1.0)),
                 strategy: strategy.clone(),
                 ..RouterConfig::default()
             });
