@@ -119,7 +119,7 @@ impl MoeLayer {
     #[must_use]
     pub fn decide(&self, x_td: &Tensor<2>, context: &MoeContext) -> (Routing, DispatchPlan) {
         let [tokens, _] = x_td.dims();
-        let routing = self.router.route(&RouteInput {
+        let mut routing = self.router.route(&RouteInput {
             x_td: x_td.clone(),
             token_ids_t: context.token_ids_t.clone(),
             sequences: context.sequences,
@@ -134,6 +134,8 @@ impl MoeLayer {
             experts,
             self.top_k,
         );
+        let after = self.router.losses_after_drops(&|| plan.load());
+        routing.auxiliary.extend(after);
         (routing, plan)
     }
 

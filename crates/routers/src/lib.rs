@@ -44,7 +44,9 @@ mod step;
 mod strategy;
 
 pub use balancer::{
-    AuxiliaryLoss, Balance, BalancerConfig, BiasConfig, SelectionBias, SwitchConfig,
+    AuxiliaryLoss, Balance, BalanceInput, BalancerConfig, BiasConfig, CountsAsPublishedConfig,
+    GshardConfig, HadamardOrthogonalityConfig, ImportanceConfig, Scope, SelectionBias,
+    SquaredImportanceConfig, StepMemory, SwitchConfig, SwitchUnscaledConfig, ZLossConfig,
 };
 pub use capacity::capacity;
 pub use config::RouterConfig;
@@ -59,9 +61,11 @@ pub use scorer::{LinearConfig, LinearScorer, Score, ScoreConfig, Scorer, ScorerC
 pub use scores::Scores;
 pub use step::StepLoad;
 pub use strategy::{
-    Assign, AssignConfig, ExpertChoice, ExpertChoiceConfig, Group, HardTopK, HardTopKConfig, Hash,
-    HashConfig, Random, RandomConfig, SoftTopK, SoftTopKConfig, Strategy, StrategyConfig,
-    StrategyFacts, Switches, Top1, Top1Config,
+    Assign, AssignConfig, ExpertChoice, ExpertChoiceAsPublished, ExpertChoiceAsPublishedConfig,
+    ExpertChoiceConfig, Group, HardTopK, HardTopKAsPublishedConfig, HardTopKConfig, Hash,
+    HashAsPublished, HashAsPublishedConfig, HashConfig, Random, RandomConfig, SoftTopK,
+    SoftTopKAsPublished, SoftTopKAsPublishedConfig, SoftTopKConfig, Strategy, StrategyConfig,
+    StrategyFacts, Switches, Top1, Top1AsPublishedConfig, Top1Config, UnitGates,
 };
 
 #[doc(hidden)]

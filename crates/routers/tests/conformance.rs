@@ -95,11 +95,29 @@ fn the_registries_hold_what_the_sweeps_name() {
             "softk",
             "hash",
             "expert-choice",
-            "random"
+            "random",
+            "top1-as-published",
+            "topk-hard-as-published",
+            "softk-as-published",
+            "hash-as-published",
+            "expert-choice-as-published"
         ]
     );
     assert_eq!(names(ScorerConfig::MEMBERS), ["linear"]);
-    assert_eq!(names(BalancerConfig::MEMBERS), ["switch", "bias"]);
+    assert_eq!(
+        names(BalancerConfig::MEMBERS),
+        [
+            "switch",
+            "switch-unscaled",
+            "squared-importance",
+            "gshard",
+            "importance",
+            "z-loss",
+            "hadamard-orthogonality",
+            "counts-as-published",
+            "bias"
+        ]
+    );
 }
 
 #[test]

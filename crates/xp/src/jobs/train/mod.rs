@@ -4,6 +4,7 @@ mod batches;
 mod checkpoints;
 mod keep;
 mod learner;
+mod losses;
 mod record;
 mod samples;
 

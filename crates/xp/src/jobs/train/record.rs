@@ -8,7 +8,10 @@ use runstore::tables::{ExpertRow, StepRow, TrialRow};
 use serde::{Deserialize, Serialize};
 use trainer::{EvalReport, Heartbeat, Reporter, StepReport, Timing, Trained};
 
-use super::learner::{LanguageModel, LayerTraces};
+use super::{
+    learner::{LanguageModel, LayerTraces},
+    losses,
+};
 use crate::jobs::{
     Event,
     measures::{RoutingMeasures, expert_rows, last_step},
@@ -75,7 +78,7 @@ impl Reporter<LayerTraces> for Recorder<'_> {
         row.learning_rate = Some(report.learning_rate);
         row.loss_lm = Some(report.lm);
         row.loss_total = Some(report.lm + balance);
-        row.aux_switch = named(&report.aux, "switch");
+        losses::fill(row, &report.aux);
         row.grad_norm = Some(report.gradient_norm);
         row.router_grad_norm_lm = Some(report.router_gradient_norm_lm);
         row.router_grad_norm_total = Some(report.router_gradient_norm);
@@ -125,13 +128,6 @@ impl Reporter<LayerTraces> for Recorder<'_> {
         self.rows = serde_json::from_slice(&fs::read(folder.join(FILE))?)?;
         Ok(())
     }
-}
-
-fn named(losses: &[(&'static str, f64)], name: &str) -> Option<f64> {
-    losses
-        .iter()
-        .find(|(found, _)| *found == name)
-        .map(|(_, loss)| *loss)
 }
 
 impl Rows {
