@@ -2,15 +2,15 @@
 
 use burn::{
     module::Module,
-    tensor::{Bool, Device, Int, Tensor, TensorData, activation::softmax},
+    tensor::{Bool, Device, Int, Tensor, TensorData},
 };
 use registry::{NonNegativeF64, Variant};
 use routers::{
     Assign, AssignConfig, Assignment, Balance, BalanceInput, BalancerConfig,
-    CountsAsPublishedConfig, GateRule, Group, GshardConfig, HadamardOrthogonalityConfig,
-    ImportanceConfig, RouteInput, RouterConfig, RouterDims, RouterError, Routing, Scope,
-    ScoreFunction, Scores, SquaredImportanceConfig, StepLoad, StrategyConfig, SwitchConfig,
-    SwitchUnscaledConfig, ZLossConfig,
+    CountsAsPublishedConfig, Group, GshardConfig, HadamardOrthogonalityConfig, ImportanceConfig,
+    RouteInput, RouterConfig, RouterDims, RouterError, Routing, Scope, Scores,
+    SquaredImportanceConfig, StepLoad, StrategyConfig, SwitchConfig, SwitchUnscaledConfig,
+    ZLossConfig,
 };
 use rstest::rstest;
 use testkit::{F32_EXACT_ORDER, F32_SUM, FINITE_DIFFERENCE, assert_close, gradient_check, normal};
@@ -240,8 +240,9 @@ fn every_loss_differentiates_as_central_differences_say(
         let size = gradient.abs().sum().into_scalar::<f32>();
         // Experts that choose all have the same share, so that the sum over experts of share times
         // mean probability is a constant.
-        let constant = strategy == "expert-choice" && size < 1e-3;
-        assert!(size > 1e-3 || constant, "{name}: {size}");
+        if strategy != "expert-choice" {
+            assert!(size > 1e-3, "{name}: a gradient of {size} shows nothing");
+        }
     }
 }
 
@@ -385,20 +386,4 @@ fn what_a_step_left_is_saved_with_the_model() {
     let input = batch(4, 2, &device);
     let value = |router: &routers::Router| router.route(&input).auxiliary[0].value.clone();
     assert_close(value(&loaded), value(&adapted), F32_EXACT_ORDER);
-}
-
-/// `Scores` made by hand and by softmax agree, so that the tests above test what runs.
-#[test]
-fn scores_of_logarithms_are_the_probabilities() {
-    let (scores, _) = four();
-    let again = Scores::new(
-        scores.logits_te.clone(),
-        ScoreFunction::Softmax,
-        GateRule::Raw,
-    );
-    assert_close(
-        again.probs_te,
-        softmax(scores.logits_te, 1),
-        F32_EXACT_ORDER,
-    );
 }

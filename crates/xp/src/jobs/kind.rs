@@ -32,9 +32,9 @@ impl JobKind {
     /// The tables of a sweep file that hold this job's settings.
     pub(crate) const fn sections(self) -> &'static [&'static str] {
         match self {
-            Self::Train => &["data", "model", "moe", "router", "train"],
+            Self::Train => &["profile", "data", "model", "moe", "router", "train"],
             Self::Pack => &["pack", "moe"],
-            Self::Layer => &["layer", "moe", "router"],
+            Self::Layer => &["profile", "layer", "moe", "router"],
         }
     }
 
@@ -42,6 +42,7 @@ impl JobKind {
     pub(crate) const fn short_names(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Train => &[
+                ("profile", "profile"),
                 ("strategy", "router.strategy"),
                 ("scorer", "router.scorer"),
                 ("balancers", "router.balancers"),
@@ -52,6 +53,7 @@ impl JobKind {
                 ("renormalise", "moe.renormalise"),
                 ("dispatch", "moe.dispatch"),
                 ("ffn-multiple", "moe.ffn-multiple"),
+                ("chain", "moe.chain"),
                 ("corpus", "data.corpus"),
                 ("tokenizer", "data.tokenizer"),
                 ("model", "model"),
@@ -75,6 +77,7 @@ impl JobKind {
                 ("width", "pack.width"),
             ],
             Self::Layer => &[
+                ("profile", "profile"),
                 ("strategy", "router.strategy"),
                 ("scorer", "router.scorer"),
                 ("balancers", "router.balancers"),
@@ -85,6 +88,7 @@ impl JobKind {
                 ("renormalise", "moe.renormalise"),
                 ("dispatch", "moe.dispatch"),
                 ("ffn-multiple", "moe.ffn-multiple"),
+                ("chain", "moe.chain"),
                 ("tokens", "layer.tokens"),
                 ("dim", "layer.dim"),
                 ("precision", "layer.precision"),
