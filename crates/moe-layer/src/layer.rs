@@ -115,17 +115,23 @@ impl MoeLayer {
         }
     }
 
-    /// Decides where the tokens of `x_td` `[T, D]` go, without moving them.
+    /// What the router says of the tokens of `x_td` `[T, D]`, before any capacity.
     #[must_use]
-    pub fn decide(&self, x_td: &Tensor<2>, context: &MoeContext) -> (Routing, DispatchPlan) {
-        let [tokens, _] = x_td.dims();
-        let routing = self.router.route(&RouteInput {
+    pub fn route(&self, x_td: &Tensor<2>, context: &MoeContext) -> Routing {
+        self.router.route(&RouteInput {
             x_td: x_td.clone(),
             token_ids_t: context.token_ids_t.clone(),
             sequences: context.sequences,
             noise_seed: context.noise_seed,
             training: context.training,
-        });
+        })
+    }
+
+    /// Decides where the tokens of `x_td` `[T, D]` go, without moving them.
+    #[must_use]
+    pub fn decide(&self, x_td: &Tensor<2>, context: &MoeContext) -> (Routing, DispatchPlan) {
+        let [tokens, _] = x_td.dims();
+        let routing = self.route(x_td, context);
         let experts = self.config.experts.get();
         let plan = DispatchPlan::new(
             &routing.assignment,

@@ -5,7 +5,9 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::parquet::{encode, read_table};
-use crate::tables::{ExpertRow, PeerRow, Row, StepRow, TABLES, TokenRow, TrialRow};
+use crate::tables::{
+    ExpertRow, HistogramRow, PeerRow, ProbabilityRow, Row, StepRow, TABLES, TokenRow, TrialRow,
+};
 use crate::{Error, Manifest, TrialRecord, durable};
 
 const MANIFEST: &str = "manifest.json";
@@ -13,7 +15,7 @@ const MANIFEST: &str = "manifest.json";
 /// What every temporary file in a results folder begins with.
 const TEMPORARY: &str = ".switchyard";
 
-/// The four tables of a sweep.
+/// The tables of a sweep.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Collected {
     /// One row a trial.
@@ -24,6 +26,10 @@ pub struct Collected {
     pub experts: Vec<ExpertRow>,
     /// One row a sampled routing decision.
     pub tokens: Vec<TokenRow>,
+    /// One row a sampled token and expert.
+    pub probabilities: Vec<ProbabilityRow>,
+    /// One row a bin of a histogram.
+    pub histograms: Vec<HistogramRow>,
 }
 
 impl Collected {
@@ -33,6 +39,8 @@ impl Collected {
         self.steps.extend(record.steps);
         self.experts.extend(record.experts);
         self.tokens.extend(record.tokens);
+        self.probabilities.extend(record.probabilities);
+        self.histograms.extend(record.histograms);
     }
 }
 
@@ -58,10 +66,13 @@ pub fn write_results(
     write_one(folder, &collected.steps, &mut files)?;
     write_one(folder, &collected.experts, &mut files)?;
     write_one(folder, &collected.tokens, &mut files)?;
+    write_rare(folder, &collected.probabilities, &mut files)?;
+    write_rare(folder, &collected.histograms, &mut files)?;
     let mut manifest = manifest.clone();
     manifest.files = files;
     manifest.schemas = TABLES
         .iter()
+        .filter(|table| manifest.files.contains_key(&table.file_name()))
         .map(|table| (table.name.to_owned(), table.id()))
         .collect();
     let path = folder.join(MANIFEST);
@@ -88,6 +99,8 @@ pub fn read_results(folder: &Path) -> Result<Collected, Error> {
         steps: read_one(folder, &files)?,
         experts: read_one(folder, &files)?,
         tokens: read_one(folder, &files)?,
+        probabilities: read_rare(folder, &files)?,
+        histograms: read_rare(folder, &files)?,
     })
 }
 
@@ -152,9 +165,31 @@ fn write_one<R: Row>(
     Ok(())
 }
 
+/// Writes a table that most sweeps have no rows of; without any there is no file.
+fn write_rare<R: Row>(
+    folder: &Path,
+    rows: &[R],
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), Error> {
+    if rows.is_empty() {
+        return durable::remove(&folder.join(R::SCHEMA.file_name()));
+    }
+    write_one(folder, rows, files)
+}
+
 fn read_one<R: Row>(folder: &Path, files: &BTreeMap<String, String>) -> Result<Vec<R>, Error> {
     let name = R::SCHEMA.file_name();
     read_table(&folder.join(&name), files.get(&name).map(String::as_str))
+}
+
+/// Reads such a table: empty where neither the manifest nor the folder has its file.
+fn read_rare<R: Row>(folder: &Path, files: &BTreeMap<String, String>) -> Result<Vec<R>, Error> {
+    let name = R::SCHEMA.file_name();
+    if files.contains_key(&name) || folder.join(&name).exists() {
+        read_one(folder, files)
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 /// Locks the folder itself, so that no lock file lies among the results. Where the system cannot

@@ -54,6 +54,8 @@ fn a_published_trial_is_done_and_reads_back() {
         names(&store.trial_dir(&id(1))),
         [
             "experts.parquet",
+            "histograms.parquet",
+            "probabilities.parquet",
             "steps.parquet",
             "tokens.parquet",
             "trial.json",

@@ -100,6 +100,8 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
         steps,
         experts,
         tokens,
+        probabilities,
+        histograms,
     } = before;
     collected
         .trials
@@ -113,6 +115,14 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
     collected
         .tokens
         .extend(tokens.into_iter().filter(|row| carried(&row.trial_id)));
+    let kept = probabilities.into_iter();
+    collected
+        .probabilities
+        .extend(kept.filter(|row| carried(&row.trial_id)));
+    let kept = histograms.into_iter();
+    collected
+        .histograms
+        .extend(kept.filter(|row| carried(&row.trial_id)));
 }
 
 /// Threads that one trial gets when this many run at once.

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::TrialRecord;
 use crate::parquet::{read_table, write_table};
-use crate::tables::{ExpertRow, Row, StepRow, TokenRow, TrialRow, TrialStatus};
+use crate::tables::{
+    ExpertRow, HistogramRow, ProbabilityRow, Row, StepRow, TokenRow, TrialRow, TrialStatus,
+};
 use crate::{Error, TrialId, durable};
 
 const NOTE: &str = "trial.json";
@@ -32,18 +34,25 @@ pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> R
         let digest = write_table(&folder.join(&name), rows)?;
         Ok((name, digest))
     }
-    let files = [
+    let mut files = BTreeMap::from([
         one(folder, std::slice::from_ref(&record.trial))?,
         one(folder, &record.steps)?,
         one(folder, &record.experts)?,
         one(folder, &record.tokens)?,
-    ];
+    ]);
+    // Most jobs have none of these, and then there is no file.
+    if !record.probabilities.is_empty() {
+        files.extend([one(folder, &record.probabilities)?]);
+    }
+    if !record.histograms.is_empty() {
+        files.extend([one(folder, &record.histograms)?]);
+    }
     let note = Note {
         id: *id,
         status: record.trial.status,
         error: record.trial.error.clone(),
         finished_at: record.trial.finished_at.clone(),
-        files: files.into_iter().collect(),
+        files,
     };
     durable::write_synced(&folder.join(NOTE), &crate::json_bytes(&note))?;
     durable::sync_tree(folder)
@@ -70,6 +79,13 @@ pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
             note.files.get(&name).map(String::as_str),
         )
     }
+    fn rare<R: Row>(folder: &Path, note: &Note) -> Result<Vec<R>, Error> {
+        if note.files.contains_key(&R::SCHEMA.file_name()) {
+            one(folder, note)
+        } else {
+            Ok(Vec::new())
+        }
+    }
     let Some(note) = read_note(folder)? else {
         return Ok(None);
     };
@@ -83,5 +99,7 @@ pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
         steps: one::<StepRow>(folder, &note)?,
         experts: one::<ExpertRow>(folder, &note)?,
         tokens: one::<TokenRow>(folder, &note)?,
+        probabilities: rare::<ProbabilityRow>(folder, &note)?,
+        histograms: rare::<HistogramRow>(folder, &note)?,
     }))
 }

@@ -1,4 +1,4 @@
-//! The four tables of a results folder and the one of the benchmark, each declared once.
+//! The tables of a results folder and the one of the benchmark, each declared once.
 //!
 //! From one declaration come the struct that the rest of the program fills, the schema that is
 //! written into the file, checked on reading and printed in `results/README.md`, and both
@@ -8,7 +8,9 @@
 mod cell;
 pub(crate) mod declare;
 mod experts;
+mod histograms;
 mod peers;
+mod probabilities;
 mod schema;
 mod status;
 mod steps;
@@ -17,7 +19,9 @@ mod trials;
 
 pub use cell::{Cell, ColumnKind, Value};
 pub use experts::ExpertRow;
+pub use histograms::HistogramRow;
 pub use peers::PeerRow;
+pub use probabilities::ProbabilityRow;
 pub use schema::{ColumnSchema, Row, SCHEMA_MAJOR, TableSchema};
 pub use status::TrialStatus;
 pub use steps::StepRow;
@@ -25,18 +29,22 @@ pub use tokens::TokenRow;
 pub use trials::TrialRow;
 
 /// The schemas of a sweep's tables, in the order that the documentation shows them.
-pub const TABLES: [TableSchema; 4] = [
+pub const TABLES: [TableSchema; 6] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
     TokenRow::SCHEMA,
+    ProbabilityRow::SCHEMA,
+    HistogramRow::SCHEMA,
 ];
 
 /// The schemas of all tables: those of a sweep, then that of the benchmark.
-pub const ALL_TABLES: [TableSchema; 5] = [
+pub const ALL_TABLES: [TableSchema; 7] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
     TokenRow::SCHEMA,
+    ProbabilityRow::SCHEMA,
+    HistogramRow::SCHEMA,
     PeerRow::SCHEMA,
 ];

@@ -1,6 +1,8 @@
 //! Records to publish.
 
-use runstore::tables::{ExpertRow, StepRow, TokenRow, TrialRow, TrialStatus};
+use runstore::tables::{
+    ExpertRow, HistogramRow, ProbabilityRow, StepRow, TokenRow, TrialRow, TrialStatus,
+};
 use runstore::{TrialId, TrialRecord};
 use serde_json::json;
 
@@ -42,6 +44,17 @@ pub(crate) fn record(seed: u64) -> TrialRecord {
             token_class: "letter".into(),
             kept: true,
             ..TokenRow::default()
+        }],
+        probabilities: vec![ProbabilityRow {
+            probability: Some(0.25),
+            ..ProbabilityRow::default()
+        }],
+        histograms: vec![HistogramRow {
+            quantity: "layer-output".into(),
+            low: Some(-1.0),
+            high: Some(1.0),
+            count: 3,
+            ..HistogramRow::default()
         }],
     }
 }

@@ -1,6 +1,7 @@
 //! The settings of each job, typed and complete.
 
 mod layer;
+mod router;
 
 use std::num::NonZeroUsize;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use trainer::TrainConfig;
 
 pub(crate) use layer::LayerSettings;
+pub(crate) use router::{RouterSettings, SourceConfig};
 
 use super::JobKind;
 use crate::config::Tree;
@@ -28,6 +30,8 @@ pub(crate) enum JobSettings {
     Pack(PackSettings),
     /// `job = "layer"`.
     Layer(LayerSettings),
+    /// `job = "router"`.
+    Router(RouterSettings),
 }
 
 /// Settings of `job = "train"`.
@@ -220,6 +224,7 @@ impl JobSettings {
             JobKind::Train => Self::Train(TrainSettings::deserialize(table)?),
             JobKind::Pack => Self::Pack(PackSettings::deserialize(table)?),
             JobKind::Layer => Self::Layer(LayerSettings::deserialize(table)?),
+            JobKind::Router => Self::Router(RouterSettings::deserialize(table)?),
         })
     }
 
@@ -229,6 +234,7 @@ impl JobSettings {
             JobKind::Train => Self::Train(TrainSettings::default()),
             JobKind::Pack => Self::Pack(PackSettings::default()),
             JobKind::Layer => Self::Layer(LayerSettings::default()),
+            JobKind::Router => Self::Router(RouterSettings::default()),
         }
     }
 
@@ -238,6 +244,7 @@ impl JobSettings {
         let (moe, router) = match self {
             Self::Train(settings) => (&mut settings.moe, &settings.router),
             Self::Layer(settings) => (&mut settings.moe, &settings.router),
+            Self::Router(settings) => (&mut settings.moe, &settings.router),
             Self::Pack(_) => return,
         };
         let k = router.strategy.top_k(moe.k.get());
@@ -250,6 +257,7 @@ impl JobSettings {
             Self::Train(_) => JobKind::Train,
             Self::Pack(_) => JobKind::Pack,
             Self::Layer(_) => JobKind::Layer,
+            Self::Router(_) => JobKind::Router,
         }
     }
 
@@ -259,6 +267,7 @@ impl JobSettings {
             Self::Train(settings) => serde_json::to_value(settings),
             Self::Pack(settings) => serde_json::to_value(settings),
             Self::Layer(settings) => serde_json::to_value(settings),
+            Self::Router(settings) => serde_json::to_value(settings),
         };
         json.expect("settings are plain data with text keys")
     }
@@ -269,6 +278,7 @@ impl JobSettings {
             Self::Train(settings) => settings.check(),
             Self::Pack(settings) => settings.check(),
             Self::Layer(settings) => settings.check(),
+            Self::Router(settings) => settings.check(),
         }
     }
 }

@@ -79,9 +79,7 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<Jo
     );
     Ok(JobEnd::Finished(runstore::TrialRecord {
         trial: row,
-        steps: Vec::new(),
-        experts: Vec::new(),
-        tokens: Vec::new(),
+        ..runstore::TrialRecord::default()
     }))
 }
 

@@ -178,8 +178,6 @@ fn record(
     row.buffer_bytes = Some((moved.rows * bench.x_td.dims()[1] * size_of::<f32>()) as u64);
     runstore::TrialRecord {
         trial: row,
-        steps: Vec::new(),
-        experts: Vec::new(),
-        tokens: Vec::new(),
+        ..runstore::TrialRecord::default()
     }
 }

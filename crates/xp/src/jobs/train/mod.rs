@@ -138,6 +138,7 @@ fn finish(
         experts: rows.experts,
         tokens,
         trial: row,
+        ..runstore::TrialRecord::default()
     };
     Ok(if diverged {
         JobEnd::Diverged(record)
