@@ -34,6 +34,20 @@ pub enum CorpusError {
         remedy: String,
     },
 
+    /// The folder of a pretrained model is in none of the places where it may stand.
+    #[error(
+        "model `{name}` needs a folder with config.json, weights and tokenizer.json; looked for \
+         {looked}; {remedy}, name the data folder with `--data-dir`, or give the path of the folder"
+    )]
+    MissingModel {
+        /// The name or path in the settings.
+        name: String,
+        /// The files that were tried.
+        looked: String,
+        /// How this model can be had.
+        remedy: String,
+    },
+
     /// A file exists but could not be read.
     #[error("cannot read {path:?}: {source}")]
     Read {
@@ -99,6 +113,19 @@ pub enum CorpusError {
         sequence: usize,
         /// Tokens needed: one more, for the last target.
         needed: usize,
+    },
+
+    /// A row of a sentence tokenizer is too short.
+    #[error(
+        "a row of {sequence} tokens has no room for text beside the {added} that the tokenizer puts \
+         around it; use a `sequence` of at least {}",
+        added + 1
+    )]
+    NoRoom {
+        /// Tokens of a row.
+        sequence: usize,
+        /// Tokens around a text.
+        added: usize,
     },
 
     /// A window or batch of no tokens was asked for.
@@ -236,6 +263,7 @@ impl CorpusError {
             self,
             Self::Missing { .. }
                 | Self::MissingTokenizer { .. }
+                | Self::MissingModel { .. }
                 | Self::NoSource { .. }
                 | Self::Download { .. }
         )

@@ -65,7 +65,7 @@ pub struct FileReport {
 pub struct Listing {
     /// The name that `fetch` takes.
     pub name: String,
-    /// Corpus or tokenizer.
+    /// Corpus, tokenizer or model.
     pub kind: EntryKind,
     /// One line about it.
     pub title: String,

@@ -1,7 +1,8 @@
 //! Text corpora, tokenizers, splits and batches: from a name in a sweep file to token ids.
 //!
 //! This crate decides which bytes a corpus is made of, how they are split, how they become ids and
-//! which windows a step sees. It knows no tensors and no models.
+//! which windows a step sees. It also brings the files of pretrained models and says where they
+//! stand ([`model_folder`]); what is in them, it does not know: no tensors, no models.
 //!
 //! ```
 //! use corpora::{CorpusConfig, DataDir, FetchPolicy, TokenizerConfig, TrainWindows};
@@ -34,6 +35,11 @@
 //! character model is therefore per character, with a separator counted as one. Bits per byte
 //! divide by the bytes of the file, so they compare across tokenizers.
 //!
+//! # Texts for encoders
+//!
+//! A decoder reads one long text in windows; a bidirectional encoder reads texts, each between
+//! `[CLS]` and `[SEP]`, cut or padded to one length. That is [`SentenceTokenizer`].
+//!
 //! # What is never done
 //!
 //! Missing data is an error that names the file, the folder and the remedies. No other text takes
@@ -48,6 +54,7 @@ mod download;
 mod error;
 mod fetch;
 mod manifest;
+mod models;
 mod record;
 mod seeds;
 mod text;
@@ -68,7 +75,11 @@ pub use fetch::{
     FetchPolicy, Fetched, Fetcher, FileReport, FileState, Listing, check, fetch, list,
 };
 pub use manifest::{Edition, Entry, EntryKind, FileEntry, HubSource, Manifest, RepoKind, Source};
+pub use models::{ensure_model, model_digests, model_folder};
 pub use seeds::{below, stream};
 pub use text::SEPARATOR;
-pub use tokenizer::{CharTokenizer, PretrainedTokenizer, Spanned, TokenClass, Tokenizer};
+pub use tokenizer::{
+    CharTokenizer, PretrainedTokenizer, SentenceBatch, SentenceTokenizer, Spanned, TokenClass,
+    Tokenizer,
+};
 pub use windows::{TrainWindows, ValidWindows, WindowBatch, valid_windows};

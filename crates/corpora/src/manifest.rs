@@ -6,9 +6,12 @@ use serde::Deserialize;
 
 use crate::{CorpusError, digest::Digest};
 
-/// The one folder outside the data folder where a file may be looked for: a collection of
-/// tokenizers that stands beside it.
-pub(crate) const BESIDE: &str = "../tokenizers/";
+/// A collection of tokenizers that stands beside the data folder.
+pub(crate) const BESIDE_TOKENIZERS: &str = "../tokenizers/";
+
+/// A collection of models that stands beside the data folder. These two are the only places outside
+/// it where a file may be looked for.
+pub(crate) const BESIDE_MODELS: &str = "../models/";
 
 /// The committed manifest.
 static EMBEDDED: LazyLock<Manifest> = LazyLock::new(|| {
@@ -23,12 +26,12 @@ static EMBEDDED: LazyLock<Manifest> = LazyLock::new(|| {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Corpora and tokenizers.
+    /// Corpora, tokenizers and models.
     #[serde(rename = "entry")]
     pub entries: Vec<Entry>,
 }
 
-/// A corpus or a tokenizer.
+/// A corpus, a tokenizer or a model.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -56,6 +59,8 @@ pub enum EntryKind {
     Corpus,
     /// A tokenizer.json.
     Tokenizer,
+    /// A pretrained model: configuration, weights and tokenizer in one folder.
+    Model,
 }
 
 /// One file of an entry.
@@ -146,7 +151,9 @@ impl Manifest {
             for file in &entry.files {
                 let bad =
                     |path: &String| path.is_empty() || path.starts_with('/') || path.contains("..");
-                let elsewhere = |path: &&String| !path.starts_with(BESIDE);
+                let elsewhere = |path: &&String| {
+                    !path.starts_with(BESIDE_TOKENIZERS) && !path.starts_with(BESIDE_MODELS)
+                };
                 let is_bad = file.paths.first().is_none_or(bad)
                     || file.paths.iter().filter(elsewhere).any(bad);
                 if is_bad {

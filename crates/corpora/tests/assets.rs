@@ -264,4 +264,38 @@ fn the_manifest_recognises_the_files() {
         FileState::Known("complete".into())
     );
     assert_eq!(state("gpt2"), FileState::Unrecognised);
+    for report in corpora::check("all-MiniLM-L6-v2", &data).unwrap() {
+        assert_eq!(
+            report.state,
+            FileState::Known("tested".into()),
+            "{report:?}"
+        );
+    }
+}
+
+#[test]
+fn word_pieces_of_bert_stand_between_their_marks() {
+    let Some(data) = assets("word_pieces_of_bert_stand_between_their_marks") else {
+        return;
+    };
+    let folder = corpora::model_folder("all-MiniLM-L6-v2", &data).unwrap();
+    let file = data.file("../tokenizers/bert-uncased/tokenizer.json");
+    // The vocabulary's own numbers: [CLS] 101, embed ##ding 7861 8270 4667, [SEP] 102, [UNK] 100.
+    // The file of MiniLM asks for padding to 128 and truncation, which the call decides instead.
+    for place in [folder, file] {
+        let tokenizer = corpora::SentenceTokenizer::read(&place).unwrap();
+        let batch = tokenizer.encode(&["The ÉMBEDDING, ᚠ", ""], 9).unwrap();
+        assert_eq!(
+            batch.ids[..9],
+            [101, 1996, 7861, 8270, 4667, 1010, 100, 102, 0]
+        );
+        assert_eq!(batch.ids[9..], [101, 102, 0, 0, 0, 0, 0, 0, 0]);
+        let real = |row: usize| {
+            batch.mask[9 * row..9 * row + 9]
+                .iter()
+                .filter(|real| **real)
+        };
+        assert_eq!((real(0).count(), real(1).count()), (8, 2));
+        assert_eq!(tokenizer.words().vocab_size(), 30_522);
+    }
 }

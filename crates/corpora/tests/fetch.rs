@@ -261,6 +261,50 @@ fn missing_data_is_fetched_when_the_policy_allows_it() {
 }
 
 #[test]
+fn a_model_arrives_in_a_folder_of_its_own() {
+    let place = Place::new();
+    let fetcher = Fetcher::new(Manifest::embedded().clone(), &place.server.endpoint);
+    let name = "bert-base-uncased";
+    let hub = "/google-bert/bert-base-uncased/resolve/main";
+    let files = ["config.json", "model.safetensors", "tokenizer.json"];
+    let bar = ProgressBar::hidden();
+    let fetch = || fetcher.ensure_model(name, &place.data, &bar);
+    // A fetch that stops before the configuration leaves no folder that looks whole.
+    for file in &files[1..] {
+        place.server.serve(&format!("{hub}/{file}"), BODY, None);
+    }
+    assert!(matches!(fetch().unwrap_err(), CorpusError::Download { .. }));
+    let missing = corpora::model_folder(name, &place.data).unwrap_err();
+    assert!(missing.is_missing(), "{missing}");
+
+    place
+        .server
+        .serve(&format!("{hub}/config.json"), b"{}", None);
+    fetch().unwrap();
+    let folder = corpora::model_folder(name, &place.data).unwrap();
+    assert_eq!(folder, place.data.file("models/bert-base-uncased"));
+    assert_eq!(fs::read(folder.join("model.safetensors")).unwrap(), BODY);
+    let digests = corpora::model_digests(name, &place.data).unwrap();
+    let found: Vec<_> = digests.iter().map(|digest| digest.file.clone()).collect();
+    assert_eq!(found, files.map(|file| format!("models/{name}/{file}")));
+
+    let asked = place.server.asked().len();
+    fetch().unwrap();
+    assert_eq!(
+        place.server.asked().len(),
+        asked,
+        "what is there is not asked for"
+    );
+    fs::write(folder.join("model.safetensors"), "other weights").unwrap();
+    let error = corpora::model_digests(name, &place.data).unwrap_err();
+    assert!(matches!(error, CorpusError::Changed { .. }), "{error}");
+    let error = fetcher
+        .ensure_model("nobody", &place.data, &bar)
+        .unwrap_err();
+    assert!(matches!(error, CorpusError::MissingModel { .. }), "{error}");
+}
+
+#[test]
 fn two_at_once_fetch_once() {
     let place = Place::new();
     place.server.serve(HUB_PATH, BODY, None);

@@ -40,6 +40,7 @@ pub mod correlation;
 pub mod drops;
 pub mod entropy;
 pub mod frontier;
+pub mod health;
 pub mod histogram;
 pub mod language;
 pub mod load;

@@ -82,6 +82,12 @@ impl MoeLayer {
         self
     }
 
+    /// D, the width of the hidden states that it takes.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.experts.dims().width
+    }
+
     /// The sizes of its router.
     #[must_use]
     pub fn router_dims(config: &MoeConfig, width: usize, vocab: usize) -> RouterDims {

@@ -17,6 +17,7 @@ pub struct RoutingTrace {
     router_entropy: Option<Tensor<1>>,
     gate_entropy: Option<Tensor<1>>,
     chosen_prob: Option<Tensor<1>>,
+    largest_prob: Option<Tensor<1>>,
     chosen: usize,
 }
 
@@ -40,6 +41,8 @@ pub struct LayerReading {
     pub gate_entropy: Option<f64>,
     /// Sum over assignments before drops of the chosen expert's probability; `None` unscored.
     pub chosen_prob: Option<f64>,
+    /// Sum over tokens of the largest probability of any expert; `None` unscored.
+    pub largest_prob: Option<f64>,
     /// Number of assignments behind `chosen_prob`.
     pub chosen: usize,
 }
@@ -73,6 +76,10 @@ impl RoutingTrace {
             }),
             gate_entropy: gate_entropy(&routing.assignment).map(free),
             chosen_prob: chosen_prob.map(free),
+            largest_prob: routing
+                .scores
+                .as_ref()
+                .map(|scores| free(scores.probs_te.clone().detach().max_dim(1).sum())),
             chosen,
         }
     }
@@ -99,6 +106,7 @@ impl RoutingTrace {
             router_entropy: sum(self.router_entropy, other.router_entropy),
             gate_entropy: sum(self.gate_entropy, other.gate_entropy),
             chosen_prob: sum(self.chosen_prob, other.chosen_prob),
+            largest_prob: sum(self.largest_prob, other.largest_prob),
             chosen: self.chosen + other.chosen,
         }
     }
@@ -117,6 +125,7 @@ impl RoutingTrace {
             self.router_entropy,
             self.gate_entropy,
             self.chosen_prob,
+            self.largest_prob,
         ];
         let maybe = maybe.map(|sum| {
             sum.map_or_else(
@@ -131,7 +140,7 @@ impl RoutingTrace {
     }
 
     /// How many host tensors a trace is.
-    pub const HOST_TENSORS: usize = 8;
+    pub const HOST_TENSORS: usize = 9;
 
     /// A trace from what [`into_host`](Self::into_host) gave, on a device without autodiff.
     ///
@@ -140,8 +149,17 @@ impl RoutingTrace {
     /// If there are not [`HOST_TENSORS`](Self::HOST_TENSORS) of them.
     #[must_use]
     pub fn from_host(tensors: Vec<TensorData>, device: &Device) -> Self {
-        let [counts, before, after, gates, unrouted, router, gate, chosen]: [TensorData; 8] =
-            tensors.try_into().expect("a trace is eight host tensors");
+        let [
+            counts,
+            before,
+            after,
+            gates,
+            unrouted,
+            router,
+            gate,
+            chosen,
+            largest,
+        ]: [TensorData; 9] = tensors.try_into().expect("a trace is nine host tensors");
         let counts: Vec<i64> = counts.iter::<i64>().collect();
         let some = |data: TensorData| Tensor::from_data(data, device);
         let maybe = |data: TensorData| (data.shape()[0] > 0).then(|| some(data));
@@ -154,6 +172,7 @@ impl RoutingTrace {
             router_entropy: maybe(router),
             gate_entropy: maybe(gate),
             chosen_prob: maybe(chosen),
+            largest_prob: maybe(largest),
             chosen: counts[1] as usize,
         }
     }
@@ -172,6 +191,7 @@ impl RoutingTrace {
             router_entropy: number(self.router_entropy),
             gate_entropy: number(self.gate_entropy),
             chosen_prob: number(self.chosen_prob),
+            largest_prob: number(self.largest_prob),
             chosen: self.chosen,
         }
     }

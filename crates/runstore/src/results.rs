@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::parquet::{encode, read_table};
 use crate::tables::{
-    ExpertRow, HistogramRow, PeerRow, ProbabilityRow, Row, StepRow, TABLES, TokenRow, TrialRow,
+    AlarmRow, ExpertRow, HistogramRow, PeerRow, ProbabilityRow, Row, StepRow, TABLES, TokenRow,
+    TrialRow,
 };
 use crate::{Error, Manifest, TrialRecord, durable};
 
@@ -26,6 +27,8 @@ pub struct Collected {
     pub experts: Vec<ExpertRow>,
     /// One row a sampled routing decision.
     pub tokens: Vec<TokenRow>,
+    /// One row a kind of alarm in a layer.
+    pub alarms: Vec<AlarmRow>,
     /// One row a sampled token and expert.
     pub probabilities: Vec<ProbabilityRow>,
     /// One row a bin of a histogram.
@@ -39,6 +42,7 @@ impl Collected {
         self.steps.extend(record.steps);
         self.experts.extend(record.experts);
         self.tokens.extend(record.tokens);
+        self.alarms.extend(record.alarms);
         self.probabilities.extend(record.probabilities);
         self.histograms.extend(record.histograms);
     }
@@ -66,6 +70,7 @@ pub fn write_results(
     write_one(folder, &collected.steps, &mut files)?;
     write_one(folder, &collected.experts, &mut files)?;
     write_one(folder, &collected.tokens, &mut files)?;
+    write_one(folder, &collected.alarms, &mut files)?;
     write_rare(folder, &collected.probabilities, &mut files)?;
     write_rare(folder, &collected.histograms, &mut files)?;
     let mut manifest = manifest.clone();
@@ -99,8 +104,9 @@ pub fn read_results(folder: &Path) -> Result<Collected, Error> {
         steps: read_one(folder, &files)?,
         experts: read_one(folder, &files)?,
         tokens: read_one(folder, &files)?,
-        probabilities: read_rare(folder, &files)?,
-        histograms: read_rare(folder, &files)?,
+        alarms: read_if_known(folder, &files)?,
+        probabilities: read_if_known(folder, &files)?,
+        histograms: read_if_known(folder, &files)?,
     })
 }
 
@@ -182,14 +188,13 @@ fn read_one<R: Row>(folder: &Path, files: &BTreeMap<String, String>) -> Result<V
     read_table(&folder.join(&name), files.get(&name).map(String::as_str))
 }
 
-/// Reads such a table: empty where neither the manifest nor the folder has its file.
-fn read_rare<R: Row>(folder: &Path, files: &BTreeMap<String, String>) -> Result<Vec<R>, Error> {
+/// Reads a table that folders of older programs do not have, and their manifests do not list.
+fn read_if_known<R: Row>(folder: &Path, files: &BTreeMap<String, String>) -> Result<Vec<R>, Error> {
     let name = R::SCHEMA.file_name();
-    if files.contains_key(&name) || folder.join(&name).exists() {
-        read_one(folder, files)
-    } else {
-        Ok(Vec::new())
+    if !files.contains_key(&name) && !folder.join(&name).exists() {
+        return Ok(Vec::new());
     }
+    read_one(folder, files)
 }
 
 /// Locks the folder itself, so that no lock file lies among the results. Where the system cannot

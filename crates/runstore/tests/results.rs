@@ -29,6 +29,10 @@ fn collected(trials: impl IntoIterator<Item = u64>) -> Collected {
             .tokens
             .iter_mut()
             .for_each(|row| row.trial_id.clone_from(&name));
+        record
+            .alarms
+            .iter_mut()
+            .for_each(|row| row.trial_id.clone_from(&name));
         record.probabilities[0].trial_id.clone_from(&name);
         record.histograms[0].trial_id.clone_from(&name);
         collected.add(record);
@@ -45,6 +49,7 @@ fn sorted(mut collected: Collected) -> Collected {
         .experts
         .sort_by(|a, b| (&a.trial_id, a.expert).cmp(&(&b.trial_id, b.expert)));
     collected.tokens.sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
+    collected.alarms.sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
     collected
         .probabilities
         .sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
@@ -69,6 +74,7 @@ fn results_read_back_and_do_not_depend_on_order() {
     assert_eq!(
         names,
         [
+            "alarms.parquet",
             "experts.parquet",
             "histograms.parquet",
             "manifest.json",
@@ -85,6 +91,23 @@ fn results_read_back_and_do_not_depend_on_order() {
             "{name:?}"
         );
     }
+}
+
+#[test]
+fn results_from_before_the_alarms_have_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rows = collected([1]);
+    write_results(folder.path(), &rows, &Manifest::default()).unwrap();
+    let alarms = folder.path().join("alarms.parquet");
+    fs::remove_file(&alarms).unwrap();
+    let error = read_results(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("alarms.parquet"), "{error}");
+    let mut manifest = read_manifest(folder.path()).unwrap();
+    manifest.files.remove("alarms.parquet");
+    let text = serde_json::to_vec(&manifest).unwrap();
+    fs::write(folder.path().join("manifest.json"), text).unwrap();
+    rows.alarms.clear();
+    assert_eq!(read_results(folder.path()).unwrap(), sorted(rows));
 }
 
 #[test]
@@ -109,7 +132,7 @@ fn the_manifest_knows_its_tables_and_trials() {
             .all(|trial| trial.status == TrialStatus::Done)
     );
     let written = write_results(folder.path(), &rows, &manifest).unwrap();
-    assert_eq!(written.schemas["trials"], "trials/1.2");
+    assert_eq!(written.schemas["trials"], "trials/1.3");
     assert_eq!(written.files["steps.parquet"].len(), 64);
     let read = read_manifest(folder.path()).unwrap();
     assert_eq!(

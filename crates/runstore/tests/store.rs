@@ -49,10 +49,14 @@ fn a_published_trial_is_done_and_reads_back() {
             .all(|row| row.trial_id == id(1).full())
     );
     assert_eq!((collected.experts.len(), collected.tokens.len()), (4, 1));
+    assert_eq!(collected.alarms[0].trial_id, id(1).full());
+    assert_eq!(store.alarms(&id(1)).unwrap().as_deref(), Some("collapse"));
+    assert_eq!(store.alarms(&id(2)).unwrap(), None);
     assert_eq!(names(&store.root().join("tmp")), [""; 0]);
     assert_eq!(
         names(&store.trial_dir(&id(1))),
         [
+            "alarms.parquet",
             "experts.parquet",
             "histograms.parquet",
             "probabilities.parquet",

@@ -17,16 +17,37 @@ pub fn gradient_norm<M: Module>(
     gradients: &GradientsParams,
     selects: impl Fn(&str) -> bool,
 ) -> Tensor<1> {
+    let all = |path: &str| selects(path).then(String::new);
+    let norm = gradient_norms(module, gradients, all).into_iter().next();
+    norm.unwrap_or_else(|| Tensor::zeros([1], &plain_device(module)))
+}
+
+/// The L2 norm over the gradients of each group of parameters, groups in the order of the module;
+/// `group_of` names the group of the parameter at a path. A group that no gradient reached has 0.
+///
+/// # Shapes
+///
+/// One f32 number a group on the device of the parameters, not read back.
+pub(crate) fn gradient_norms<M: Module>(
+    module: &M,
+    gradients: &GradientsParams,
+    group_of: impl Fn(&str) -> Option<String>,
+) -> Vec<Tensor<1>> {
     let mut visitor = Squares {
         gradients,
-        selects,
+        group_of,
         path: Vec::new(),
-        sum: None,
+        groups: Vec::new(),
     };
     module.visit(&mut visitor);
+    let norm = |sum: Option<Tensor<1>>| {
+        sum.map_or_else(|| Tensor::zeros([1], &plain_device(module)), Tensor::sqrt)
+    };
     visitor
-        .sum
-        .map_or_else(|| Tensor::zeros([1], &plain_device(module)), Tensor::sqrt)
+        .groups
+        .into_iter()
+        .map(|(_, sum)| norm(sum))
+        .collect()
 }
 
 /// Scales all gradients down together so that their global norm is at most `largest`, and gives the
@@ -66,12 +87,13 @@ pub(crate) fn plain_device<M: Module>(module: &M) -> Device {
 
 struct Squares<'a, F> {
     gradients: &'a GradientsParams,
-    selects: F,
+    group_of: F,
     path: Vec<String>,
-    sum: Option<Tensor<1>>,
+    /// Names and sums of squares; no sum where no gradient reached the group.
+    groups: Vec<(String, Option<Tensor<1>>)>,
 }
 
-impl<F: Fn(&str) -> bool> ModuleVisitor for Squares<'_, F> {
+impl<F: Fn(&str) -> Option<String>> ModuleVisitor for Squares<'_, F> {
     fn enter_module(&mut self, name: &str, _: &str) {
         self.path.push(name.to_owned());
     }
@@ -81,12 +103,18 @@ impl<F: Fn(&str) -> bool> ModuleVisitor for Squares<'_, F> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !(self.selects)(&self.path.join(".")) {
+        let Some(name) = (self.group_of)(&self.path.join(".")) else {
             return;
-        }
+        };
+        let known = self.groups.iter().position(|(group, _)| *group == name);
+        let place = known.unwrap_or_else(|| {
+            self.groups.push((name, None));
+            self.groups.len() - 1
+        });
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
             let squares = gradient.square().sum();
-            self.sum = Some(match self.sum.take() {
+            let sum = &mut self.groups[place].1;
+            *sum = Some(match sum.take() {
                 Some(sum) => sum + squares,
                 None => squares,
             });
@@ -160,6 +188,20 @@ mod tests {
         let (model, gradients, device) = two();
         let none = gradient_norm(&model, &gradients, |path| path.contains("absent"));
         assert_close(none, one(0.0, &device), F32_EXACT_ORDER);
+    }
+
+    #[test]
+    fn groups_have_norms_of_their_own_and_zero_where_no_gradient_came() {
+        // 3 and sqrt(16 + 144) = 12.649.
+        let (model, mut gradients, device) = two();
+        let by_name = |path: &str| Some(path.to_owned());
+        let norms = gradient_norms(&model, &gradients, by_name);
+        assert_eq!(norms.len(), 2);
+        let expected = Tensor::from_data([3.0f32, 160.0f32.sqrt()], &device);
+        assert_close(Tensor::cat(norms, 0), expected, F32_EXACT_ORDER);
+        gradients.remove::<1>(model.router.id);
+        let norms = gradient_norms(&model, &gradients, by_name);
+        assert_close(norms[0].clone(), one(0.0, &device), F32_EXACT_ORDER);
     }
 
     #[test]

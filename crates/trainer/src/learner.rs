@@ -30,9 +30,19 @@ pub trait Learner: Module {
     /// a run must have equally many, so that the mean of batches is the mean over tokens.
     fn tokens(batch: &Self::Batch) -> usize;
 
+    /// The router that the parameter at this path belongs to: the path as far as the first name with
+    /// `router` in it.
+    fn router_of(path: &str) -> Option<&str> {
+        let start = path.find("router")?;
+        let end = path[start..]
+            .find('.')
+            .map_or(path.len(), |dot| start + dot);
+        Some(&path[..end])
+    }
+
     /// Whether the parameter at this path belongs to a router.
     fn is_router(path: &str) -> bool {
-        path.contains("router")
+        Self::router_of(path).is_some()
     }
 }
 

@@ -27,6 +27,8 @@ pub struct StepReport<O> {
     /// Gradient norm of the routers' parameters under the language-model loss alone, at the last
     /// step of the interval; 0 when the routers have no parameters or no gradient reaches them.
     pub router_gradient_norm_lm: f64,
+    /// The same of each router that has parameters, in the order of the model.
+    pub router_gradient_norms_lm: Vec<f64>,
     /// Everything observed in the interval, added up.
     pub observation: O,
     /// How many forward passes the observation adds up.

@@ -29,7 +29,7 @@ pub(crate) struct Session<'a, L: Learner> {
     pub(crate) evaluation: Option<Evaluation>,
     pub(crate) lowest: Option<Evaluation>,
     pub(crate) best: Option<Best<L>>,
-    /// Router gradient norm of the language-model loss, on steps that will be logged.
+    /// Router gradient norms of the language-model loss, on steps that will be logged.
     probe: Option<Tensor<1>>,
 }
 
@@ -127,7 +127,8 @@ impl<'a, L: Learner> Session<'a, L> {
             return Ok(true);
         };
         let start = Instant::now();
-        let probe = f64::from(numbers(probe)?[0]);
+        let mut norms = numbers(probe)?.into_iter().map(f64::from);
+        let probe = norms.next().expect("the norm of all routers comes first");
         let row = self.interval.finish()?;
         let finite = [row.lm, row.gradient_norm, row.router_gradient_norm, probe]
             .into_iter()
@@ -148,6 +149,7 @@ impl<'a, L: Learner> Session<'a, L> {
             gradient_norm: row.gradient_norm,
             router_gradient_norm: row.router_gradient_norm,
             router_gradient_norm_lm: probe,
+            router_gradient_norms_lm: norms.collect(),
             observation: row.observation,
             observations: row.observations,
             timing: self.clock.report(),

@@ -3,7 +3,7 @@
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::prelude::*;
 
-use crate::gradients::{clip_by_global_norm, gradient_norm, plain_device};
+use crate::gradients::{clip_by_global_norm, gradient_norm, gradient_norms, plain_device};
 use crate::seed::pass_seed;
 use crate::{AdamW, Learner, Losses, Pass, TrainConfig, learning_rate};
 
@@ -60,7 +60,8 @@ impl Update<'_> {
         }
     }
 
-    /// The routers' gradient norm under the language-model loss alone.
+    /// The routers' gradient norm under the language-model loss alone: of all together, then of each
+    /// router that has parameters.
     pub(crate) fn probe<L: Learner>(&self, model: &L, batches: &[L::Batch]) -> Tensor<1> {
         let share = 1.0 / batches.len() as f64;
         let mut gradients = GradientsAccumulator::new();
@@ -68,7 +69,11 @@ impl Update<'_> {
             let lm = self.losses(model, batch, micro).lm.mul_scalar(share);
             gradients.accumulate(model, GradientsParams::from_grads(lm.backward(), model));
         }
-        gradient_norm(model, &gradients.grads(), L::is_router)
+        let gradients = gradients.grads();
+        let mut norms = vec![gradient_norm(model, &gradients, L::is_router)];
+        let router = |path: &str| L::router_of(path).map(str::to_owned);
+        norms.extend(gradient_norms(model, &gradients, router));
+        Tensor::cat(norms, 0)
     }
 
     /// The losses of one batch; the same each time it is called.

@@ -100,6 +100,7 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
         steps,
         experts,
         tokens,
+        alarms,
         probabilities,
         histograms,
     } = before;
@@ -115,6 +116,9 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
     collected
         .tokens
         .extend(tokens.into_iter().filter(|row| carried(&row.trial_id)));
+    collected
+        .alarms
+        .extend(alarms.into_iter().filter(|row| carried(&row.trial_id)));
     let kept = probabilities.into_iter();
     collected
         .probabilities

@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "models-tiny",
         &["registry", "kernels", "moe-layer", "routers"],
     ),
+    ("models-bert", &["kernels", "moe-layer"]),
     (
         "peers",
         &[
@@ -49,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "trainer",
             "routers",
             "moe-layer",
+            "models-bert",
             "models-tiny",
             "peers",
         ],

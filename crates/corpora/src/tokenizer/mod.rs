@@ -4,6 +4,7 @@ mod character;
 mod class;
 mod pretrained;
 mod saved;
+mod sentences;
 
 use std::ops::Range;
 
@@ -11,6 +12,7 @@ pub use character::CharTokenizer;
 pub use class::TokenClass;
 pub use pretrained::PretrainedTokenizer;
 pub(crate) use pretrained::find;
+pub use sentences::{SentenceBatch, SentenceTokenizer};
 
 use crate::CorpusError;
 

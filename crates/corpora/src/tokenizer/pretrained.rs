@@ -14,7 +14,7 @@ use crate::{
     config::PretrainedConfig,
     data_dir::DataDir,
     digest::Digest,
-    manifest::{BESIDE, EntryKind, Manifest},
+    manifest::{BESIDE_TOKENIZERS, EntryKind, Manifest},
     text::SEPARATOR,
 };
 
@@ -51,7 +51,7 @@ pub(crate) fn find(
         vec![(PathBuf::from(name), name.clone())]
     } else {
         let digest = format!("tokenizers/{name}/tokenizer.json");
-        let beside = data.file(&format!("{BESIDE}{name}/tokenizer.json"));
+        let beside = data.file(&format!("{BESIDE_TOKENIZERS}{name}/tokenizer.json"));
         vec![(data.file(&digest), digest.clone()), (beside, digest)]
     };
     if let Some(found) = candidates.iter().find(|(path, _)| path.is_file()) {
@@ -123,6 +123,10 @@ impl PretrainedTokenizer {
             vocab_size,
             separator,
         })
+    }
+
+    pub(super) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
     }
 
     pub(super) fn json(&self) -> &str {

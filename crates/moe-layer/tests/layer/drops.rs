@@ -138,6 +138,7 @@ fn the_trace_counts_what_happened() {
     let near = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 1e-5;
     assert!(near(reading.router_entropy, 4.0 * 3f64.ln()));
     assert!(near(reading.chosen_prob, 8.0 / 3.0));
+    assert!(near(reading.largest_prob, 4.0 / 3.0));
     assert_eq!(reading.chosen, 8);
     // -(0.6 ln 0.6 + 0.4 ln 0.4) - (0.9 ln 0.9 + 0.1 ln 0.1) - ... over the gates before drops.
     let entropy = |p: f64| -(p * p.ln() + (1.0 - p) * (1.0 - p).ln());
@@ -156,6 +157,7 @@ fn a_trace_adds_up_and_survives_a_checkpoint() {
     let trace = RoutingTrace::new(&routing, &plan);
     let once = trace.clone().read();
     assert_eq!(once.router_entropy, None, "nothing was scored");
+    assert_eq!(once.largest_prob, None, "nothing was scored");
     let host = trace.clone().into_host();
     assert_eq!(host.len(), RoutingTrace::HOST_TENSORS);
     let restored = RoutingTrace::from_host(host, &Device::flex());

@@ -8,7 +8,7 @@ use super::lock::Lock;
 use super::part::write_part;
 use super::{CheckpointSlot, Store};
 use crate::tables::{
-    ExpertRow, HistogramRow, ProbabilityRow, StepRow, TokenRow, TrialRow, TrialStatus,
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, StepRow, TokenRow, TrialRow, TrialStatus,
 };
 use crate::{Error, TrialId, durable};
 
@@ -23,6 +23,8 @@ pub struct TrialRecord {
     pub experts: Vec<ExpertRow>,
     /// Sampled routing decisions.
     pub tokens: Vec<TokenRow>,
+    /// Its alarms.
+    pub alarms: Vec<AlarmRow>,
     /// Its sampled tokens and experts.
     pub probabilities: Vec<ProbabilityRow>,
     /// Its histograms, bin by bin.
@@ -179,12 +181,14 @@ impl Claim {
         let steps = record.steps.iter_mut().map(|row| &mut row.trial_id);
         let experts = record.experts.iter_mut().map(|row| &mut row.trial_id);
         let tokens = record.tokens.iter_mut().map(|row| &mut row.trial_id);
+        let alarms = record.alarms.iter_mut().map(|row| &mut row.trial_id);
         let probabilities = record.probabilities.iter_mut();
         let histograms = record.histograms.iter_mut();
         for name in std::iter::once(&mut record.trial.trial_id)
             .chain(steps)
             .chain(experts)
             .chain(tokens)
+            .chain(alarms)
             .chain(probabilities.map(|row| &mut row.trial_id))
             .chain(histograms.map(|row| &mut row.trial_id))
         {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::TrialRecord;
 use crate::parquet::{read_table, write_table};
 use crate::tables::{
-    ExpertRow, HistogramRow, ProbabilityRow, Row, StepRow, TokenRow, TrialRow, TrialStatus,
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, Row, StepRow, TokenRow, TrialRow,
+    TrialStatus,
 };
 use crate::{Error, TrialId, durable};
 
@@ -23,6 +24,9 @@ pub(super) struct Note {
     pub(super) status: TrialStatus,
     pub(super) error: Option<String>,
     pub(super) finished_at: String,
+    /// The kinds of its alarms; `None` where it raised none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) alarms: Option<String>,
     /// File name to BLAKE3 digest.
     pub(super) files: BTreeMap<String, String>,
 }
@@ -39,6 +43,7 @@ pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> R
         one(folder, &record.steps)?,
         one(folder, &record.experts)?,
         one(folder, &record.tokens)?,
+        one(folder, &record.alarms)?,
     ]);
     // Most jobs have none of these, and then there is no file.
     if !record.probabilities.is_empty() {
@@ -52,6 +57,11 @@ pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> R
         status: record.trial.status,
         error: record.trial.error.clone(),
         finished_at: record.trial.finished_at.clone(),
+        alarms: record
+            .trial
+            .alarm_kinds
+            .clone()
+            .filter(|_| !record.alarms.is_empty()),
         files,
     };
     durable::write_synced(&folder.join(NOTE), &crate::json_bytes(&note))?;
@@ -99,6 +109,7 @@ pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
         steps: one::<StepRow>(folder, &note)?,
         experts: one::<ExpertRow>(folder, &note)?,
         tokens: one::<TokenRow>(folder, &note)?,
+        alarms: rare::<AlarmRow>(folder, &note)?,
         probabilities: rare::<ProbabilityRow>(folder, &note)?,
         histograms: rare::<HistogramRow>(folder, &note)?,
     }))

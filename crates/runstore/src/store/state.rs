@@ -83,6 +83,15 @@ impl Store {
         })
     }
 
+    /// The kinds of alarm that a recorded trial raised, joined by `+`; `None` where it raised none.
+    ///
+    /// # Errors
+    ///
+    /// When its record cannot be read.
+    pub fn alarms(&self, id: &TrialId) -> Result<Option<String>, Error> {
+        Ok(read_note(&self.layout.trial(id))?.and_then(|note| note.alarms))
+    }
+
     /// The record of the last failed attempt.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! conversions. A new column is therefore one entry: nullable and at the end of its table for a
 //! minor version, anything else for a major one.
 
+mod alarms;
 mod cell;
 pub(crate) mod declare;
 mod experts;
@@ -17,6 +18,7 @@ mod steps;
 mod tokens;
 mod trials;
 
+pub use alarms::AlarmRow;
 pub use cell::{Cell, ColumnKind, Value};
 pub use experts::ExpertRow;
 pub use histograms::HistogramRow;
@@ -29,21 +31,23 @@ pub use tokens::TokenRow;
 pub use trials::TrialRow;
 
 /// The schemas of a sweep's tables, in the order that the documentation shows them.
-pub const TABLES: [TableSchema; 6] = [
+pub const TABLES: [TableSchema; 7] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
     TokenRow::SCHEMA,
+    AlarmRow::SCHEMA,
     ProbabilityRow::SCHEMA,
     HistogramRow::SCHEMA,
 ];
 
 /// The schemas of all tables: those of a sweep, then that of the benchmark.
-pub const ALL_TABLES: [TableSchema; 7] = [
+pub const ALL_TABLES: [TableSchema; 8] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
     TokenRow::SCHEMA,
+    AlarmRow::SCHEMA,
     ProbabilityRow::SCHEMA,
     HistogramRow::SCHEMA,
     PeerRow::SCHEMA,

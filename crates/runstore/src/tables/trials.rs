@@ -5,7 +5,7 @@ use super::declare::table;
 
 table! {
     /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
-    pub struct TrialRow in "trials", minor 2, by (trial_id) {
+    pub struct TrialRow in "trials", minor 3, by (trial_id) {
         "Identity" {
             /// The trial's id: 64 hexadecimal digits of BLAKE3 over settings, data digests and schema major; 12 are shown.
             trial_id: String,
@@ -249,6 +249,12 @@ table! {
             gflop_per_s: Option<f64> = "GFLOP/s",
             /// Bytes of the layer's parameters.
             param_bytes: Option<u64> = "bytes",
+        }
+        "Health" {
+            /// Alarms about routing, one a kind and layer, listed in `alarms.parquet`; 0 where all was well, null where nothing was judged.
+            alarms: Option<u64>,
+            /// Their kinds, several joined by `+`; `none` where there were none.
+            alarm_kinds: Option<String>,
         }
         "Settings of a router job" {
             /// What is measured: the scorer's name, or the strategy's where it scores nothing.

@@ -1,7 +1,7 @@
 //! Records to publish.
 
 use runstore::tables::{
-    ExpertRow, HistogramRow, ProbabilityRow, StepRow, TokenRow, TrialRow, TrialStatus,
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, StepRow, TokenRow, TrialRow, TrialStatus,
 };
 use runstore::{TrialId, TrialRecord};
 use serde_json::json;
@@ -18,6 +18,8 @@ pub(crate) fn record(seed: u64) -> TrialRecord {
             status: TrialStatus::Done,
             seed,
             perplexity: Some(5.5),
+            alarms: Some(1),
+            alarm_kinds: Some("collapse".into()),
             wall_s: Some(0.1 + 0.2),
             started_at: format!("2025-01-01T00:00:0{}Z", seed % 10),
             finished_at: format!("2025-01-01T00:01:0{}Z", seed % 10),
@@ -44,6 +46,17 @@ pub(crate) fn record(seed: u64) -> TrialRecord {
             token_class: "letter".into(),
             kept: true,
             ..TokenRow::default()
+        }],
+        alarms: vec![AlarmRow {
+            layer: 1,
+            kind: "collapse".into(),
+            step: 2,
+            last_step: 3,
+            intervals: 2,
+            value: Some(0.25),
+            threshold: Some(0.5),
+            expert: None,
+            ..AlarmRow::default()
         }],
         probabilities: vec![ProbabilityRow {
             probability: Some(0.25),

@@ -154,6 +154,12 @@ fn the_probe_sees_the_language_model_loss_alone() {
         "{:?}",
         attached.reports
     );
+    // There is one router: its norm is that of all.
+    let last = attached.last.expect("logged");
+    assert_eq!(
+        last.router_gradient_norms_lm,
+        [last.router_gradient_norm_lm]
+    );
     // Cut off from the language-model loss, the router still learns to balance.
     let mut detached = Memory::default();
     let toys = Toys {
@@ -177,6 +183,19 @@ fn the_probe_sees_the_language_model_loss_alone() {
         "{:?}",
         detached.reports
     );
+    let last = detached.last.expect("logged");
+    assert_eq!(last.router_gradient_norms_lm, [0.0]);
+}
+
+#[test]
+fn a_router_is_named_by_its_path() {
+    let router = |path| <Toy as trainer::Learner>::router_of(path);
+    assert_eq!(
+        router("blocks.1.moe.router.scorer.weight"),
+        Some("blocks.1.moe.router")
+    );
+    assert_eq!(router("router"), Some("router"));
+    assert_eq!(router("blocks.1.moe.experts"), None);
 }
 
 #[test]

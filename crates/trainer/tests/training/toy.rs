@@ -267,6 +267,7 @@ impl Reporter<Load> for Watch<'_> {
         row.extend(
             floats
                 .into_iter()
+                .chain(report.router_gradient_norms_lm.iter().copied())
                 .chain(sums.into_iter().map(f64::from))
                 .map(f64::to_bits),
         );
@@ -290,6 +291,7 @@ impl Reporter<Load> for Watch<'_> {
             gradient_norm: report.gradient_norm,
             router_gradient_norm: report.router_gradient_norm,
             router_gradient_norm_lm: report.router_gradient_norm_lm,
+            router_gradient_norms_lm: report.router_gradient_norms_lm,
             observations: report.observations,
             timing: report.timing,
         });

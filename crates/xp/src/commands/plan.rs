@@ -95,6 +95,9 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
             {
                 ui::data(&format!("  {} {} {error}", trial.id, state.name()));
             }
+            if let Some(kinds) = session.store.alarms(&trial.id)? {
+                ui::data(&format!("  {} alarms: {kinds}", trial.id));
+            }
         }
     }
     let any = |name| counts.get(name).is_some_and(|count| *count > 0);

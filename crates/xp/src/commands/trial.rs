@@ -153,10 +153,13 @@ fn publish(
     }
     row.wall_s = row.wall_s.or_else(|| Some(clock.elapsed().as_secs_f64()));
     row.peak_memory_bytes = row.peak_memory_bytes.or_else(runstore::peak_memory_bytes);
-    let measures = HEADLINES
+    let mut measures: Vec<_> = HEADLINES
         .into_iter()
         .filter_map(|column| Some((column.to_owned(), row.value(column)?.number()?)))
         .collect();
+    // That all was well needs no word.
+    let alarms = row.alarms.filter(|&alarms| alarms > 0);
+    measures.extend(alarms.map(|alarms| ("alarms".to_owned(), alarms as f64)));
     claim.publish(record)?;
     tell(json, &Event::Finished { measures, diverged });
     Ok(if diverged {

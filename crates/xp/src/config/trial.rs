@@ -50,7 +50,7 @@ pub(crate) struct Trial {
 impl Trial {
     /// The trial's resolved question as JSON: what its id is made from.
     pub(crate) fn question(settings: &JobSettings, seed: u64) -> Value {
-        json!({ "job": settings.kind().name(), "seed": seed, "settings": settings.to_json() })
+        json!({ "job": settings.kind().name(), "seed": seed, "settings": settings.asked() })
     }
 
     /// The cell that the trial's seeds share.

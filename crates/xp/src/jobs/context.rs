@@ -90,6 +90,17 @@ pub(crate) enum Event {
         valid_loss: f64,
         perplexity: f64,
     },
+    /// A layer's routing was found unwell, in a way that it was not before.
+    Alarm {
+        step: usize,
+        layer: usize,
+        kind: String,
+        value: f64,
+        threshold: f64,
+        expert: Option<usize>,
+        /// All of it, for people.
+        text: String,
+    },
     /// Something worth a line in the log.
     Note { text: String },
     /// The trial is recorded.

@@ -35,7 +35,7 @@ impl JobKind {
     /// The tables of a sweep file that hold this job's settings.
     pub(crate) const fn sections(self) -> &'static [&'static str] {
         match self {
-            Self::Train => &["data", "model", "moe", "router", "train"],
+            Self::Train => &["data", "model", "moe", "router", "train", "health"],
             Self::Pack => &["pack", "moe"],
             Self::Layer => &["layer", "moe", "router"],
             Self::Router => &["hidden", "measure", "moe", "router"],

@@ -127,6 +127,7 @@ mod tests {
             router_entropy: Some(2.0),
             gate_entropy: None,
             chosen_prob: Some(3.0),
+            largest_prob: Some(3.0),
             chosen: 4,
         }
     }

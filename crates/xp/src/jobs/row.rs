@@ -58,6 +58,7 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
         moe,
         router,
         train,
+        health: _,
     } = settings;
     let ModelConfig::TinyMoe(tiny) = model;
     let count = |value: std::num::NonZeroUsize| Some(value.get() as u64);

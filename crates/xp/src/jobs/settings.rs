@@ -1,5 +1,6 @@
 //! The settings of each job, typed and complete.
 
+mod health;
 mod layer;
 mod router;
 
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::TrainConfig;
 
+pub(crate) use health::HealthConfig;
 pub(crate) use layer::LayerSettings;
 pub(crate) use router::{RouterSettings, SourceConfig};
 
@@ -48,6 +50,8 @@ pub(crate) struct TrainSettings {
     pub(crate) router: RouterConfig,
     /// How it is trained.
     pub(crate) train: TrainConfig,
+    /// When its routing counts as unwell.
+    pub(crate) health: HealthConfig,
 }
 
 /// The `[data]` table.
@@ -272,6 +276,20 @@ impl JobSettings {
         json.expect("settings are plain data with text keys")
     }
 
+    /// The settings that a trial's id is made from. The limits of alarms are among them where they are
+    /// not the usual ones: they change what is written and nothing of what is done, and ids from
+    /// before there were alarms stay what they are.
+    pub(crate) fn asked(&self) -> serde_json::Value {
+        let mut json = self.to_json();
+        if let Self::Train(settings) = self
+            && settings.health == HealthConfig::default()
+            && let Some(tables) = json.as_object_mut()
+        {
+            tables.remove("health");
+        }
+        json
+    }
+
     /// Rules between settings that single values cannot break.
     pub(crate) fn check(&self) -> Vec<SettingProblem> {
         match self {
@@ -313,6 +331,7 @@ impl TrainSettings {
                 help: "each head gets dim / heads channels: change one of the two".into(),
             });
         }
+        problems.extend(self.health.check());
         problems.extend(self.train.check().iter().map(|error| {
             let text = error.to_string();
             let (message, help) = text

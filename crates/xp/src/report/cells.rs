@@ -29,6 +29,8 @@ pub(crate) struct Cell {
     pub(crate) example: TrialRow,
     /// The seeds of its finished trials with their ids, by seed.
     pub(crate) done: Vec<(u64, String)>,
+    /// The ids of all its trials, finished or not.
+    pub(crate) trials: Vec<String>,
     /// How many trials diverged.
     pub(crate) diverged: usize,
     /// How many trials failed.
@@ -231,6 +233,7 @@ fn cell(rows: &[&TrialRow], axes: Vec<AxisValue>) -> Cell {
             .iter()
             .map(|row| (row.seed, row.trial_id.clone()))
             .collect(),
+        trials: rows.iter().map(|row| row.trial_id.clone()).collect(),
         diverged: count(TrialStatus::Diverged),
         failed: count(TrialStatus::Failed),
         beats_bigram: verdicts

@@ -13,6 +13,7 @@ use super::axes::axis_label;
 use super::cells::Cell;
 use super::figures::{Absent, Figure};
 use super::format::{interval, plain, significant};
+use super::health;
 use super::scaling::growths;
 
 const NAME: &str = "report.html";
@@ -41,7 +42,7 @@ const fn measure(
 }
 
 /// What the table of cells shows where it was measured, most asked for first.
-const MEASURES: [Measure; 22] = [
+const MEASURES: [Measure; 23] = [
     measure("perplexity", "validation perplexity", "per token", 1.0),
     measure("bits_per_char", "bits per character", "bits", 1.0),
     measure("bits_per_byte", "bits per byte", "bits", 1.0),
@@ -65,6 +66,7 @@ const MEASURES: [Measure; 22] = [
         "norm",
         1.0,
     ),
+    measure("alarms", "alarms", "per trial", 1.0),
     measure("params_total", "parameters", "", 1.0),
     measure("buffer_bytes", "expert buffers", "MiB", 1.0 / 1_048_576.0),
     measure("peak_memory_bytes", "peak memory", "MiB", 1.0 / 1_048_576.0),
@@ -140,6 +142,8 @@ fn page(
         not_causal => not_causal(collected),
         figures => figures.iter().map(on_page).collect::<Vec<_>>(),
         absent => absent.iter().map(|figure| (figure.file, figure.reason)).collect::<Vec<_>>(),
+        watched => health::watched(collected),
+        alarms => health::rows(collected, cells),
         problems => problems(collected),
         unmeasured => unmeasured(collected),
     }

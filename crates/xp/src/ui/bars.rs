@@ -94,6 +94,10 @@ impl Watcher for Bars {
                 self.all
                     .suspend(|| super::say(&format!("{}: {text}", trial.id)));
             }
+            Event::Alarm { text, .. } => {
+                self.all
+                    .suspend(|| super::say(&format!("{}: warning: {text}", trial.id)));
+            }
             _ => {}
         }
     }

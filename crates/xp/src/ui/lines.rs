@@ -35,8 +35,10 @@ impl Watcher for Lines {
     }
 
     fn event(&mut self, _: usize, trial: &Trial, event: &Event) {
-        if let Event::Note { text } = event {
-            say(&format!("{}: {text}", trial.id));
+        match event {
+            Event::Note { text } => say(&format!("{}: {text}", trial.id)),
+            Event::Alarm { text, .. } => say(&format!("{}: warning: {text}", trial.id)),
+            _ => {}
         }
     }
 
@@ -112,6 +114,8 @@ fn measure(name: &str, value: f64) -> String {
         "tokens_per_s" => format!("{value:.0} tokens/s"),
         "drop_rate" => format!("{:.1} % dropped", value * 100.0),
         "gb_per_s" => format!("{value:.2} GB/s"),
+        "alarms" if value == 1.0 => "1 alarm".to_owned(),
+        "alarms" => format!("{value:.0} alarms"),
         _ => format!("{} {value:.3}", name.replace('_', " ")),
     }
 }
@@ -131,6 +135,7 @@ pub(crate) fn event_text(event: &Event) -> Option<String> {
         } => {
             format!("step {step}: validation loss {valid_loss:.4}, perplexity {perplexity:.3}")
         }
+        Event::Alarm { text, .. } => format!("warning: {text}"),
         Event::Note { text } => text.clone(),
         Event::Finished { diverged: true, .. } => "diverged".to_owned(),
         Event::Finished { measures, .. } => {

@@ -3,6 +3,7 @@
 mod basics;
 mod devices;
 mod fixture;
+mod health;
 mod mistakes;
 mod peers;
 mod runs;

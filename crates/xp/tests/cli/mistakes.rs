@@ -20,6 +20,9 @@ const HEADER: &str = "name = 'broken'\nquestion = 'q'\njob = 'train'\nseeds = [1
 #[case::unknown_strategy("[router]\nstrategy = 'tpo1'", "8:12", "did you mean `top1`?")]
 #[case::duplicate_axis("[axes]\nk = [1]\nmoe.k = [2]", "9:5", "keep one of them")]
 #[case::same_key_twice("[axes]\nk = [1]\nk = [2]", "9:1", "keep one of the two")]
+#[case::unknown_limit("[health]\ncolapse = 0.5", "8:1", "did you mean `collapse`?")]
+#[case::limit_out_of_range("[health]\ncollapse = 2.0", "8:12", "from 0 to 1")]
+#[case::overload_below_the_mean("[health]\noverload = 0.5", "8:12", "above 1")]
 #[case::empty_axis("[axes]\nk = []", "8:5", "at least one value")]
 fn a_broken_file_is_told_with_place_and_remedy(
     #[case] text: &str,

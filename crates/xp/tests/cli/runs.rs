@@ -215,7 +215,7 @@ fn two_runners_share_a_sweep_and_run_nothing_twice() {
 }
 
 #[cfg(unix)]
-fn signal(group: &Child, name: &str) {
+pub(crate) fn signal(group: &Child, name: &str) {
     let target = format!("-{}", group.id());
     let status = std::process::Command::new("kill")
         .args([name, "--", &target])

@@ -130,11 +130,11 @@ impl Bench {
     /// A scalar whose gradient with respect to the output is the given one; balancers add theirs.
     fn loss(&self, output: &MoeOutput) -> Tensor<1> {
         let weighted = (output.y_td.clone() * self.gradient_td.clone()).sum();
-        let auxiliary = output
+        let losses = output
             .routing
             .auxiliary
             .iter()
             .map(|loss| loss.value.clone());
-        auxiliary.fold(weighted, |sum, loss| sum + loss)
+        losses.fold(weighted, |sum, loss| sum + loss)
     }
 }

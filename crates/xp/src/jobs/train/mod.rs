@@ -2,6 +2,7 @@
 
 mod batches;
 mod checkpoints;
+mod health;
 mod keep;
 mod learner;
 mod record;
@@ -12,7 +13,7 @@ use models_tiny::{TinyMoe, TinyMoeDims};
 use trainer::{Outcome, Run, Trained};
 
 pub(crate) use self::learner::LanguageModel;
-use self::{batches::Batches, checkpoints::Slot, record::Recorder};
+use self::{batches::Batches, checkpoints::Slot, health::Watch, record::Recorder};
 use super::{
     Event, JobContext, JobEnd, JobError, ModelConfig, Sizes, TrainSettings, precision,
     random::named_seed,
@@ -48,7 +49,8 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<Jo
 
     let mut batches = Batches::new(&dataset, &settings.train, cx.trial.seed)?;
     let slot = Slot::new(cx.checkpoint);
-    let mut recorder = Recorder::new(cx.events, settings.train.steps.get());
+    let steps = settings.train.steps.get();
+    let mut recorder = Recorder::new(cx.events, steps, Watch::of(settings));
     let run = Run {
         config: &settings.train,
         seed: named_seed(cx.trial.seed, "passes"),
@@ -137,6 +139,7 @@ fn finish(
         steps: rows.steps,
         experts: rows.experts,
         tokens,
+        alarms: rows.findings.alarms,
         trial: row,
         ..runstore::TrialRecord::default()
     };

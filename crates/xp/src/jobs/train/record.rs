@@ -8,7 +8,10 @@ use runstore::tables::{ExpertRow, StepRow, TrialRow};
 use serde::{Deserialize, Serialize};
 use trainer::{EvalReport, Heartbeat, Reporter, StepReport, Timing, Trained};
 
-use super::learner::{LanguageModel, LayerTraces};
+use super::{
+    health::{Findings, Steps, Watch},
+    learner::{LanguageModel, LayerTraces},
+};
 use crate::jobs::{
     Event,
     measures::{RoutingMeasures, expert_rows, last_step},
@@ -19,12 +22,15 @@ use crate::jobs::{
 pub(super) struct Rows {
     pub(super) steps: Vec<StepRow>,
     pub(super) experts: Vec<ExpertRow>,
+    #[serde(default)]
+    pub(super) findings: Findings,
 }
 
 /// Collects rows and tells what happens.
 pub(super) struct Recorder<'a> {
     events: &'a mut dyn FnMut(Event),
     planned: usize,
+    watch: Option<Watch>,
     rows: Rows,
     drop_rate: Option<f64>,
     started: bool,
@@ -33,10 +39,15 @@ pub(super) struct Recorder<'a> {
 const FILE: &str = "rows.json";
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(events: &'a mut dyn FnMut(Event), planned: usize) -> Self {
+    pub(super) fn new(
+        events: &'a mut dyn FnMut(Event),
+        planned: usize,
+        watch: Option<Watch>,
+    ) -> Self {
         Self {
             events,
             planned,
+            watch,
             rows: Rows::default(),
             drop_rate: None,
             started: false,
@@ -67,6 +78,15 @@ impl Reporter<LayerTraces> for Recorder<'_> {
             .into_iter()
             .map(RoutingTrace::read)
             .collect();
+        let steps = Steps {
+            last: report.step,
+            count: report.steps,
+        };
+        let gradients = &report.router_gradient_norms_lm;
+        if let Some(watch) = &self.watch {
+            let new = watch.judge(steps, &layers, gradients, &mut self.rows.findings);
+            new.into_iter().for_each(&mut *self.events);
+        }
         let measures = RoutingMeasures::of(&layers);
         self.drop_rate = measures.drop_rate();
         let balance: f64 = report.aux.iter().map(|(_, loss)| loss).sum();
@@ -135,8 +155,9 @@ fn named(losses: &[(&'static str, f64)], name: &str) -> Option<f64> {
 }
 
 impl Rows {
-    /// Fills the trial's columns that are those of its last logged step.
+    /// Fills the trial's columns that are those of its last logged step, and what was found unwell.
     pub(super) fn summarise(&self, row: &mut TrialRow) {
+        self.findings.summarise(row);
         let Some(last) = self.steps.iter().rev().find(|step| step.loss_lm.is_some()) else {
             return;
         };

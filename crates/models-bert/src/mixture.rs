@@ -1,0 +1,59 @@
+//! Experts from a feed-forward network, and a mixture in its place.
+
+use burn::tensor::Tensor;
+use moe_layer::{ExpertBank, MoeLayer};
+
+use crate::{Bert, BertError, block::FeedForward};
+
+impl Bert {
+    /// A bank of `experts` copies of the feed-forward network of `layer` (from 0): `W1`, `b1` are
+    /// `intermediate.dense`, `W2`, `b2` are `output.dense`, turned to `[in, out]`. The activation
+    /// between them is the exact GELU in both, so every expert computes what the network does.
+    ///
+    /// # Errors
+    ///
+    /// No such layer, one whose network has been replaced, or no experts.
+    pub fn expert_bank(&self, layer: usize, experts: usize) -> Result<ExpertBank, BertError> {
+        if experts == 0 {
+            return Err(BertError::NoExperts);
+        }
+        let FeedForward::Dense(network) = &self.block(layer)?.ffn else {
+            return Err(BertError::Replaced { layer });
+        };
+        let (w1, b1, w2, b2) = network.tensors();
+        Ok(ExpertBank::from_tensors(
+            copies(w1, experts),
+            copies(b1, experts),
+            copies(w2, experts),
+            copies(b2, experts),
+        ))
+    }
+
+    /// The model with a mixture of experts in place of the feed-forward network of `layer` (from 0).
+    /// It sees every token of a batch, padding too.
+    ///
+    /// With experts that are all copies of the network, gates that sum to 1 for each token and
+    /// nothing dropped, the model computes what it did before.
+    ///
+    /// # Errors
+    ///
+    /// No such layer, or a mixture of another width.
+    pub fn with_moe(mut self, layer: usize, moe: MoeLayer) -> Result<Self, BertError> {
+        let (width, got) = (self.config().hidden_size, moe.width());
+        if got != width {
+            return Err(BertError::Input {
+                problem: format!(
+                    "a mixture for layer {layer} must be {width} wide, as the model is, got {got}"
+                ),
+            });
+        }
+        self.block_mut(layer)?.ffn = FeedForward::Mixture(moe);
+        Ok(self)
+    }
+}
+
+/// The one matrix of a bank, `[1, ..]`, as many times as asked for, `[E, ..]`: parameters of their
+/// own, whose gradients do not go on to the network.
+fn copies<const D: usize>(one: Tensor<D>, experts: usize) -> Tensor<D> {
+    Tensor::cat(vec![one; experts], 0).detach()
+}

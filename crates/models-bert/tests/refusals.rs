@@ -1,0 +1,225 @@
+//! What is no BERT folder is refused with file, place and remedy.
+
+mod common;
+
+use std::fs;
+
+use burn::tensor::{Bool, Device, Int, Tensor};
+use common::{ALL_HEADS, Folder, Tensors, f32s, random_tensors, serialised, small_config};
+use models_bert::{Bert, BertError, BertInput, TensorProblem};
+use safetensors::Dtype;
+
+fn refusal(folder: &Folder) -> BertError {
+    Bert::load(folder.path(), &Device::flex())
+        .map(|_| ())
+        .expect_err("a refusal")
+}
+
+fn assert_words(message: &str, words: &[&str]) {
+    for word in words {
+        assert!(message.contains(word), "no {word:?} in: {message}");
+    }
+}
+
+/// The refusal of weights with one change, and its message.
+fn changed(change: impl FnOnce(&mut Tensors)) -> (Vec<TensorProblem>, String) {
+    let config = small_config();
+    let mut tensors = random_tensors(&config, ALL_HEADS, 1);
+    change(&mut tensors);
+    let error = refusal(&Folder::with(&config, &tensors));
+    let message = error.to_string();
+    match error {
+        BertError::Tensors { problems, .. } => (problems, message),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn files_that_are_not_there() {
+    let folder = Folder::new(&small_config());
+    let error = refusal(&folder);
+    assert!(matches!(error, BertError::NoWeights { .. }), "{error}");
+    assert_words(
+        &error.to_string(),
+        &[
+            "model.safetensors.index.json",
+            "xp data fetch bert-base-uncased",
+        ],
+    );
+    fs::remove_file(folder.file("config.json")).expect("removed");
+    let error = refusal(&folder);
+    assert!(matches!(error, BertError::Read { .. }), "{error}");
+    assert_words(&error.to_string(), &["config.json", "a BERT folder holds"]);
+}
+
+#[test]
+fn a_truncated_file() {
+    let config = small_config();
+    let whole = serialised(&random_tensors(&config, ALL_HEADS, 1));
+    let folder = Folder::new(&config);
+    // In the data, in the header, in its length, before everything.
+    for length in [whole.len() - 1, whole.len() / 2, 100, 5, 0] {
+        folder.write("model.safetensors", &whole[..length]);
+        let error = refusal(&folder);
+        assert!(
+            matches!(error, BertError::Damaged { .. }),
+            "{length}: {error}"
+        );
+        let message = error.to_string();
+        assert_words(&message, &["model.safetensors", "copy or fetch it again"]);
+    }
+}
+
+#[test]
+fn a_missing_tensor() {
+    let name = "encoder.layer.1.output.dense.bias";
+    let (problems, message) = changed(|tensors| {
+        tensors.remove(name);
+    });
+    let [
+        TensorProblem::Missing {
+            tensor, expected, ..
+        },
+    ] = &problems[..]
+    else {
+        panic!("{message}")
+    };
+    assert_eq!((tensor.as_str(), &expected[..]), (name, &[8][..]));
+    assert_words(
+        &message,
+        &[name, "[8]", "model.safetensors", "bert.", "fetch"],
+    );
+}
+
+#[test]
+fn half_of_a_head_is_no_absence() {
+    let (problems, message) = changed(|tensors| {
+        tensors.remove("pooler.dense.bias");
+    });
+    assert_eq!(problems.len(), 1);
+    assert_words(&message, &["pooler.dense.bias"]);
+}
+
+#[test]
+fn another_shape() {
+    let name = "embeddings.word_embeddings.weight";
+    let (problems, message) = changed(|tensors| {
+        tensors.insert(name.to_owned(), f32s(&[10, 8], &[0.5; 80]));
+    });
+    let expected = TensorProblem::Shape {
+        file: match &problems[0] {
+            TensorProblem::Shape { file, .. } => file.clone(),
+            other => panic!("{other}"),
+        },
+        tensor: name.to_owned(),
+        expected: vec![11, 8],
+        got: vec![10, 8],
+    };
+    assert_eq!(problems, [expected]);
+    assert_words(&message, &[name, "[10, 8]", "expected [11, 8]"]);
+}
+
+#[test]
+fn a_tensor_too_many() {
+    let (problems, message) = changed(|tensors| {
+        tensors.insert("classifier.weight".to_owned(), f32s(&[1, 8], &[0.0; 8]));
+    });
+    assert!(
+        matches!(problems[..], [TensorProblem::Unexpected { .. }]),
+        "{message}"
+    );
+    assert_words(&message, &["classifier.weight", "belongs to no part"]);
+}
+
+#[test]
+fn integers_and_second_names_and_matrices_that_are_not_tied() {
+    let (problems, message) = changed(|tensors| {
+        let name = "pooler.dense.bias".to_owned();
+        tensors.insert(name, (Dtype::I64, vec![8], vec![0; 64]));
+    });
+    assert!(
+        matches!(problems[..], [TensorProblem::Type { .. }]),
+        "{message}"
+    );
+    assert_words(&message, &["I64", "BF16"]);
+
+    let (problems, message) = changed(|tensors| {
+        let name = "bert.embeddings.LayerNorm.gamma".to_owned();
+        tensors.insert(name, f32s(&[8], &[1.0; 8]));
+    });
+    assert!(
+        matches!(problems[..], [TensorProblem::Twice { .. }]),
+        "{message}"
+    );
+    assert_words(
+        &message,
+        &["LayerNorm.gamma", "`embeddings.LayerNorm.weight`"],
+    );
+
+    let (problems, message) = changed(|tensors| {
+        let name = "cls.predictions.decoder.weight".to_owned();
+        tensors.insert(name, f32s(&[11, 8], &[0.0; 88]));
+    });
+    assert!(
+        matches!(problems[..], [TensorProblem::Untied { .. }]),
+        "{message}"
+    );
+    assert_words(&message, &["decoder.weight", "word_embeddings"]);
+}
+
+#[test]
+fn another_model_is_told_apart_in_a_few_words() {
+    // A third layer in the configuration alone: 16 tensors are missing, of which 6 are named.
+    let mut config = small_config();
+    let tensors = random_tensors(&config, ALL_HEADS, 1);
+    config.num_hidden_layers = 3;
+    let message = refusal(&Folder::with(&config, &tensors)).to_string();
+    assert_words(&message, &["encoder.layer.2.", "and 10 more"]);
+}
+
+#[test]
+fn a_broken_index() {
+    let config = small_config();
+    let tensors = random_tensors(&config, ALL_HEADS, 1);
+    let folder = Folder::new(&config);
+    folder.write("a.safetensors", &serialised(&tensors));
+    let index = |map: &str| {
+        let text = format!("{{\"weight_map\": {{{map}}}}}");
+        folder.write("model.safetensors.index.json", text.as_bytes());
+        refusal(&folder).to_string()
+    };
+    let all: Vec<_> = tensors
+        .keys()
+        .map(|name| format!("\"{name}\": \"a.safetensors\""))
+        .collect();
+    let message = index(&all[1..].join(","));
+    assert_words(&message, &["index.json", "does not place", "a.safetensors"]);
+    let extra = "\"more\": \"a.safetensors\"".to_owned();
+    let message = index(&[&all[..], &[extra]].concat().join(","));
+    assert_words(&message, &["`more`", "which lacks it"]);
+    assert_words(&index("\"x\": \"b.safetensors\""), &["b.safetensors"]);
+    assert_words(&index("\"x\": \"../a.safetensors\""), &["beside the index"]);
+    folder.write("model.safetensors.index.json", b"{}");
+    assert_words(&refusal(&folder).to_string(), &["weight_map", "index.json"]);
+}
+
+#[test]
+fn inputs_that_do_not_fit() {
+    let config = small_config();
+    let folder = Folder::with(&config, &random_tensors(&config, ALL_HEADS, 1));
+    let device = Device::flex();
+    let bert = Bert::load(folder.path(), &device).expect("a model");
+    let ids = |sequence| Tensor::<2, Int>::zeros([2, sequence], &device);
+    let mask = |sequence| -> Tensor<2, Bool> { ids(sequence).equal_elem(0) };
+    let refused = |sequence, masked, tap| {
+        let result = bert.hidden_states(ids(sequence), mask(masked), tap);
+        result.map(|_| ()).expect_err("a refusal").to_string()
+    };
+    assert_words(&refused(7, 7, 1), &["from 1 to 6 tokens", "got 7"]);
+    assert_words(&refused(4, 3, 1), &["the mask", "[2, 4]", "got [2, 3]"]);
+    assert_words(&refused(4, 4, 3), &["hidden state 3", "from 0 to 2"]);
+    let mut input = BertInput::new(ids(4), mask(4));
+    input.types_bs = Some(ids(5));
+    let error = bert.forward(&input).map(|_| ()).expect_err("a refusal");
+    assert_words(&error.to_string(), &["the types", "got [2, 5]"]);
+}
