@@ -140,6 +140,7 @@ impl JobKind {
             ],
             Self::Router => &[
                 "hidden.source",
+                "hidden.source.bert.corpus",
                 "moe.drop",
                 "moe.dispatch",
                 "router.scorer",

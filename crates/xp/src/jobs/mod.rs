@@ -20,8 +20,8 @@ pub(crate) use context::{Event, JobContext, JobEnd, JobError, Sizes};
 pub(crate) use kind::JobKind;
 pub(crate) use row::{threads, trial_row};
 pub(crate) use settings::{
-    DataSettings, JobSettings, LayerSettings, LoadConfig, ModelConfig, PackSettings, Packing,
-    RouterSettings, SettingProblem, SourceConfig, TrainSettings,
+    BertSource, DataSettings, ExpertInit, JobSettings, LayerSettings, LoadConfig, ModelConfig,
+    PackSettings, Packing, RouterSettings, SettingProblem, SourceConfig, TrainSettings,
 };
 pub(crate) use train::LanguageModel;
 

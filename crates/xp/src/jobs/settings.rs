@@ -17,7 +17,7 @@ use trainer::TrainConfig;
 
 pub(crate) use health::HealthConfig;
 pub(crate) use layer::LayerSettings;
-pub(crate) use router::{RouterSettings, SourceConfig};
+pub(crate) use router::{BertSource, ExpertInit, RouterSettings, SourceConfig};
 
 use super::JobKind;
 use crate::config::Tree;

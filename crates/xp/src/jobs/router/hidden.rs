@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use moe_layer::{ExpertBank, MoeContext};
 
+use super::bert;
 use crate::jobs::{
     JobContext, JobError, RouterSettings, SourceConfig, precision,
     random::{named_seed, normal},
@@ -37,12 +38,11 @@ impl Hidden {
     pub(super) fn of(cx: &JobContext<'_>, settings: &RouterSettings) -> Result<Self, JobError> {
         let (tokens, seed) = (settings.hidden.tokens.get(), cx.trial.seed);
         match &settings.hidden.source {
-            SourceConfig::Random(random) => Ok(Self::random(
-                tokens,
-                random.width.get(),
-                random.vocab.get(),
-                seed,
-            )),
+            SourceConfig::Random(random) => {
+                let (width, vocab) = (random.width.get(), random.vocab.get());
+                Ok(Self::random(tokens, width, vocab, seed))
+            }
+            SourceConfig::Bert(source) => bert::read(cx, settings, source),
         }
     }
 

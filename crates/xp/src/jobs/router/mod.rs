@@ -1,5 +1,6 @@
 //! The `router` job: what one untrained router does with given hidden states, and what it costs.
 
+mod bert;
 mod hidden;
 mod measures;
 mod samples;
@@ -29,6 +30,7 @@ const TOLD: usize = 20;
 pub(super) fn sizes(settings: &RouterSettings) -> Option<Sizes> {
     match &settings.hidden.source {
         SourceConfig::Random(random) => Some(sizes_at(settings, random.width.get())),
+        SourceConfig::Bert(_) => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use corpora::{CorpusConfig, TinyShakespeareConfig};
 use moe_layer::MoeConfig;
 use registry::{NonNegativeF64, PositiveF64};
 use routers::RouterConfig;
@@ -61,6 +62,8 @@ registry::family! {
     pub(crate) enum SourceConfig: "source" {
         /// Independent standard normal numbers.
         Random(RandomSource) = "random",
+        /// The hidden states of a BERT encoder that reads real text.
+        Bert(BertSource) = "bert",
     }
 }
 
@@ -72,6 +75,48 @@ pub(crate) struct RandomSource {
     pub(crate) width: NonZeroUsize,
     /// Token ids, which strategies that hash them look at, are drawn below this.
     pub(crate) vocab: NonZeroUsize,
+}
+
+/// Settings of hidden states from an encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct BertSource {
+    /// The encoder: the name of a folder in `models/` in or beside the data folder, or a path.
+    pub(crate) model: String,
+    /// Which hidden states: 0 are those of the embeddings, `l` those after layer `l`.
+    pub(crate) tap: usize,
+    /// The text that it reads: the validation part.
+    pub(crate) corpus: CorpusConfig,
+    /// Tokens of a passage that it reads at once.
+    pub(crate) sequence: NonZeroUsize,
+    /// What the experts begin as.
+    pub(crate) experts: ExpertInit,
+    /// The layer, from 0, whose feed-forward network copied experts are.
+    pub(crate) layer: usize,
+}
+
+/// What experts begin as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ExpertInit {
+    /// Random matrices.
+    Random,
+    /// Copies of a feed-forward network of the encoder.
+    #[default]
+    Copied,
+}
+
+impl Default for BertSource {
+    fn default() -> Self {
+        Self {
+            model: "bert-base-uncased".to_owned(),
+            tap: 12,
+            corpus: TinyShakespeareConfig::default().into(),
+            sequence: size(128),
+            experts: ExpertInit::default(),
+            layer: 0,
+        }
+    }
 }
 
 /// The `[measure]` table.
@@ -144,6 +189,18 @@ impl RouterSettings {
                 ),
                 paths: vec!["hidden.tokens", "hidden.shape"],
                 help: format!("make `tokens` a multiple of {}", shape.tokens()),
+            });
+        }
+        if let SourceConfig::Bert(bert) = &self.hidden.source
+            && tokens.get() % bert.sequence.get() != 0
+        {
+            problems.push(SettingProblem {
+                message: format!(
+                    "{tokens} tokens are no whole number of passages of {}",
+                    bert.sequence
+                ),
+                paths: vec!["hidden.tokens", "hidden.source.bert.sequence"],
+                help: format!("make `tokens` a multiple of {}", bert.sequence),
             });
         }
         problems
