@@ -12,10 +12,11 @@ use super::format::plain;
 
 /// Settings columns in the order in which they name a cell, most telling first. `capacity_factor` is last of the
 /// routing settings since it is the abscissa of many figures.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 31] = [
     "corpus",
     "tokenizer",
     "model",
+    "router",
     "strategy",
     "scorer",
     "balancer",
@@ -40,6 +41,9 @@ const ORDER: [&str; 27] = [
     "weight_decay",
     "dropout",
     "tokens",
+    "hidden_source",
+    "input_scale",
+    "expert_init",
 ];
 
 /// The strategies in the order in which readers expect them; others follow by name.
@@ -164,7 +168,9 @@ pub(crate) fn axis_label(axis: &str) -> String {
 /// One value with as much of its axis as it needs to be understood: `E = 64`, `CF 1.25`, `soft-top-k`.
 pub(crate) fn value_label(axis: &str, value: &str) -> String {
     match axis {
-        "strategy" | "corpus" | "model" | "scorer" => value.to_owned(),
+        "strategy" | "corpus" | "model" | "scorer" | "router" => value.to_owned(),
+        "hidden_source" => format!("{value} hidden states"),
+        "expert_init" => format!("{value} experts"),
         "capacity_factor" => format!("CF {value}"),
         "experts" => format!("E = {value}"),
         "top_k" => format!("k = {value}"),
@@ -175,6 +181,11 @@ pub(crate) fn value_label(axis: &str, value: &str) -> String {
         "balancer" if value == "none" => "no balancer".to_owned(),
         "balancer" => format!("{value} balancer"),
         "drop_policy" => format!("drop by {value}"),
+        // The scorer is named beside it.
+        other if other.starts_with("router.scorer.") => {
+            let own: Vec<&str> = other.split('.').skip(3).collect();
+            format!("{} {value}", own.join(" "))
+        }
         other => format!("{} {value}", axis_label(other)),
     }
 }
