@@ -23,7 +23,7 @@ const fn measure(
 }
 
 /// What the table of cells shows where it was measured, most asked for first.
-pub(super) const MEASURES: [Measure; 35] = [
+pub(super) const MEASURES: [Measure; 34] = [
     measure("perplexity", "validation perplexity", "per token", 1.0),
     measure("bits_per_char", "bits per character", "bits", 1.0),
     measure("bits_per_byte", "bits per byte", "bits", 1.0),

@@ -163,7 +163,7 @@ fn timed_runs(
         if run >= warmup {
             timed.seconds.push(seconds);
         }
-        if (done + run + 1) % steps.div_ceil(TOLD) == 0 {
+        if (done + run + 1).is_multiple_of(steps.div_ceil(TOLD)) {
             (cx.events)(Event::Progress {
                 step: done + run + 1,
                 steps,

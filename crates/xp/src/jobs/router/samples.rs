@@ -74,6 +74,7 @@ mod tests {
                 gate_entropy: None,
                 chosen_prob: None,
                 chosen: 0,
+                largest_prob: None,
             },
             logits: vec![0.0; 4],
             probs: vec![0.75, 0.25, 0.5, 0.5],
