@@ -61,6 +61,9 @@ impl RouterConfig {
             return Err(RouterError::NoExperts { what: "router" });
         }
         self.strategy.check(dims)?;
+        if self.strategy.facts().needs_scores {
+            self.scorer.check(dims)?;
+        }
         self.check_switches(dims)
     }
 

@@ -34,6 +34,18 @@ pub enum RouterError {
         /// Why not.
         why: &'static str,
     },
+    /// A setting that does not fit the sizes or the other settings.
+    #[error("{what}: {setting} must be {expected}, got {got}")]
+    Setting {
+        /// The member that refused.
+        what: &'static str,
+        /// The setting.
+        setting: &'static str,
+        /// What it has to be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
     /// A strategy that routes by token id, without any.
     #[error("{what}: routes by token id and needs a vocabulary of at least 1, got 0")]
     NoVocabulary {

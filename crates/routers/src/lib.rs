@@ -32,7 +32,9 @@ mod balancer;
 mod capacity;
 mod config;
 mod dims;
+mod distil;
 mod error;
+mod fit;
 mod gate;
 mod input;
 mod router;
@@ -49,13 +51,21 @@ pub use balancer::{
 pub use capacity::capacity;
 pub use config::RouterConfig;
 pub use dims::RouterDims;
+pub use distil::{DistilConfig, distil, divergence};
 pub use error::RouterError;
+pub use fit::{FitConfig, Fitted};
 pub use gate::GateRule;
 pub use input::RouteInput;
 pub use router::Router;
 pub use routing::{Assignment, Routing};
 pub use score_function::ScoreFunction;
-pub use scorer::{LinearConfig, LinearScorer, Score, ScoreConfig, Scorer, ScorerConfig};
+pub use scorer::{
+    Activation, AttentionConfig, AttentionScorer, CentroidInit, CosineConfig, CosineScorer,
+    ExtractorTraining, HadamardConfig, HadamardScorer, HybridConfig, HybridScorer, Interaction,
+    LinearConfig, LinearScorer, Mix, MixWeights, MlpConfig, MlpHadamardConfig, MlpHadamardScorer,
+    MlpScorer, Score, ScoreConfig, Scorer, ScorerConfig, SelfSupervisedConfig,
+    SelfSupervisedScorer,
+};
 pub use scores::Scores;
 pub use step::StepLoad;
 pub use strategy::{

@@ -77,6 +77,22 @@ impl Router {
         }
     }
 
+    /// The scorer, where the strategy looks at scores.
+    #[must_use]
+    pub const fn scorer(&self) -> Option<&Scorer> {
+        self.scorer.as_ref()
+    }
+
+    /// The same with another scorer of these sizes, pre-trained or distilled; unchanged where the
+    /// strategy looks at no scores.
+    #[must_use]
+    pub fn with_scorer(self, scorer: Scorer) -> Self {
+        Self {
+            scorer: self.scorer.map(|_| scorer),
+            ..self
+        }
+    }
+
     /// The bias on the choice of experts `[E]`, where a balancer asks for one.
     #[must_use]
     pub fn bias(&self) -> Option<Tensor<1>> {

@@ -98,7 +98,19 @@ fn the_registries_hold_what_the_sweeps_name() {
             "random"
         ]
     );
-    assert_eq!(names(ScorerConfig::MEMBERS), ["linear"]);
+    assert_eq!(
+        names(ScorerConfig::MEMBERS),
+        [
+            "linear",
+            "attention",
+            "mlp",
+            "hybrid",
+            "mlp-hadamard",
+            "hadamard",
+            "cosine",
+            "self-supervised"
+        ]
+    );
     assert_eq!(names(BalancerConfig::MEMBERS), ["switch", "bias"]);
 }
 

@@ -1,17 +1,34 @@
 //! Scorers: from a hidden state to one logit per expert ("router architecture" in the papers).
 
+mod attention;
 mod calibrate;
+mod cosine;
+mod hadamard;
+mod hybrid;
+mod info_nce;
 mod linear;
+mod mlp;
+mod mlp_hadamard;
+mod parts;
+mod self_supervised;
 
 use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
 
+pub use attention::{AttentionConfig, AttentionScorer, CentroidInit};
 pub(crate) use calibrate::with_logit_std;
+pub use cosine::{CosineConfig, CosineScorer};
+pub use hadamard::{HadamardConfig, HadamardScorer};
+pub use hybrid::{HybridConfig, HybridScorer, Mix, MixWeights};
 pub use linear::{LinearConfig, LinearScorer};
+pub use mlp::{MlpConfig, MlpScorer};
+pub use mlp_hadamard::{Interaction, MlpHadamardConfig, MlpHadamardScorer};
+pub use parts::Activation;
+pub use self_supervised::{ExtractorTraining, SelfSupervisedConfig, SelfSupervisedScorer};
 
-use crate::{AuxiliaryLoss, RouteInput, RouterDims};
+use crate::{AuxiliaryLoss, RouteInput, RouterDims, RouterError};
 
 /// A module that gives one logit per expert.
 pub trait Score {
@@ -36,6 +53,12 @@ pub trait ScoreConfig {
     /// What it builds.
     type Scorer: Score;
 
+    /// Checks that it can be built with these sizes.
+    fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
+        let _ = dims;
+        Ok(())
+    }
+
     /// Learned parameters, known before the scorer is built.
     fn num_params(&self, dims: &RouterDims) -> usize;
 
@@ -43,7 +66,7 @@ pub trait ScoreConfig {
     /// multiplication and addition of a matrix product, one for each other operation on a value.
     fn flops(&self, dims: &RouterDims) -> usize;
 
-    /// Builds the scorer.
+    /// Builds the scorer for sizes that [`check`](Self::check) accepts.
     fn init(&self, dims: &RouterDims, device: &Device) -> Self::Scorer;
 }
 
@@ -79,6 +102,10 @@ macro_rules! scorers {
         impl ScoreConfig for ScorerConfig {
             type Scorer = Scorer;
 
+            fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
+                match self { $(Self::$name(config) => config.check(dims),)+ }
+            }
+
             fn num_params(&self, dims: &RouterDims) -> usize {
                 match self { $(Self::$name(config) => config.num_params(dims),)+ }
             }
@@ -98,6 +125,20 @@ macro_rules! scorers {
 scorers! {
     /// One linear map of the hidden state.
     Linear(LinearConfig => LinearScorer) = "linear",
+    /// Queries against learned expert keys.
+    Attention(AttentionConfig => AttentionScorer) = "attention",
+    /// One hidden layer.
+    Mlp(MlpConfig => MlpScorer) = "mlp",
+    /// A mixture of the linear and the attention scorer.
+    Hybrid(HybridConfig => HybridScorer) = "hybrid",
+    /// A hidden layer whose values interact with the hidden state, or with each other.
+    MlpHadamard(MlpHadamardConfig => MlpHadamardScorer) = "mlp-hadamard",
+    /// Rows of a Hadamard matrix, and nothing learned.
+    Hadamard(HadamardConfig => HadamardScorer) = "hadamard",
+    /// Cosines with expert embeddings in a space of low dimension.
+    Cosine(CosineConfig => CosineScorer) = "cosine",
+    /// Features that are learned by telling tokens apart.
+    SelfSupervised(SelfSupervisedConfig => SelfSupervisedScorer) = "self-supervised",
 }
 
 impl Default for ScorerConfig {

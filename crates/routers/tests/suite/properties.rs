@@ -119,9 +119,9 @@ pub(crate) fn scored_as_it_says(case: &Case) {
     let subject = (case.build)(&dims, &device);
     let announced = (case.num_params)(&dims);
     assert_eq!(subject.parameters(), announced, "{}: parameters", case.name);
-    assert_eq!(
-        announced > 0,
-        case.facts.needs_scores,
+    // The converse does not hold: there are scorers without parameters.
+    assert!(
+        announced == 0 || case.facts.needs_scores,
         "{}: parameters",
         case.name
     );
@@ -221,20 +221,30 @@ pub(crate) fn causal_as_it_says(case: &Case) {
     );
 }
 
-/// A loss in which every gate has its own weight, as experts' outputs give it.
+/// A loss in which every gate has its own weight, as experts' outputs give it: its gradient reaches
+/// every parameter of the scorer, and the hidden states through it (a scorer may have none).
 pub(crate) fn gradient_as_it_says(case: &Case) {
     let device = Device::flex().autodiff();
     let subject = (case.build)(&sizes(4, 2), &device);
-    let routing = subject.route(&inputs(2, 6, 1, &device));
+    let mut input = inputs(2, 6, 1, &device);
+    input.x_td = input.x_td.require_grad();
+    let routing = subject.route(&input);
     let gates = flat_gates(&routing.assignment);
     let weights = normal(gates.dims(), 2, &device);
     let loss = (gates * weights).sum();
-    let sizes = if loss.is_tracked() {
-        subject.gradients(&loss.backward())
+    let (sizes, of_x) = if loss.is_tracked() {
+        let gradients = loss.backward();
+        let of_x = input.x_td.grad(&gradients).map_or(0.0, |gradient| {
+            f64::from(gradient.abs().sum().into_scalar::<f32>())
+        });
+        (subject.gradients(&gradients), of_x)
     } else {
-        Vec::new()
+        (Vec::new(), 0.0)
     };
-    let reached = !sizes.is_empty() && sizes.iter().all(|&size| size.is_finite() && size > 0.0);
+    let reached = sizes
+        .iter()
+        .chain([&of_x])
+        .all(|&size| size.is_finite() && size > 0.0);
     let nowhere = sizes.iter().all(|&size| size == 0.0);
     let as_said = if case.facts.gate_gradient {
         reached
