@@ -8,7 +8,7 @@ use burn::{
 };
 use kernels::Precision;
 use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
-use moe_layer::{MoeConfig, NoneConfig};
+use moe_layer::{MoeConfig, MoeLayer, NoneConfig};
 use registry::{Probability, Variant};
 use routers::{AssignConfig, RouterConfig, StrategyConfig};
 
@@ -73,23 +73,23 @@ fn sizes_are_known_before_building() {
             ..RouterConfig::default()
         };
         let sizes = TinyMoe::sizes(&config(), &moe(), &router, &DIMS);
-        assert_eq!(
-            build(strategy.clone(), &Device::flex()).num_params(),
-            sizes.total,
-            "{name}"
-        );
+        let model = build(strategy.clone(), &Device::flex().autodiff());
+        assert_eq!(testkit::learned_params(&model), sizes.total, "{name}");
         // Per block: attention 9*24 + 9*8 = 288, two norms 32, four experts of 8*32*2+32+8 = 552,
-        // router 8*4 where there is one. Outside: 11*8 tokens, 6*8 positions, norm 16, head 8*11.
+        // linear scorer 8*4 where there is one. Outside: 11*8 tokens, 6*8 positions, norm 16, head
+        // 8*11.
+        let dims = MoeLayer::router_dims(&moe(), 8, DIMS.vocab);
         let scored = usize::from(strategy.facts().needs_scores);
-        assert_eq!(sizes.router, 2 * 32 * scored);
+        let routing = 32 * scored + strategy.num_params(&dims);
+        assert_eq!(sizes.router, 2 * routing);
         assert_eq!(
             sizes.total,
-            2 * (288 + 32 + 4 * 552 + 32 * scored) + 88 + 48 + 16 + 88
+            2 * (288 + 32 + 4 * 552 + routing) + 88 + 48 + 16 + 88
         );
-        let k = strategy.top_k(2);
+        let k = strategy.active_experts(2, 4);
         assert_eq!(
             sizes.active,
-            2 * (288 + 32 + k * 552 + 32 * scored) + 8 + 8 + 16 + 88
+            2 * (288 + 32 + k * 552 + routing) + 8 + 8 + 16 + 88
         );
     }
 }

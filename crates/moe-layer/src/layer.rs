@@ -18,7 +18,7 @@ use crate::{
 pub struct MoeSizes {
     /// All of them.
     pub total: usize,
-    /// Those that one token meets: the router and its k experts.
+    /// Those that one token meets: the router and its experts, k of them for most strategies.
     pub active: usize,
     /// Those of the router.
     pub router: usize,
@@ -114,9 +114,10 @@ impl MoeLayer {
         let dims = Self::router_dims(config, width, 0);
         let (router_params, experts) = (router.num_params(&dims), Self::expert_dims(config, width));
         let per_expert = experts.params_per_expert();
+        let active = router.strategy.active_experts(dims.top_k, experts.experts);
         MoeSizes {
             total: router_params + experts.experts * per_expert,
-            active: router_params + router.strategy.top_k(config.k.get()) * per_expert,
+            active: router_params + active * per_expert,
             router: router_params,
         }
     }

@@ -104,22 +104,23 @@ impl RouterConfig {
         match biased {
             Some(balancer) if !self.strategy.facts().takes_bias => {
                 Err(refuse("balancers", balancer.name())(
-                    "the bias moves the choice of experts by score, and here no token makes one",
+                    "the bias moves a choice that ranks experts by score, and here nothing is chosen so",
                 ))
             }
             _ => Ok(()),
         }
     }
 
-    /// Learned parameters of the router, known before it is built: none where the strategy does
-    /// not look at the hidden state.
+    /// Learned parameters of the router, known before it is built: the strategy's own, and the
+    /// scorer's where the strategy looks at scores.
     #[must_use]
     pub fn num_params(&self, dims: &RouterDims) -> usize {
-        if self.strategy.facts().needs_scores {
+        let scorer = if self.strategy.facts().needs_scores {
             self.scorer.num_params(dims)
         } else {
             0
-        }
+        };
+        scorer + self.strategy.num_params(dims)
     }
 
     /// Builds the router.

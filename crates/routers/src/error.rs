@@ -34,17 +34,13 @@ pub enum RouterError {
         /// Why not.
         why: &'static str,
     },
-    /// A setting that does not fit the sizes or the other settings.
-    #[error("{what}: {setting} must be {expected}, got {got}")]
+    /// Settings of a member that do not go with the sizes or with each other.
+    #[error("{what}: {problem}")]
     Setting {
         /// The member that refused.
         what: &'static str,
-        /// The setting.
-        setting: &'static str,
-        /// What it has to be.
-        expected: String,
-        /// What it is.
-        got: String,
+        /// What does not go together, and what would.
+        problem: String,
     },
     /// A strategy that routes by token id, without any.
     #[error("{what}: routes by token id and needs a vocabulary of at least 1, got 0")]

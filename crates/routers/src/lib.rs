@@ -37,6 +37,7 @@ mod error;
 mod fit;
 mod gate;
 mod input;
+mod normal;
 mod router;
 mod routing;
 mod score_function;
@@ -69,9 +70,12 @@ pub use scorer::{
 pub use scores::Scores;
 pub use step::StepLoad;
 pub use strategy::{
-    Assign, AssignConfig, ExpertChoice, ExpertChoiceConfig, Group, HardTopK, HardTopKConfig, Hash,
-    HashConfig, Random, RandomConfig, SoftTopK, SoftTopKConfig, Strategy, StrategyConfig,
-    StrategyFacts, Switches, Top1, Top1Config,
+    Assign, AssignConfig, BudgetConfig, Dense, DenseConfig, ExpertChoice, ExpertChoiceConfig,
+    Group, HardTopK, HardTopKConfig, Hash, HashConfig, Lsh, LshConfig, NoisyTopK, NoisyTopKConfig,
+    PositionHash, PositionHashConfig, Random, RandomConfig, Relu, ReluConfig, SigmoidTopK,
+    SigmoidTopKConfig, Sinkhorn, SinkhornConfig, SoftMoe, SoftMoeConfig, SoftTopK, SoftTopKConfig,
+    Strategy, StrategyConfig, StrategyFacts, Switches, Top1, Top1Config, TopP, TopPConfig, Uniform,
+    UniformConfig,
 };
 
 #[doc(hidden)]

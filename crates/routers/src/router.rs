@@ -130,7 +130,7 @@ impl Router {
         if input.training {
             let own = self.scorer.iter().flat_map(|scorer| scorer.losses(input));
             losses.extend(own);
-            losses.extend(self.strategy.losses(scores, assignment));
+            losses.extend(self.strategy.losses(scores, assignment, input));
         }
         losses
     }

@@ -198,7 +198,7 @@ fn dropping_everything_is_refused() {
     assert!(matches!(
         error,
         RouterError::Setting {
-            setting: "dropout",
+            what: "self-supervised",
             ..
         }
     ));

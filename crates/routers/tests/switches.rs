@@ -172,6 +172,39 @@ fn a_bias_is_kept_by_copies_without_gradient_and_is_no_learned_parameter() {
     "renormalised"
 )]
 #[case("top1", None, Some(GateRule::Renormalised), "gate", "renormalised")]
+#[case(
+    "position-hash",
+    None,
+    Some(GateRule::Renormalised),
+    "gate",
+    "renormalised"
+)]
+#[case("lsh", Some(ScoreFunction::Sigmoid), None, "score-function", "sigmoid")]
+#[case("uniform", None, Some(GateRule::FullSoftmax), "gate", "full-softmax")]
+#[case("noisy-top-k", None, Some(GateRule::DenseMixer), "gate", "dense-mixer")]
+#[case(
+    "sigmoid-top-k",
+    Some(ScoreFunction::Softmax),
+    None,
+    "score-function",
+    "softmax"
+)]
+#[case("top-p", None, Some(GateRule::Renormalised), "gate", "renormalised")]
+#[case(
+    "dense",
+    None,
+    Some(GateRule::StraightThrough),
+    "gate",
+    "straight-through"
+)]
+#[case(
+    "relu",
+    Some(ScoreFunction::Sigmoid),
+    None,
+    "score-function",
+    "sigmoid"
+)]
+#[case("soft-moe", None, Some(GateRule::Renormalised), "gate", "renormalised")]
 fn what_does_not_fit_is_refused_with_the_reason(
     #[case] strategy: &'static str,
     #[case] score_function: Option<ScoreFunction>,
@@ -199,9 +232,62 @@ fn what_does_not_fit_is_refused_with_the_reason(
     }
 }
 
+#[rstest]
+#[case(
+    "lsh",
+    "hyperplanes = 1",
+    "2 codes apart, fewer than 4 experts: raise `hyperplanes` to 2"
+)]
+#[case("lsh", "hyperplanes = 40", "at most 16")]
+#[case("sigmoid-top-k", "groups = 3", "groups = 3 must divide the 4 experts")]
+#[case(
+    "sigmoid-top-k",
+    "groups-kept = 2",
+    "groups-kept = 2 exceeds groups = 1"
+)]
+#[case(
+    "sigmoid-top-k",
+    "groups = 4",
+    "leave 1 experts to choose from, fewer than k = 2"
+)]
+#[case("sigmoid-top-k", "scaling = 2.5 # dense-mixer", "leave `scaling` at 1")]
+#[case("top-p", "p = 1.5", "p is a probability, from 0 to 1, got 1.5")]
+#[case("top-p", "max-experts = 1\nbudget = {}", "no `p` reaches a mean of 2")]
+#[case("relu", "growth = 1.0", "growth must be above 1, got 1")]
+fn settings_that_do_not_go_together_are_refused(
+    #[case] strategy: &str,
+    #[case] settings: &str,
+    #[case] expected: &str,
+) {
+    let gate = if settings.ends_with("dense-mixer") {
+        "gate = 'dense-mixer'\n"
+    } else {
+        ""
+    };
+    let text = format!("{gate}[strategy.{strategy}]\n{settings}");
+    let config: RouterConfig = toml::from_str(&text).expect("a router");
+    let error = config.check(&dims(4, 2)).expect_err("what does not fit");
+    let message = error.to_string();
+    assert!(message.starts_with(strategy), "{message}");
+    assert!(message.contains(expected), "{message}");
+}
+
 #[test]
 fn a_bias_wants_a_strategy_that_picks_by_score() {
-    for strategy in ["hash", "random", "expert-choice"] {
+    let without = [
+        "hash",
+        "position-hash",
+        "lsh",
+        "random",
+        "uniform",
+        "dense",
+        "expert-choice",
+        "noisy-top-k",
+        "sinkhorn",
+        "relu",
+        "soft-moe",
+    ];
+    for strategy in without {
         let error = biased(strategy, 0.1)
             .check(&dims(4, 2))
             .expect_err("no choice to move");

@@ -248,7 +248,11 @@ fn weighted_gates(strategy: &str, logits_te: Tensor<2>, k: usize, straight: bool
         }
         Assignment::TokenChoice { gates_tk, .. } => gates_tk,
         Assignment::ExpertChoice { gates_ec, .. } => gates_ec,
-        other => panic!("no gates to weigh: {other:?}"),
+        Assignment::Variable {
+            gates_te,
+            chosen_te,
+        } => gates_te.mask_fill(chosen_te.bool_not(), 0.0),
+        other @ Assignment::Soft { .. } => panic!("no gates to weigh: {other:?}"),
     };
     let weights = normal(gates.dims(), 5, &device);
     (gates * weights).sum()
@@ -269,6 +273,14 @@ fn spread_logits() -> Tensor<2> {
 #[case("soft-top-k", 2)]
 #[case("soft-top-k", 4)]
 #[case("expert-choice", 2)]
+#[case("sigmoid-top-k", 1)]
+#[case("sigmoid-top-k", 2)]
+#[case("noisy-top-k", 1)]
+#[case("noisy-top-k", 2)]
+#[case("sinkhorn", 2)]
+#[case("top-p", 2)]
+#[case("relu", 2)]
+#[case("dense", 2)]
 fn gates_differentiate_as_they_say(#[case] strategy: &str, #[case] k: usize) {
     let gates = |logits| weighted_gates(strategy, logits, k, false);
     let gradient = gradient_check(gates, spread_logits(), 1e-2, FINITE_DIFFERENCE);

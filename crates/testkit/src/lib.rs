@@ -21,6 +21,7 @@ mod assets;
 mod close;
 mod device;
 mod gradient;
+mod learned;
 mod random;
 mod safetensors_file;
 
@@ -31,5 +32,6 @@ pub use close::{
 };
 pub use device::{Place, report_without_gpu};
 pub use gradient::{finite_difference, gradient_check};
+pub use learned::learned_params;
 pub use random::{Generator, integers, normal, uniform};
 pub use safetensors_file::{Goldens, read_safetensors};

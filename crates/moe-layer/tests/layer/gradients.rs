@@ -11,7 +11,7 @@ use moe_layer::{
     PositionConfig,
 };
 use routers::{AssignConfig, Assignment, RouterConfig, StrategyConfig};
-use testkit::{FINITE_DIFFERENCE, gradient_check, normal};
+use testkit::{FINITE_DIFFERENCE, gradient_check, learned_params, normal};
 
 const TOKENS: usize = 6;
 const WIDTH: usize = 3;
@@ -120,7 +120,11 @@ fn the_loss_of_the_output_alone_trains_the_router_where_the_strategy_says_so() {
                 precision: Precision::F32,
             };
             let out = layer.forward(x, &context);
-            assert!(out.routing.auxiliary.is_empty(), "balancing is off");
+            let mut losses = out.routing.auxiliary.iter();
+            assert!(
+                losses.all(|loss| ["load", "relu-l1"].contains(&loss.name)),
+                "balancing is off, and only a strategy's own loss is left"
+            );
             let gradients = out.y_td.square().sum().backward();
             let mut norm = NormUnder {
                 path: Vec::new(),
@@ -144,7 +148,7 @@ fn the_loss_of_the_output_alone_trains_the_router_where_the_strategy_says_so() {
 
 #[test]
 fn sizes_are_those_of_the_built_layer() {
-    let device = Device::flex();
+    let device = Device::flex().autodiff();
     for strategy in members::<StrategyConfig>() {
         let moe = config(
             4,
@@ -159,14 +163,21 @@ fn sizes_are_those_of_the_built_layer() {
         };
         let layer = MoeLayer::new(&moe, &router, 8, 50, &device).expect("a layer");
         let sizes = MoeLayer::sizes(&moe, &router, 8);
-        assert_eq!(layer.num_params(), sizes.total, "{}", strategy.name());
-        // Four experts of 8 -> 16 -> 8 with biases: 280 each; the router has 8 * 4 if any.
+        assert_eq!(learned_params(&layer), sizes.total, "{}", strategy.name());
+        // Four experts of 8 -> 16 -> 8 with biases: 280 each; a linear scorer has 8 * 4.
         assert_eq!(sizes.total, 4 * 280 + sizes.router);
-        let k = strategy.top_k(2);
-        assert_eq!(sizes.active, k * 280 + sizes.router);
-        assert_eq!(
-            sizes.router,
-            if strategy.facts().needs_scores { 32 } else { 0 }
-        );
+        let (active, router) = match strategy.name() {
+            "top1" => (1, 32),
+            // Weights of the noise beside those of the scorer.
+            "noisy-top-k" => (2, 32 + 32),
+            // One slot an expert, and the scale.
+            "soft-moe" => (4, 32 + 1),
+            "dense" => (4, 32),
+            "uniform" => (4, 0),
+            _ if strategy.facts().needs_scores => (2, 32),
+            _ => (2, 0),
+        };
+        assert_eq!(sizes.active, active * 280 + sizes.router);
+        assert_eq!(sizes.router, router, "{}", strategy.name());
     }
 }

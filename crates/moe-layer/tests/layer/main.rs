@@ -4,3 +4,4 @@ mod common;
 mod drops;
 mod equivalence;
 mod gradients;
+mod strategies;

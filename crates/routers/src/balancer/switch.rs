@@ -50,7 +50,8 @@ impl Balance for SwitchConfig {
     fn loss(&self, scores: &Scores, assignment: &Assignment, _: &RouteInput) -> Option<Tensor<1>> {
         let [_, experts] = scores.probs_te.dims();
         let load_e = assignment.load(experts);
-        let share_e = load_e.clone() / load_e.sum();
+        // Where tokens choose as many experts as they like, all of them may choose none.
+        let share_e = load_e.clone() / load_e.sum().clamp_min(1.0);
         let mean_e = scores.probs_te.clone().mean_dim(0).squeeze_dim::<1>(0);
         Some((share_e * mean_e).sum() * (self.alpha.get() * experts as f64))
     }

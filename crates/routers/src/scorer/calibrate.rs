@@ -1,17 +1,17 @@
 //! Starting every scorer with logits of the same size, so that architectures compare fairly.
 
+use super::Score;
+use crate::{RouterDims, normal::normal};
 use burn::{
     nn::Linear,
-    tensor::{Device, Tensor, TensorData},
+    tensor::{Device, Tensor},
 };
-use rand::{RngExt as _, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-use super::Score;
-use crate::RouterDims;
 
 /// Tokens of the sample that logits are measured on.
 const TOKENS: usize = 1024;
+
+/// The sample is always the same.
+const SEED: u64 = 0x5ca1_ab1e;
 
 /// Scales a fresh scorer so that its logits have the standard deviation `std` on inputs of unit
 /// variance, as a layer norm gives them. Each token's mean logit is left out, since softmax does not
@@ -22,7 +22,7 @@ pub(crate) fn with_logit_std<S: Score>(
     dims: &RouterDims,
     device: &Device,
 ) -> S {
-    let logits_te = scorer.score(sample(dims.width, device));
+    let logits_te = scorer.score(normal([TOKENS, dims.width], SEED, device));
     let mean_t1 = logits_te.clone().mean_dim(1);
     let found = (logits_te - mean_t1)
         .square()
@@ -34,18 +34,6 @@ pub(crate) fn with_logit_std<S: Score>(
     } else {
         scorer
     }
-}
-
-/// Normal hidden states `[TOKENS, D]`, always the same.
-fn sample(width: usize, device: &Device) -> Tensor<2> {
-    let mut rng = ChaCha8Rng::seed_from_u64(0x5ca1_ab1e);
-    let mut normal = || {
-        // Box and Muller; 1 - u is never zero.
-        let (u, v): (f64, f64) = (rng.random(), rng.random());
-        (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
-    };
-    let values: Vec<f32> = (0..TOKENS * width).map(|_| normal() as f32).collect();
-    Tensor::from_data(TensorData::new(values, [TOKENS, width]), device)
 }
 
 /// A linear map with weight and bias `factor` times as large.

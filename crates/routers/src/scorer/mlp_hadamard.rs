@@ -141,9 +141,7 @@ impl ScoreConfig for MlpHadamardConfig {
         let refuse = |expected| {
             Err(RouterError::Setting {
                 what: "mlp-hadamard",
-                setting: "hidden",
-                expected,
-                got: hidden.to_string(),
+                problem: format!("hidden must be {expected}, got {hidden}"),
             })
         };
         match self.variant {

@@ -180,9 +180,10 @@ impl ScoreConfig for SelfSupervisedConfig {
         }
         Err(RouterError::Setting {
             what: "self-supervised",
-            setting: "dropout",
-            expected: "below 1, which would drop every value".to_owned(),
-            got: self.dropout.get().to_string(),
+            problem: format!(
+                "dropout must be below 1, which would drop every value, got {}",
+                self.dropout.get()
+            ),
         })
     }
 

@@ -58,6 +58,21 @@ pub enum Group {
     Batch,
 }
 
+impl Group {
+    /// How many groups a batch of sequences is.
+    pub(super) const fn count(self, sequences: usize) -> usize {
+        match self {
+            Self::Sequence => sequences,
+            Self::Batch => 1,
+        }
+    }
+}
+
+/// C: the tokens that an expert takes of a group of `size`.
+fn room(capacity_factor: f64, size: usize, k: usize, experts: usize) -> usize {
+    crate::capacity(capacity_factor, size, k, experts).min(size)
+}
+
 /// The rule of [`ExpertChoiceConfig`].
 #[derive(Module, Debug)]
 pub struct ExpertChoice {
@@ -75,6 +90,19 @@ impl AssignConfig for ExpertChoiceConfig {
             owns_capacity: true,
             ..StrategyFacts::LEARNED
         }
+    }
+
+    fn own_capacity(&self, dims: &RouterDims, tokens: usize, sequences: usize) -> Option<usize> {
+        let groups = self.group.count(sequences);
+        Some(
+            groups
+                * room(
+                    dims.capacity_factor,
+                    tokens / groups,
+                    dims.top_k,
+                    dims.experts,
+                ),
+        )
     }
 
     fn fits(&self, switches: &Switches, _: usize) -> Result<(), &'static str> {
@@ -104,7 +132,7 @@ impl Assign for ExpertChoice {
             1
         };
         let size = tokens / groups;
-        let capacity = crate::capacity(self.capacity_factor, size, self.k, experts).min(size);
+        let capacity = room(self.capacity_factor, size, self.k, experts);
 
         // [G, T', E] to one row of tokens per group and expert.
         let rows = |values_te: Tensor<2>| {

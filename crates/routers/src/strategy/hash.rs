@@ -55,7 +55,7 @@ pub struct Hash {
 
 impl HashConfig {
     /// The table `[V, k]`, row by row.
-    fn table(&self, vocab: usize, k: usize, experts: usize) -> Vec<i32> {
+    pub(super) fn table(&self, vocab: usize, k: usize, experts: usize) -> Vec<i32> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.table_seed);
         let mut ids: Vec<usize> = (0..vocab).collect();
         ids.shuffle(&mut rng);

@@ -1,22 +1,44 @@
 //! Strategies: from logits to an assignment.
 
+mod adaptive;
+mod dense;
 mod expert_choice;
 mod hard_top_k;
 mod hash;
+mod lsh;
+mod noisy_top_k;
+mod position_hash;
 mod random;
+mod relu;
+mod sigmoid_top_k;
+mod sinkhorn;
+mod soft_moe;
 mod soft_top_k;
 mod switches;
 mod top1;
+mod top_p;
+mod uniform;
 
 use burn::tensor::{Device, Int, Tensor};
 
+use adaptive::Adaptive;
+pub use dense::{Dense, DenseConfig};
 pub use expert_choice::{ExpertChoice, ExpertChoiceConfig, Group};
 pub use hard_top_k::{HardTopK, HardTopKConfig};
 pub use hash::{Hash, HashConfig};
+pub use lsh::{Lsh, LshConfig};
+pub use noisy_top_k::{NoisyTopK, NoisyTopKConfig};
+pub use position_hash::{PositionHash, PositionHashConfig};
 pub use random::{Random, RandomConfig};
+pub use relu::{Relu, ReluConfig};
+pub use sigmoid_top_k::{SigmoidTopK, SigmoidTopKConfig};
+pub use sinkhorn::{Sinkhorn, SinkhornConfig};
+pub use soft_moe::{SoftMoe, SoftMoeConfig};
 pub use soft_top_k::{SoftTopK, SoftTopKConfig};
 pub use switches::Switches;
+pub use top_p::{BudgetConfig, TopP, TopPConfig};
 pub use top1::{Top1, Top1Config};
+pub use uniform::{Uniform, UniformConfig};
 
 use crate::{
     Assignment, AuxiliaryLoss, GateRule, RouteInput, RouterDims, RouterError, Scores, StepLoad,
@@ -29,8 +51,13 @@ pub trait Assign {
     fn assign(&self, scores: Option<&Scores>, input: &RouteInput) -> Assignment;
 
     /// Losses of its own, weighted, in a pass of training.
-    fn losses(&self, scores: Option<&Scores>, assignment: &Assignment) -> Vec<AuxiliaryLoss> {
-        let _ = (scores, assignment);
+    fn losses(
+        &self,
+        scores: Option<&Scores>,
+        assignment: &Assignment,
+        input: &RouteInput,
+    ) -> Vec<AuxiliaryLoss> {
+        let _ = (scores, assignment, input);
         Vec::new()
     }
 
@@ -99,6 +126,26 @@ pub trait AssignConfig {
     /// Experts per token that it really uses when the sweep asks for `k`.
     fn top_k(&self, k: usize) -> usize {
         k
+    }
+
+    /// Experts that one token meets when the sweep asks for `k`: all of them where tokens are mixed
+    /// or nothing is chosen. Where the number varies by token, the `k` that it aims for.
+    fn active_experts(&self, k: usize, experts: usize) -> usize {
+        let _ = experts;
+        self.top_k(k)
+    }
+
+    /// Rows that each expert gets in a batch of `tokens` in `sequences`, where
+    /// [`StrategyFacts::owns_capacity`] says that the strategy decides; `dims` has its own `k`.
+    fn own_capacity(&self, dims: &RouterDims, tokens: usize, sequences: usize) -> Option<usize> {
+        let _ = (dims, tokens, sequences);
+        None
+    }
+
+    /// Learned parameters of its own, known before it is built.
+    fn num_params(&self, dims: &RouterDims) -> usize {
+        let _ = dims;
+        0
     }
 
     /// Score function and gate rule where the router names no others, for its own `k`.
@@ -176,8 +223,11 @@ macro_rules! strategies {
                 &self,
                 scores: Option<&$crate::Scores>,
                 assignment: &$crate::Assignment,
+                input: &$crate::RouteInput,
             ) -> Vec<$crate::AuxiliaryLoss> {
-                match self { $(Self::$name(strategy) => strategy.losses(scores, assignment),)+ }
+                match self {
+                    $(Self::$name(strategy) => strategy.losses(scores, assignment, input),)+
+                }
             }
 
             fn adapt(self, step: &$crate::StepLoad) -> Self {
@@ -194,6 +244,25 @@ macro_rules! strategies {
 
             fn top_k(&self, k: usize) -> usize {
                 match self { $(Self::$name(config) => config.top_k(k),)+ }
+            }
+
+            fn active_experts(&self, k: usize, experts: usize) -> usize {
+                match self { $(Self::$name(config) => config.active_experts(k, experts),)+ }
+            }
+
+            fn own_capacity(
+                &self,
+                dims: &$crate::RouterDims,
+                tokens: usize,
+                sequences: usize,
+            ) -> Option<usize> {
+                match self {
+                    $(Self::$name(config) => config.own_capacity(dims, tokens, sequences),)+
+                }
+            }
+
+            fn num_params(&self, dims: &$crate::RouterDims) -> usize {
+                match self { $(Self::$name(config) => config.num_params(dims),)+ }
             }
 
             fn switches(&self, k: usize) -> $crate::Switches {
@@ -232,6 +301,26 @@ strategies! {
         Hash(HashConfig => Hash) = "hash",
         /// Each expert takes the tokens that want it most.
         ExpertChoice(ExpertChoiceConfig => ExpertChoice) = "expert-choice",
+        /// A fixed balanced table over places in the sequence.
+        PositionHash(PositionHashConfig => PositionHash) = "position-hash",
+        /// Hidden states on the same sides of random hyperplanes go to the same experts.
+        Lsh(LshConfig => Lsh) = "lsh",
+        /// The k best experts by logits with learned noise.
+        NoisyTopK(NoisyTopKConfig => NoisyTopK) = "noisy-top-k",
+        /// The k best experts by sigmoid scores, among the best groups if asked.
+        SigmoidTopK(SigmoidTopKConfig => SigmoidTopK) = "sigmoid-top-k",
+        /// The fewest best experts that together have a given probability.
+        TopP(TopPConfig => TopP) = "top-p",
+        /// The k best experts after balancing the batch, in training.
+        Sinkhorn(SinkhornConfig => Sinkhorn) = "sinkhorn",
+        /// Every expert with a positive logit.
+        Relu(ReluConfig => Relu) = "relu",
+        /// Every expert works on mixtures of a sequence's tokens.
+        SoftMoe(SoftMoeConfig => SoftMoe) = "soft-moe",
+        /// All experts, weighted by their probabilities.
+        Dense(DenseConfig => Dense) = "dense",
+        /// All experts with equal weights, a control.
+        Uniform(UniformConfig => Uniform) = "uniform",
         /// Uniformly random experts, the control.
         Random(RandomConfig => Random) = "random",
     }

@@ -9,7 +9,7 @@ use routers::{
     Assign, AssignConfig, RouteInput, Router, RouterDims, RouterError, Routing, Score, ScoreConfig,
     Scorer, ScorerConfig, Scores, StrategyFacts, Switches,
 };
-use testkit::{integers, normal};
+use testkit::{integers, learned_params, normal};
 
 /// D of every case.
 const WIDTH: usize = 6;
@@ -20,9 +20,10 @@ const VOCAB: usize = 40;
 pub(crate) trait Subject {
     fn route(&self, input: &RouteInput) -> Routing;
 
-    /// The sum of the sizes of each parameter's gradient, one number a parameter.
+    /// The sum of the sizes of each learned parameter's gradient, one number a parameter.
     fn gradients(&self, gradients: &Gradients) -> Vec<f64>;
 
+    /// Learned parameters, on a device with autodiff.
     fn parameters(&self) -> usize;
 }
 
@@ -52,24 +53,28 @@ pub(crate) fn members<V: Variant>() -> Vec<V> {
 }
 
 /// Every strategy of a family with every scorer, composed as the router composes its own.
-pub(crate) fn composed<C: AssignConfig + Variant + Clone + 'static>() -> Vec<Case> {
+pub(crate) fn composed<C>() -> Vec<Case>
+where
+    C: AssignConfig<Strategy: Module> + Variant + Clone + 'static,
+{
     let mut cases = Vec::new();
     for (strategy, member) in members::<C>().into_iter().zip(C::MEMBERS) {
         for scorer in members::<ScorerConfig>() {
             let facts = strategy.facts();
             let (own, checked, built) = (strategy.clone(), strategy.clone(), strategy.clone());
-            let counted = scorer.clone();
+            let (counted, own_params) = (scorer.clone(), strategy.clone());
             cases.push(Case {
                 name: format!("{} on {}", member.name, scorer.name()),
                 facts,
                 top_k: Box::new(move |k| own.top_k(k)),
                 check: Box::new(move |dims| checked.check(dims)),
                 num_params: Box::new(move |dims| {
-                    if facts.needs_scores {
+                    let scorer = if facts.needs_scores {
                         counted.num_params(dims)
                     } else {
                         0
-                    }
+                    };
+                    scorer + own_params.num_params(dims)
                 }),
                 build: Box::new(move |dims, device| {
                     let top_k = built.top_k(dims.top_k);
@@ -92,7 +97,7 @@ struct Composed<S> {
     strategy: S,
 }
 
-impl<S: Assign> Subject for Composed<S> {
+impl<S: Assign + Module> Subject for Composed<S> {
     fn route(&self, input: &RouteInput) -> Routing {
         let scores = self.scorer.as_ref().map(|scorer| {
             let logits_te = scorer.score(input.x_td.clone());
@@ -103,11 +108,13 @@ impl<S: Assign> Subject for Composed<S> {
     }
 
     fn gradients(&self, gradients: &Gradients) -> Vec<f64> {
-        sizes_of(&self.scorer, gradients)
+        let mut sizes = sizes_of(&self.scorer, gradients);
+        sizes.extend(sizes_of(&self.strategy, gradients));
+        sizes
     }
 
     fn parameters(&self) -> usize {
-        self.scorer.num_params()
+        learned_params(&self.scorer) + learned_params(&self.strategy)
     }
 }
 
@@ -121,7 +128,7 @@ impl Subject for Router {
     }
 
     fn parameters(&self) -> usize {
-        self.num_params()
+        learned_params(self)
     }
 }
 
@@ -130,7 +137,11 @@ fn sizes_of<M: Module>(module: &M, gradients: &Gradients) -> Vec<f64> {
 
     impl ModuleVisitor for Sizes<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let gradient = param.val().grad(self.0);
+            let value = param.val();
+            if !value.is_require_grad() {
+                return;
+            }
+            let gradient = value.grad(self.0);
             let size = gradient.map_or(0.0, |gradient| gradient.abs().sum().into_scalar::<f32>());
             self.1.push(f64::from(size));
         }

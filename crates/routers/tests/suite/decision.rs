@@ -6,8 +6,9 @@ use routers::Assignment;
 /// Gates move by rounding when a batch is laid out otherwise, which experts are chosen does not.
 const ROUNDING: f32 = 1e-5;
 
-/// For each token, where it goes and with which gate, by rising expert (for a soft assignment by
-/// slot: the weights of the slots' inputs, then those of their outputs).
+/// For each token, where it goes and with which gate, by rising expert. For a soft assignment the
+/// weights that are not zero, expert by expert: those of the slots' inputs, then of their outputs;
+/// which slots they are is left out, since they move with the sequence that they belong to.
 pub(crate) type Decision = Vec<Vec<(usize, f32)>>;
 
 fn indices(tensor: &Tensor<2, Int>) -> Vec<usize> {
@@ -63,9 +64,11 @@ pub(crate) fn decision(assignment: &Assignment, tokens: usize) -> Decision {
         } => {
             let [_, experts, slots] = dispatch_tes.dims();
             let all = experts * slots;
-            for (weights, first) in [(dispatch_tes, 0), (combine_tes, all)] {
+            for (weights, first) in [(dispatch_tes, 0), (combine_tes, experts)] {
                 for (place, weight) in numbers(weights).into_iter().enumerate() {
-                    decision[place / all].push((first + place % all, weight));
+                    if weight != 0.0 {
+                        decision[place / all].push((first + place % all / slots, weight));
+                    }
                 }
             }
         }

@@ -114,7 +114,7 @@ pub(crate) fn well_formed(case: &Case) {
 /// Scores are f32 and sum to one where the strategy needs them, and absent elsewhere; parameters
 /// are as many as were announced.
 pub(crate) fn scored_as_it_says(case: &Case) {
-    let device = Device::flex();
+    let device = Device::flex().autodiff();
     let dims = sizes(5, 2);
     let subject = (case.build)(&dims, &device);
     let announced = (case.num_params)(&dims);
@@ -170,25 +170,30 @@ fn reordered(input: &RouteInput, order: &[usize]) -> (RouteInput, Vec<usize>) {
     (moved, tokens)
 }
 
-/// Sequences routed in another order are routed alike. A strategy that draws noise deals it out by
-/// place, so there is nothing to hold it to.
+/// Sequences routed in another order are routed alike, in training and outside. A strategy that
+/// draws noise deals it out by place, so there is nothing to hold it to while it does.
 pub(crate) fn indifferent_to_the_place_in_the_batch(case: &Case) {
     let device = Device::flex();
     let subject = (case.build)(&sizes(5, 2), &device);
-    let input = inputs(4, 5, 1, &device);
-    let other_noise = RouteInput {
-        noise_seed: 8,
-        ..input.clone()
-    };
-    let first = decision(&subject.route(&input).assignment, 20);
-    let draws = first != decision(&subject.route(&other_noise).assignment, 20);
-    if draws {
-        return;
+    for training in [true, false] {
+        let input = RouteInput {
+            training,
+            ..inputs(4, 5, 1, &device)
+        };
+        let other_noise = RouteInput {
+            noise_seed: 8,
+            ..input.clone()
+        };
+        let first = decision(&subject.route(&input).assignment, 20);
+        let draws = first != decision(&subject.route(&other_noise).assignment, 20);
+        if draws {
+            continue;
+        }
+        let (moved, tokens) = reordered(&input, &[2, 0, 3, 1]);
+        let second = decision(&subject.route(&moved).assignment, 20);
+        let expected: Vec<_> = tokens.iter().map(|&token| first[token].clone()).collect();
+        assert_eq!(difference(&second, &expected), None, "{}: token", case.name);
     }
-    let (moved, tokens) = reordered(&input, &[2, 0, 3, 1]);
-    let second = decision(&subject.route(&moved).assignment, 20);
-    let expected: Vec<_> = tokens.iter().map(|&token| first[token].clone()).collect();
-    assert_eq!(difference(&second, &expected), None, "{}: token", case.name);
 }
 
 /// Replaces the last token of the batch and looks at all before it.

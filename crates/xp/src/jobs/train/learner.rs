@@ -7,7 +7,7 @@ use burn::{
 use corpora::WindowBatch;
 use kernels::Precision;
 use models_tiny::{Forward, LayerForward, ModelInput, TinyMoe};
-use moe_layer::{DropPolicyConfig, RoutingTrace};
+use moe_layer::{DropPolicyConfig, MoeLayer, RoutingTrace};
 use routers::{AssignConfig, StepLoad};
 use trainer::{Learner, Losses, Observation, Pass};
 
@@ -25,15 +25,20 @@ pub(crate) struct LayerTraces(pub(super) Vec<RoutingTrace>);
 
 /// C of a training batch, where something limits it.
 pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
-    let unlimited = matches!(settings.moe.drop, DropPolicyConfig::None(_))
-        && !settings.router.strategy.facts().owns_capacity;
-    (!unlimited).then(|| {
-        routers::capacity(
-            settings.moe.capacity_factor.get(),
-            settings.train.batch.get() * settings.train.sequence.get(),
-            settings.moe.k.get(),
-            settings.moe.experts.get(),
-        )
+    let TrainSettings {
+        moe, router, train, ..
+    } = settings;
+    let (sequences, k) = (train.batch.get(), moe.k.get());
+    let tokens = sequences * train.sequence.get();
+    if router.strategy.facts().owns_capacity {
+        // Neither width nor vocabulary bears on it.
+        let dims = MoeLayer::router_dims(moe, 0, 0);
+        return router.strategy.own_capacity(&dims, tokens, sequences);
+    }
+    let limited = !matches!(moe.drop, DropPolicyConfig::None(_));
+    limited.then(|| {
+        let factor = moe.capacity_factor.get();
+        routers::capacity(factor, tokens, k, moe.experts.get())
     })
 }
 
