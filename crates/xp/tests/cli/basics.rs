@@ -79,7 +79,7 @@ fn every_scale_of_every_experiment_can_be_planned() {
     for (sweep, trials) in [
         ("capacity", [24, 378, 378]),
         ("scaling", [7, 13, 13]),
-        ("routers-random", [44, 132, 220]),
+        ("routers-random", [52, 156, 260]),
     ] {
         for (scale, count) in ["smoke", "cpu", "paper"].into_iter().zip(trials) {
             let plan = lab

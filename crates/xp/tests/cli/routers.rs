@@ -125,7 +125,7 @@ fn a_sweep_of_routers_measures_each_and_draws_its_figures() {
 fn every_shipped_router_runs_on_random_hidden_states() {
     let lab = Lab::new();
     let ran = lab.xp("sweep routers-random --scale smoke").expect(0);
-    ran.says(&["44 done", "report.html"]);
+    ran.says(&["52 done", "report.html"]);
     let results = lab.results("routers-random", "smoke-cpu");
     let report = fs::read_to_string(results.join("report.html")).unwrap();
     for name in FIGURES {
@@ -163,7 +163,7 @@ fn routers_see_what_an_encoder_makes_of_real_text() {
         "sweep routers-bert --scale smoke --set input-scale=1.0 --set axes.scorer=[\"linear\"]";
     let mut command = lab.command(line.split_whitespace());
     let output = command.env("SWITCHYARD_ASSETS", assets).output().unwrap();
-    Ran::of(output).expect(0).says(&["4 done", "report.html"]);
+    Ran::of(output).expect(0).says(&["8 done", "report.html"]);
     let results = lab.path().join("results/routers-bert");
     let folder = fs::read_dir(results).unwrap().next().unwrap().unwrap();
     let heat = folder.path().join("figures/router_heat.svg");
