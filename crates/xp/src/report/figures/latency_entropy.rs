@@ -50,11 +50,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let entropies = cells.iter().map(|cell| entropy(cell));
     let sheet = Sheet {
         title: TITLE.to_owned(),
-        notes: vec![format!(
-            "{}; mean over {} seeds of a trial's median; bars: 10th to 90th percentile of its runs.",
-            setup(first),
-            seeds(&cells)
-        )],
+        notes: vec![format!("{}; {}.", setup(first), meaning(&cells))],
         legend: vec![Group {
             title: "router".to_owned(),
             swatch: Swatch::Marker,
@@ -91,6 +87,14 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         caption: CAPTION.to_owned(),
         svg,
     })
+}
+
+fn meaning(cells: &[&Cell]) -> String {
+    let over = match seeds(cells).as_str() {
+        "1" => "median of a trial's runs".to_owned(),
+        count => format!("mean over {count} seeds of the median of a trial's runs"),
+    };
+    format!("{over}; bars: 10th to 90th percentile")
 }
 
 /// The cells of each batch size and input scale, the smallest batch and the largest scale first.

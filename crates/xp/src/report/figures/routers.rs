@@ -8,7 +8,7 @@ use super::{Source, setup};
 use crate::report::cells::Cell;
 
 /// Panels side by side.
-pub(super) const COLUMNS: usize = 4;
+pub(super) const COLUMNS: usize = 3;
 
 /// One router, and its cells by input scale, the largest first; all of one batch size.
 pub(super) struct RouterCells<'a> {
