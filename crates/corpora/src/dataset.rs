@@ -91,13 +91,7 @@ pub fn digests(
     tokenizer: &TokenizerConfig,
     data: &DataDir,
 ) -> Result<Vec<Digest>, CorpusError> {
-    let mut digests = match corpus {
-        CorpusConfig::Tinytales(config) => tinytales::generate(config)?.digests(),
-        _ => text::files(corpus, data)?
-            .iter()
-            .map(|file| data.digest(file))
-            .collect::<Result<_, _>>()?,
-    };
+    let mut digests = text_digests(corpus, data)?;
     if let TokenizerConfig::Pretrained(config) = tokenizer {
         let (path, name) = tokenizer::find(config, data)?;
         let digest =
@@ -105,6 +99,26 @@ pub fn digests(
         digests.push(digest);
     }
     Ok(digests)
+}
+
+/// What a corpus is made from; see [`digests`].
+pub fn text_digests(corpus: &CorpusConfig, data: &DataDir) -> Result<Vec<Digest>, CorpusError> {
+    match corpus {
+        CorpusConfig::Tinytales(config) => Ok(tinytales::generate(config)?.digests()),
+        _ => text::files(corpus, data)?
+            .iter()
+            .map(|file| data.digest(file))
+            .collect(),
+    }
+}
+
+/// The validation text of a corpus as it is written, for those who tokenize it themselves.
+///
+/// # Errors
+///
+/// When a file is missing, is not what it should be, or has changed since it was fetched.
+pub fn valid_text(corpus: &CorpusConfig, data: &DataDir) -> Result<String, CorpusError> {
+    Ok(text::texts(corpus, data)?.0.valid)
 }
 
 /// Fetches what is missing, if the policy allows it; a program calls it first to show its bar.

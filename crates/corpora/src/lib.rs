@@ -68,7 +68,7 @@ pub use config::{
     TinyStoriesConfig, TinytalesConfig, TokenizerConfig,
 };
 pub use data_dir::DataDir;
-pub use dataset::{Dataset, TokenStream, digests, ensure, load};
+pub use dataset::{Dataset, TokenStream, digests, ensure, load, text_digests, valid_text};
 pub use digest::Digest;
 pub use error::CorpusError;
 pub use fetch::{

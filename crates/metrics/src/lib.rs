@@ -35,11 +35,13 @@
 //! assert!((cell.half_width.unwrap() - 4.302_652_73 / 3_f64.sqrt()).abs() < 1e-6);
 //! ```
 
+pub mod balance;
 pub mod correlation;
 pub mod drops;
 pub mod entropy;
 pub mod frontier;
 pub mod health;
+pub mod histogram;
 pub mod language;
 pub mod load;
 pub mod selection;
@@ -47,6 +49,7 @@ pub mod speed;
 pub mod statistics;
 pub mod student;
 
+pub use histogram::Histogram;
 pub use statistics::MeanInterval;
 
 /// A number that converts to `f64` without loss: `f32` from a tensor, `u32` from a counter, `f64` from an average.

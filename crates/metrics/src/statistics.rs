@@ -24,6 +24,15 @@ pub fn sample_std(values: &[f64]) -> Option<f64> {
     finite((squares / (values.len() - 1) as f64).sqrt())
 }
 
+/// Mean and population standard deviation, `sqrt(sum (x - mean)^2 / n)`, of values that are all there are, such as the
+/// entries of a tensor. `None` without values.
+pub fn moments<N: crate::Number>(values: &[N]) -> Option<(f64, f64)> {
+    let sum: f64 = values.iter().map(|&value| value.into()).sum();
+    let mean = finite(sum / values.len() as f64)?;
+    let squares: f64 = values.iter().map(|&v| (v.into() - mean).powi(2)).sum();
+    Some((mean, finite((squares / values.len() as f64).sqrt())?))
+}
+
 /// Median: the middle value, or the mean of the two middle ones. `None` without values.
 pub fn median(values: &[f64]) -> Option<f64> {
     quantile(values, 0.5)
@@ -102,6 +111,9 @@ mod tests {
         // Mean 25 / 5 = 5, squared deviations 9, 1, 1, 9, 0.
         let values = [2.0, 4.0, 6.0, 8.0, 5.0];
         assert_eq!(mean(&values), Some(5.0));
+        // 20 / 5 = 4.
+        assert_eq!(moments(&values), Some((5.0, 2.0)));
+        assert_eq!(moments::<f32>(&[]), None);
         // 20 / 4 = 5.
         assert_relative_eq!(sample_std(&values).unwrap(), 5_f64.sqrt());
         assert_eq!(median(&values), Some(5.0));

@@ -160,6 +160,12 @@ impl MoeLayer {
         }
     }
 
+    /// What the router of the first round says of the tokens of `x_td` `[T, D]`, before any capacity.
+    #[must_use]
+    pub fn route(&self, x_td: &Tensor<2>, context: &MoeContext) -> Routing {
+        self.router.route(&route_input(x_td, context))
+    }
+
     /// Decides where the tokens of `x_td` `[T, D]` go in the first round, without moving them.
     #[must_use]
     pub fn decide(&self, x_td: &Tensor<2>, context: &MoeContext) -> (Routing, DispatchPlan) {
@@ -173,13 +179,7 @@ impl MoeLayer {
         context: &MoeContext,
     ) -> (Routing, DispatchPlan) {
         let [tokens, _] = x_td.dims();
-        let mut routing = router.route(&RouteInput {
-            x_td: x_td.clone(),
-            token_ids_t: context.token_ids_t.clone(),
-            sequences: context.sequences,
-            noise_seed: context.noise_seed,
-            training: context.training,
-        });
+        let mut routing = router.route(&route_input(x_td, context));
         let experts = self.config.experts.get();
         let plan = DispatchPlan::new(
             &routing.assignment,
@@ -244,6 +244,17 @@ impl MoeLayer {
         let later = self.later_routers.into_iter().zip(&steps[1..]);
         self.later_routers = later.map(|(router, step)| router.adapt(step)).collect();
         self
+    }
+}
+
+/// What a router reads of hidden states `[T, D]`.
+fn route_input(x_td: &Tensor<2>, context: &MoeContext) -> RouteInput {
+    RouteInput {
+        x_td: x_td.clone(),
+        token_ids_t: context.token_ids_t.clone(),
+        sequences: context.sequences,
+        noise_seed: context.noise_seed,
+        training: context.training,
     }
 }
 

@@ -75,6 +75,8 @@ Each sweep has a folder `<sweep>/<scale>-<device>/`, such as `unified/cpu-cpu/`,
 | `experts.parquet` | one row an expert of a layer at a logged step |
 | `tokens.parquet` | one row a sampled routing decision |
 | `alarms.parquet` | one row a kind of alarm in a layer: when its routing was found unwell |
+| `probabilities.parquet` | one row a sampled token and expert; of router jobs alone |
+| `histograms.parquet` | one row a bin of a histogram; of router jobs alone |
 | `manifest.json` | program, machine, command, seeds, data digests, how each trial ended |
 | `figures/*.svg` | figures, made from the tables |
 | `report.html` | tables and figures in one file |

@@ -5,7 +5,10 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::parquet::{encode, read_table};
-use crate::tables::{AlarmRow, ExpertRow, PeerRow, Row, StepRow, TABLES, TokenRow, TrialRow};
+use crate::tables::{
+    AlarmRow, ExpertRow, HistogramRow, PeerRow, ProbabilityRow, Row, StepRow, TABLES, TokenRow,
+    TrialRow,
+};
 use crate::{Error, Manifest, TrialRecord, durable};
 
 const MANIFEST: &str = "manifest.json";
@@ -13,7 +16,7 @@ const MANIFEST: &str = "manifest.json";
 /// What every temporary file in a results folder begins with.
 const TEMPORARY: &str = ".switchyard";
 
-/// The five tables of a sweep.
+/// The tables of a sweep.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Collected {
     /// One row a trial.
@@ -26,6 +29,10 @@ pub struct Collected {
     pub tokens: Vec<TokenRow>,
     /// One row a kind of alarm in a layer.
     pub alarms: Vec<AlarmRow>,
+    /// One row a sampled token and expert.
+    pub probabilities: Vec<ProbabilityRow>,
+    /// One row a bin of a histogram.
+    pub histograms: Vec<HistogramRow>,
 }
 
 impl Collected {
@@ -36,6 +43,8 @@ impl Collected {
         self.experts.extend(record.experts);
         self.tokens.extend(record.tokens);
         self.alarms.extend(record.alarms);
+        self.probabilities.extend(record.probabilities);
+        self.histograms.extend(record.histograms);
     }
 }
 
@@ -62,10 +71,13 @@ pub fn write_results(
     write_one(folder, &collected.experts, &mut files)?;
     write_one(folder, &collected.tokens, &mut files)?;
     write_one(folder, &collected.alarms, &mut files)?;
+    write_rare(folder, &collected.probabilities, &mut files)?;
+    write_rare(folder, &collected.histograms, &mut files)?;
     let mut manifest = manifest.clone();
     manifest.files = files;
     manifest.schemas = TABLES
         .iter()
+        .filter(|table| manifest.files.contains_key(&table.file_name()))
         .map(|table| (table.name.to_owned(), table.id()))
         .collect();
     let path = folder.join(MANIFEST);
@@ -93,6 +105,8 @@ pub fn read_results(folder: &Path) -> Result<Collected, Error> {
         experts: read_one(folder, &files)?,
         tokens: read_one(folder, &files)?,
         alarms: read_if_known(folder, &files)?,
+        probabilities: read_if_known(folder, &files)?,
+        histograms: read_if_known(folder, &files)?,
     })
 }
 
@@ -155,6 +169,18 @@ fn write_one<R: Row>(
     durable::write_atomic(&path, &bytes, folder, TEMPORARY)?;
     files.insert(name, durable::digest(&bytes));
     Ok(())
+}
+
+/// Writes a table that most sweeps have no rows of; without any there is no file.
+fn write_rare<R: Row>(
+    folder: &Path,
+    rows: &[R],
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), Error> {
+    if rows.is_empty() {
+        return durable::remove(&folder.join(R::SCHEMA.file_name()));
+    }
+    write_one(folder, rows, files)
 }
 
 fn read_one<R: Row>(folder: &Path, files: &BTreeMap<String, String>) -> Result<Vec<R>, Error> {

@@ -33,6 +33,8 @@ fn collected(trials: impl IntoIterator<Item = u64>) -> Collected {
             .alarms
             .iter_mut()
             .for_each(|row| row.trial_id.clone_from(&name));
+        record.probabilities[0].trial_id.clone_from(&name);
+        record.histograms[0].trial_id.clone_from(&name);
         collected.add(record);
     }
     collected
@@ -48,6 +50,12 @@ fn sorted(mut collected: Collected) -> Collected {
         .sort_by(|a, b| (&a.trial_id, a.expert).cmp(&(&b.trial_id, b.expert)));
     collected.tokens.sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
     collected.alarms.sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
+    collected
+        .probabilities
+        .sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
+    collected
+        .histograms
+        .sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
     collected
 }
 
@@ -68,7 +76,9 @@ fn results_read_back_and_do_not_depend_on_order() {
         [
             "alarms.parquet",
             "experts.parquet",
+            "histograms.parquet",
             "manifest.json",
+            "probabilities.parquet",
             "steps.parquet",
             "tokens.parquet",
             "trials.parquet"
@@ -122,7 +132,7 @@ fn the_manifest_knows_its_tables_and_trials() {
             .all(|trial| trial.status == TrialStatus::Done)
     );
     let written = write_results(folder.path(), &rows, &manifest).unwrap();
-    assert_eq!(written.schemas["trials"], "trials/1.2");
+    assert_eq!(written.schemas["trials"], "trials/1.3");
     assert_eq!(written.files["steps.parquet"].len(), 64);
     let read = read_manifest(folder.path()).unwrap();
     assert_eq!(
@@ -196,4 +206,23 @@ fn missing_and_damaged_results_are_named() {
         error.contains("manifest.json") && error.contains("run the sweep again"),
         "{error}"
     );
+}
+
+#[test]
+fn a_table_without_rows_that_few_jobs_have_is_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("probabilities.parquet");
+    let with = collected([1]);
+    write_results(folder.path(), &with, &Manifest::default()).unwrap();
+    assert!(file.exists());
+    let without = Collected {
+        probabilities: Vec::new(),
+        ..with
+    };
+    let manifest = write_results(folder.path(), &without, &Manifest::default()).unwrap();
+    assert!(!file.exists() && !manifest.schemas.contains_key("probabilities"));
+    assert_eq!(read_results(folder.path()).unwrap(), without);
+    // What the manifest lists must be there.
+    fs::remove_file(folder.path().join("histograms.parquet")).unwrap();
+    assert!(read_results(folder.path()).is_err());
 }

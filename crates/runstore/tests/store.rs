@@ -58,6 +58,8 @@ fn a_published_trial_is_done_and_reads_back() {
         [
             "alarms.parquet",
             "experts.parquet",
+            "histograms.parquet",
+            "probabilities.parquet",
             "steps.parquet",
             "tokens.parquet",
             "trial.json",

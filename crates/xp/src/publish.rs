@@ -101,6 +101,8 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
         experts,
         tokens,
         alarms,
+        probabilities,
+        histograms,
     } = before;
     collected
         .trials
@@ -117,6 +119,14 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
     collected
         .alarms
         .extend(alarms.into_iter().filter(|row| carried(&row.trial_id)));
+    let kept = probabilities.into_iter();
+    collected
+        .probabilities
+        .extend(kept.filter(|row| carried(&row.trial_id)));
+    let kept = histograms.into_iter();
+    collected
+        .histograms
+        .extend(kept.filter(|row| carried(&row.trial_id)));
 }
 
 /// Threads that one trial gets when this many run at once.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use corpora::{CorpusError, DataDir, FetchPolicy};
+use corpora::{CorpusError, DataDir, Digest, FetchPolicy, TokenizerConfig};
 use runstore::{Store, TrialId, TrialRef};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     config::{Sweep, SweepFile, SweepOptions, Trial},
     device::DeviceChoice,
     exit::Expected,
-    jobs::{DataSettings, JobSettings},
+    jobs::{BertSource, DataSettings, JobSettings, SourceConfig},
     ui,
 };
 
@@ -71,6 +71,7 @@ impl Session {
             data: &data,
             access,
             known: Vec::new(),
+            encoders: Vec::new(),
         };
         let trials = sweep.trials(points, &mut |settings| digests.of(settings))?;
         let variant = format!("{}-{}", sweep.scale, device.label());
@@ -142,19 +143,27 @@ fn write_once(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Digests of the data that settings read; each text is read once.
+/// Digests of the data that settings read; each text and model is read once.
 struct Digests<'a> {
     data: &'a DataDir,
     access: Access,
     known: Vec<(DataSettings, BTreeMap<String, String>)>,
+    encoders: Vec<(BertSource, BTreeMap<String, String>)>,
 }
 
 impl Digests<'_> {
     fn of(&mut self, settings: &JobSettings) -> Result<BTreeMap<String, String>, CorpusError> {
-        let JobSettings::Train(settings) = settings else {
-            return Ok(BTreeMap::new());
-        };
-        let wanted = &settings.data;
+        match settings {
+            JobSettings::Train(settings) => self.dataset(&settings.data),
+            JobSettings::Router(settings) => match &settings.hidden.source {
+                SourceConfig::Bert(source) => self.encoder(source),
+                SourceConfig::Random(_) => Ok(BTreeMap::new()),
+            },
+            JobSettings::Pack(_) | JobSettings::Layer(_) => Ok(BTreeMap::new()),
+        }
+    }
+
+    fn dataset(&mut self, wanted: &DataSettings) -> Result<BTreeMap<String, String>, CorpusError> {
         if let Some((_, digests)) = self.known.iter().find(|(data, _)| data == wanted) {
             return Ok(digests.clone());
         }
@@ -165,11 +174,34 @@ impl Digests<'_> {
             bar.finish_and_clear();
         }
         let digests = corpora::digests(&wanted.corpus, &wanted.tokenizer, self.data)?;
-        let digests: BTreeMap<_, _> = digests
-            .into_iter()
-            .map(|digest| (digest.file, digest.blake3))
-            .collect();
+        let digests = by_file(digests);
         self.known.push((wanted.clone(), digests.clone()));
         Ok(digests)
     }
+
+    fn encoder(&mut self, wanted: &BertSource) -> Result<BTreeMap<String, String>, CorpusError> {
+        let same =
+            |known: &BertSource| (&known.model, &known.corpus) == (&wanted.model, &wanted.corpus);
+        if let Some((_, digests)) = self.encoders.iter().find(|(known, _)| same(known)) {
+            return Ok(digests.clone());
+        }
+        if let Access::Run(FetchPolicy::IfMissing) = self.access {
+            let (bar, policy) = (ui::fetch_bar(), FetchPolicy::IfMissing);
+            // Characters need no file: the encoder brings a tokenizer of its own.
+            let none = TokenizerConfig::default();
+            corpora::ensure(&wanted.corpus, &none, self.data, policy, &bar)?;
+            corpora::ensure_model(&wanted.model, self.data, policy, &bar)?;
+            bar.finish_and_clear();
+        }
+        let mut digests = corpora::model_digests(&wanted.model, self.data)?;
+        digests.extend(corpora::text_digests(&wanted.corpus, self.data)?);
+        let digests = by_file(digests);
+        self.encoders.push((wanted.clone(), digests.clone()));
+        Ok(digests)
+    }
+}
+
+fn by_file(digests: Vec<Digest>) -> BTreeMap<String, String> {
+    let pairs = digests.into_iter();
+    pairs.map(|digest| (digest.file, digest.blake3)).collect()
 }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::lock::Lock;
 use super::part::write_part;
 use super::{CheckpointSlot, Store};
-use crate::tables::{AlarmRow, ExpertRow, StepRow, TokenRow, TrialRow, TrialStatus};
+use crate::tables::{
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, StepRow, TokenRow, TrialRow, TrialStatus,
+};
 use crate::{Error, TrialId, durable};
 
 /// What a finished trial leaves.
@@ -23,6 +25,10 @@ pub struct TrialRecord {
     pub tokens: Vec<TokenRow>,
     /// Its alarms.
     pub alarms: Vec<AlarmRow>,
+    /// Its sampled tokens and experts.
+    pub probabilities: Vec<ProbabilityRow>,
+    /// Its histograms, bin by bin.
+    pub histograms: Vec<HistogramRow>,
 }
 
 /// What a failed attempt leaves.
@@ -176,11 +182,15 @@ impl Claim {
         let experts = record.experts.iter_mut().map(|row| &mut row.trial_id);
         let tokens = record.tokens.iter_mut().map(|row| &mut row.trial_id);
         let alarms = record.alarms.iter_mut().map(|row| &mut row.trial_id);
+        let probabilities = record.probabilities.iter_mut();
+        let histograms = record.histograms.iter_mut();
         for name in std::iter::once(&mut record.trial.trial_id)
             .chain(steps)
             .chain(experts)
             .chain(tokens)
             .chain(alarms)
+            .chain(probabilities.map(|row| &mut row.trial_id))
+            .chain(histograms.map(|row| &mut row.trial_id))
         {
             if name.is_empty() {
                 name.clone_from(&id);

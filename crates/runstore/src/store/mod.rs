@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <work>/<sweep>/<scale>-<device>/
-//!   trials/<id>/        one finished trial: trial.json, the five tables, model/ where one is kept
+//!   trials/<id>/        one finished trial: trial.json, its tables, model/ where one is kept
 //!   failed/<id>.json    the last failed attempt; the trial runs again
 //!   claims/<id>.lock    locked by the process that runs the trial; holds its process id
 //!   claims/gate         locked for the moment in which a claim is taken or looked at

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::TrialRecord;
 use crate::parquet::{read_table, write_table};
-use crate::tables::{AlarmRow, ExpertRow, Row, StepRow, TokenRow, TrialRow, TrialStatus};
+use crate::tables::{
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, Row, StepRow, TokenRow, TrialRow,
+    TrialStatus,
+};
 use crate::{Error, TrialId, durable};
 
 const NOTE: &str = "trial.json";
@@ -35,13 +38,20 @@ pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> R
         let digest = write_table(&folder.join(&name), rows)?;
         Ok((name, digest))
     }
-    let files = [
+    let mut files = BTreeMap::from([
         one(folder, std::slice::from_ref(&record.trial))?,
         one(folder, &record.steps)?,
         one(folder, &record.experts)?,
         one(folder, &record.tokens)?,
         one(folder, &record.alarms)?,
-    ];
+    ]);
+    // Most jobs have none of these, and then there is no file.
+    if !record.probabilities.is_empty() {
+        files.extend([one(folder, &record.probabilities)?]);
+    }
+    if !record.histograms.is_empty() {
+        files.extend([one(folder, &record.histograms)?]);
+    }
     let note = Note {
         id: *id,
         status: record.trial.status,
@@ -52,7 +62,7 @@ pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> R
             .alarm_kinds
             .clone()
             .filter(|_| !record.alarms.is_empty()),
-        files: files.into_iter().collect(),
+        files,
     };
     durable::write_synced(&folder.join(NOTE), &crate::json_bytes(&note))?;
     durable::sync_tree(folder)
@@ -79,6 +89,13 @@ pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
             note.files.get(&name).map(String::as_str),
         )
     }
+    fn rare<R: Row>(folder: &Path, note: &Note) -> Result<Vec<R>, Error> {
+        if note.files.contains_key(&R::SCHEMA.file_name()) {
+            one(folder, note)
+        } else {
+            Ok(Vec::new())
+        }
+    }
     let Some(note) = read_note(folder)? else {
         return Ok(None);
     };
@@ -92,11 +109,8 @@ pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
         steps: one::<StepRow>(folder, &note)?,
         experts: one::<ExpertRow>(folder, &note)?,
         tokens: one::<TokenRow>(folder, &note)?,
-        // Trials of programs before this table have none.
-        alarms: if note.files.contains_key(&AlarmRow::SCHEMA.file_name()) {
-            one::<AlarmRow>(folder, &note)?
-        } else {
-            Vec::new()
-        },
+        alarms: rare::<AlarmRow>(folder, &note)?,
+        probabilities: rare::<ProbabilityRow>(folder, &note)?,
+        histograms: rare::<HistogramRow>(folder, &note)?,
     }))
 }

@@ -1,4 +1,4 @@
-//! The five tables of a results folder and the one of the benchmark, each declared once.
+//! The tables of a results folder and the one of the benchmark, each declared once.
 //!
 //! From one declaration come the struct that the rest of the program fills, the schema that is
 //! written into the file, checked on reading and printed in `results/README.md`, and both
@@ -9,7 +9,9 @@ mod alarms;
 mod cell;
 pub(crate) mod declare;
 mod experts;
+mod histograms;
 mod peers;
+mod probabilities;
 mod schema;
 mod status;
 mod steps;
@@ -19,7 +21,9 @@ mod trials;
 pub use alarms::AlarmRow;
 pub use cell::{Cell, ColumnKind, Value};
 pub use experts::ExpertRow;
+pub use histograms::HistogramRow;
 pub use peers::PeerRow;
+pub use probabilities::ProbabilityRow;
 pub use schema::{ColumnSchema, Row, SCHEMA_MAJOR, TableSchema};
 pub use status::TrialStatus;
 pub use steps::StepRow;
@@ -27,20 +31,24 @@ pub use tokens::TokenRow;
 pub use trials::TrialRow;
 
 /// The schemas of a sweep's tables, in the order that the documentation shows them.
-pub const TABLES: [TableSchema; 5] = [
+pub const TABLES: [TableSchema; 7] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
     TokenRow::SCHEMA,
     AlarmRow::SCHEMA,
+    ProbabilityRow::SCHEMA,
+    HistogramRow::SCHEMA,
 ];
 
 /// The schemas of all tables: those of a sweep, then that of the benchmark.
-pub const ALL_TABLES: [TableSchema; 6] = [
+pub const ALL_TABLES: [TableSchema; 8] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
     TokenRow::SCHEMA,
     AlarmRow::SCHEMA,
+    ProbabilityRow::SCHEMA,
+    HistogramRow::SCHEMA,
     PeerRow::SCHEMA,
 ];

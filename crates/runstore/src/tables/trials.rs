@@ -5,7 +5,7 @@ use super::declare::table;
 
 table! {
     /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
-    pub struct TrialRow in "trials", minor 2, by (trial_id) {
+    pub struct TrialRow in "trials", minor 3, by (trial_id) {
         "Identity" {
             /// The trial's id: 64 hexadecimal digits of BLAKE3 over settings, data digests and schema major; 12 are shown.
             trial_id: String,
@@ -17,7 +17,7 @@ table! {
             device: String,
             /// The device's own name, such as the GPU's model.
             device_name: Option<String>,
-            /// What the trial does: `train`, `pack` or `layer`.
+            /// What the trial does: `train`, `pack`, `layer` or `router`.
             job: String,
             /// How it ended: `done`, `diverged` or `failed`.
             status: TrialStatus,
@@ -79,7 +79,7 @@ table! {
             packing: Option<String>,
             /// The pack job's load: `gaussian`, `balanced` or `zipf`.
             load_shape: Option<String>,
-            /// Tokens T of a pack or layer job.
+            /// Tokens T of a pack, layer or router job: those that pass at once.
             tokens: Option<u64> = "tokens",
             /// The pack job's row width D.
             width: Option<u64>,
@@ -255,6 +255,40 @@ table! {
             alarms: Option<u64>,
             /// Their kinds, several joined by `+`; `none` where there were none.
             alarm_kinds: Option<String>,
+        }
+        "Settings of a router job" {
+            /// What is measured: the scorer's name, or the strategy's where it scores nothing.
+            router: Option<String>,
+            /// Where the hidden states come from: `random` or `bert`.
+            hidden_source: Option<String>,
+            /// What the hidden states were multiplied by.
+            input_scale: Option<f64>,
+            /// How the experts began: `random`, or `copied` from a layer of the encoder.
+            expert_init: Option<String>,
+        }
+        "Router job" {
+            /// Tokens whose routing was measured, each once.
+            tokens_measured: Option<u64> = "tokens",
+            /// Median time of the router by itself, for T tokens: scores, choice, gates; `forward_ms_median` has the experts too.
+            router_ms_median: Option<f64> = "ms",
+            /// 10th percentile of the time of the router.
+            router_ms_p10: Option<f64> = "ms",
+            /// 90th percentile of the time of the router.
+            router_ms_p90: Option<f64> = "ms",
+            /// Arithmetic of one token's logits.
+            router_flops: Option<u64> = "FLOP",
+            /// Standard deviation of the logits over all tokens and experts.
+            logit_std: Option<f64>,
+            /// Mean of the layer's output over all tokens and channels.
+            output_mean: Option<f64>,
+            /// Standard deviation of the layer's output over all tokens and channels.
+            output_std: Option<f64>,
+            /// alpha * sum f P, without the factor E: alpha / E where f and P are uniform.
+            aux_loss_without_experts: Option<f64>,
+            /// alpha * E * sum f P, the Switch Transformer's own: alpha where f and P are uniform.
+            aux_loss_switch: Option<f64>,
+            /// Share of the experts that got a token.
+            experts_used: Option<f64> = "share",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Records to publish.
 
-use runstore::tables::{AlarmRow, ExpertRow, StepRow, TokenRow, TrialRow, TrialStatus};
+use runstore::tables::{
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, StepRow, TokenRow, TrialRow, TrialStatus,
+};
 use runstore::{TrialId, TrialRecord};
 use serde_json::json;
 
@@ -55,6 +57,17 @@ pub(crate) fn record(seed: u64) -> TrialRecord {
             threshold: Some(0.5),
             expert: None,
             ..AlarmRow::default()
+        }],
+        probabilities: vec![ProbabilityRow {
+            probability: Some(0.25),
+            ..ProbabilityRow::default()
+        }],
+        histograms: vec![HistogramRow {
+            quantity: "layer-output".into(),
+            low: Some(-1.0),
+            high: Some(1.0),
+            count: 3,
+            ..HistogramRow::default()
         }],
     }
 }

@@ -183,7 +183,7 @@ pub(crate) struct DataList {
 #[derive(Debug, clap::Args)]
 pub(crate) struct SchemaArgs {
     /// The job whose sweep files are described.
-    #[arg(default_value = "train", value_parser = ["train", "pack", "layer"])]
+    #[arg(default_value = "train", value_parser = ["train", "pack", "layer", "router"])]
     pub(crate) job: String,
     /// Prints every setting with its default and meaning, as TOML.
     #[arg(long)]

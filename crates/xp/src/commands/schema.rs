@@ -8,7 +8,7 @@ use crate::{
     cli::SchemaArgs,
     config::Save,
     exit::{Exit, Expected},
-    jobs::{JobKind, LayerSettings, PackSettings, TrainSettings},
+    jobs::{JobKind, LayerSettings, PackSettings, RouterSettings, TrainSettings},
     ui,
 };
 
@@ -29,6 +29,7 @@ pub(super) fn settings(job: JobKind) -> (Value, Map<String, Value>) {
         JobKind::Train => generator.root_schema_for::<TrainSettings>(),
         JobKind::Pack => generator.root_schema_for::<PackSettings>(),
         JobKind::Layer => generator.root_schema_for::<LayerSettings>(),
+        JobKind::Router => generator.root_schema_for::<RouterSettings>(),
     };
     let mut schema = schema.to_value();
     let definitions = match schema

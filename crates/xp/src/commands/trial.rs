@@ -24,7 +24,13 @@ use crate::{
 };
 
 /// Measures that are told when a trial has finished.
-const HEADLINES: [&str; 4] = ["perplexity", "tokens_per_s", "drop_rate", "gb_per_s"];
+const HEADLINES: [&str; 5] = [
+    "perplexity",
+    "tokens_per_s",
+    "drop_rate",
+    "gb_per_s",
+    "router_ms_median",
+];
 
 pub(super) fn run(args: &TrialArgs) -> Result<Exit, Expected> {
     let result = attempt(args);

@@ -9,11 +9,13 @@ pub(crate) enum JobKind {
     Pack,
     /// Run one MoE layer forward and backward and measure its speed.
     Layer,
+    /// Route hidden states and measure what one router does and costs.
+    Router,
 }
 
 impl JobKind {
     /// Every job.
-    pub(crate) const ALL: [Self; 3] = [Self::Train, Self::Pack, Self::Layer];
+    pub(crate) const ALL: [Self; 4] = [Self::Train, Self::Pack, Self::Layer, Self::Router];
 
     /// The name in `job = "..."`.
     pub(crate) const fn name(self) -> &'static str {
@@ -21,6 +23,7 @@ impl JobKind {
             Self::Train => "train",
             Self::Pack => "pack",
             Self::Layer => "layer",
+            Self::Router => "router",
         }
     }
 
@@ -37,6 +40,7 @@ impl JobKind {
             ],
             Self::Pack => &["pack", "moe"],
             Self::Layer => &["profile", "layer", "moe", "router"],
+            Self::Router => &["hidden", "measure", "moe", "router"],
         }
     }
 
@@ -95,6 +99,20 @@ impl JobKind {
                 ("dim", "layer.dim"),
                 ("precision", "layer.precision"),
             ],
+            Self::Router => &[
+                ("strategy", "router.strategy"),
+                ("scorer", "router.scorer"),
+                ("logit-std", "router.logit-std"),
+                ("experts", "moe.experts"),
+                ("k", "moe.k"),
+                ("ffn-multiple", "moe.ffn-multiple"),
+                ("dispatch", "moe.dispatch"),
+                ("source", "hidden.source"),
+                ("input-scale", "hidden.scale"),
+                ("shape", "hidden.shape"),
+                ("runs", "measure.runs"),
+                ("precision", "measure.precision"),
+            ],
         }
     }
 
@@ -121,6 +139,14 @@ impl JobKind {
             ],
             Self::Pack => &["pack.load"],
             Self::Layer => &[
+                "moe.drop",
+                "moe.dispatch",
+                "router.scorer",
+                "router.strategy",
+            ],
+            Self::Router => &[
+                "hidden.source",
+                "hidden.source.bert.corpus",
                 "moe.drop",
                 "moe.dispatch",
                 "router.scorer",

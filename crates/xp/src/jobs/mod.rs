@@ -11,6 +11,7 @@ mod measures;
 mod pack;
 mod precision;
 mod random;
+mod router;
 mod row;
 mod settings;
 mod train;
@@ -19,8 +20,8 @@ pub(crate) use context::{Event, JobContext, JobEnd, JobError, Sizes};
 pub(crate) use kind::JobKind;
 pub(crate) use row::{threads, trial_row};
 pub(crate) use settings::{
-    DataSettings, JobSettings, LayerSettings, LoadConfig, ModelConfig, PackSettings, Packing,
-    SettingProblem, TrainSettings,
+    BertSource, DataSettings, ExpertInit, JobSettings, LayerSettings, LoadConfig, ModelConfig,
+    PackSettings, Packing, RouterSettings, SettingProblem, SourceConfig, TrainSettings,
 };
 pub(crate) use train::LanguageModel;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(cx: JobContext<'_>) -> Result<JobEnd, JobError> {
         JobSettings::Train(settings) => train::run(cx, settings),
         JobSettings::Pack(settings) => pack::run(cx, settings),
         JobSettings::Layer(settings) => layer::run(cx, settings),
+        JobSettings::Router(settings) => router::run(cx, settings),
     }
 }
 
@@ -40,5 +42,6 @@ pub(crate) fn sizes(settings: &JobSettings, vocab: Option<usize>) -> Option<Size
         JobSettings::Train(settings) => train::sizes(settings, vocab),
         JobSettings::Pack(_) => None,
         JobSettings::Layer(settings) => Some(layer::sizes(settings)),
+        JobSettings::Router(settings) => router::sizes(settings),
     }
 }

@@ -6,9 +6,11 @@ use runstore::{
 };
 
 use moe_layer::MoeConfig;
-use routers::{BalancerConfig, RouterConfig};
+use routers::{AssignConfig, BalancerConfig, RouterConfig};
 
-use super::{JobSettings, LayerSettings, ModelConfig, PackSettings, TrainSettings};
+use super::{
+    JobSettings, LayerSettings, ModelConfig, PackSettings, RouterSettings, TrainSettings, router,
+};
 use crate::{config::Trial, device::DeviceChoice};
 
 /// The row with identity, settings and provenance; the job adds sizes and outcomes.
@@ -39,6 +41,7 @@ pub(crate) fn trial_row(
         JobSettings::Train(settings) => train_columns(&mut row, settings),
         JobSettings::Pack(settings) => pack_columns(&mut row, settings),
         JobSettings::Layer(settings) => layer_columns(&mut row, settings),
+        JobSettings::Router(settings) => router_columns(&mut row, settings),
     }
     row
 }
@@ -86,6 +89,25 @@ fn layer_columns(row: &mut TrialRow, settings: &LayerSettings) {
     row.precision = Some(text_of(&layer.precision));
     row.tokens = Some(layer.tokens.get() as u64);
     routing_columns(row, moe, router);
+}
+
+/// Width and experts come from the source, and are filled in when it has been read.
+fn router_columns(row: &mut TrialRow, settings: &RouterSettings) {
+    let RouterSettings {
+        hidden,
+        measure,
+        moe,
+        router,
+    } = settings;
+    row.precision = Some(text_of(&measure.precision));
+    row.tokens = Some(hidden.shape.tokens() as u64);
+    row.hidden_source = Some(hidden.source.name().to_owned());
+    row.input_scale = Some(hidden.scale.get());
+    routing_columns(row, moe, router);
+    row.router = Some(router::router_name(router).to_owned());
+    if !router.strategy.facts().needs_scores {
+        row.scorer = None;
+    }
 }
 
 /// The columns of a layer and its router, in whichever job they are.

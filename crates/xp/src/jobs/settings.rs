@@ -3,6 +3,7 @@
 mod health;
 mod layer;
 mod profile;
+mod router;
 
 use std::num::NonZeroUsize;
 
@@ -18,6 +19,7 @@ use trainer::TrainConfig;
 pub(crate) use health::HealthConfig;
 pub(crate) use layer::LayerSettings;
 pub(crate) use profile::Profile;
+pub(crate) use router::{BertSource, ExpertInit, RouterSettings, SourceConfig};
 
 use super::JobKind;
 use crate::config::Tree;
@@ -32,6 +34,8 @@ pub(crate) enum JobSettings {
     Pack(PackSettings),
     /// `job = "layer"`.
     Layer(LayerSettings),
+    /// `job = "router"`.
+    Router(RouterSettings),
 }
 
 /// Settings of `job = "train"`.
@@ -229,6 +233,7 @@ impl JobSettings {
             JobKind::Train => Self::Train(TrainSettings::deserialize(table)?),
             JobKind::Pack => Self::Pack(PackSettings::deserialize(table)?),
             JobKind::Layer => Self::Layer(LayerSettings::deserialize(table)?),
+            JobKind::Router => Self::Router(RouterSettings::deserialize(table)?),
         })
     }
 
@@ -238,6 +243,7 @@ impl JobSettings {
             JobKind::Train => Self::Train(TrainSettings::default()),
             JobKind::Pack => Self::Pack(PackSettings::default()),
             JobKind::Layer => Self::Layer(LayerSettings::default()),
+            JobKind::Router => Self::Router(RouterSettings::default()),
         }
     }
 
@@ -246,21 +252,22 @@ impl JobSettings {
     /// that it stands for.
     pub(crate) fn resolve(&mut self) {
         let (profile, moe, router) = match self {
-            Self::Train(TrainSettings {
-                profile,
-                moe,
-                router,
-                ..
-            })
-            | Self::Layer(LayerSettings {
-                profile,
-                moe,
-                router,
-                ..
-            }) => (profile, moe, router),
+            Self::Train(settings) => (
+                Some(&mut settings.profile),
+                &mut settings.moe,
+                &mut settings.router,
+            ),
+            Self::Layer(settings) => (
+                Some(&mut settings.profile),
+                &mut settings.moe,
+                &mut settings.router,
+            ),
+            Self::Router(settings) => (None, &mut settings.moe, &mut settings.router),
             Self::Pack(_) => return,
         };
-        *profile = profile.apply(moe, router);
+        if let Some(profile) = profile {
+            *profile = profile.apply(moe, router);
+        }
         let rounds = moe.chain.get();
         let Some(k) = moe.k_of_round() else { return };
         let k = rounds * router.strategy.top_k(k);
@@ -273,6 +280,7 @@ impl JobSettings {
             Self::Train(_) => JobKind::Train,
             Self::Pack(_) => JobKind::Pack,
             Self::Layer(_) => JobKind::Layer,
+            Self::Router(_) => JobKind::Router,
         }
     }
 
@@ -282,6 +290,7 @@ impl JobSettings {
             Self::Train(settings) => serde_json::to_value(settings),
             Self::Pack(settings) => serde_json::to_value(settings),
             Self::Layer(settings) => serde_json::to_value(settings),
+            Self::Router(settings) => serde_json::to_value(settings),
         };
         json.expect("settings are plain data with text keys")
     }
@@ -306,6 +315,7 @@ impl JobSettings {
             Self::Train(settings) => settings.check(),
             Self::Pack(settings) => settings.check(),
             Self::Layer(settings) => settings.check(),
+            Self::Router(settings) => settings.check(),
         }
     }
 }

@@ -12,10 +12,11 @@ use super::format::plain;
 
 /// Settings columns in the order in which they name a cell, most telling first. `capacity_factor` is last of the
 /// routing settings since it is the abscissa of many figures.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 31] = [
     "corpus",
     "tokenizer",
     "model",
+    "router",
     "strategy",
     "scorer",
     "balancer",
@@ -40,6 +41,9 @@ const ORDER: [&str; 27] = [
     "weight_decay",
     "dropout",
     "tokens",
+    "hidden_source",
+    "input_scale",
+    "expert_init",
 ];
 
 /// The strategies in the order in which readers expect them; others follow by name.
@@ -51,6 +55,9 @@ const STRATEGIES: [&str; 6] = [
     "expert-choice",
     "random",
 ];
+
+/// Where the settings of scorers stand in a trial's document.
+const SCORER: &str = "settings.router.scorer.";
 
 /// A cell's value on an axis: what it is, and where it sorts.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,10 +168,22 @@ pub(crate) fn axis_label(axis: &str) -> String {
     }
 }
 
+/// A setting of a scorer in few words: `input-norm`, `no input-norm`, `walsh-hadamard`, `init-std 0.02`.
+fn scorer_setting(name: &str, value: &str) -> String {
+    match value {
+        "true" => name.to_owned(),
+        "false" => format!("no {name}"),
+        _ if value.parse::<f64>().is_ok() => format!("{name} {value}"),
+        _ => value.to_owned(),
+    }
+}
+
 /// One value with as much of its axis as it needs to be understood: `E = 64`, `CF 1.25`, `soft-top-k`.
 pub(crate) fn value_label(axis: &str, value: &str) -> String {
     match axis {
-        "strategy" | "corpus" | "model" | "scorer" => value.to_owned(),
+        "strategy" | "corpus" | "model" | "scorer" | "router" => value.to_owned(),
+        "hidden_source" => format!("{value} hidden states"),
+        "expert_init" => format!("{value} experts"),
         "capacity_factor" => format!("CF {value}"),
         "experts" => format!("E = {value}"),
         "top_k" => format!("k = {value}"),
@@ -175,6 +194,11 @@ pub(crate) fn value_label(axis: &str, value: &str) -> String {
         "balancer" if value == "none" => "no balancer".to_owned(),
         "balancer" => format!("{value} balancer"),
         "drop_policy" => format!("drop by {value}"),
+        other if other.starts_with(SCORER) => {
+            // The scorer is named beside it.
+            let own: Vec<&str> = other[SCORER.len()..].split('.').skip(1).collect();
+            scorer_setting(&own.join(" "), value)
+        }
         other => format!("{} {value}", axis_label(other)),
     }
 }
@@ -234,6 +258,18 @@ mod tests {
         ];
         names.sort_by(Setting::order);
         assert_eq!(names.map(|name| name.text), ["top1", "hash", "a-new-one"]);
+    }
+
+    #[test]
+    fn settings_of_a_scorer_are_told_in_few_words() {
+        let label = |path: &str, value| value_label(&format!("{SCORER}{path}"), value);
+        assert_eq!(label("mlp.input-norm", "true"), "input-norm");
+        assert_eq!(label("mlp.input-norm", "false"), "no input-norm");
+        assert_eq!(label("mlp-hadamard.variant", "projection"), "projection");
+        assert_eq!(
+            label("hybrid.attention.qk-dim", "64"),
+            "attention qk-dim 64"
+        );
     }
 
     #[test]

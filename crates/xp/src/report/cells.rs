@@ -9,7 +9,12 @@ use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
 use super::axes::{Setting, leaves, value_label, varying_columns};
 
 /// The groups of columns in `trials.parquet` that hold no measure.
-const NO_MEASURES: [&str; 3] = ["Identity", "Settings", "Provenance"];
+const NO_MEASURES: [&str; 4] = [
+    "Identity",
+    "Settings",
+    "Provenance",
+    "Settings of a router job",
+];
 
 /// One value of one axis of a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +73,8 @@ impl Cell {
             .axes
             .iter()
             .filter(|value| keep(&value.axis))
+            // A setting that only others have says nothing of this one.
+            .filter(|value| !(value.axis.contains('.') && value.setting.text == "none"))
             .map(|value| value_label(&value.axis, &value.setting.text))
             .collect();
         parts.join(", ")

@@ -14,69 +14,12 @@ use super::cells::Cell;
 use super::figures::{Absent, Figure};
 use super::format::{interval, plain, significant};
 use super::health;
+use super::measures::{MEASURES, Measure};
+use super::published;
 use super::scaling::growths;
 
 const NAME: &str = "report.html";
 const TEMPLATE: &str = include_str!("template.html");
-
-/// A measure in the table of cells.
-struct Measure {
-    column: &'static str,
-    heading: &'static str,
-    unit: &'static str,
-    factor: f64,
-}
-
-const fn measure(
-    column: &'static str,
-    heading: &'static str,
-    unit: &'static str,
-    factor: f64,
-) -> Measure {
-    Measure {
-        column,
-        heading,
-        unit,
-        factor,
-    }
-}
-
-/// What the table of cells shows where it was measured, most asked for first.
-const MEASURES: [Measure; 23] = [
-    measure("perplexity", "validation perplexity", "per token", 1.0),
-    measure("bits_per_char", "bits per character", "bits", 1.0),
-    measure("bits_per_byte", "bits per byte", "bits", 1.0),
-    measure("step_ms_median", "step", "ms", 1.0),
-    measure("forward_ms_median", "forward", "ms", 1.0),
-    measure("backward_ms_median", "backward", "ms", 1.0),
-    measure("update_ms_median", "update", "ms", 1.0),
-    measure("routing_share", "routing of forward", "%", 100.0),
-    measure("tokens_per_s", "throughput", "tokens/s", 1.0),
-    measure("gflop_per_s", "arithmetic", "GFLOP/s", 1.0),
-    measure("gb_per_s", "traffic", "GB/s", 1.0),
-    measure("memcpy_share", "of memcpy", "%", 100.0),
-    measure("drop_rate", "dropped assignments", "%", 100.0),
-    measure("token_drop_rate", "dropped tokens", "%", 100.0),
-    measure("load_cv_before", "load CV before drops", "", 1.0),
-    measure("load_cv_after", "load CV after drops", "", 1.0),
-    measure("router_entropy", "router entropy", "nats", 1.0),
-    measure(
-        "router_grad_norm_lm",
-        "router gradient of the LM loss",
-        "norm",
-        1.0,
-    ),
-    measure("alarms", "alarms", "per trial", 1.0),
-    measure("params_total", "parameters", "", 1.0),
-    measure("buffer_bytes", "expert buffers", "MiB", 1.0 / 1_048_576.0),
-    measure("peak_memory_bytes", "peak memory", "MiB", 1.0 / 1_048_576.0),
-    measure(
-        "device_memory_bytes",
-        "peak device memory",
-        "MiB",
-        1.0 / 1_048_576.0,
-    ),
-];
 
 /// Fills in the page.
 pub(super) fn render(
@@ -135,6 +78,7 @@ fn page(
         axes => cells.first().map_or_else(Vec::new, axes),
         measures => shown.iter().map(|measure| (measure.heading, measure.unit)).collect::<Vec<_>>(),
         growths => growth_rows(cells),
+        published => published::rows(cells),
         rows => cells.iter().map(|cell| table_row(cell, &shown)).collect::<Vec<_>>(),
         bigram => bigram(cells).unwrap_or_default(),
         has_bigram_column => cells.iter().any(|cell| cell.beats_bigram.is_some()),

@@ -16,6 +16,8 @@ mod figures;
 mod format;
 mod health;
 mod html;
+mod measures;
+mod published;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scaling;

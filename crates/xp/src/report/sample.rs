@@ -1,6 +1,8 @@
 //! Made-up results in the shape of real ones, for the tests of the report.
 
-use runstore::tables::{ExpertRow, StepRow, TokenRow, TrialRow, TrialStatus};
+use runstore::tables::{
+    ExpertRow, HistogramRow, ProbabilityRow, StepRow, TokenRow, TrialRow, TrialStatus,
+};
 use runstore::{Collected, Manifest};
 
 const STRATEGIES: [(&str, f64, f64, f64); 5] = [
@@ -234,6 +236,98 @@ pub(crate) fn scaling() -> Collected {
         }
     }
     collected
+}
+
+/// Ten routers, one of which scores nothing, at two batch sizes and two input scales, three seeds.
+pub(crate) fn routers() -> Collected {
+    const NAMES: [&str; 10] = [
+        "linear",
+        "attention",
+        "mlp",
+        "hybrid",
+        "cosine",
+        "hadamard",
+        "mlp-hadamard",
+        "self-supervised",
+        "another",
+        "hash",
+    ];
+    let mut collected = Collected::default();
+    for (index, name) in NAMES.into_iter().enumerate() {
+        for (tokens, scale) in [(1, 1.0), (1, 0.29), (2048, 1.0), (2048, 0.29)] {
+            for seed in 17..20 {
+                let noise = wobble(&[index as u64, tokens, seed]);
+                let scored = name != "hash";
+                let entropy = 1.95 + 0.01 * index as f64 * (1.0 - scale) + 0.002 * noise;
+                let settings = serde_json::json!({ "settings": { "router": { "scorer": { name: {
+                    "bias": false, "init-std": 0.02,
+                } } } } });
+                let row = TrialRow {
+                    trial_id: format!("{name}-{tokens}-{scale}-{seed}"),
+                    settings: settings.to_string(),
+                    router: Some(name.to_owned()),
+                    scorer: scored.then(|| name.to_owned()),
+                    strategy: Some(if scored { "soft-top-k" } else { "hash" }.to_owned()),
+                    experts: Some(8),
+                    top_k: Some(2),
+                    dim: Some(768),
+                    tokens: Some(tokens),
+                    hidden_source: Some("random".to_owned()),
+                    input_scale: Some(scale),
+                    params_router: Some(if scored { 6144 } else { 0 }),
+                    router_entropy: scored.then_some(entropy),
+                    mean_top_k_prob: scored.then_some(0.21 + 0.001 * noise),
+                    router_ms_median: Some(1e-4 * (tokens + 30) as f64 * (1.0 + index as f64)),
+                    router_ms_p10: Some(0.9e-4 * (tokens + 30) as f64 * (1.0 + index as f64)),
+                    router_ms_p90: Some(1.3e-4 * (tokens + 30) as f64 * (1.0 + index as f64)),
+                    ..trial("router", "routers-random", seed)
+                };
+                add_samples(&mut collected, &row, scored);
+                collected.trials.push(row);
+            }
+        }
+    }
+    collected
+}
+
+fn add_samples(collected: &mut Collected, row: &TrialRow, scored: bool) {
+    let id = || row.trial_id.clone();
+    for expert in 0..8 {
+        collected.experts.push(ExpertRow {
+            trial_id: id(),
+            expert,
+            assignments_before: (100.0 + 90.0 * wobble(&[expert, row.seed])) as u64,
+            ..ExpertRow::default()
+        });
+        for token in 0..32 {
+            let probability = 0.125 + 0.1 * wobble(&[expert, token, row.seed]);
+            collected.probabilities.push(ProbabilityRow {
+                trial_id: id(),
+                token,
+                expert,
+                probability: scored.then_some(probability),
+                gate: (token % 8 == expert).then_some(1.0),
+                ..ProbabilityRow::default()
+            });
+        }
+    }
+    let quantities = [
+        ("router-probability", 0.0, scored),
+        ("layer-output", -1.0, true),
+    ];
+    for (quantity, low, _) in quantities.into_iter().filter(|(_, _, there)| *there) {
+        for bin in 0..20_u64 {
+            let from = low + (1.0 - low) * bin as f64 / 20.0;
+            collected.histograms.push(HistogramRow {
+                trial_id: id(),
+                quantity: quantity.to_owned(),
+                bin,
+                low: Some(from),
+                high: Some(from + (1.0 - low) / 20.0),
+                count: 100 - bin.abs_diff(10).pow(2),
+            });
+        }
+    }
 }
 
 /// A manifest with something in every field that the page shows.

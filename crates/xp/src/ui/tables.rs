@@ -88,12 +88,23 @@ const LAYER: &[Measure] = &[
     measure("peak_memory_bytes", "peak MB", 1e-6, 0),
 ];
 
+const ROUTER: &[Measure] = &[
+    measure("params_router", "parameters", 1.0, 0),
+    measure("router_ms_median", "router ms", 1.0, 4),
+    measure("forward_ms_median", "with experts ms", 1.0, 3),
+    measure("router_entropy", "entropy", 1.0, 4),
+    measure("mean_top_k_prob", "top-k prob", 1.0, 4),
+    measure("output_std", "output std", 1.0, 4),
+    measure("load_cv_before", "load cv", 1.0, 3),
+];
+
 /// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval.
 pub(crate) fn cells(session: &Session, collected: &Collected) {
     let measures = match session.sweep.job {
         JobKind::Train => TRAIN,
         JobKind::Pack => PACK,
         JobKind::Layer => LAYER,
+        JobKind::Router => ROUTER,
     };
     let mut groups: Vec<(&Trial, Vec<&TrialRow>)> = Vec::new();
     for trial in &session.trials {

@@ -76,7 +76,11 @@ fn a_plan_of_training_counts_parameters() {
 #[test]
 fn every_scale_of_every_experiment_can_be_planned() {
     let lab = Lab::new();
-    for (sweep, trials) in [("capacity", [24, 378, 378]), ("scaling", [7, 13, 13])] {
+    for (sweep, trials) in [
+        ("capacity", [24, 378, 378]),
+        ("scaling", [7, 13, 13]),
+        ("routers-random", [52, 156, 260]),
+    ] {
         for (scale, count) in ["smoke", "cpu", "paper"].into_iter().zip(trials) {
             let plan = lab
                 .xp(&format!("plan {sweep} --scale {scale} --json"))
@@ -95,6 +99,11 @@ fn every_scale_of_every_experiment_can_be_planned() {
         for scale in ["cpu", "paper"] {
             lab.xp(&format!("plan {sweep} --scale {scale}")).expect(3);
         }
+    }
+    // An encoder is no built-in at any scale.
+    for scale in ["smoke", "cpu", "paper"] {
+        lab.xp(&format!("plan routers-bert --scale {scale}"))
+            .expect(3);
     }
 }
 

@@ -6,4 +6,5 @@ mod fixture;
 mod health;
 mod mistakes;
 mod peers;
+mod routers;
 mod runs;

@@ -142,6 +142,7 @@ fn finish(
         tokens,
         alarms: rows.findings.alarms,
         trial: row,
+        ..runstore::TrialRecord::default()
     };
     Ok(if diverged {
         JobEnd::Diverged(record)

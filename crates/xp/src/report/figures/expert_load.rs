@@ -13,12 +13,14 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let tables: Vec<(&Cell, Table)> = source
         .cells
         .iter()
+        // A router by itself has one layer: its figure is that of utilisation.
+        .filter(|cell| cell.example.job != "router")
         .filter_map(|cell| Some((*cell, table(cell, &source.collected.experts)?)))
         .collect();
     let Some((first, _)) = tables.first() else {
         return Err(Absent {
             file: FILE,
-            reason: "it needs rows in experts.parquet",
+            reason: "it needs rows of a model in experts.parquet",
         });
     };
     let row = &first.example;

@@ -6,20 +6,27 @@
 mod canvas;
 mod capacity;
 mod classes;
+mod distribution;
 mod expert_load;
 mod frontier;
 mod heat;
 mod labels;
+mod latency_entropy;
+mod layer_outputs;
 mod legend;
 mod load;
 mod overlay;
 mod quantity;
+mod router_heat;
+mod router_probabilities;
+mod routers;
 mod scale;
 mod scaling;
 mod scatter;
 mod series;
 mod sheet;
 mod theme;
+mod utilisation;
 mod width;
 
 use runstore::Collected;
@@ -61,7 +68,7 @@ pub(super) struct Source<'a> {
 type Draw = fn(&Source<'_>) -> Result<Figure, Absent>;
 
 /// All figures in the order of the page.
-const FIGURES: [Draw; 9] = [
+const FIGURES: [Draw; 14] = [
     frontier::draw,
     overlay::draw,
     capacity::drop_rate,
@@ -71,6 +78,11 @@ const FIGURES: [Draw; 9] = [
     expert_load::draw,
     classes::draw,
     scaling::draw,
+    latency_entropy::draw,
+    router_heat::draw,
+    router_probabilities::draw,
+    layer_outputs::draw,
+    utilisation::draw,
 ];
 
 /// Draws every figure for which there are data, and says of the others what was missing.

@@ -1,12 +1,14 @@
 //! The report as a whole, on made-up results.
 
+mod routers;
+
 use std::collections::BTreeSet;
 use std::fs;
 
 use runstore::{Collected, Manifest};
 
-use super::figures::{Figure, draw_all};
-use super::{cells::summary, sample, write};
+use crate::report::figures::{Figure, draw_all};
+use crate::report::{cells::summary, sample, write};
 
 fn figures(collected: &Collected) -> Vec<Figure> {
     draw_all(collected, &summary(collected)).0
@@ -61,7 +63,7 @@ impl Text {
     /// Left, top, right and bottom. The width is that of DejaVu Sans, which is wider than most.
     fn area(&self) -> (f64, f64, f64, f64) {
         let boldness = if self.bold { 1.1 } else { 1.0 };
-        let width = super::figures::text_width(&self.words, self.size) * boldness;
+        let width = crate::report::figures::text_width(&self.words, self.size) * boldness;
         let before = match self.anchor.as_str() {
             "middle" => 0.5,
             "end" => 1.0,
@@ -77,12 +79,13 @@ impl Text {
     }
 }
 
-fn samples() -> [(&'static str, Collected); 4] {
+fn samples() -> [(&'static str, Collected); 5] {
     [
         ("unified", sample::unified()),
         ("capacity", sample::capacity()),
         ("experts", sample::experts()),
         ("scaling", sample::scaling()),
+        ("routers-random", sample::routers()),
     ]
 }
 
@@ -113,6 +116,14 @@ fn each_sweep_has_the_figures_that_its_data_carry() {
             .collect()
     );
     assert_eq!(names(&sample::scaling()), ["scaling.svg"].into());
+    let of_routers = [
+        "latency_entropy.svg",
+        "layer_outputs.svg",
+        "router_heat.svg",
+        "router_probabilities.svg",
+        "utilisation.svg",
+    ];
+    assert_eq!(names(&sample::routers()), of_routers.into());
     assert!(names(&Collected::default()).is_empty());
 }
 

@@ -1,0 +1,95 @@
+//! The hidden states of a trial, from whichever source.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use moe_layer::{ExpertBank, MoeContext};
+
+use super::bert;
+use crate::jobs::{
+    JobContext, JobError, RouterSettings, SourceConfig, precision,
+    random::{named_seed, normal},
+};
+
+/// Hidden states before they are scaled, and what comes with them.
+pub(super) struct Hidden {
+    /// N D numbers, token by token.
+    pub(super) values: Vec<f32>,
+    /// D.
+    pub(super) width: usize,
+    /// The id of each token.
+    pub(super) ids: Vec<u32>,
+    /// Number of token ids.
+    pub(super) vocab: usize,
+    /// The text of each token, where there is any.
+    pub(super) texts: Option<Vec<String>>,
+    /// Experts that come from the same place, where they were asked for.
+    pub(super) experts: Option<ExpertBank>,
+}
+
+/// One batch as the layer takes it.
+pub(super) struct Batch {
+    /// Hidden states `[T, D]`.
+    pub(super) x_td: Tensor<2>,
+    /// The rest.
+    pub(super) context: MoeContext,
+}
+
+impl Hidden {
+    /// The hidden states that the settings ask for.
+    pub(super) fn of(cx: &JobContext<'_>, settings: &RouterSettings) -> Result<Self, JobError> {
+        let (tokens, seed) = (settings.hidden.tokens.get(), cx.trial.seed);
+        match &settings.hidden.source {
+            SourceConfig::Random(random) => {
+                let (width, vocab) = (random.width.get(), random.vocab.get());
+                Ok(Self::random(tokens, width, vocab, seed))
+            }
+            SourceConfig::Bert(source) => bert::read(cx, settings, source),
+        }
+    }
+
+    fn random(tokens: usize, width: usize, vocab: usize, seed: u64) -> Self {
+        let mut ids = corpora::stream(seed, "token-ids", 0);
+        let mut numbers = corpora::stream(seed, "hidden-states", 0);
+        Self {
+            values: (0..tokens * width)
+                .map(|_| normal(&mut numbers) as f32)
+                .collect(),
+            width,
+            ids: (0..tokens)
+                .map(|_| corpora::below(&mut ids, vocab) as u32)
+                .collect(),
+            vocab,
+            texts: None,
+            experts: None,
+        }
+    }
+
+    /// The batches, scaled, on the device: every token is in one of them.
+    pub(super) fn batches(
+        &self,
+        settings: &RouterSettings,
+        seed: u64,
+        device: &Device,
+    ) -> Vec<Batch> {
+        let shape = settings.hidden.shape;
+        let (tokens, scale) = (shape.tokens(), settings.hidden.scale.get() as f32);
+        let rows = self.values.chunks_exact(tokens * self.width);
+        let batch = |(numbers, ids): (&[f32], &[u32])| {
+            let scaled: Vec<f32> = numbers.iter().map(|number| number * scale).collect();
+            let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
+            Batch {
+                x_td: Tensor::from_data(TensorData::new(scaled, [tokens, self.width]), device),
+                context: MoeContext {
+                    token_ids_t: Tensor::<1, Int>::from_data(
+                        TensorData::new(ids, [tokens]),
+                        device,
+                    ),
+                    sequences: shape.sequences.get(),
+                    noise_seed: named_seed(seed, "noise"),
+                    training: false,
+                    precision: precision::wanted(settings.measure.precision).on(device),
+                },
+            }
+        };
+        rows.zip(self.ids.chunks_exact(tokens)).map(batch).collect()
+    }
+}

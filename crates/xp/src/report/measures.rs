@@ -1,0 +1,71 @@
+//! Which measures the table of cells shows, and how.
+
+/// A measure in the table of cells.
+pub(super) struct Measure {
+    pub(super) column: &'static str,
+    pub(super) heading: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) factor: f64,
+}
+
+const fn measure(
+    column: &'static str,
+    heading: &'static str,
+    unit: &'static str,
+    factor: f64,
+) -> Measure {
+    Measure {
+        column,
+        heading,
+        unit,
+        factor,
+    }
+}
+
+/// What the table of cells shows where it was measured, most asked for first.
+pub(super) const MEASURES: [Measure; 34] = [
+    measure("perplexity", "validation perplexity", "per token", 1.0),
+    measure("bits_per_char", "bits per character", "bits", 1.0),
+    measure("bits_per_byte", "bits per byte", "bits", 1.0),
+    measure("params_router", "router parameters", "", 1.0),
+    measure("router_ms_median", "router", "ms", 1.0),
+    measure("step_ms_median", "step", "ms", 1.0),
+    measure("forward_ms_median", "forward", "ms", 1.0),
+    measure("backward_ms_median", "backward", "ms", 1.0),
+    measure("update_ms_median", "update", "ms", 1.0),
+    measure("routing_share", "routing of forward", "%", 100.0),
+    measure("tokens_per_s", "throughput", "tokens/s", 1.0),
+    measure("gflop_per_s", "arithmetic", "GFLOP/s", 1.0),
+    measure("gb_per_s", "traffic", "GB/s", 1.0),
+    measure("memcpy_share", "of memcpy", "%", 100.0),
+    measure("drop_rate", "dropped assignments", "%", 100.0),
+    measure("token_drop_rate", "dropped tokens", "%", 100.0),
+    measure("load_cv_before", "load CV before drops", "", 1.0),
+    measure("load_cv_after", "load CV after drops", "", 1.0),
+    measure("max_violation", "MaxVio", "", 1.0),
+    measure("load_entropy_before", "entropy of the load", "nats", 1.0),
+    measure("router_entropy", "router entropy", "nats", 1.0),
+    measure("mean_top_k_prob", "mean top-k probability", "", 1.0),
+    measure("logit_std", "logit std", "", 1.0),
+    measure("output_mean", "output mean", "", 1.0),
+    measure("output_std", "output std", "", 1.0),
+    measure("aux_loss_without_experts", "α Σ f P", "", 1.0),
+    measure("aux_loss_switch", "α E Σ f P", "", 1.0),
+    measure("experts_used", "experts used", "%", 100.0),
+    measure(
+        "router_grad_norm_lm",
+        "router gradient of the LM loss",
+        "norm",
+        1.0,
+    ),
+    measure("alarms", "alarms", "per trial", 1.0),
+    measure("params_total", "parameters", "", 1.0),
+    measure("buffer_bytes", "expert buffers", "MiB", 1.0 / 1_048_576.0),
+    measure("peak_memory_bytes", "peak memory", "MiB", 1.0 / 1_048_576.0),
+    measure(
+        "device_memory_bytes",
+        "peak device memory",
+        "MiB",
+        1.0 / 1_048_576.0,
+    ),
+];
