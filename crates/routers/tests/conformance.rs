@@ -23,14 +23,13 @@ use suite::{
 use testkit::{F32_EXACT_ORDER, F32_SUM, assert_close, assert_same, normal};
 
 /// Every strategy with every scorer, as the router itself composes them.
-fn routers() -> Vec<Case> {
+fn routers(logit_std: Option<PositiveF64>) -> Vec<Case> {
     let mut cases = Vec::new();
     for strategy in members::<StrategyConfig>() {
         for scorer in members::<ScorerConfig>() {
             let config = Rc::new(RouterConfig {
                 scorer,
-                // Some scorers start with logits so small that no probe sees them move.
-                logit_std: Some(PositiveF64::new(1.0)),
+                logit_std,
                 strategy: strategy.clone(),
                 ..RouterConfig::default()
             });
@@ -51,7 +50,8 @@ fn routers() -> Vec<Case> {
     cases
 }
 
-conformance!(StrategyConfig, routers());
+// Some scorers start with logits so small that no probe would see them move.
+conformance!(StrategyConfig, routers(Some(PositiveF64::new(1.0))));
 
 fn config(strategy: &str) -> RouterConfig {
     RouterConfig {
@@ -164,7 +164,7 @@ fn the_composition_of_the_suite_is_that_of_the_router() {
     let device = Device::flex();
     let dims = sizes(5, 2);
     let input = inputs(2, 5, 1, &device);
-    for (case, router) in composed::<StrategyConfig>().iter().zip(routers()) {
+    for (case, router) in composed::<StrategyConfig>().iter().zip(routers(None)) {
         // Parameters are drawn from the device's generator, which other tests use too: strategies
         // without any are compared by decision, the others by the shape of theirs.
         let ours = (case.build)(&dims, &device).route(&input);

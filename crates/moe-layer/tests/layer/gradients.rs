@@ -167,7 +167,7 @@ fn sizes_are_those_of_the_built_layer() {
         // Four experts of 8 -> 16 -> 8 with biases: 280 each; a linear scorer has 8 * 4.
         assert_eq!(sizes.total, 4 * 280 + sizes.router);
         let (active, router) = match strategy.name() {
-            "top1" => (1, 32),
+            "top1" | "top1-as-published" => (1, 32),
             // Weights of the noise beside those of the scorer.
             "noisy-top-k" => (2, 32 + 32),
             // One slot an expert, and the scale.
