@@ -11,7 +11,7 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use kernels::{Precision, cross_entropy, pack};
-use moe_layer::{DispatchPlan, MoeConfig, MoeContext, MoeLayer, RoutingTrace};
+use moe_layer::{DispatchPlan, MoeConfig, MoeContext, MoeLayer, Round, RoutingTrace};
 use routers::{RouterConfig, RouterError, Routing, StepLoad};
 
 use crate::{
@@ -122,17 +122,29 @@ pub struct Forward {
 /// What one block's mixture did.
 #[derive(Debug, Clone)]
 pub struct LayerForward {
-    /// What the router decided, and its auxiliary losses.
+    /// What the router decided in the (first) round, and its auxiliary losses.
     pub routing: Routing,
     /// What capacity made of it.
     pub plan: DispatchPlan,
+    /// The rounds of a chain after the first.
+    pub later: Vec<Round>,
 }
 
 impl LayerForward {
-    /// The measures of this pass.
+    /// Every round in turn.
+    #[must_use]
+    pub fn rounds(&self) -> Vec<Round> {
+        let first = Round {
+            routing: self.routing.clone(),
+            plan: self.plan.clone(),
+        };
+        std::iter::once(first).chain(self.later.clone()).collect()
+    }
+
+    /// The measures of this pass: those of [`Round::trace`].
     #[must_use]
     pub fn trace(&self) -> RoutingTrace {
-        RoutingTrace::new(&self.routing, &self.plan)
+        Round::trace(self.rounds().iter())
     }
 }
 
@@ -240,15 +252,15 @@ impl TinyMoe {
 }
 
 impl TinyMoe {
-    /// The model after a step of training, told what each layer's experts got: what is not learned
-    /// by gradient has adapted.
+    /// The model after a step of training, told what the experts of each layer got, round by round:
+    /// what is not learned by gradient has adapted.
     ///
     /// # Panics
     ///
-    /// If there is not one load per layer.
+    /// If there is not one load per layer and round.
     #[must_use]
-    pub fn adapt(mut self, loads: &[StepLoad]) -> Self {
-        assert_eq!(loads.len(), self.blocks.len(), "one load per layer");
+    pub fn adapt(mut self, loads: &[Vec<StepLoad>]) -> Self {
+        assert_eq!(loads.len(), self.blocks.len(), "loads for every layer");
         for (block, load) in self.blocks.iter_mut().zip(loads) {
             block.moe = block.moe.clone().adapt(load);
         }
@@ -270,6 +282,7 @@ impl Block {
         let layer = LayerForward {
             routing: out.routing,
             plan: out.plan,
+            later: out.later,
         };
         (x + y, layer)
     }

@@ -6,7 +6,7 @@ use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DispatcherConfig, DropPolicyConfig};
+use crate::{DispatcherConfig, DropPolicyConfig, ExpertInit};
 
 /// The `[moe]` table: sizes of the layer, capacity, and how tokens travel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,31 @@ pub struct MoeConfig {
     pub dispatch: DispatcherConfig,
     /// Hidden width of an expert over the model's width.
     pub ffn_multiple: NonZeroUsize,
+    /// How experts start.
+    #[serde(skip_serializing_if = "ExpertInit::is_default")]
+    pub expert_init: ExpertInit,
+    /// n: rounds over the same experts, each with a router of its own and k/n experts a token. A
+    /// round sees the hidden state plus what the rounds before it gave (Chain-of-Experts).
+    #[serde(skip_serializing_if = "is_one")]
+    pub chain: NonZeroUsize,
+}
+
+// Signature given by serde.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_one(n: &NonZeroUsize) -> bool {
+    n.get() == 1
+}
+
+impl MoeConfig {
+    /// Experts per token and round, where the rounds share k evenly.
+    #[must_use]
+    pub fn k_of_round(&self) -> Option<usize> {
+        let (k, rounds) = (self.k.get(), self.chain.get());
+        (k % rounds == 0).then_some(k / rounds)
+    }
 }
 
 impl Default for MoeConfig {
@@ -38,6 +63,8 @@ impl Default for MoeConfig {
             renormalise: true,
             dispatch: DispatcherConfig::default(),
             ffn_multiple: NonZeroUsize::new(4).expect("4 is not zero"),
+            expert_init: ExpertInit::default(),
+            chain: NonZeroUsize::MIN,
         }
     }
 }

@@ -95,14 +95,22 @@ pub fn decisions(routing: &Routing, plan: &DispatchPlan) -> Vec<Decision> {
     }
 }
 
-/// Numbers the decisions of each token, which must stand together.
+/// The decisions with those of each token numbered.
 fn numbered(mut decisions: Vec<Decision>) -> Vec<Decision> {
+    number(&mut decisions);
+    decisions
+}
+
+/// Numbers the decisions of each token, which must stand together.
+pub(crate) fn number(decisions: &mut [Decision]) {
+    for decision in decisions.iter_mut() {
+        decision.choice = 0;
+    }
     for at in 1..decisions.len() {
         if decisions[at].token == decisions[at - 1].token {
             decisions[at].choice = decisions[at - 1].choice + 1;
         }
     }
-    decisions
 }
 
 /// `(row, column, value)` of a matrix with `width` columns.

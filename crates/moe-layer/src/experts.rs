@@ -6,6 +6,8 @@ use burn::{
 };
 use kernels::{Activation, Precision, batched_linear, grouped_linear};
 
+use crate::ExpertInit;
+
 /// The sizes of an expert bank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpertDims {
@@ -27,8 +29,7 @@ impl ExpertDims {
 
 /// E experts `y = gelu(x W1 + b1) W2 + b2`, stacked so that one product serves all.
 ///
-/// Every expert's matrix is initialised on its own: Xavier-uniform over `(D, F)`. Initialising the
-/// stack as one tensor, as S does, takes E into the fan and starts the experts 14 times too small.
+/// Every expert's matrix is initialised on its own, where not asked otherwise: see [`ExpertInit`].
 #[derive(Module, Debug)]
 pub struct ExpertBank {
     w1_edf: Param<Tensor<3>>,
@@ -41,20 +42,28 @@ impl ExpertBank {
     /// Builds the bank.
     #[must_use]
     pub fn new(dims: &ExpertDims, device: &Device) -> Self {
+        Self::started(dims, ExpertInit::default(), device)
+    }
+
+    /// Builds the bank with another initialisation.
+    #[must_use]
+    pub fn started(dims: &ExpertDims, init: ExpertInit, device: &Device) -> Self {
         let ExpertDims {
             experts,
             width,
             hidden,
         } = *dims;
-        let bound = (6.0 / (width + hidden) as f64).sqrt();
-        let xavier = Initializer::Uniform {
-            min: -bound,
-            max: bound,
+        let uniform = |rows, columns| {
+            let bound = init.bound(experts, rows, columns);
+            Initializer::Uniform {
+                min: -bound,
+                max: bound,
+            }
         };
         Self {
-            w1_edf: xavier.init([experts, width, hidden], device),
+            w1_edf: uniform(width, hidden).init([experts, width, hidden], device),
             b1_ef: Initializer::Zeros.init([experts, hidden], device),
-            w2_efd: xavier.init([experts, hidden, width], device),
+            w2_efd: uniform(hidden, width).init([experts, hidden, width], device),
             b2_ed: Initializer::Zeros.init([experts, width], device),
         }
     }

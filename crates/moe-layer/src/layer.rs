@@ -1,4 +1,4 @@
-//! The layer: router, plan, dispatch, experts.
+//! The layer: router, plan, dispatch, experts; in a chain of rounds where asked for.
 
 use burn::{
     module::Module,
@@ -9,7 +9,7 @@ use routers::{
 };
 
 use crate::{
-    Dispatch, DispatchPlan, ExpertBank, ExpertDims, MoeConfig, MoeContext, RoutingTrace,
+    Dispatch, DispatchPlan, ExpertBank, ExpertDims, MoeConfig, MoeContext, Round, RoutingTrace,
     ghost::ghost,
 };
 
@@ -18,16 +18,27 @@ use crate::{
 pub struct MoeSizes {
     /// All of them.
     pub total: usize,
-    /// Those that one token meets: the router and its experts, k of them for most strategies.
+    /// Those that one token meets: the routers, and of the experts k for most strategies, `k / n` in
+    /// each of n rounds.
     pub active: usize,
-    /// Those of the router.
+    /// Those of the routers, one a round.
     pub router: usize,
 }
 
 /// A mixture-of-experts layer, a drop-in for a feed-forward network.
+///
+/// # Equation
+///
+/// `y = MoE(x)`, or with `chain = n` rounds over one bank of experts (Chain-of-Experts, Wang et al.
+/// 2025): `x_1 = x`, `y_i = MoE_i(x_i)` with a router of its own and k / n experts a token, `x_{i+1} =
+/// x_i + y_i`, and `y = y_1 + ... + y_n`. The residual stands between the rounds alone: that of the
+/// block adds `x` itself, and one round is the plain layer. Each round has the capacity
+/// `ceil(CF T (k / n) / E)`.
 #[derive(Module, Debug)]
 pub struct MoeLayer {
     router: Router,
+    /// Those of the rounds after the first.
+    later_routers: Vec<Router>,
     experts: ExpertBank,
     #[module(skip)]
     config: MoeConfig,
@@ -39,17 +50,27 @@ pub struct MoeLayer {
 pub struct MoeOutput {
     /// Output `[T, D]`; zero for a token that reached no expert.
     pub y_td: Tensor<2>,
-    /// What the router decided, and its auxiliary losses.
+    /// What the router decided in the (first) round, and its auxiliary losses.
     pub routing: Routing,
     /// What capacity made of it.
     pub plan: DispatchPlan,
+    /// The rounds of a chain after the first.
+    pub later: Vec<Round>,
 }
 
 impl MoeOutput {
-    /// The measures of this pass.
+    /// Every round in turn.
+    #[must_use]
+    pub fn rounds(self) -> Vec<Round> {
+        let (routing, plan) = (self.routing, self.plan);
+        let first = Round { routing, plan };
+        std::iter::once(first).chain(self.later).collect()
+    }
+
+    /// The measures of this pass: those of [`Round::trace`].
     #[must_use]
     pub fn trace(&self) -> RoutingTrace {
-        RoutingTrace::new(&self.routing, &self.plan)
+        Round::trace(self.clone().rounds().iter())
     }
 }
 
@@ -66,12 +87,21 @@ impl MoeLayer {
         vocab: usize,
         device: &Device,
     ) -> Result<Self, RouterError> {
+        let (k, rounds) = (config.k.get(), config.chain.get());
+        if config.k_of_round().is_none() {
+            return Err(RouterError::Chain { k, rounds });
+        }
         let dims = Self::router_dims(config, width, vocab);
+        let first = router.init(&dims, device)?;
+        let experts = Self::expert_dims(config, width);
+        let experts = ExpertBank::started(&experts, config.expert_init, device);
+        let later = (1..rounds).map(|_| router.init(&dims, device));
         Ok(Self {
-            router: router.init(&dims, device)?,
-            experts: ExpertBank::new(&Self::expert_dims(config, width), device),
+            router: first,
+            later_routers: later.collect::<Result<_, _>>()?,
+            experts,
             config: config.clone(),
-            top_k: router.strategy.top_k(config.k.get()),
+            top_k: router.strategy.top_k(dims.top_k),
         })
     }
 
@@ -88,13 +118,19 @@ impl MoeLayer {
         self.experts.dims().width
     }
 
-    /// The sizes of its router.
+    /// Its experts.
+    #[must_use]
+    pub const fn experts(&self) -> &ExpertBank {
+        &self.experts
+    }
+
+    /// The sizes of the router of a round.
     #[must_use]
     pub fn router_dims(config: &MoeConfig, width: usize, vocab: usize) -> RouterDims {
         RouterDims {
             width,
             experts: config.experts.get(),
-            top_k: config.k.get(),
+            top_k: config.k_of_round().unwrap_or(config.k.get()),
             capacity_factor: config.capacity_factor.get(),
             vocab,
         }
@@ -112,33 +148,38 @@ impl MoeLayer {
     #[must_use]
     pub fn sizes(config: &MoeConfig, router: &RouterConfig, width: usize) -> MoeSizes {
         let dims = Self::router_dims(config, width, 0);
-        let (router_params, experts) = (router.num_params(&dims), Self::expert_dims(config, width));
+        let rounds = config.chain.get();
+        let router_params = rounds * router.num_params(&dims);
+        let experts = Self::expert_dims(config, width);
         let per_expert = experts.params_per_expert();
         let active = router.strategy.active_experts(dims.top_k, experts.experts);
         MoeSizes {
             total: router_params + experts.experts * per_expert,
-            active: router_params + active * per_expert,
+            active: router_params + rounds * active * per_expert,
             router: router_params,
         }
     }
 
-    /// What the router says of the tokens of `x_td` `[T, D]`, before any capacity.
+    /// What the router of the first round says of the tokens of `x_td` `[T, D]`, before any capacity.
     #[must_use]
     pub fn route(&self, x_td: &Tensor<2>, context: &MoeContext) -> Routing {
-        self.router.route(&RouteInput {
-            x_td: x_td.clone(),
-            token_ids_t: context.token_ids_t.clone(),
-            sequences: context.sequences,
-            noise_seed: context.noise_seed,
-            training: context.training,
-        })
+        route_with(&self.router, x_td, context)
     }
 
-    /// Decides where the tokens of `x_td` `[T, D]` go, without moving them.
+    /// Decides where the tokens of `x_td` `[T, D]` go in the first round, without moving them.
     #[must_use]
     pub fn decide(&self, x_td: &Tensor<2>, context: &MoeContext) -> (Routing, DispatchPlan) {
+        self.decide_with(&self.router, x_td, context)
+    }
+
+    fn decide_with(
+        &self,
+        router: &Router,
+        x_td: &Tensor<2>,
+        context: &MoeContext,
+    ) -> (Routing, DispatchPlan) {
         let [tokens, _] = x_td.dims();
-        let routing = self.route(x_td, context);
+        let mut routing = route_with(router, x_td, context);
         let experts = self.config.experts.get();
         let plan = DispatchPlan::new(
             &routing.assignment,
@@ -147,35 +188,76 @@ impl MoeLayer {
             experts,
             self.top_k,
         );
+        let after = router.losses_after_drops(&|| plan.load());
+        routing.auxiliary.extend(after);
         (routing, plan)
     }
 
     /// Runs the layer on `x_td` `[T, D]`.
     #[must_use]
     pub fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> MoeOutput {
-        let (routing, plan) = self.decide(&x_td, context);
+        let (mut y_td, first) = self.round(&self.router, x_td.clone(), context);
+        let mut later = Vec::with_capacity(self.later_routers.len());
+        for (number, router) in self.later_routers.iter().enumerate() {
+            let context = MoeContext {
+                noise_seed: round_seed(context.noise_seed, number),
+                ..context.clone()
+            };
+            let (more_td, round) = self.round(router, x_td.clone() + y_td.clone(), &context);
+            y_td = y_td + more_td;
+            later.push(round);
+        }
+        MoeOutput {
+            y_td,
+            routing: first.routing,
+            plan: first.plan,
+            later,
+        }
+    }
+
+    /// One round: the outputs of the experts `[T, D]`, and who they were.
+    fn round(&self, router: &Router, x_td: Tensor<2>, context: &MoeContext) -> (Tensor<2>, Round) {
+        let (routing, plan) = self.decide_with(router, &x_td, context);
         let ghost_td = routing
             .ghost_te
             .as_ref()
             .map(|ghost_te| ghost(&x_td, ghost_te, &self.experts, context.precision));
-        let y_td = self
-            .config
-            .dispatch
-            .dispatch(x_td, &plan, &self.experts, context.precision);
-        MoeOutput {
-            y_td: match ghost_td {
-                Some(ghost_td) => y_td + ghost_td,
-                None => y_td,
-            },
-            routing,
-            plan,
-        }
+        let dispatch = &self.config.dispatch;
+        let y_td = dispatch.dispatch(x_td, &plan, &self.experts, context.precision);
+        let y_td = match ghost_td {
+            Some(ghost_td) => y_td + ghost_td,
+            None => y_td,
+        };
+        (y_td, Round { routing, plan })
     }
 
-    /// The layer after a step of training: what is not learned by gradient has adapted.
+    /// The layer after a step of training, told what the router of each round asked for: what is not
+    /// learned by gradient has adapted.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one load a round.
     #[must_use]
-    pub fn adapt(mut self, step: &StepLoad) -> Self {
-        self.router = self.router.adapt(step);
+    pub fn adapt(mut self, steps: &[StepLoad]) -> Self {
+        assert_eq!(steps.len(), self.config.chain.get(), "one load a round");
+        self.router = self.router.adapt(&steps[0]);
+        let later = self.later_routers.into_iter().zip(&steps[1..]);
+        self.later_routers = later.map(|(router, step)| router.adapt(step)).collect();
         self
     }
+}
+
+/// Later rounds of a pass draw other noise than the first: the pass's seed moved by an odd constant.
+fn round_seed(seed: u64, later: usize) -> u64 {
+    seed.wrapping_add((later as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03))
+}
+
+fn route_with(router: &Router, x_td: &Tensor<2>, context: &MoeContext) -> Routing {
+    router.route(&RouteInput {
+        x_td: x_td.clone(),
+        token_ids_t: context.token_ids_t.clone(),
+        sequences: context.sequences,
+        noise_seed: context.noise_seed,
+        training: context.training,
+    })
 }

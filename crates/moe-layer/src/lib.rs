@@ -28,10 +28,12 @@ mod context;
 mod decision;
 mod dispatch;
 mod drop;
+mod expert_init;
 mod experts;
 mod ghost;
 mod layer;
 mod plan;
+mod round;
 mod trace;
 
 pub use config::MoeConfig;
@@ -42,9 +44,12 @@ pub use dispatch::{
     SortedConfig,
 };
 pub use drop::{
-    DropPolicyConfig, NoneConfig, PositionConfig, ProbabilityConfig, Queue, QueueOrder,
+    BatchOrderConfig, DropPolicyConfig, NoneConfig, PositionConfig, ProbabilityConfig, Queue,
+    QueueOrder,
 };
+pub use expert_init::ExpertInit;
 pub use experts::{ExpertBank, ExpertDims};
 pub use layer::{MoeLayer, MoeOutput, MoeSizes};
 pub use plan::{DispatchPlan, PlanKind};
+pub use round::Round;
 pub use trace::{LayerReading, RoutingTrace};

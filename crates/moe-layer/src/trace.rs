@@ -10,7 +10,8 @@ use crate::{DispatchPlan, PlanKind};
 #[derive(Debug, Clone)]
 pub struct RoutingTrace {
     tokens: usize,
-    assignments_before_e: Tensor<1>,
+    /// Before drops, one row a round `[R, E]`.
+    assignments_before_re: Tensor<2>,
     assignments_after_e: Tensor<1>,
     gates_e: Tensor<1>,
     unrouted: Option<Tensor<1>>,
@@ -66,7 +67,8 @@ impl RoutingTrace {
         let free = Tensor::without_autodiff;
         Self {
             tokens: plan.tokens,
-            assignments_before_e: free(routing.assignment.load(plan.experts)),
+            assignments_before_re: free(routing.assignment.load(plan.experts))
+                .reshape([1, plan.experts]),
             assignments_after_e: free(plan.load()),
             gates_e: free(gates_e),
             unrouted: (!soft).then(|| free(plan.unrouted().float().sum())),
@@ -84,12 +86,40 @@ impl RoutingTrace {
         }
     }
 
-    /// What the router's experts were asked for, for what adapts between steps.
+    /// What each round's router asked of the experts, for what adapts between steps.
     #[must_use]
-    pub fn step_load(&self) -> StepLoad {
-        StepLoad {
-            load_e: self.assignments_before_e.clone(),
-            tokens: self.tokens,
+    pub fn step_loads(&self) -> Vec<StepLoad> {
+        let [rounds, experts] = self.assignments_before_re.dims();
+        let row = |round| {
+            let load_1e = self.assignments_before_re.clone().narrow(0, round, 1);
+            load_1e.reshape([experts])
+        };
+        (0..rounds)
+            .map(|round| StepLoad {
+                load_e: row(round),
+                tokens: self.tokens / rounds,
+            })
+            .collect()
+    }
+
+    /// The same with a later round of the same pass, which goes over the same experts.
+    pub(crate) fn then(self, later: Self) -> Self {
+        let rounds = vec![
+            self.assignments_before_re.clone(),
+            later.assignments_before_re.clone(),
+        ];
+        Self {
+            assignments_before_re: Tensor::cat(rounds, 0),
+            ..self.without_loads().merge(later.without_loads())
+        }
+    }
+
+    /// The sums with no loads before drops, in one row.
+    fn without_loads(self) -> Self {
+        let none_e = self.assignments_after_e.zeros_like();
+        Self {
+            assignments_before_re: none_e.unsqueeze_dim(0),
+            ..self
         }
     }
 
@@ -99,7 +129,7 @@ impl RoutingTrace {
         let sum = |a: Option<Tensor<1>>, b: Option<Tensor<1>>| Some(a? + b?);
         Self {
             tokens: self.tokens + other.tokens,
-            assignments_before_e: self.assignments_before_e + other.assignments_before_e,
+            assignments_before_re: self.assignments_before_re + other.assignments_before_re,
             assignments_after_e: self.assignments_after_e + other.assignments_after_e,
             gates_e: self.gates_e + other.gates_e,
             unrouted: sum(self.unrouted, other.unrouted),
@@ -115,11 +145,8 @@ impl RoutingTrace {
     #[must_use]
     pub fn into_host(self) -> Vec<TensorData> {
         let counts = TensorData::new(vec![self.tokens as i64, self.chosen as i64], [2]);
-        let sums = [
-            self.assignments_before_e,
-            self.assignments_after_e,
-            self.gates_e,
-        ];
+        let before = self.assignments_before_re.into_data();
+        let sums = [self.assignments_after_e, self.gates_e];
         let maybe = [
             self.unrouted,
             self.router_entropy,
@@ -133,7 +160,8 @@ impl RoutingTrace {
                 Tensor::into_data,
             )
         });
-        std::iter::once(counts)
+        [counts, before]
+            .into_iter()
             .chain(sums.map(Tensor::into_data))
             .chain(maybe)
             .collect()
@@ -165,7 +193,7 @@ impl RoutingTrace {
         let maybe = |data: TensorData| (data.shape()[0] > 0).then(|| some(data));
         Self {
             tokens: counts[0] as usize,
-            assignments_before_e: some(before),
+            assignments_before_re: Tensor::from_data(before, device),
             assignments_after_e: some(after),
             gates_e: some(gates),
             unrouted: maybe(unrouted),
@@ -184,7 +212,7 @@ impl RoutingTrace {
         let number = |t: Option<Tensor<1>>| t.map(|t| f64::from(t.into_scalar::<f32>()));
         LayerReading {
             tokens: self.tokens,
-            assignments_before: list(self.assignments_before_e),
+            assignments_before: list(self.assignments_before_re.sum_dim(0).squeeze_dim(0)),
             assignments_after: list(self.assignments_after_e),
             gates: list(self.gates_e),
             unrouted: number(self.unrouted),

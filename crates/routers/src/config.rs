@@ -64,7 +64,26 @@ impl RouterConfig {
         if self.strategy.facts().needs_scores {
             self.scorer.check(dims)?;
         }
+        self.check_balancers()?;
         self.check_switches(dims)
+    }
+
+    /// Refuses balancers whose losses would be logged as one.
+    fn check_balancers(&self) -> Result<(), RouterError> {
+        let twice = |at: usize| {
+            let name = self.balancers[at].loss_name();
+            self.balancers[..at].iter().any(|b| b.loss_name() == name)
+        };
+        match (0..self.balancers.len()).find(|&at| twice(at)) {
+            None => Ok(()),
+            Some(at) => Err(RouterError::Switch {
+                what: "router",
+                setting: "balancers",
+                value: self.balancers[at].name(),
+                why: "it is in the list twice, and both losses would have one name in the results; \
+                      keep one",
+            }),
+        }
     }
 
     /// Score function and gate rule, named or the strategy's own, for `k` experts asked for.

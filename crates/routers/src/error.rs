@@ -42,6 +42,14 @@ pub enum RouterError {
         /// What does not go together, and what would.
         problem: String,
     },
+    /// Rounds of a chain that do not share k evenly.
+    #[error("chain: {rounds} rounds cannot share k = {k} evenly; make k a multiple of the rounds")]
+    Chain {
+        /// Experts per token.
+        k: usize,
+        /// Rounds.
+        rounds: usize,
+    },
     /// A strategy that routes by token id, without any.
     #[error("{what}: routes by token id and needs a vocabulary of at least 1, got 0")]
     NoVocabulary {

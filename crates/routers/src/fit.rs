@@ -61,7 +61,10 @@ pub(crate) fn fit<M: Module, const N: usize>(
         "fitting a scorer needs as many targets as hidden states"
     );
     let batch = config.batch.get().min(tokens);
-    let plain = !module.devices().iter().any(|device| device.is_autodiff());
+    let plain = !module
+        .devices()
+        .iter()
+        .any(burn::tensor::Device::is_autodiff);
     let mut module = if plain { module.train() } else { module };
     let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
     let mut losses = Vec::with_capacity(config.steps);

@@ -47,7 +47,9 @@ mod step;
 mod strategy;
 
 pub use balancer::{
-    AuxiliaryLoss, Balance, BalancerConfig, BiasConfig, SelectionBias, SwitchConfig,
+    AuxiliaryLoss, Balance, BalanceInput, BalancerConfig, BiasConfig, CountsAsPublishedConfig,
+    GshardConfig, HadamardOrthogonalityConfig, ImportanceConfig, Scope, SelectionBias,
+    SquaredImportanceConfig, StepMemory, SwitchConfig, SwitchUnscaledConfig, ZLossConfig,
 };
 pub use capacity::capacity;
 pub use config::RouterConfig;
@@ -70,12 +72,14 @@ pub use scorer::{
 pub use scores::Scores;
 pub use step::StepLoad;
 pub use strategy::{
-    Assign, AssignConfig, BudgetConfig, Dense, DenseConfig, ExpertChoice, ExpertChoiceConfig,
-    Group, HardTopK, HardTopKConfig, Hash, HashConfig, Lsh, LshConfig, NoisyTopK, NoisyTopKConfig,
-    PositionHash, PositionHashConfig, Random, RandomConfig, Relu, ReluConfig, SigmoidTopK,
-    SigmoidTopKConfig, Sinkhorn, SinkhornConfig, SoftMoe, SoftMoeConfig, SoftTopK, SoftTopKConfig,
-    Strategy, StrategyConfig, StrategyFacts, Switches, Top1, Top1Config, TopP, TopPConfig, Uniform,
-    UniformConfig,
+    Assign, AssignConfig, BudgetConfig, Dense, DenseConfig, ExpertChoice, ExpertChoiceAsPublished,
+    ExpertChoiceAsPublishedConfig, ExpertChoiceConfig, Group, HardTopK, HardTopKAsPublishedConfig,
+    HardTopKConfig, Hash, HashAsPublished, HashAsPublishedConfig, HashConfig, Lsh, LshConfig,
+    NoisyTopK, NoisyTopKConfig, PositionHash, PositionHashConfig, Random, RandomConfig, Relu,
+    ReluConfig, SigmoidTopK, SigmoidTopKConfig, Sinkhorn, SinkhornConfig, SoftMoe, SoftMoeConfig,
+    SoftTopK, SoftTopKAsPublished, SoftTopKAsPublishedConfig, SoftTopKConfig, Strategy,
+    StrategyConfig, StrategyFacts, Switches, Top1, Top1AsPublishedConfig, Top1Config, TopP,
+    TopPConfig, Uniform, UniformConfig, UnitGates,
 };
 
 #[doc(hidden)]

@@ -6,9 +6,9 @@ use burn::{
 };
 
 use crate::{
-    Assign, AssignConfig, Assignment, AuxiliaryLoss, Balance, BalancerConfig, RouteInput,
-    RouterConfig, RouterDims, Routing, Score, ScoreConfig, Scorer, Scores, SelectionBias, StepLoad,
-    Strategy, Switches, scorer::with_logit_std,
+    Assign, AssignConfig, Assignment, AuxiliaryLoss, Balance, BalanceInput, BalancerConfig,
+    RouteInput, RouterConfig, RouterDims, Routing, Score, ScoreConfig, Scorer, Scores,
+    SelectionBias, StepLoad, StepMemory, Strategy, Switches, scorer::with_logit_std,
 };
 
 /// A scorer (where the strategy looks at scores), a strategy, and balancers.
@@ -17,6 +17,7 @@ pub struct Router {
     scorer: Option<Scorer>,
     strategy: Strategy,
     bias: Option<SelectionBias>,
+    memory: Option<StepMemory>,
     #[module(skip)]
     switches: Switches,
     #[module(skip)]
@@ -38,11 +39,13 @@ impl Router {
                 None => scorer,
             }
         };
+        let counts_steps = config.balancers.iter().any(Balance::counts_steps);
         let bias = config.balancers.iter().find_map(Balance::selection_bias);
         Self {
             scorer: config.strategy.facts().needs_scores.then(scorer),
             strategy: config.strategy.init(&dims, device),
             bias: bias.map(|bias| SelectionBias::new(bias, dims.experts, device)),
+            memory: counts_steps.then(|| StepMemory::new(dims.experts, device)),
             switches,
             balancers: config.balancers.clone(),
         }
@@ -105,6 +108,7 @@ impl Router {
         Self {
             strategy: self.strategy.adapt(step),
             bias: self.bias.map(|bias| bias.adapt(step)),
+            memory: self.memory.map(|memory| memory.adapt(step)),
             ..self
         }
     }
@@ -118,14 +122,16 @@ impl Router {
     ) -> Vec<AuxiliaryLoss> {
         let mut losses = Vec::new();
         if let Some(scores) = scores {
-            let balanced = self.balancers.iter().filter_map(|balancer| {
-                let value = balancer.loss(scores, assignment, input)?;
-                Some(AuxiliaryLoss {
-                    name: balancer.name(),
-                    value,
-                })
-            });
-            losses.extend(balanced);
+            let seen = BalanceInput {
+                scores,
+                assignment,
+                route: input,
+                others_e: self
+                    .memory
+                    .as_ref()
+                    .map(|memory| memory.others(input.tokens())),
+            };
+            losses.extend(self.named(|balancer| balancer.loss(&seen)));
         }
         if input.training {
             let own = self.scorer.iter().flat_map(|scorer| scorer.losses(input));
@@ -133,5 +139,24 @@ impl Router {
             losses.extend(self.strategy.losses(scores, assignment, input));
         }
         losses
+    }
+
+    /// The losses that balancers make of the load that is kept after drops, which `kept` counts `[E]`.
+    #[must_use]
+    pub fn losses_after_drops(&self, kept: &dyn Fn() -> Tensor<1>) -> Vec<AuxiliaryLoss> {
+        self.named(|balancer| balancer.loss_after_drops(kept))
+            .collect()
+    }
+
+    fn named(
+        &self,
+        loss: impl Fn(&BalancerConfig) -> Option<Tensor<1>>,
+    ) -> impl Iterator<Item = AuxiliaryLoss> {
+        self.balancers.iter().filter_map(move |balancer| {
+            Some(AuxiliaryLoss {
+                value: loss(balancer)?,
+                name: balancer.loss_name().unwrap_or(balancer.name()),
+            })
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! The decision of a router, the only thing that passes from routers to layers.
 
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::{Bool, Device, IndexingUpdateOp, Int, Tensor};
 use kernels::expert_load;
 
 use crate::{AuxiliaryLoss, Scores};
@@ -91,6 +91,88 @@ impl Assignment {
                     .sum_dim(0)
                     .sum_dim(2)
                     .reshape([experts])
+            }
+        }
+    }
+
+    /// [`load`](Self::load) within each of `groups` equal runs of the `tokens`: `[G, E]`, without gradient.
+    #[must_use]
+    pub fn group_load(&self, tokens: usize, groups: usize, experts: usize) -> Tensor<2> {
+        let size = tokens / groups;
+        let shift = |device: &Device| -> Tensor<2, Int> {
+            Tensor::<1, Int>::arange(0..groups as i64, device)
+                .mul_scalar(experts as i64)
+                .reshape([groups, 1])
+                .expand([groups, size])
+                .reshape([tokens, 1])
+        };
+        let counted = |places: Tensor<2, Int>| {
+            let [rows, columns] = places.dims();
+            expert_load(places.reshape([rows * columns]), groups * experts)
+                .reshape([groups, experts])
+        };
+        let summed = |weights_te: Tensor<2>| {
+            weights_te
+                .reshape([groups, size, experts])
+                .sum_dim(1)
+                .reshape([groups, experts])
+        };
+        match self {
+            Self::TokenChoice { experts_tk, .. } => {
+                let [_, k] = experts_tk.dims();
+                let shift_tk = shift(&experts_tk.device()).expand([tokens, k]);
+                counted(experts_tk.clone() + shift_tk)
+            }
+            Self::Variable { chosen_te, .. } => summed(chosen_te.clone().float()),
+            Self::ExpertChoice { tokens_ec, .. } => {
+                // Experts take tokens from anywhere: mark who was taken, then count in groups.
+                let [_, room] = tokens_ec.dims();
+                let ones = Tensor::ones([experts, room], &tokens_ec.device());
+                let taken_et = Tensor::<2>::zeros([experts, tokens], &tokens_ec.device()).scatter(
+                    1,
+                    tokens_ec.clone(),
+                    ones,
+                    IndexingUpdateOp::Add,
+                );
+                summed(taken_et.swap_dims(0, 1))
+            }
+            Self::Soft { dispatch_tes, .. } => {
+                let weights_te = dispatch_tes.clone().detach().sum_dim(2).squeeze_dim(2);
+                summed(weights_te)
+            }
+        }
+    }
+
+    /// The sum of the gates that each expert gets, before any drop: `[E]`, differentiable.
+    #[must_use]
+    pub fn gate_sums(&self, experts: usize) -> Tensor<1> {
+        match self {
+            Self::TokenChoice {
+                experts_tk,
+                gates_tk,
+            } => {
+                let [tokens, _] = experts_tk.dims();
+                Tensor::<2>::zeros([tokens, experts], &gates_tk.device())
+                    .scatter(
+                        1,
+                        experts_tk.clone(),
+                        gates_tk.clone(),
+                        IndexingUpdateOp::Add,
+                    )
+                    .sum_dim(0)
+                    .reshape([experts])
+            }
+            Self::Variable {
+                gates_te,
+                chosen_te,
+            } => gates_te
+                .clone()
+                .mask_fill(chosen_te.clone().bool_not(), 0.0)
+                .sum_dim(0)
+                .reshape([experts]),
+            Self::ExpertChoice { gates_ec, .. } => gates_ec.clone().sum_dim(1).reshape([experts]),
+            Self::Soft { combine_tes, .. } => {
+                combine_tes.clone().sum_dim(0).sum_dim(2).reshape([experts])
             }
         }
     }

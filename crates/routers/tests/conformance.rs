@@ -29,6 +29,8 @@ fn routers() -> Vec<Case> {
         for scorer in members::<ScorerConfig>() {
             let config = Rc::new(RouterConfig {
                 scorer,
+                // Some scorers start with logits so small that no probe sees them move.
+                logit_std: Some(PositiveF64::new(1.0)),
                 strategy: strategy.clone(),
                 ..RouterConfig::default()
             });
@@ -105,7 +107,12 @@ fn the_registries_hold_what_the_sweeps_name() {
             "soft-moe",
             "dense",
             "uniform",
-            "random"
+            "random",
+            "top1-as-published",
+            "topk-hard-as-published",
+            "softk-as-published",
+            "hash-as-published",
+            "expert-choice-as-published"
         ]
     );
     assert_eq!(
@@ -121,7 +128,20 @@ fn the_registries_hold_what_the_sweeps_name() {
             "self-supervised"
         ]
     );
-    assert_eq!(names(BalancerConfig::MEMBERS), ["switch", "bias"]);
+    assert_eq!(
+        names(BalancerConfig::MEMBERS),
+        [
+            "switch",
+            "switch-unscaled",
+            "squared-importance",
+            "gshard",
+            "importance",
+            "z-loss",
+            "hadamard-orthogonality",
+            "counts-as-published",
+            "bias"
+        ]
+    );
 }
 
 #[test]

@@ -89,7 +89,6 @@ fn every_kind_of_student_learns_from_a_complex_teacher() {
             &config(60, 1e-2),
         );
         let (first, last) = (mean(&fitted.losses[..6]), mean(&fitted.losses[54..]));
-        println!("{name}: {first:.4} to {last:.4}");
         assert!(last.is_finite() && first > 0.0, "{name}");
         if parameters == 0 {
             // Nothing can learn: the losses of the same batches come back.

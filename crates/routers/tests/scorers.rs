@@ -48,6 +48,15 @@ fn scorers() -> Vec<(String, ScorerConfig)> {
         .collect()
 }
 
+/// Says which scorer a failed comparison is about.
+#[expect(
+    clippy::print_stdout,
+    reason = "shown only where the test fails, and comparisons know no names"
+)]
+fn about(name: &str) {
+    println!("{name}");
+}
+
 /// A scorer written as in a sweep file.
 fn read(text: &str) -> ScorerConfig {
     let router: RouterConfig = toml::from_str(&format!("scorer = {{ {text} }}"))
@@ -145,7 +154,7 @@ fn logits_differentiate_in_the_hidden_states() {
         // Plain tensors differentiate nothing: the parameters are constants either way.
         let scorer = filled(&config, &Device::flex());
         let x_td = normal([3, 6], 4, &Device::flex());
-        println!("{name}");
+        about(&name);
         let gain = gain(&scorer);
         let gradient = gradient_check(
             |x_td| weighted(&scorer, x_td, gain),
@@ -238,7 +247,7 @@ fn logits_differentiate_in_every_parameter() {
 fn logits_grow_by_just_the_factor() {
     for device in [Device::flex(), Device::flex().autodiff()] {
         for (name, config) in scorers() {
-            println!("{name}");
+            about(&name);
             let scorer = filled(&config, &device);
             let x_td = normal([5, 6], 4, &device);
             let before_te = scorer.score(x_td.clone());
@@ -252,7 +261,7 @@ fn logits_grow_by_just_the_factor() {
 fn a_record_brings_back_the_logits_and_their_scale() {
     let device = Device::flex();
     for (name, scorer) in scorers() {
-        println!("{name}");
+        about(&name);
         let config = RouterConfig {
             scorer,
             logit_std: Some(PositiveF64::new(3.0)),

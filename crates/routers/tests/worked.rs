@@ -3,8 +3,9 @@
 use burn::tensor::{Device, Int, Tensor, TensorData, activation::softmax};
 use registry::{NonNegativeF64, Variant};
 use routers::{
-    Assign, AssignConfig, Assignment, Balance, ExpertChoiceConfig, GateRule, Group, HashConfig,
-    RouteInput, RouterConfig, RouterDims, ScoreFunction, Scores, StrategyConfig, SwitchConfig,
+    Assign, AssignConfig, Assignment, Balance, BalanceInput, ExpertChoiceConfig, GateRule, Group,
+    HashConfig, RouteInput, RouterConfig, RouterDims, ScoreFunction, Scores, StrategyConfig,
+    SwitchConfig,
 };
 use rstest::rstest;
 use testkit::{F32_EXACT_ORDER, FINITE_DIFFERENCE, assert_close, gradient_check, normal};
@@ -160,9 +161,17 @@ fn switch_loss(probs_te: Tensor<2>, alpha: f64, k: usize) -> Tensor<1> {
         .init(&dims(experts, k, 1.0), &Device::flex())
         .assign(Some(&scores), &batch(1, 1));
     let alpha = NonNegativeF64::new(alpha);
-    SwitchConfig { alpha }
-        .loss(&scores, &assignment, &batch(1, 1))
-        .expect("a loss")
+    let config = SwitchConfig {
+        alpha,
+        ..SwitchConfig::default()
+    };
+    let input = BalanceInput {
+        scores: &scores,
+        assignment: &assignment,
+        route: &batch(1, 1),
+        others_e: None,
+    };
+    config.loss(&input).expect("a loss")
 }
 
 fn close_to(loss: Tensor<1>, expected: f32) {

@@ -1,11 +1,13 @@
 //! Drop policies: who stands first in an expert's queue, and whether the queue is cut.
 
+mod batch_order;
 mod none;
 mod position;
 mod probability;
 
 use burn::tensor::{Int, Tensor};
 
+pub use batch_order::BatchOrderConfig;
 pub use none::NoneConfig;
 pub use position::PositionConfig;
 pub use probability::ProbabilityConfig;
@@ -57,6 +59,8 @@ drop_policies! {
     Position(PositionConfig) = "position",
     /// Larger gates first.
     Probability(ProbabilityConfig) = "probability",
+    /// S's order: as the batch lies in memory, each token with all its choices.
+    BatchOrder(BatchOrderConfig) = "batch-order",
     /// Nothing is dropped, whatever the capacity.
     None(NoneConfig) = "none",
 }

@@ -31,6 +31,7 @@ pub(crate) fn config(
         dispatch,
         ffn_multiple: size(2),
         renormalise: true,
+        ..MoeConfig::default()
     }
 }
 

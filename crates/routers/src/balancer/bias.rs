@@ -8,8 +8,8 @@ use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Balance;
-use crate::{RouteInput, Scores, StepLoad, routing::Assignment};
+use super::{Balance, BalanceInput};
+use crate::StepLoad;
 
 /// A bias on the choice of experts, moved after every step; no loss, no gradient.
 ///
@@ -51,7 +51,7 @@ impl Default for BiasConfig {
 }
 
 impl Balance for BiasConfig {
-    fn loss(&self, _: &Scores, _: &Assignment, _: &RouteInput) -> Option<Tensor<1>> {
+    fn loss(&self, _: &BalanceInput<'_>) -> Option<Tensor<1>> {
         None
     }
 

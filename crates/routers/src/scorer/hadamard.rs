@@ -95,7 +95,7 @@ impl Score for HadamardScorer {
 /// The first rows and columns of Sylvester's symmetric Hadamard matrix.
 pub(super) fn sylvester([rows, columns]: [usize; 2], device: &Device) -> Tensor<2> {
     let sign = |row: usize, column: usize| {
-        if (row & column).count_ones() % 2 == 0 {
+        if (row & column).count_ones().is_multiple_of(2) {
             1.0f32
         } else {
             -1.0

@@ -20,7 +20,8 @@ use crate::RouterDims;
 /// With weights `a + b = 1`, from the logits `u` of [`linear`](Self::linear) and `v` of
 /// [`attention`](Self::attention):
 ///
-/// - `mix = "probability"`: `logits = ln(a softmax(u) + b softmax(v))`, whose softmax is the mixture;
+/// - `mix = "probability"`: `logits = ln(E (a softmax(u) + b softmax(v)))`, whose softmax is the
+///   mixture; the factor E makes the logit of an expert with an even share 0;
 /// - `mix = "logit"`: `logits = a u + b v`.
 ///
 /// Learned weights are `softmax(w)` of two numbers that start at 0, so that both kinds start at one
@@ -155,10 +156,14 @@ impl Score for HybridScorer {
         let attention_te = self.attention.score(x_td);
         let [log_a, log_b] = self.log_weights(&linear_te.device());
         let logits_te = match self.mix {
-            Mix::Probability => log_sum_exp(
-                log_softmax(linear_te, 1) + log_a,
-                log_softmax(attention_te, 1) + log_b,
-            ),
+            Mix::Probability => {
+                let [_, experts] = linear_te.dims();
+                let even = (experts as f64).ln();
+                log_sum_exp(
+                    log_softmax(linear_te, 1) + (log_a + even),
+                    log_softmax(attention_te, 1) + (log_b + even),
+                )
+            }
             Mix::Logit => linear_te * log_a.exp() + attention_te * log_b.exp(),
         };
         self.temperature.divide(logits_te)
@@ -239,7 +244,8 @@ mod tests {
                 }
                 Mix::Probability => {
                     let mixed = softmax(linear_te, 1) * 0.75 + softmax(attention_te, 1) * 0.25;
-                    assert_close(logits_te.exp(), mixed, F32_SUM);
+                    let experts = DIMS.experts as f64;
+                    assert_close(logits_te.exp(), mixed * experts, F32_SUM);
                 }
             }
         }

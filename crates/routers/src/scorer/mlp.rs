@@ -31,7 +31,7 @@ use crate::RouterDims;
 ///
 /// # Failure modes
 ///
-/// With the libraries' start its logits deviate by some 0.15 where those of [`linear`] deviate by 1:
+/// With the libraries' start its logits deviate by 0.19 (D = 768) where those of [`linear`] deviate by 1:
 /// it begins nearly uniform. A [`logit-std`](crate::RouterConfig::logit_std) makes it comparable.
 ///
 /// # Reference
@@ -81,7 +81,7 @@ impl MlpConfig {
     const fn hidden(&self, dims: &RouterDims) -> Hidden {
         Hidden {
             inputs: dims.width,
-            hidden: self.hidden.get(),
+            outputs: self.hidden.get(),
             activation: self.activation,
             input_norm: self.input_norm,
         }

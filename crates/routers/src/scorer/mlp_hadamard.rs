@@ -108,7 +108,7 @@ impl MlpHadamardConfig {
     const fn hidden(&self, dims: &RouterDims) -> Hidden {
         Hidden {
             inputs: dims.width,
-            hidden: self.hidden.get(),
+            outputs: self.hidden.get(),
             activation: self.activation,
             input_norm: self.input_norm,
         }

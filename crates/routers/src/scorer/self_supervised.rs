@@ -121,7 +121,7 @@ impl SelfSupervisedConfig {
     const fn hidden(&self, dims: &RouterDims) -> Hidden {
         Hidden {
             inputs: dims.width,
-            hidden: self.hidden.get(),
+            outputs: self.hidden.get(),
             activation: self.activation,
             input_norm: false,
         }
@@ -211,11 +211,11 @@ impl SelfSupervisedScorer {
     /// The contrastive loss `[1]` on hidden states `[T, D]`, without its weight.
     #[must_use]
     pub fn contrastive_loss(&self, x_td: Tensor<2>, noise_seed: u64) -> Tensor<1> {
-        let x_nd = spread(x_td, self.config.sample.get()).detach();
+        let x_md = spread(x_td, self.config.sample.get()).detach();
         let view = |which: u64| {
             let seed = noise_seed ^ which.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let drops = SeededDropout::new(self.config.dropout.get(), seed);
-            self.extractor.forward(dropout(x_nd.clone(), drops))
+            self.extractor.forward(dropout(x_md.clone(), drops))
         };
         info_nce(view(1), view(2), self.config.temperature.get())
     }

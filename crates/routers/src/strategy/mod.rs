@@ -1,6 +1,7 @@
 //! Strategies: from logits to an assignment.
 
 mod adaptive;
+mod as_published;
 mod dense;
 mod expert_choice;
 mod hard_top_k;
@@ -22,6 +23,11 @@ mod uniform;
 use burn::tensor::{Device, Int, Tensor};
 
 use adaptive::Adaptive;
+pub use as_published::{
+    ExpertChoiceAsPublished, ExpertChoiceAsPublishedConfig, HardTopKAsPublishedConfig,
+    HashAsPublished, HashAsPublishedConfig, SoftTopKAsPublished, SoftTopKAsPublishedConfig,
+    Top1AsPublishedConfig, UnitGates,
+};
 pub use dense::{Dense, DenseConfig};
 pub use expert_choice::{ExpertChoice, ExpertChoiceConfig, Group};
 pub use hard_top_k::{HardTopK, HardTopKConfig};
@@ -323,6 +329,16 @@ strategies! {
         Uniform(UniformConfig => Uniform) = "uniform",
         /// Uniformly random experts, the control.
         Random(RandomConfig => Random) = "random",
+        /// S's top-1: the gate is 1, and the router does not learn.
+        Top1AsPublished(Top1AsPublishedConfig => UnitGates) = "top1-as-published",
+        /// S's hard top-k: gates are 1, and the router does not learn.
+        HardTopKAsPublished(HardTopKAsPublishedConfig => UnitGates) = "topk-hard-as-published",
+        /// S's soft top-k: with k = 1 the gate is 1, and the router does not learn.
+        SoftTopKAsPublished(SoftTopKAsPublishedConfig => SoftTopKAsPublished) = "softk-as-published",
+        /// S's hash, of the place in the batch.
+        HashAsPublished(HashAsPublishedConfig => HashAsPublished) = "hash-as-published",
+        /// S's expert choice: at most 64 tokens an expert, soft top-k for the rest.
+        ExpertChoiceAsPublished(ExpertChoiceAsPublishedConfig => ExpertChoiceAsPublished) = "expert-choice-as-published",
     }
 }
 

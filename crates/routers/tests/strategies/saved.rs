@@ -40,6 +40,7 @@ fn routers() -> Vec<RouterConfig> {
             let biased = strategy.facts().takes_bias;
             routers.push(RouterConfig {
                 scorer: ScorerConfig::by_default(scorer.name).expect("a member"),
+                logit_std: Some(PositiveF64::new(1.0)),
                 strategy: strategy.clone(),
                 balancers: biased.then(|| bias.into()).into_iter().collect(),
                 ..RouterConfig::default()

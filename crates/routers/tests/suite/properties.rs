@@ -121,7 +121,7 @@ pub(crate) fn scored_as_it_says(case: &Case) {
     assert_eq!(subject.parameters(), announced, "{}: parameters", case.name);
     // The converse does not hold: there are scorers without parameters.
     assert!(
-        announced == 0 || case.facts.needs_scores,
+        announced == 0 || case.facts.gate_gradient,
         "{}: parameters",
         case.name
     );

@@ -70,6 +70,16 @@ macro_rules! table {
                 std::cmp::Ordering::Equal$(.then_with(|| self.$key.cmp(&other.$key)))+
             }
 
+            fn set(&mut self, column: &str, value: $crate::tables::Value) -> bool {
+                match column {
+                    $($(stringify!($field) => {
+                        let cell = <$ty as $crate::tables::Cell>::from_value(value);
+                        cell.map(|cell| self.$field = cell).is_some()
+                    })+)+
+                    _ => false,
+                }
+            }
+
             fn value(&self, column: &str) -> Option<$crate::tables::Value> {
                 match column {
                     $($(stringify!($field) => {

@@ -76,6 +76,10 @@ pub trait Row: Clone + std::fmt::Debug + Default + PartialEq + Send + Sync + 'st
     /// The order of rows in a file: by key.
     fn key_order(&self, other: &Self) -> Ordering;
 
+    /// Puts one cell in its column by name; false for a name that the table does not have, or a cell
+    /// of another type.
+    fn set(&mut self, column: &str, value: Value) -> bool;
+
     /// One cell by its column's name; `None` for a name that the table does not have.
     fn value(&self, column: &str) -> Option<Value>;
 }

@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a logged step of a training trial; means are over the interval that the step ends.
-    pub struct StepRow in "steps", minor 0, by (trial_id, step) {
+    pub struct StepRow in "steps", minor 1, by (trial_id, step) {
         "Identity" {
             /// The trial's id.
             trial_id: String,
@@ -64,6 +64,32 @@ table! {
             gate_entropy: Option<f64> = "nats",
             /// Mean router probability of the experts that were chosen, before drops.
             mean_top_k_prob: Option<f64> = "share",
+        }
+        "Auxiliary losses (means over layers; `aux_switch` is above)" {
+            /// Mean of the weighted `switch` loss over sequences.
+            aux_switch_sequence: Option<f64>,
+            /// Mean of the weighted `switch` loss over whole steps.
+            aux_switch_step: Option<f64>,
+            /// Mean of the weighted `switch-unscaled` loss (P's equation 17).
+            aux_switch_unscaled: Option<f64>,
+            /// Mean of the weighted `squared-importance` loss (P's equation 18).
+            aux_squared_importance: Option<f64>,
+            /// Mean of the weighted `gshard` loss.
+            aux_gshard: Option<f64>,
+            /// Mean of the weighted `importance` loss: squared variation of the summed gates.
+            aux_importance: Option<f64>,
+            /// Mean of the weighted `load` loss of noisy top-k: squared variation of the smoothed load.
+            aux_load: Option<f64>,
+            /// Mean of the weighted `z-loss`.
+            aux_z_loss: Option<f64>,
+            /// Mean of the weighted `hadamard-orthogonality` regulariser.
+            aux_hadamard_orthogonality: Option<f64>,
+            /// Mean of the weighted `info-nce` loss of the self-supervised scorer.
+            aux_info_nce: Option<f64>,
+            /// Mean of the weighted `relu-l1` penalty of ReLU routing.
+            aux_relu_l1: Option<f64>,
+            /// Mean of the weighted `counts-as-published` term, which trains nothing.
+            aux_counts_as_published: Option<f64>,
         }
     }
 }

@@ -12,7 +12,12 @@ pub(crate) fn value_at<'a>(json: &'a Value, path: &str) -> Option<&'a Value> {
 
 /// An axis' value: what the settings resolved to, with the parameters that the file gives, if it does.
 pub(crate) fn axis(json: &Value, path: &str, written: Option<&Node>) -> String {
-    value_at(json, path).map_or_else(|| "-".to_owned(), |read| value(read, written))
+    match (value_at(json, path), written.map(Spanned::get_ref)) {
+        (Some(read), _) => value(read, written),
+        // Resolved into other settings, as a profile is.
+        (None, Some(DeValue::String(text))) => text.to_string(),
+        (None, _) => "-".to_owned(),
+    }
 }
 
 /// A value: `0.5`, `top1`, `zipf(exponent=1.2)`, `switch+z`, `none`.

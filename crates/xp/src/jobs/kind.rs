@@ -35,9 +35,11 @@ impl JobKind {
     /// The tables of a sweep file that hold this job's settings.
     pub(crate) const fn sections(self) -> &'static [&'static str] {
         match self {
-            Self::Train => &["data", "model", "moe", "router", "train", "health"],
+            Self::Train => &[
+                "profile", "data", "model", "moe", "router", "train", "health",
+            ],
             Self::Pack => &["pack", "moe"],
-            Self::Layer => &["layer", "moe", "router"],
+            Self::Layer => &["profile", "layer", "moe", "router"],
             Self::Router => &["hidden", "measure", "moe", "router"],
         }
     }
@@ -46,6 +48,7 @@ impl JobKind {
     pub(crate) const fn short_names(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Train => &[
+                ("profile", "profile"),
                 ("strategy", "router.strategy"),
                 ("scorer", "router.scorer"),
                 ("balancers", "router.balancers"),
@@ -56,6 +59,7 @@ impl JobKind {
                 ("renormalise", "moe.renormalise"),
                 ("dispatch", "moe.dispatch"),
                 ("ffn-multiple", "moe.ffn-multiple"),
+                ("chain", "moe.chain"),
                 ("corpus", "data.corpus"),
                 ("tokenizer", "data.tokenizer"),
                 ("model", "model"),
@@ -79,6 +83,7 @@ impl JobKind {
                 ("width", "pack.width"),
             ],
             Self::Layer => &[
+                ("profile", "profile"),
                 ("strategy", "router.strategy"),
                 ("scorer", "router.scorer"),
                 ("balancers", "router.balancers"),
@@ -89,6 +94,7 @@ impl JobKind {
                 ("renormalise", "moe.renormalise"),
                 ("dispatch", "moe.dispatch"),
                 ("ffn-multiple", "moe.ffn-multiple"),
+                ("chain", "moe.chain"),
                 ("tokens", "layer.tokens"),
                 ("dim", "layer.dim"),
                 ("precision", "layer.precision"),

@@ -58,7 +58,7 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
         moe,
         router,
         train,
-        health: _,
+        ..
     } = settings;
     let ModelConfig::TinyMoe(tiny) = model;
     let count = |value: std::num::NonZeroUsize| Some(value.get() as u64);
@@ -81,7 +81,9 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
 }
 
 fn layer_columns(row: &mut TrialRow, settings: &LayerSettings) {
-    let LayerSettings { layer, moe, router } = settings;
+    let LayerSettings {
+        layer, moe, router, ..
+    } = settings;
     row.dim = Some(layer.dim.get() as u64);
     row.ffn_dim = Some((layer.dim.get() * moe.ffn_multiple.get()) as u64);
     row.precision = Some(text_of(&layer.precision));

@@ -2,6 +2,7 @@
 
 mod health;
 mod layer;
+mod profile;
 mod router;
 
 use std::num::NonZeroUsize;
@@ -17,6 +18,7 @@ use trainer::TrainConfig;
 
 pub(crate) use health::HealthConfig;
 pub(crate) use layer::LayerSettings;
+pub(crate) use profile::Profile;
 pub(crate) use router::{BertSource, ExpertInit, RouterSettings, SourceConfig};
 
 use super::JobKind;
@@ -40,6 +42,9 @@ pub(crate) enum JobSettings {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct TrainSettings {
+    /// Several settings at once: those of the file, or S's own code.
+    #[serde(skip_serializing_if = "Profile::is_default")]
+    pub(crate) profile: Profile,
     /// What is read.
     pub(crate) data: DataSettings,
     /// What is trained.
@@ -243,15 +248,31 @@ impl JobSettings {
     }
 
     /// Writes what is really used where one setting decides another, so that the same work has the
-    /// same id: `top1` sends a token to one expert, whatever `k` says.
+    /// same id: `top1` sends a token to one expert, whatever `k` says, and a profile is the settings
+    /// that it stands for.
     pub(crate) fn resolve(&mut self) {
         let (moe, router) = match self {
-            Self::Train(settings) => (&mut settings.moe, &settings.router),
-            Self::Layer(settings) => (&mut settings.moe, &settings.router),
-            Self::Router(settings) => (&mut settings.moe, &settings.router),
+            Self::Train(TrainSettings {
+                profile,
+                moe,
+                router,
+                ..
+            })
+            | Self::Layer(LayerSettings {
+                profile,
+                moe,
+                router,
+                ..
+            }) => {
+                *profile = profile.apply(moe, router);
+                (moe, router)
+            }
+            Self::Router(settings) => (&mut settings.moe, &mut settings.router),
             Self::Pack(_) => return,
         };
-        let k = router.strategy.top_k(moe.k.get());
+        let rounds = moe.chain.get();
+        let Some(k) = moe.k_of_round() else { return };
+        let k = rounds * router.strategy.top_k(k);
         moe.k = NonZeroUsize::new(k).unwrap_or(moe.k);
     }
 
@@ -311,6 +332,19 @@ fn top_k(k: NonZeroUsize, experts: NonZeroUsize) -> Option<SettingProblem> {
     })
 }
 
+/// The rules of a layer, in whichever job it is.
+fn layer_problems(profile: Profile, moe: &MoeConfig, router: &RouterConfig) -> Vec<SettingProblem> {
+    let uneven = || SettingProblem {
+        message: format!("k = {} is not a multiple of chain = {}", moe.k, moe.chain),
+        paths: vec!["moe.chain", "moe.k"],
+        help: "each round sends a token to k / chain experts: change one of the two".into(),
+    };
+    let mut problems: Vec<_> = top_k(moe.k, moe.experts).into_iter().collect();
+    problems.extend(moe.k_of_round().is_none().then(uneven));
+    problems.extend(profile.check(router));
+    problems
+}
+
 impl PackSettings {
     fn check(&self) -> Vec<SettingProblem> {
         top_k(self.moe.k, self.moe.experts).into_iter().collect()
@@ -319,7 +353,7 @@ impl PackSettings {
 
 impl TrainSettings {
     fn check(&self) -> Vec<SettingProblem> {
-        let mut problems: Vec<_> = top_k(self.moe.k, self.moe.experts).into_iter().collect();
+        let mut problems = layer_problems(self.profile, &self.moe, &self.router);
         let ModelConfig::TinyMoe(model) = &self.model;
         if model.dim.get() % model.heads.get() != 0 {
             problems.push(SettingProblem {

@@ -48,14 +48,14 @@ impl Activation {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hidden {
     pub(crate) inputs: usize,
-    pub(crate) hidden: usize,
+    pub(crate) outputs: usize,
     pub(crate) activation: Activation,
     pub(crate) input_norm: bool,
 }
 
 impl Hidden {
     const fn map(self) -> Affine {
-        Affine::new(self.inputs, self.hidden)
+        Affine::new(self.inputs, self.outputs)
     }
 
     pub(crate) const fn num_params(self) -> usize {
@@ -68,7 +68,7 @@ impl Hidden {
         } else {
             0
         };
-        norm + self.map().flops() + self.hidden
+        norm + self.map().flops() + self.outputs
     }
 
     pub(crate) fn init(self, init_std: Option<PositiveF64>, device: &Device) -> HiddenLayer {
@@ -136,7 +136,7 @@ mod tests {
         for input_norm in [false, true] {
             let layer = Hidden {
                 inputs: 3,
-                hidden: 5,
+                outputs: 5,
                 activation: Activation::Relu,
                 input_norm,
             };
@@ -155,7 +155,7 @@ mod tests {
         let device = Device::flex();
         let mut layer = Hidden {
             inputs: 2,
-            hidden: 2,
+            outputs: 2,
             activation: Activation::Relu,
             input_norm: true,
         }

@@ -9,9 +9,9 @@ const EPSILON: f32 = 1e-12;
 pub(crate) const UNIT_FLOPS: usize = 3;
 
 /// Rows scaled to length 1.
-pub(crate) fn unit_rows(x_nd: Tensor<2>) -> Tensor<2> {
-    let length_n1 = (x_nd.clone().square().sum_dim(1) + EPSILON).sqrt();
-    x_nd / length_n1
+pub(crate) fn unit_rows(x_md: Tensor<2>) -> Tensor<2> {
+    let length_m1 = (x_md.clone().square().sum_dim(1) + EPSILON).sqrt();
+    x_md / length_m1
 }
 
 #[cfg(test)]

@@ -130,11 +130,9 @@ impl Bench {
     /// A scalar whose gradient with respect to the output is the given one; balancers add theirs.
     fn loss(&self, output: &MoeOutput) -> Tensor<1> {
         let weighted = (output.y_td.clone() * self.gradient_td.clone()).sum();
-        let losses = output
-            .routing
-            .auxiliary
-            .iter()
-            .map(|loss| loss.value.clone());
-        losses.fold(weighted, |sum, loss| sum + loss)
+        let rounds = output.clone().rounds();
+        let share = 1.0 / rounds.len() as f64;
+        let losses = rounds.iter().flat_map(|round| &round.routing.auxiliary);
+        losses.fold(weighted, |sum, loss| sum + loss.value.clone() * share)
     }
 }

@@ -18,7 +18,9 @@ const MATRICES: u64 = 2;
 
 /// Parameters of the layer that the settings describe.
 pub(super) fn sizes(settings: &LayerSettings) -> Sizes {
-    let LayerSettings { layer, moe, router } = settings;
+    let LayerSettings {
+        layer, moe, router, ..
+    } = settings;
     let sizes = MoeLayer::sizes(moe, router, layer.dim.get());
     Sizes {
         params_total: sizes.total,

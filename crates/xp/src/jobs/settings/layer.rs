@@ -8,12 +8,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::Precision;
 
-use super::{SettingProblem, top_k};
+use super::{Profile, SettingProblem, layer_problems};
 
 /// Settings of `job = "layer"`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct LayerSettings {
+    /// Several settings at once: those of the file, or S's own code.
+    #[serde(skip_serializing_if = "Profile::is_default")]
+    pub(crate) profile: Profile,
     /// What passes the layer, and how often.
     pub(crate) layer: LayerConfig,
     /// The layer.
@@ -59,7 +62,7 @@ impl Default for LayerConfig {
 
 impl LayerSettings {
     pub(super) fn check(&self) -> Vec<SettingProblem> {
-        let mut problems: Vec<_> = top_k(self.moe.k, self.moe.experts).into_iter().collect();
+        let mut problems = layer_problems(self.profile, &self.moe, &self.router);
         let LayerConfig {
             tokens, sequences, ..
         } = self.layer;

@@ -28,7 +28,8 @@ pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
     let TrainSettings {
         moe, router, train, ..
     } = settings;
-    let (sequences, k) = (train.batch.get(), moe.k.get());
+    let sequences = train.batch.get();
+    let k = moe.k_of_round().unwrap_or(moe.k.get());
     let tokens = sequences * train.sequence.get();
     if router.strategy.facts().owns_capacity {
         // Neither width nor vocabulary bears on it.
@@ -92,7 +93,7 @@ impl Learner for LanguageModel {
     fn adapt(mut self, observations: &[LayerTraces]) -> Self {
         let layers = observations[0].0.len();
         let loads: Vec<_> = (0..layers)
-            .map(|layer| step_load(observations.iter().map(|seen| &seen.0[layer])))
+            .map(|layer| step_loads(observations.iter().map(|seen| &seen.0[layer])))
             .collect();
         self.model = self.model.adapt(&loads);
         self
@@ -103,33 +104,39 @@ impl Learner for LanguageModel {
     }
 }
 
-/// What one layer did in all batches of a step.
-fn step_load<'a>(traces: impl Iterator<Item = &'a RoutingTrace>) -> StepLoad {
+/// What the rounds of one layer did in all batches of a step.
+fn step_loads<'a>(traces: impl Iterator<Item = &'a RoutingTrace>) -> Vec<StepLoad> {
+    let both = |(sum, more): (StepLoad, StepLoad)| StepLoad {
+        load_e: sum.load_e + more.load_e,
+        tokens: sum.tokens + more.tokens,
+    };
     traces
-        .map(RoutingTrace::step_load)
-        .reduce(|sum, more| StepLoad {
-            load_e: sum.load_e + more.load_e,
-            tokens: sum.tokens + more.tokens,
-        })
+        .map(RoutingTrace::step_loads)
+        .reduce(|sums, more| sums.into_iter().zip(more).map(both).collect())
         .expect("a step has a batch")
 }
 
-/// Each balancer's loss, the mean over layers, so that its weight does not grow with depth.
+/// Each loss of routers, the mean over layers and their rounds, so that its weight does not grow with
+/// depth.
 fn mean_over_layers(forward: &Forward) -> Vec<(&'static str, Tensor<1>)> {
     let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
-    for loss in forward
+    let rounds: Vec<_> = forward
         .layers
         .iter()
-        .flat_map(|layer| &layer.routing.auxiliary)
-    {
+        .flat_map(|layer| {
+            let later = layer.later.iter().map(|round| &round.routing);
+            std::iter::once(&layer.routing).chain(later)
+        })
+        .collect();
+    for loss in rounds.iter().flat_map(|routing| &routing.auxiliary) {
         match sums.iter_mut().find(|(name, _)| *name == loss.name) {
             Some((_, sum)) => *sum = sum.clone() + loss.value.clone(),
             None => sums.push((loss.name, loss.value.clone())),
         }
     }
-    let layers = forward.layers.len() as f64;
+    let rounds = rounds.len() as f64;
     sums.into_iter()
-        .map(|(name, sum)| (name, sum / layers))
+        .map(|(name, sum)| (name, sum / rounds))
         .collect()
 }
 

@@ -5,6 +5,7 @@ mod checkpoints;
 mod health;
 mod keep;
 mod learner;
+mod losses;
 mod record;
 mod samples;
 

@@ -11,6 +11,7 @@ use trainer::{EvalReport, Heartbeat, Reporter, StepReport, Timing, Trained};
 use super::{
     health::{Findings, Steps, Watch},
     learner::{LanguageModel, LayerTraces},
+    losses,
 };
 use crate::jobs::{
     Event,
@@ -95,7 +96,7 @@ impl Reporter<LayerTraces> for Recorder<'_> {
         row.learning_rate = Some(report.learning_rate);
         row.loss_lm = Some(report.lm);
         row.loss_total = Some(report.lm + balance);
-        row.aux_switch = named(&report.aux, "switch");
+        losses::fill(row, &report.aux);
         row.grad_norm = Some(report.gradient_norm);
         row.router_grad_norm_lm = Some(report.router_gradient_norm_lm);
         row.router_grad_norm_total = Some(report.router_gradient_norm);
@@ -145,13 +146,6 @@ impl Reporter<LayerTraces> for Recorder<'_> {
         self.rows = serde_json::from_slice(&fs::read(folder.join(FILE))?)?;
         Ok(())
     }
-}
-
-fn named(losses: &[(&'static str, f64)], name: &str) -> Option<f64> {
-    losses
-        .iter()
-        .find(|(found, _)| *found == name)
-        .map(|(_, loss)| *loss)
 }
 
 impl Rows {

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use corpora::{Dataset, valid_windows};
-use moe_layer::decisions;
+use moe_layer::Round;
 use runstore::tables::TokenRow;
 
 use super::learner::LanguageModel;
@@ -28,7 +28,7 @@ pub(super) fn take(
     let mut rows = Vec::new();
     for (number, layer) in forward.layers.iter().enumerate() {
         rows.extend(
-            decisions(&layer.routing, &layer.plan)
+            Round::decisions(layer.rounds().iter())
                 .into_iter()
                 .map(|decision| {
                     let id = batch.inputs[decision.token];
