@@ -163,7 +163,7 @@ impl MoeLayer {
     /// What the router of the first round says of the tokens of `x_td` `[T, D]`, before any capacity.
     #[must_use]
     pub fn route(&self, x_td: &Tensor<2>, context: &MoeContext) -> Routing {
-        route_with(&self.router, x_td, context)
+        self.router.route(&route_input(x_td, context))
     }
 
     /// Decides where the tokens of `x_td` `[T, D]` go in the first round, without moving them.
@@ -179,7 +179,7 @@ impl MoeLayer {
         context: &MoeContext,
     ) -> (Routing, DispatchPlan) {
         let [tokens, _] = x_td.dims();
-        let mut routing = route_with(router, x_td, context);
+        let mut routing = router.route(&route_input(x_td, context));
         let experts = self.config.experts.get();
         let plan = DispatchPlan::new(
             &routing.assignment,
@@ -247,17 +247,18 @@ impl MoeLayer {
     }
 }
 
-/// Later rounds of a pass draw other noise than the first: the pass's seed moved by an odd constant.
-fn round_seed(seed: u64, later: usize) -> u64 {
-    seed.wrapping_add((later as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03))
-}
-
-fn route_with(router: &Router, x_td: &Tensor<2>, context: &MoeContext) -> Routing {
-    router.route(&RouteInput {
+/// What a router reads of hidden states `[T, D]`.
+fn route_input(x_td: &Tensor<2>, context: &MoeContext) -> RouteInput {
+    RouteInput {
         x_td: x_td.clone(),
         token_ids_t: context.token_ids_t.clone(),
         sequences: context.sequences,
         noise_seed: context.noise_seed,
         training: context.training,
-    })
+    }
+}
+
+/// Later rounds of a pass draw other noise than the first: the pass's seed moved by an odd constant.
+fn round_seed(seed: u64, later: usize) -> u64 {
+    seed.wrapping_add((later as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03))
 }

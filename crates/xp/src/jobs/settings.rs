@@ -251,25 +251,23 @@ impl JobSettings {
     /// same id: `top1` sends a token to one expert, whatever `k` says, and a profile is the settings
     /// that it stands for.
     pub(crate) fn resolve(&mut self) {
-        let (moe, router) = match self {
-            Self::Train(TrainSettings {
-                profile,
-                moe,
-                router,
-                ..
-            })
-            | Self::Layer(LayerSettings {
-                profile,
-                moe,
-                router,
-                ..
-            }) => {
-                *profile = profile.apply(moe, router);
-                (moe, router)
-            }
-            Self::Router(settings) => (&mut settings.moe, &mut settings.router),
+        let (profile, moe, router) = match self {
+            Self::Train(settings) => (
+                Some(&mut settings.profile),
+                &mut settings.moe,
+                &mut settings.router,
+            ),
+            Self::Layer(settings) => (
+                Some(&mut settings.profile),
+                &mut settings.moe,
+                &mut settings.router,
+            ),
+            Self::Router(settings) => (None, &mut settings.moe, &mut settings.router),
             Self::Pack(_) => return,
         };
+        if let Some(profile) = profile {
+            *profile = profile.apply(moe, router);
+        }
         let rounds = moe.chain.get();
         let Some(k) = moe.k_of_round() else { return };
         let k = rounds * router.strategy.top_k(k);
