@@ -183,7 +183,7 @@ pub(super) fn rows(cells: &[Cell]) -> Vec<[String; 10]> {
     if let (false, Some(cell)) = (rows.is_empty(), largest(cells.iter().filter(hash))) {
         let texts = [
             "Hash",
-            "1",
+            "1.0",
             "0",
             &count(cell),
             "0.0000",
@@ -298,7 +298,7 @@ mod tests {
             .collect();
         assert_eq!(
             names,
-            [("Linear", "1.0"), ("Linear", "0.29"), ("Hash", "1")]
+            [("Linear", "1.0"), ("Linear", "0.29"), ("Hash", "1.0")]
         );
         assert_eq!((rows[0][2].as_str(), rows[0][3].as_str()), ("6144", "6144"));
         assert_eq!(rows[0][4], "1.9513");

@@ -139,7 +139,7 @@ fn an_encoder_that_is_not_there_is_named_with_the_remedy() {
     lab.xp("sweep routers-bert --scale smoke").expect(3).says(&[
         "all-MiniLM-L6-v2/config.json",
         "datasets",
-        "copy its folder there",
+        "xp data fetch all-MiniLM-L6-v2",
     ]);
 }
 
