@@ -136,10 +136,14 @@ fn orthonormal(width: usize, planes: usize, seed: u64, device: &Device) -> Tenso
         let row = &mut rest[0];
         for other in before.iter().take(width - 1) {
             let along = dot(row, other);
-            row.iter_mut().zip(other).for_each(|(x, y)| *x -= along * y);
+            for (x, y) in row.iter_mut().zip(other) {
+                *x -= along * y;
+            }
         }
         let length = dot(row, row).sqrt();
-        row.iter_mut().for_each(|x| *x /= length);
+        for x in row {
+            *x /= length;
+        }
     }
     let values: Vec<f32> = rows.into_iter().flatten().map(|x| x as f32).collect();
     Tensor::<2>::from_data(TensorData::new(values, [planes, width]), device).swap_dims(0, 1)

@@ -92,7 +92,9 @@ fn hidden_states_from_everywhere_spread_over_any_number_of_experts(
         sorted.sort_unstable();
         sorted.dedup();
         assert_eq!(sorted.len(), k, "{row:?}");
-        row.iter().for_each(|&expert| load[expert as usize] += 1);
+        for &expert in row {
+            load[expert as usize] += 1;
+        }
     }
     // Up to an eighth from the table, and five deviations of so many draws.
     let even = (tokens * k) as f64 / experts as f64;

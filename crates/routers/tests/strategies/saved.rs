@@ -93,7 +93,10 @@ fn a_loaded_router_routes_as_the_one_that_was_saved() {
         let keeps_state = config.strategy.facts().takes_bias || config.strategy.name() == "relu";
         // A bias need not move the choice of a router that preferred the idle experts anyhow.
         let linear = config.scorer.name() == "linear";
-        assert!(adapts == keeps_state || !linear, "{name}: three lopsided steps");
+        assert!(
+            adapts == keeps_state || !linear,
+            "{name}: three lopsided steps"
+        );
 
         let path = folder.path().join(format!("{number}.safetensors"));
         let mut store = SafetensorsStore::from_file(&path);

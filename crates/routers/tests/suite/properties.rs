@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use testkit::{F32_SUM, assert_close, normal};
 
 use super::{
-    case::{Case, inputs, sizes},
+    case::{Case, Subject, inputs, sizes},
     decision::{decision, difference},
 };
 
@@ -202,22 +202,22 @@ pub(crate) fn causal_as_it_says(case: &Case) {
     let input = inputs(2, 6, 1, &device);
     let last = input.tokens() - 1;
     let moves = |subject: &dyn Subject| {
-      let before = decision(&subject.route(&input).assignment, last + 1);
-      (0..16).find_map(|seed| {
-        let other = inputs(1, 1, 100 + 2 * seed, &device);
-        let earlier = input.token_ids_t.clone().narrow(0, 0, last);
-        let changed = RouteInput {
-            // Far from the others, so that whoever looks at it is moved.
-            x_td: Tensor::cat(
-                vec![input.x_td.clone().narrow(0, 0, last), other.x_td * 10.0],
-                0,
-            ),
-            token_ids_t: Tensor::cat(vec![earlier, other.token_ids_t], 0),
-            ..input.clone()
-        };
-        let after = decision(&subject.route(&changed).assignment, last + 1);
-        difference(&before[..last], &after[..last])
-      })
+        let before = decision(&subject.route(&input).assignment, last + 1);
+        (0..16).find_map(|seed| {
+            let other = inputs(1, 1, 100 + 2 * seed, &device);
+            let earlier = input.token_ids_t.clone().narrow(0, 0, last);
+            let changed = RouteInput {
+                // Far from the others, so that whoever looks at it is moved.
+                x_td: Tensor::cat(
+                    vec![input.x_td.clone().narrow(0, 0, last), other.x_td * 10.0],
+                    0,
+                ),
+                token_ids_t: Tensor::cat(vec![earlier, other.token_ids_t], 0),
+                ..input.clone()
+            };
+            let after = decision(&subject.route(&changed).assignment, last + 1);
+            difference(&before[..last], &after[..last])
+        })
     };
     // One that looks ahead need not show it with every draw of its weights.
     let draws = if case.facts.causal { 1 } else { 20 };
