@@ -199,10 +199,9 @@ pub(crate) fn indifferent_to_the_place_in_the_batch(case: &Case) {
 /// Replaces the last token of the batch and looks at all before it.
 pub(crate) fn causal_as_it_says(case: &Case) {
     let device = Device::flex();
-    let input = inputs(2, 6, 1, &device);
-    let last = input.tokens() - 1;
-    let moves = |subject: &dyn Subject| {
-        let before = decision(&subject.route(&input).assignment, last + 1);
+    let last = 11;
+    let moves = |subject: &dyn Subject, input: &RouteInput| {
+        let before = decision(&subject.route(input).assignment, last + 1);
         (0..16).find_map(|seed| {
             let other = inputs(1, 1, 100 + 2 * seed, &device);
             let earlier = input.token_ids_t.clone().narrow(0, 0, last);
@@ -219,9 +218,12 @@ pub(crate) fn causal_as_it_says(case: &Case) {
             difference(&before[..last], &after[..last])
         })
     };
-    // One that looks ahead need not show it with every draw of its weights.
+    // One that looks ahead need not show it with every draw of its weights and tokens.
     let draws = if case.facts.causal { 1 } else { 20 };
-    let moved = (0..draws).find_map(|_| moves(&*(case.build)(&sizes(3, 1), &device)));
+    let moved = (0..draws).find_map(|draw| {
+        let subject = (case.build)(&sizes(3, 1), &device);
+        moves(&*subject, &inputs(2, 6, 1 + draw, &device))
+    });
     assert_eq!(
         moved.is_none(),
         case.facts.causal,

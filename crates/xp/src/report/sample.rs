@@ -259,9 +259,10 @@ pub(crate) fn routers() -> Collected {
                 let noise = wobble(&[index as u64, tokens, seed]);
                 let scored = name != "hash";
                 let entropy = 1.95 + 0.01 * index as f64 * (1.0 - scale) + 0.002 * noise;
-                let settings = serde_json::json!({ "settings": { "router": { "scorer": { name: {
-                    "bias": false, "init-std": 0.02,
-                } } } } });
+                let settings = serde_json::json!({ "settings": {
+                    "hidden": { "scale": scale, "shape": { "sequences": 1, "length": tokens } },
+                    "router": { "scorer": { name: { "bias": false, "init-std": 0.02 } } },
+                } });
                 let row = TrialRow {
                     trial_id: format!("{name}-{tokens}-{scale}-{seed}"),
                     settings: settings.to_string(),
