@@ -6,7 +6,7 @@
 //!
 //! | operation | what it does | fast path |
 //! |---|---|---|
-//! | [`top_k`] | the k largest of each row, best first | - |
+//! | [`top_k`] | the k largest of each row, best first | CPU |
 //! | [`argsort_descending`] | the order of each row, largest first | GPU |
 //! | [`expert_load`] | assignments per expert | CPU, GPU |
 //! | [`expert_slots`] | a token's place in its expert's queue | CPU, GPU |
@@ -19,6 +19,7 @@
 //! | [`layer_norm`] | rows of mean 0 and variance 1, scaled and shifted | CPU |
 //! | [`dropout`] | values dropped at random | CPU |
 //! | [`cross_entropy`] | mean negative log-likelihood of logits | CPU |
+//! | [`softmax`] | rows that sum to 1 | CPU |
 //! | [`gelu`] | the experts' activation | CPU, GPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
@@ -59,6 +60,7 @@ mod memory;
 mod precision;
 mod rows;
 mod slots;
+mod softmax;
 mod sort;
 mod top_k;
 
@@ -75,8 +77,9 @@ pub use memory::LargeBlocks;
 pub use precision::Precision;
 pub use rows::{combine, combine_reference, pack, pack_reference};
 pub use slots::{expert_slots, expert_slots_reference};
+pub use softmax::{softmax, softmax_reference};
 pub use sort::argsort_descending;
-pub use top_k::top_k;
+pub use top_k::{top_k, top_k_reference};
 
 use burn::tensor::Device;
 

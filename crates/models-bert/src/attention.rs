@@ -2,9 +2,9 @@
 
 use burn::{
     module::Module,
-    tensor::{Bool, Tensor, activation::softmax},
+    tensor::{Bool, Tensor},
 };
-use kernels::{Precision, matmul};
+use kernels::{Precision, matmul, softmax};
 
 use crate::{BertConfig, affine::Affine, weights::Weights};
 
@@ -71,7 +71,7 @@ fn mix(
     let scores = matmul(query, key.swap_dims(2, 3), precision);
     let padding = mask_bs.clone().bool_not().reshape([batch, 1, 1, sequence]);
     let padding = padding.expand([batch, heads, sequence, sequence]);
-    let weights = softmax(scores.mask_fill(padding, f32::MIN), 3);
+    let weights = softmax(scores.mask_fill(padding, f32::MIN));
     matmul(weights, value, precision)
 }
 

@@ -1,6 +1,7 @@
 //! Gate rules: from the scores of the chosen experts to the weights of their outputs.
 
-use burn::tensor::{IndexingUpdateOp, Int, Tensor, activation::softmax};
+use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+use kernels::softmax;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +47,7 @@ impl GateRule {
             Self::FullSoftmax => chosen(&scores.full_softmax()),
             Self::Renormalised => match scores.function {
                 // The same as dividing, and exact however small the probabilities are.
-                ScoreFunction::Softmax => softmax(chosen(&scores.logits_te), 1),
+                ScoreFunction::Softmax => softmax(chosen(&scores.logits_te)),
                 ScoreFunction::Sigmoid => {
                     let gates_tk = chosen(&scores.scores_te);
                     let sum = gates_tk.clone().sum_dim(1).clamp_min(f32::MIN_POSITIVE);

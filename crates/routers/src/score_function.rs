@@ -1,9 +1,7 @@
 //! From logits to scores: softmax over the experts, or a sigmoid of each.
 
-use burn::tensor::{
-    Tensor,
-    activation::{sigmoid, softmax},
-};
+use burn::tensor::{Tensor, activation::sigmoid};
+use kernels::softmax;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +28,7 @@ impl ScoreFunction {
     /// Scores `[T, E]` of logits `[T, E]`.
     pub(crate) fn scores(self, logits_te: Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Softmax => softmax(logits_te, 1),
+            Self::Softmax => softmax(logits_te),
             Self::Sigmoid => sigmoid(logits_te),
         }
     }

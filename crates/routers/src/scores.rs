@@ -1,6 +1,7 @@
 //! What a scorer gave, and the two switches that read it: score function and gate rule.
 
-use burn::tensor::{Int, Tensor, activation::softmax};
+use burn::tensor::{Int, Tensor};
+use kernels::softmax;
 
 use crate::{GateRule, ScoreFunction};
 
@@ -75,6 +76,6 @@ impl Scores {
     /// Softmax of the logits over all experts `[T, E]`, whatever the score function.
     #[must_use]
     pub fn full_softmax(&self) -> Tensor<2> {
-        softmax(self.logits_te.clone(), 1)
+        softmax(self.logits_te.clone())
     }
 }

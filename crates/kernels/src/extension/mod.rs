@@ -15,8 +15,10 @@ mod grouped;
 mod layer_norm;
 mod linear;
 mod rows;
+mod softmax;
 #[cfg(feature = "gpu")]
 mod sort;
+mod top_k;
 
 pub(crate) use attention::{AttentionOps, attention};
 pub(crate) use counts::{CountOps, expert_load, expert_slots};
@@ -27,8 +29,10 @@ pub(crate) use grouped::{GroupedOps, grouped_matmul};
 pub(crate) use layer_norm::{LayerNormOps, layer_norm};
 pub(crate) use linear::{LinearManner, LinearOps, grouped_linear};
 pub(crate) use rows::{RowOps, combine, pack};
+pub(crate) use softmax::{SoftmaxOps, softmax};
 #[cfg(feature = "gpu")]
 pub(crate) use sort::{SortOps, argsort_descending};
+pub(crate) use top_k::{TopKOps, top_k};
 
 /// The operations that only backward passes call are not themselves differentiable.
 fn first_order() -> ! {

@@ -12,6 +12,8 @@ mod grouped;
 mod layer_norm;
 mod linear;
 mod rows;
+mod softmax;
+mod top_k;
 mod wide;
 
 use std::borrow::Cow;

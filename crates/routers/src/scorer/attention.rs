@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Score, ScoreConfig,
-    parts::{Affine, Temperature, UNIT_FLOPS, unit_rows},
+    parts::{Affine, Temperature, UNIT_FLOPS, affine, unit_rows},
 };
 use crate::RouterDims;
 
@@ -167,7 +167,7 @@ impl ScoreConfig for AttentionConfig {
 
 impl Score for AttentionScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
-        let (queries_tq, centroids_eq) = (self.query_proj.forward(x_td), self.centroids_ed.val());
+        let (queries_tq, centroids_eq) = (affine(&self.query_proj, x_td), self.centroids_ed.val());
         let [_, d] = centroids_eq.dims();
         let (queries_tq, centroids_eq) = if self.normalise {
             (unit_rows(queries_tq), unit_rows(centroids_eq))

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Score, ScoreConfig,
-    parts::{Affine, Temperature, UNIT_FLOPS, unit_rows},
+    parts::{Affine, Temperature, UNIT_FLOPS, affine, unit_rows},
 };
 use crate::RouterDims;
 
@@ -123,7 +123,7 @@ impl ScoreConfig for CosineConfig {
 
 impl Score for CosineScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
-        let places_tn = unit_rows(self.projection.forward(x_td));
+        let places_tn = unit_rows(affine(&self.projection, x_td));
         let embeddings_en = unit_rows(self.embeddings_en.val());
         self.temperature
             .divide(places_tn.matmul(embeddings_en.transpose()))

@@ -9,7 +9,7 @@ use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Score, ScoreConfig, calibrate::scaled_linear};
+use super::{Score, ScoreConfig, calibrate::scaled_linear, parts::affine};
 use crate::RouterDims;
 
 /// One linear map of the hidden state.
@@ -80,7 +80,7 @@ impl ScoreConfig for LinearConfig {
 
 impl Score for LinearScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
-        self.map.forward(x_td)
+        affine(&self.map, x_td)
     }
 
     fn scaled(mut self, factor: f64) -> Self {

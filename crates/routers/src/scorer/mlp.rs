@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Score, ScoreConfig,
     calibrate::scaled_linear,
-    parts::{Activation, Affine, Hidden, HiddenLayer},
+    parts::{Activation, Affine, Hidden, HiddenLayer, affine},
 };
 use crate::RouterDims;
 
@@ -120,7 +120,7 @@ impl ScoreConfig for MlpConfig {
 
 impl Score for MlpScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
-        self.out.forward(self.hidden.forward(x_td))
+        affine(&self.out, self.hidden.forward(x_td))
     }
 
     fn scaled(mut self, factor: f64) -> Self {

@@ -15,7 +15,7 @@ use super::{
     Score, ScoreConfig,
     calibrate::scaled_linear,
     hadamard::sylvester,
-    parts::{Activation, Affine, Hidden, HiddenLayer},
+    parts::{Activation, Affine, Hidden, HiddenLayer, affine},
 };
 use crate::{RouterDims, RouterError};
 
@@ -199,11 +199,11 @@ impl Score for MlpHadamardScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
         let z_th = self.hidden.forward(x_td.clone());
         let mixed_th = match (&self.projection, &self.transform_hh) {
-            (Some(projection), _) => z_th * projection.forward(x_td),
+            (Some(projection), _) => z_th * affine(projection, x_td),
             (None, Some(transform_hh)) => z_th.matmul(transform_hh.clone()),
             (None, None) => z_th * x_td,
         };
-        self.out.forward(mixed_th)
+        affine(&self.out, mixed_th)
     }
 
     fn scaled(mut self, factor: f64) -> Self {

@@ -16,7 +16,7 @@ use super::{
     Score, ScoreConfig,
     calibrate::scaled_linear,
     info_nce::info_nce,
-    parts::{Activation, Affine, Hidden, HiddenLayer},
+    parts::{Activation, Affine, Hidden, HiddenLayer, affine},
 };
 use crate::{AuxiliaryLoss, FitConfig, Fitted, RouteInput, RouterDims, RouterError, fit::fit};
 
@@ -145,7 +145,7 @@ struct Extractor {
 
 impl Extractor {
     fn forward(&self, x_td: Tensor<2>) -> Tensor<2> {
-        self.features.forward(self.hidden.forward(x_td))
+        affine(&self.features, self.hidden.forward(x_td))
     }
 
     /// The same function, whose parameters get no gradient.
@@ -239,7 +239,7 @@ impl Score for SelfSupervisedScorer {
             ExtractorTraining::Joint => self.extractor.forward(x_td),
             ExtractorTraining::Apart => self.extractor.constant().forward(x_td),
         };
-        self.out.forward(features_tf)
+        affine(&self.out, features_tf)
     }
 
     fn scaled(mut self, factor: f64) -> Self {

@@ -1,10 +1,11 @@
-//! Affine maps: how many numbers, how much arithmetic, how they start.
+//! Affine maps: how many numbers, how much arithmetic, how they start, what they do.
 
 use burn::{
-    module::Initializer,
+    module::{Initializer, Param},
     nn::{Linear, LinearConfig},
-    tensor::Device,
+    tensor::{Device, Tensor},
 };
+use kernels::Precision;
 use registry::PositiveF64;
 
 /// An affine map that is yet to be built.
@@ -55,4 +56,10 @@ impl Affine {
         }
         map
     }
+}
+
+/// `x_td W + b`, in f32 as all that decides a route.
+pub(crate) fn affine(map: &Linear, x_td: Tensor<2>) -> Tensor<2> {
+    let bias = map.bias.as_ref().map(Param::val);
+    kernels::linear(x_td, map.weight.val(), bias, Precision::F32)
 }

@@ -13,7 +13,7 @@ use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Affine;
+use super::{Affine, affine};
 
 /// Added to the variance of a layer norm.
 const EPSILON: f64 = 1e-5;
@@ -105,7 +105,7 @@ impl HiddenLayer {
             }
             None => x_td,
         };
-        self.activation.apply(self.map.forward(x_td))
+        self.activation.apply(affine(&self.map, x_td))
     }
 }
 

@@ -5,7 +5,7 @@ mod hidden;
 mod temperature;
 mod unit;
 
-pub(crate) use affine::Affine;
+pub(crate) use affine::{Affine, affine};
 pub use hidden::Activation;
 pub(crate) use hidden::{Hidden, HiddenLayer};
 pub(crate) use temperature::Temperature;

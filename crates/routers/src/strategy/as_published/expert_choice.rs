@@ -2,9 +2,9 @@
 
 use burn::{
     module::Module,
-    tensor::{Device, IndexingUpdateOp, Tensor, activation::softmax},
+    tensor::{Device, IndexingUpdateOp, Tensor},
 };
-use kernels::top_k;
+use kernels::{softmax, top_k};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +107,7 @@ impl Assign for ExpertChoiceAsPublished {
             .bool_and(marked_t1.expand([tokens, experts]));
         let open_te = logits_te.mask_fill(passed_over, NEVER);
         let experts_tk = top_k(open_te.clone(), self.k);
-        let gates_tk = softmax(open_te.gather(1, experts_tk.clone()), 1);
+        let gates_tk = softmax(open_te.gather(1, experts_tk.clone()));
         Assignment::TokenChoice {
             experts_tk,
             gates_tk,
