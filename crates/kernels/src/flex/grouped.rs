@@ -91,7 +91,8 @@ pub(super) fn rows_by_matrix(
 ) -> Vec<f32> {
     let (inner, outer) = (weights.inner, weights.outer);
     let rows = x.len() / inner.max(1);
-    let mut out = Fresh::new(rows * outer);
+    let whole = rows * outer;
+    let mut out = Fresh::new(whole);
     let (groups, outside) = split_rows(out.all(), offsets, outer);
     zero(outside);
     run(groups, |group, threads| {
@@ -100,6 +101,7 @@ pub(super) fn rows_by_matrix(
             .map(manner.map)
             .finish(manner.finish.of(group.expert, group.first, outer))
             .precision(manner.precision)
+            .part_of(whole)
             .write(group.out, threads);
     });
     // SAFETY: the groups and what is outside of them are all of it, and each was written: products
@@ -119,7 +121,8 @@ pub(super) fn outer_products(
     manner: Manner<'_>,
 ) -> Vec<f32> {
     let experts = offsets.len() - 1;
-    let mut out = Fresh::new(experts * inner * outer);
+    let whole = experts * inner * outer;
+    let mut out = Fresh::new(whole);
     let mut groups = Vec::with_capacity(experts);
     for (expert, out) in out.all().chunks_mut((inner * outer).max(1)).enumerate() {
         let (first, last) = (offsets[expert] as usize, offsets[expert + 1] as usize);
@@ -140,6 +143,7 @@ pub(super) fn outer_products(
         Product::new(a, b)
             .map(manner.map)
             .precision(manner.precision)
+            .part_of(whole)
             .write(group.out, threads);
     });
     // SAFETY: each expert's matrix was written, by its product or with zeros.

@@ -2,8 +2,10 @@
 
 use std::mem::MaybeUninit;
 
-use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::TensorData;
+use burn::{
+    backend::{Flex, TensorMetadata},
+    tensor::TensorData,
+};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
@@ -58,7 +60,9 @@ wide! {
                 *x
             });
             let scale = 1.0 / sum;
-            out.iter_mut().for_each(|y| *y *= scale);
+            for y in out {
+                *y *= scale;
+            }
         }
     }
 
@@ -67,7 +71,9 @@ wide! {
         for (out, (y, dy)) in out.chunks_exact_mut(width).zip(rows) {
             let out = out.write_copy_of_slice(y);
             let mean = sum_with(out, [dy], |_, y, [dy]| *y * dy);
-            out.iter_mut().zip(dy).for_each(|(y, dy)| *y *= dy - mean);
+            for (y, dy) in out.iter_mut().zip(dy) {
+                *y *= dy - mean;
+            }
         }
     }
 }

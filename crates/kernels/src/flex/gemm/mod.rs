@@ -35,6 +35,8 @@ pub(super) struct Product<'a> {
     map: Map,
     finish: Finish<'a>,
     precision: Precision,
+    /// Elements of the whole of which the result is a part; 0 where it is none.
+    whole: usize,
 }
 
 impl<'a> Product<'a> {
@@ -57,6 +59,7 @@ impl<'a> Product<'a> {
             map: Map::Identity,
             finish: Finish::Nothing,
             precision: Precision::F32,
+            whole: 0,
         }
     }
 
@@ -73,6 +76,12 @@ impl<'a> Product<'a> {
     /// Factors of this precision, sums in f32.
     pub(super) fn precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
+    }
+
+    /// Says that the result is a part of a tensor of so many elements, which decides whether it
+    /// can stay in a cache.
+    pub(super) fn part_of(self, whole: usize) -> Self {
+        Self { whole, ..self }
     }
 
     /// Writes the result, row-major, to all of `out`.

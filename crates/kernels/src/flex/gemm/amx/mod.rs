@@ -25,6 +25,8 @@
 
 mod pack;
 mod product;
+mod scratch;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod tile;

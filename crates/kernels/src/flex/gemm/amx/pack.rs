@@ -73,19 +73,19 @@ impl<'a> Factor<'a> {
 
     /// A factor of the same side whose element `(0, 0)` is the first of `values`, laid out in
     /// rows of `width` in the direction of this factor's runs.
-    pub(super) fn copied(
+    pub(super) fn copied<'b>(
         &self,
-        values: &'a [f32],
+        values: &'b [f32],
         lines: usize,
         depth: usize,
         width: usize,
-    ) -> Self {
+    ) -> Factor<'b> {
         let (line, step) = if self.runs_along_depth() {
             (width, 1)
         } else {
             (1, width)
         };
-        Self {
+        Factor {
             values,
             lines,
             depth,

@@ -1,12 +1,17 @@
 //! The loops around the kernel.
 
-use std::cell::Cell;
+use std::{
+    arch::x86_64::{_mm_sfence, _mm512_load_ps, _mm512_stream_ps},
+    cell::Cell,
+};
 
 use rayon::prelude::*;
 
 use super::{
     super::{Finish, Map, Product, Threads},
     pack::{DEPTH, Factor, LINES, Side, panel},
+    scratch::Scratch,
+    stage::{Stage, panels_together},
     tile::{Block, Tile, Unit},
 };
 use crate::{Precision, flex::gelu};
@@ -16,6 +21,10 @@ const HELD_TILES: usize = 1536;
 
 /// Tiles behind the last panel, because the kernel loads a step ahead.
 const SLACK: usize = 6;
+
+/// Elements from which a result leaves the caches before it is read again, 4 MiB: it is written
+/// past them, where a write need not fetch what was there before.
+const FAR: usize = 1 << 20;
 
 /// Whether a product is large enough to be worth its packing.
 pub(in super::super) fn pays(rows: usize, columns: usize, depth: usize) -> bool {
@@ -41,6 +50,8 @@ struct Loops<'a, const TERMS: usize> {
     passing: Factor<'a>,
     /// Depths that are multiplied in one go.
     depth: usize,
+    /// Whether blocks are written past the caches.
+    far: bool,
 }
 
 /// Where results go. Blocks of different panels do not overlap, so threads may share it.
@@ -56,9 +67,9 @@ unsafe impl Sync for Out {}
 
 /// A span of lines or depths.
 #[derive(Clone, Copy)]
-struct Span {
-    start: usize,
-    length: usize,
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) length: usize,
 }
 
 impl<'a, const TERMS: usize> Loops<'a, TERMS> {
@@ -81,6 +92,8 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
             held,
             passing,
             depth,
+            // Sums that are added to are read again at once.
+            far: !add && pieces == 1 && product.whole >= FAR,
         }
     }
 
@@ -92,7 +105,8 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
         let room = (HELD_TILES / self.tiles_per_panel()).max(1) * LINES;
         let spans = self.held.lines.div_ceil(room);
         let lines = self.held.lines.div_ceil(spans).next_multiple_of(LINES);
-        let mut packed = Scratch::take(&HELD, lines / LINES * self.tiles_per_panel() + SLACK);
+        let mut packed = Scratch::take(&HELD);
+        let packed = packed.first(lines / LINES * self.tiles_per_panel() + SLACK, Tile::ZERO);
         for first in (0..self.held.lines).step_by(lines) {
             let lines = Span {
                 start: first,
@@ -103,8 +117,8 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
                     start: from,
                     length: self.depth.min(self.held.depth - from),
                 };
-                self.pack_held(packed.tiles(), lines, depth);
-                self.pass(packed.tiles(), lines, depth);
+                self.pack_held(packed, lines, depth);
+                self.pass(packed, lines, depth);
             }
         }
     }
@@ -112,37 +126,63 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
     fn pack_held(&self, packed: &mut [Tile], lines: Span, depth: Span) {
         let panels = lines.length.div_ceil(LINES);
         let packed = &mut packed[..panels * self.tiles_per_panel()];
+        let together = panels_together(&self.held);
         let pack = |(number, tiles): (usize, &mut [Tile])| {
-            self.pack(tiles, &self.held, lines.start + number * LINES, depth);
+            let first = number * together * LINES;
+            let some = Span {
+                start: lines.start + first,
+                length: (lines.length - first).min(together * LINES),
+            };
+            let mut stage = Stage::new(self.map_of(&self.held));
+            let near = stage.load(&self.held, some, depth);
+            for (number, tiles) in tiles.chunks_mut(self.tiles_per_panel()).enumerate() {
+                pack::<TERMS>(tiles, &near, number * LINES);
+            }
         };
+        let together = together * self.tiles_per_panel();
         match self.threads {
-            Threads::One => packed
-                .chunks_mut(self.tiles_per_panel())
-                .enumerate()
-                .for_each(pack),
-            Threads::All => packed
-                .par_chunks_mut(self.tiles_per_panel())
-                .enumerate()
-                .for_each(pack),
+            Threads::One => packed.chunks_mut(together).enumerate().for_each(pack),
+            Threads::All => packed.par_chunks_mut(together).enumerate().for_each(pack),
         }
     }
 
     /// Lets all panels of the passing factor meet the held ones.
     fn pass(&self, held: &[Tile], lines: Span, depth: Span) {
         let panels = self.passing.lines.div_ceil(LINES);
+        let together = panels_together(&self.passing);
         let some = |range: std::ops::Range<usize>| {
-            let mut packed = Scratch::take(&PASSING, self.tiles_per_panel() + SLACK);
+            let mut stage = Stage::new(self.map_of(&self.passing));
+            let mut packed = Scratch::take(&PASSING);
+            let packed = packed.first(self.tiles_per_panel() + SLACK, Tile::ZERO);
             let unit = Unit::configure();
-            for number in range {
-                let first = number * LINES;
-                self.pack(packed.tiles(), &self.passing, first, depth);
-                self.meet(&unit, held, packed.tiles(), lines, first, depth);
+            for number in range.clone().step_by(together) {
+                let (first, last) = (number * LINES, (number + together).min(range.end) * LINES);
+                let some = Span {
+                    start: first,
+                    length: last.min(self.passing.lines) - first,
+                };
+                let near = stage.load(&self.passing, some, depth);
+                for line in (0..some.length).step_by(LINES) {
+                    pack::<TERMS>(packed, &near, line);
+                    self.meet(&unit, held, packed, lines, first + line, depth);
+                }
+            }
+            if self.far {
+                // SAFETY: every x86-64 chip has this instruction. It makes writes past the caches
+                // seen by other threads before this one says that it is done.
+                #[expect(unsafe_code, reason = "an instruction of a target feature")]
+                unsafe {
+                    _mm_sfence();
+                }
             }
         };
         match self.threads {
             Threads::One => some(0..panels),
             Threads::All => {
-                let share = panels.div_ceil(4 * rayon::current_num_threads());
+                let threads = rayon::current_num_threads();
+                let share = panels
+                    .div_ceil(4 * threads)
+                    .max(together.min(panels.div_ceil(threads)));
                 (0..panels.div_ceil(share))
                     .into_par_iter()
                     .with_max_len(1)
@@ -209,10 +249,14 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
             // elsewhere.
             #[expect(unsafe_code, reason = "a part of a matrix that threads share")]
             unsafe {
-                self.out
-                    .0
-                    .add(start(line))
-                    .copy_from_nonoverlapping(sums.as_ptr(), columns);
+                let out = self.out.0.add(start(line));
+                if self.far && columns == LINES && out.addr().is_multiple_of(64) {
+                    // Two whole lines of the cache each.
+                    _mm512_stream_ps(out, _mm512_load_ps(sums.as_ptr()));
+                    _mm512_stream_ps(out.add(16), _mm512_load_ps(sums.as_ptr().add(16)));
+                } else {
+                    out.copy_from_nonoverlapping(sums.as_ptr(), columns);
+                }
             }
         }
     }
@@ -244,44 +288,21 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
         }
     }
 
-    /// Packs a panel; the left factor's elements are mapped on the way.
-    fn pack(&self, tiles: &mut [Tile], factor: &Factor<'_>, first: usize, depth: Span) {
-        let pack = |tiles: &mut [Tile], factor: &Factor<'_>, first, from| {
-            // SAFETY: this chip has the vectors that the matrix unit presupposes.
-            #[expect(unsafe_code, reason = "a function with target features")]
-            unsafe {
-                panel::<TERMS>(tiles, factor, first, from, depth.length);
-            }
-        };
-        let map = self.product.map;
-        if map == Map::Identity || factor.side == Side::Right {
-            pack(tiles, factor, first, depth.start);
-            return;
+    /// What is done to a factor's elements.
+    fn map_of(&self, factor: &Factor<'_>) -> Map {
+        match factor.side {
+            Side::Left => self.product.map,
+            Side::Right => Map::Identity,
         }
-        let lines = LINES.min(factor.lines - first);
-        let mut mapped = MAPPED.take();
-        let (runs, width) = if factor.runs_along_depth() {
-            (lines, depth.length)
-        } else {
-            (depth.length, lines)
-        };
-        mapped.resize(runs * width, 0.0);
-        for (number, to) in mapped.chunks_exact_mut(width).enumerate() {
-            let from = if factor.runs_along_depth() {
-                factor.run(first + number, depth.start, width)
-            } else {
-                factor.run(first, depth.start + number, width)
-            };
-            to.copy_from_slice(from);
-        }
-        map.apply(&mut mapped);
-        pack(
-            tiles,
-            &factor.copied(&mapped, lines, depth.length, width),
-            0,
-            0,
-        );
-        MAPPED.set(mapped);
+    }
+}
+
+/// Packs the panel of a staged factor that begins with this line.
+fn pack<const TERMS: usize>(tiles: &mut [Tile], staged: &Factor<'_>, line: usize) {
+    // SAFETY: this chip has the vectors that the matrix unit presupposes.
+    #[expect(unsafe_code, reason = "a function with target features")]
+    unsafe {
+        panel::<TERMS>(tiles, staged, line, 0, staged.depth);
     }
 }
 
@@ -295,38 +316,4 @@ fn add(sums: &mut [f32], more: &[f32]) {
 thread_local! {
     static HELD: Cell<Vec<Tile>> = const { Cell::new(Vec::new()) };
     static PASSING: Cell<Vec<Tile>> = const { Cell::new(Vec::new()) };
-    static MAPPED: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-}
-
-/// Memory that a thread keeps from product to product. It is taken out of its place while in use,
-/// so that a product which starts while another waits for its threads finds an empty place and not
-/// the other's memory.
-struct Scratch {
-    home: &'static std::thread::LocalKey<Cell<Vec<Tile>>>,
-    tiles: Vec<Tile>,
-    length: usize,
-}
-
-impl Scratch {
-    fn take(home: &'static std::thread::LocalKey<Cell<Vec<Tile>>>, length: usize) -> Self {
-        let mut tiles = home.take();
-        if tiles.len() < length {
-            tiles.resize(length, Tile::ZERO);
-        }
-        Self {
-            home,
-            tiles,
-            length,
-        }
-    }
-
-    fn tiles(&mut self) -> &mut [Tile] {
-        &mut self.tiles[..self.length]
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        self.home.set(std::mem::take(&mut self.tiles));
-    }
 }

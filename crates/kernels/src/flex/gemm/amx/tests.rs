@@ -225,3 +225,36 @@ fn what_is_no_number_stays_where_it_was(
         assert!(values.iter().all(|x| x.is_finite() == (row != 3)), "{row}");
     }
 }
+
+#[rstest]
+fn writing_past_the_caches_writes_the_same(
+    #[values(32, 64, 80, 100)] columns: usize,
+    #[values(0, 1)] from_a_line: usize,
+    #[values(90, 300)] depth: usize,
+) {
+    if unit_is_missing() {
+        return;
+    }
+    let rows = 70;
+    let (left, right) = (numbers(rows * depth, 13), numbers(depth * columns, 14));
+    let bias = numbers(columns, 15);
+    let product = Product::new(
+        View::row_major(&left, rows, depth),
+        View::row_major(&right, depth, columns),
+    )
+    .finish(Finish::Bias(&bias));
+    let expected = on_the_unit(&product, Threads::One);
+    // Room to begin at a line of the cache or beside one, and to see what was written outside.
+    let mut room = vec![f32::NAN; rows * columns + 33];
+    let first = room.as_ptr().align_offset(64) + from_a_line;
+    super::run(
+        &product.part_of(usize::MAX),
+        room[first..].as_mut_ptr(),
+        false,
+        Threads::All,
+    );
+    let (before, out) = room.split_at(first);
+    let (out, after) = out.split_at(rows * columns);
+    assert_eq!(out, expected);
+    assert!(before.iter().chain(after).all(|x| x.is_nan()));
+}
