@@ -17,8 +17,7 @@ use super::{
 };
 use crate::{Precision, extension::GroupedOps};
 
-/// Rows of groups up to which groups run side by side, each on one thread; larger groups run one
-/// after another with all threads inside.
+/// Rows up to which a group is not worth the attention of several threads.
 const SMALL: usize = 512;
 
 /// One matrix per expert, `[inner, outer]` as it is used; stored transposed if so said.
@@ -213,17 +212,19 @@ fn split_rows<'a>(
     (groups, rest)
 }
 
-/// Runs the large groups one after another with threads inside, then the small ones side by side.
+/// Runs groups side by side, each on one thread, where nothing of it passes between the cores'
+/// caches; but first, one after another with all threads inside, those so large that a thread which
+/// took one would end after the others.
 fn run(groups: Vec<Group<'_>>, product: impl Fn(Group<'_>, Threads) + Sync + Send) {
-    let (mut small, mut large): (Vec<_>, Vec<_>) =
-        groups.into_iter().partition(|group| group.count <= SMALL);
-    if small.len() == 1 {
-        large.append(&mut small);
-    }
+    let rows: usize = groups.iter().map(|group| group.count).sum();
+    let share = rows / (2 * rayon::current_num_threads());
+    let (large, side_by_side): (Vec<_>, Vec<_>) = groups
+        .into_iter()
+        .partition(|group| group.count > share.max(SMALL));
     for group in large {
         product(group, Threads::All);
     }
-    small
+    side_by_side
         .into_par_iter()
         .with_max_len(1)
         .for_each(|group| product(group, Threads::One));
