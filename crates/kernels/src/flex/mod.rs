@@ -5,6 +5,7 @@ mod counts;
 mod cross_entropy;
 mod dropout;
 mod exp;
+mod far;
 mod fresh;
 mod gelu;
 mod gemm;

@@ -10,7 +10,9 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::{
-    Indices, floats,
+    Indices,
+    far::{self, FAR, LINE},
+    floats,
     fresh::{Fresh, zero},
     matrix,
     wide::wide,
@@ -34,10 +36,14 @@ fn each_row(
     let mut out = Fresh::new(rows * width);
     if width > 0 {
         out.all()
-            .par_chunks_mut(width)
-            .with_min_len(ROWS_PER_TASK)
+            .par_chunks_mut(ROWS_PER_TASK * width)
             .enumerate()
-            .for_each(|(index, row)| write(index, row));
+            .for_each(|(task, some)| {
+                for (index, row) in some.chunks_exact_mut(width).enumerate() {
+                    write(task * ROWS_PER_TASK + index, row);
+                }
+                far::fence();
+            });
     }
     // SAFETY: the callers below write every element of every row.
     #[expect(unsafe_code, reason = "memory that was written row by row")]
@@ -47,17 +53,17 @@ fn each_row(
 }
 
 pub(super) fn pack(x: &[f32], rows: &[i32], width: usize) -> Vec<f32> {
+    let is_far = rows.len() * width >= FAR;
     each_row(rows.len(), width, |m, out| match row(x, rows[m], width) {
-        Some(token) => {
-            out.write_copy_of_slice(token);
-        }
+        Some(token) => write_copy(out, token, is_far),
         None => zero(out),
     })
 }
 
 pub(super) fn pack_weighted(x: &[f32], rows: &[i32], gates: &[f32], width: usize) -> Vec<f32> {
+    let is_far = rows.len() * width >= FAR;
     each_row(rows.len(), width, |m, out| match row(x, rows[m], width) {
-        Some(token) => write_scaled(out, token, gates[m]),
+        Some(token) => write_scaled(out, token, gates[m], is_far),
         None => zero(out),
     })
 }
@@ -71,6 +77,7 @@ pub(super) fn combine(
     width: usize,
 ) -> Vec<f32> {
     let (starts, order) = rows_by_token(rows, tokens);
+    let is_far = tokens * width >= FAR;
     let row_of = |m: usize| (&y[m * width..][..width], gates[m]);
     each_row(tokens, width, |token, out| {
         // Two rows a token are the usual case: one pass writes their sum.
@@ -78,8 +85,9 @@ pub(super) fn combine(
             [] => zero(out),
             [only] => {
                 let (y, gate) = row_of(*only);
-                write_scaled(out, y, gate);
+                write_scaled(out, y, gate, is_far);
             }
+            [first, second] => write_two(out, row_of(*first), row_of(*second), is_far),
             [first, second, others @ ..] => {
                 let out = write_sum(out, row_of(*first), row_of(*second));
                 for &m in others {
@@ -92,8 +100,28 @@ pub(super) fn combine(
 }
 
 wide! {
+    /// `out = x`.
+    fn write_copy(out: &mut [MaybeUninit<f32>], x: &[f32], is_far: bool) {
+        match lines(out, is_far) {
+            Some(lines) => {
+                for (line, x) in lines.iter_mut().zip(x.as_chunks().0) {
+                    far::write(line, x);
+                }
+            }
+            None => {
+                out.write_copy_of_slice(x);
+            }
+        }
+    }
+
     /// `out = factor * x`.
-    fn write_scaled(out: &mut [MaybeUninit<f32>], x: &[f32], factor: f32) {
+    fn write_scaled(out: &mut [MaybeUninit<f32>], x: &[f32], factor: f32, is_far: bool) {
+        if let Some(lines) = lines(out, is_far) {
+            for (line, x) in lines.iter_mut().zip(x.as_chunks().0) {
+                far::write(line, &x.map(|x| factor * x));
+            }
+            return;
+        }
         for (out, &x) in out.iter_mut().zip(x) {
             out.write(factor * x);
         }
@@ -106,11 +134,35 @@ wide! {
         }
     }
 
-    fn write_two(out: &mut [MaybeUninit<f32>], a: (&[f32], f32), b: (&[f32], f32)) {
+    /// `out = a.1 * a.0 + b.1 * b.0`.
+    fn write_two(
+        out: &mut [MaybeUninit<f32>],
+        a: (&[f32], f32),
+        b: (&[f32], f32),
+        is_far: bool,
+    ) {
+        let sum = |x: f32, y: f32| a.1 * x + b.1 * y;
+        if let Some(lines) = lines(out, is_far) {
+            let (x, y) = (a.0.as_chunks::<LINE>().0, b.0.as_chunks::<LINE>().0);
+            for (line, (x, y)) in lines.iter_mut().zip(x.iter().zip(y)) {
+                let mut sums = [0.0; LINE];
+                for lane in 0..LINE {
+                    sums[lane] = sum(x[lane], y[lane]);
+                }
+                far::write(line, &sums);
+            }
+            return;
+        }
         for ((out, &x), &y) in out.iter_mut().zip(a.0).zip(b.0) {
-            out.write(a.1 * x + b.1 * y);
+            out.write(sum(x, y));
         }
     }
+}
+
+/// The whole lines of a row that is to be written past the caches.
+#[inline(always)]
+fn lines(out: &mut [MaybeUninit<f32>], is_far: bool) -> Option<&mut [[MaybeUninit<f32>; LINE]]> {
+    if is_far { far::lines(out) } else { None }
 }
 
 /// The sum of two rows, each times its gate.
@@ -123,7 +175,7 @@ fn write_sum<'a>(
         a.0.len() == out.len() && b.0.len() == out.len(),
         "rows of one width"
     );
-    write_two(out, a, b);
+    write_two(out, a, b, false);
     // SAFETY: all elements were just written: both rows are as long as the output.
     #[expect(unsafe_code, reason = "memory that was written")]
     unsafe {
@@ -206,5 +258,45 @@ impl RowOps for Flex {
         let [packed, width] = y.shape().dims();
         let dots = dots(y.storage(), x.storage(), &rows.get(), width);
         FlexTensor::from_data(TensorData::new(dots, [packed]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `write` leaves in memory that begins at a line of the cache, or `beside` one.
+    fn written(width: usize, beside: usize, write: impl Fn(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+        let mut room = vec![MaybeUninit::new(f32::NAN); width + 2 * LINE];
+        let first = room.as_ptr().align_offset(64) + beside;
+        write(&mut room[first..][..width]);
+        far::fence();
+        // SAFETY: all of it was written with NaN, and then in part by `write`.
+        #[expect(unsafe_code, reason = "memory that was written")]
+        let room: Vec<f32> = room.iter().map(|x| unsafe { x.assume_init() }).collect();
+        let outside = room[..first].iter().chain(&room[first + width..]);
+        assert!(outside.into_iter().all(|x| x.is_nan()));
+        room[first..][..width].to_vec()
+    }
+
+    #[rstest::rstest]
+    fn past_the_caches_the_same_is_written(
+        #[values(16, 80, 83)] width: usize,
+        #[values(0, 1)] beside: usize,
+    ) {
+        let x: Vec<f32> = (0..width).map(|i| i as f32 - 7.5).collect();
+        let y: Vec<f32> = (0..width).map(|i| (i * i) as f32).collect();
+        let copied = written(width, beside, |out| write_copy(out, &x, true));
+        assert_eq!(copied, x);
+        let scaled = |is_far| written(width, beside, |out| write_scaled(out, &x, 0.3, is_far));
+        assert_eq!(scaled(true), scaled(false));
+        assert_eq!(scaled(true)[3], -4.5 * 0.3);
+        let sums = |is_far| {
+            written(width, beside, |out| {
+                write_two(out, (&x, 2.0), (&y, 0.5), is_far)
+            })
+        };
+        assert_eq!(sums(true), sums(false));
+        assert_eq!(sums(true)[3], -9.0 + 4.5);
     }
 }

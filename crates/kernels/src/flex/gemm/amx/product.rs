@@ -1,7 +1,7 @@
 //! The loops around the kernel.
 
 use std::{
-    arch::x86_64::{_mm_sfence, _mm512_load_ps, _mm512_stream_ps},
+    arch::x86_64::{_mm512_load_ps, _mm512_stream_ps},
     cell::Cell,
 };
 
@@ -14,17 +14,16 @@ use super::{
     stage::{Stage, panels_together},
     tile::{Block, Tile, Unit},
 };
-use crate::{Precision, flex::gelu};
+use crate::{
+    Precision,
+    flex::{far, gelu},
+};
 
 /// Tiles of the held factor: 1.5 MB, which leaves room in a second-level cache of 2 MB.
 const HELD_TILES: usize = 1536;
 
 /// Tiles behind the last panel, because the kernel loads a step ahead.
 const SLACK: usize = 6;
-
-/// Elements from which a result leaves the caches before it is read again, 4 MiB: it is written
-/// past them, where a write need not fetch what was there before.
-const FAR: usize = 1 << 20;
 
 /// Whether a product is large enough to be worth its packing.
 pub(in super::super) fn pays(rows: usize, columns: usize, depth: usize) -> bool {
@@ -93,7 +92,7 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
             passing,
             depth,
             // Sums that are added to are read again at once.
-            far: !add && pieces == 1 && product.whole >= FAR,
+            far: !add && pieces == 1 && product.whole >= far::FAR,
         }
     }
 
@@ -168,12 +167,7 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
                 }
             }
             if self.far {
-                // SAFETY: every x86-64 chip has this instruction. It makes writes past the caches
-                // seen by other threads before this one says that it is done.
-                #[expect(unsafe_code, reason = "an instruction of a target feature")]
-                unsafe {
-                    _mm_sfence();
-                }
+                far::fence();
             }
         };
         match self.threads {
