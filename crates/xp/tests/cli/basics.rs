@@ -78,7 +78,7 @@ fn every_scale_of_every_experiment_can_be_planned() {
     let lab = Lab::new();
     for (sweep, trials) in [
         ("capacity", [24, 378, 378]),
-        ("scaling", [7, 52, 13]),
+        ("scaling", [7, 39, 13]),
         ("routers-random", [52, 156, 260]),
     ] {
         for (scale, count) in ["smoke", "cpu", "paper"].into_iter().zip(trials) {
