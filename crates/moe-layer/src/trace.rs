@@ -22,8 +22,9 @@ pub struct RoutingTrace {
     chosen: usize,
 }
 
-/// A trace on the host: plain numbers, sums over tokens where not said otherwise.
-#[derive(Debug, Clone, PartialEq)]
+/// A trace on the host: plain numbers, sums over tokens where not said otherwise. The default is
+/// that of a layer which no token has passed.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct LayerReading {
     /// Tokens that passed the layer.
     pub tokens: usize,

@@ -89,7 +89,7 @@ mod tests {
                 gate_entropy: Some(0.0),
                 chosen_prob: Some(1.4),
                 chosen: 2,
-                largest_prob: None,
+                ..LayerReading::default()
             },
             logits: vec![1.0, -1.0, 3.0, 1.0],
             probs: vec![0.8, 0.2, 0.6, 0.4],
@@ -119,12 +119,7 @@ mod tests {
                 assignments_before: vec![1.0, 1.0],
                 assignments_after: vec![1.0, 1.0],
                 gates: vec![1.0, 1.0],
-                unrouted: Some(0.0),
-                router_entropy: None,
-                gate_entropy: Some(0.0),
-                chosen_prob: None,
-                chosen: 0,
-                largest_prob: None,
+                ..LayerReading::default()
             },
             logits: Vec::new(),
             probs: Vec::new(),

@@ -67,14 +67,7 @@ mod tests {
             reading: LayerReading {
                 tokens: 2,
                 assignments_before: vec![1.0, 1.0],
-                assignments_after: vec![1.0, 1.0],
-                gates: vec![1.0, 1.0],
-                unrouted: None,
-                router_entropy: None,
-                gate_entropy: None,
-                chosen_prob: None,
-                chosen: 0,
-                largest_prob: None,
+                ..LayerReading::default()
             },
             logits: vec![0.0; 4],
             probs: vec![0.75, 0.25, 0.5, 0.5],
