@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(scaled(true)[3], -4.5 * 0.3);
         let sums = |is_far| {
             written(width, beside, |out| {
-                write_two(out, (&x, 2.0), (&y, 0.5), is_far)
+                write_two(out, (&x, 2.0), (&y, 0.5), is_far);
             })
         };
         assert_eq!(sums(true), sums(false));
