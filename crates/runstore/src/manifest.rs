@@ -37,6 +37,9 @@ pub struct Manifest {
     pub started_at: String,
     /// When the last trial ended, UTC, RFC 3339.
     pub finished_at: String,
+    /// The cell that others are compared with: columns of `trials.parquet` and their values; empty
+    /// where the sweep names none.
+    pub baseline: BTreeMap<String, String>,
     /// The seeds of the trials.
     pub seeds: Vec<u64>,
     /// Name of a data set to its BLAKE3 digest.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::parquet::{encode, read_table};
 use crate::tables::{
-    AlarmRow, ExpertRow, HistogramRow, PeerRow, ProbabilityRow, Row, StepRow, TABLES, TokenRow,
+    AlarmRow, ExpertRow, HistogramRow, PeerRow, ProbabilityRow, Row, SpeedRow, StepRow, TABLES, TokenRow,
     TrialRow,
 };
 use crate::{Error, Manifest, TrialRecord, durable};
@@ -33,6 +33,8 @@ pub struct Collected {
     pub probabilities: Vec<ProbabilityRow>,
     /// One row a bin of a histogram.
     pub histograms: Vec<HistogramRow>,
+    /// One row a timed step of a speed trial.
+    pub speeds: Vec<SpeedRow>,
 }
 
 impl Collected {
@@ -45,6 +47,7 @@ impl Collected {
         self.alarms.extend(record.alarms);
         self.probabilities.extend(record.probabilities);
         self.histograms.extend(record.histograms);
+        self.speeds.extend(record.speeds);
     }
 }
 
@@ -73,6 +76,7 @@ pub fn write_results(
     write_one(folder, &collected.alarms, &mut files)?;
     write_rare(folder, &collected.probabilities, &mut files)?;
     write_rare(folder, &collected.histograms, &mut files)?;
+    write_rare(folder, &collected.speeds, &mut files)?;
     let mut manifest = manifest.clone();
     manifest.files = files;
     manifest.schemas = TABLES
@@ -107,6 +111,7 @@ pub fn read_results(folder: &Path) -> Result<Collected, Error> {
         alarms: read_if_known(folder, &files)?,
         probabilities: read_if_known(folder, &files)?,
         histograms: read_if_known(folder, &files)?,
+        speeds: read_if_known(folder, &files)?,
     })
 }
 

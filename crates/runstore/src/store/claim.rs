@@ -8,7 +8,7 @@ use super::lock::Lock;
 use super::part::write_part;
 use super::{CheckpointSlot, Store};
 use crate::tables::{
-    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, StepRow, TokenRow, TrialRow, TrialStatus,
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow, TrialRow, TrialStatus,
 };
 use crate::{Error, TrialId, durable};
 
@@ -29,6 +29,8 @@ pub struct TrialRecord {
     pub probabilities: Vec<ProbabilityRow>,
     /// Its histograms, bin by bin.
     pub histograms: Vec<HistogramRow>,
+    /// Its timed steps, round by round.
+    pub speeds: Vec<SpeedRow>,
 }
 
 /// What a failed attempt leaves.
@@ -184,6 +186,7 @@ impl Claim {
         let alarms = record.alarms.iter_mut().map(|row| &mut row.trial_id);
         let probabilities = record.probabilities.iter_mut();
         let histograms = record.histograms.iter_mut();
+        let speeds = record.speeds.iter_mut();
         for name in std::iter::once(&mut record.trial.trial_id)
             .chain(steps)
             .chain(experts)
@@ -191,6 +194,7 @@ impl Claim {
             .chain(alarms)
             .chain(probabilities.map(|row| &mut row.trial_id))
             .chain(histograms.map(|row| &mut row.trial_id))
+            .chain(speeds.map(|row| &mut row.trial_id))
         {
             if name.is_empty() {
                 name.clone_from(&id);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::TrialRecord;
 use crate::parquet::{read_table, write_table};
 use crate::tables::{
-    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, Row, StepRow, TokenRow, TrialRow,
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, Row, SpeedRow, StepRow, TokenRow, TrialRow,
     TrialStatus,
 };
 use crate::{Error, TrialId, durable};
@@ -51,6 +51,9 @@ pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> R
     }
     if !record.histograms.is_empty() {
         files.extend([one(folder, &record.histograms)?]);
+    }
+    if !record.speeds.is_empty() {
+        files.extend([one(folder, &record.speeds)?]);
     }
     let note = Note {
         id: *id,
@@ -112,5 +115,6 @@ pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
         alarms: rare::<AlarmRow>(folder, &note)?,
         probabilities: rare::<ProbabilityRow>(folder, &note)?,
         histograms: rare::<HistogramRow>(folder, &note)?,
+        speeds: rare::<SpeedRow>(folder, &note)?,
     }))
 }

@@ -13,6 +13,7 @@ mod histograms;
 mod peers;
 mod probabilities;
 mod schema;
+mod speeds;
 mod status;
 mod steps;
 mod tokens;
@@ -25,13 +26,14 @@ pub use histograms::HistogramRow;
 pub use peers::PeerRow;
 pub use probabilities::ProbabilityRow;
 pub use schema::{ColumnSchema, Row, SCHEMA_MAJOR, TableSchema};
+pub use speeds::SpeedRow;
 pub use status::TrialStatus;
 pub use steps::StepRow;
 pub use tokens::TokenRow;
 pub use trials::TrialRow;
 
 /// The schemas of a sweep's tables, in the order that the documentation shows them.
-pub const TABLES: [TableSchema; 7] = [
+pub const TABLES: [TableSchema; 8] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
@@ -39,10 +41,11 @@ pub const TABLES: [TableSchema; 7] = [
     AlarmRow::SCHEMA,
     ProbabilityRow::SCHEMA,
     HistogramRow::SCHEMA,
+    SpeedRow::SCHEMA,
 ];
 
 /// The schemas of all tables: those of a sweep, then that of the benchmark.
-pub const ALL_TABLES: [TableSchema; 8] = [
+pub const ALL_TABLES: [TableSchema; 9] = [
     TrialRow::SCHEMA,
     StepRow::SCHEMA,
     ExpertRow::SCHEMA,
@@ -50,5 +53,6 @@ pub const ALL_TABLES: [TableSchema; 8] = [
     AlarmRow::SCHEMA,
     ProbabilityRow::SCHEMA,
     HistogramRow::SCHEMA,
+    SpeedRow::SCHEMA,
     PeerRow::SCHEMA,
 ];

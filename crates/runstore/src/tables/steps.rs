@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a logged step of a training trial; means are over the interval that the step ends.
-    pub struct StepRow in "steps", minor 1, by (trial_id, step) {
+    pub struct StepRow in "steps", minor 2, by (trial_id, step) {
         "Identity" {
             /// The trial's id.
             trial_id: String,
@@ -28,11 +28,11 @@ table! {
             perplexity: Option<f64> = "per token",
         }
         "Gradients" {
-            /// Global gradient norm of the step, before clipping.
+            /// Mean over the interval of the global gradient norm, before clipping.
             grad_norm: Option<f64>,
-            /// Norm of the routers' gradient of the language-model loss alone.
+            /// Norm of the routers' gradient of the language-model loss alone, before clipping, of this one step.
             router_grad_norm_lm: Option<f64>,
-            /// Norm of the routers' gradient of the whole loss.
+            /// Norm of the routers' gradient of the whole loss, before clipping, of this one step.
             router_grad_norm_total: Option<f64>,
         }
         "Speed" {
@@ -41,7 +41,7 @@ table! {
             /// Mean time of a training step over the interval.
             step_ms: Option<f64> = "ms",
         }
-        "Routing (means over layers)" {
+        "Routing (means over layers and the batches of the interval)" {
             /// Share of assignments (token, choice) that capacity dropped.
             drop_rate: Option<f64> = "share",
             /// Share of tokens that no expert processed.
@@ -60,12 +60,12 @@ table! {
             load_entropy_after: Option<f64> = "nats",
             /// Mean entropy of a token's router probabilities over all E; null where undefined.
             router_entropy: Option<f64> = "nats",
-            /// Mean entropy of a token's gates, scaled to sum to 1.
+            /// Mean entropy of a token's gates, scaled to sum to 1, over tokens that have any; null where gates are equal by construction.
             gate_entropy: Option<f64> = "nats",
             /// Mean router probability of the experts that were chosen, before drops.
             mean_top_k_prob: Option<f64> = "share",
         }
-        "Auxiliary losses (means over layers; `aux_switch` is above)" {
+        "Auxiliary losses (as they were minimised, over layers as `train.aux-layers` says; `aux_switch` is above)" {
             /// Mean of the weighted `switch` loss over sequences.
             aux_switch_sequence: Option<f64>,
             /// Mean of the weighted `switch` loss over whole steps.
@@ -90,6 +90,34 @@ table! {
             aux_relu_l1: Option<f64>,
             /// Mean of the weighted `counts-as-published` term, which trains nothing.
             aux_counts_as_published: Option<f64>,
+            /// Mean of the weighted `top-p-entropy` loss of top-p routing.
+            aux_top_p_entropy: Option<f64>,
+        }
+        "Under the capacity of training" {
+            /// Validation loss under the capacity of training, where the step was evaluated.
+            valid_loss_train_capacity: Option<f64> = "nats/token",
+            /// exp of `valid_loss_train_capacity`, without a cap.
+            perplexity_train_capacity: Option<f64> = "per token",
+        }
+        "Arithmetic" {
+            /// Rows that experts really worked on, a token and layer, in units of one expert of width F.
+            expert_rows_per_token: Option<f64> = "rows",
+            /// Multiplications and additions of all training steps so far: three forward passes a step, with the expert rows that were really run.
+            train_flops: Option<f64> = "FLOP",
+        }
+        "Load summed over the interval (means over layers)" {
+            /// Standard deviation over mean of the experts' loads summed over the interval, before drops; below `load_cv_before`, which is of one batch.
+            load_cv_summed_before: Option<f64>,
+            /// The same after drops.
+            load_cv_summed_after: Option<f64>,
+            /// Busiest expert's load over the mean, less 1, of the loads summed over the interval, before drops.
+            max_violation_summed: Option<f64>,
+            /// Experts of a layer that received no token in the whole interval.
+            dead_experts_summed: Option<f64> = "experts",
+            /// Entropy of the distribution of the summed load over experts, before drops.
+            load_entropy_summed_before: Option<f64> = "nats",
+            /// The same after drops.
+            load_entropy_summed_after: Option<f64> = "nats",
         }
     }
 }

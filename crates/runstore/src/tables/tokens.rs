@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a sampled routing decision: one choice of one token of the validation text.
-    pub struct TokenRow in "tokens", minor 0, by (trial_id, step, layer, window, position, choice) {
+    pub struct TokenRow in "tokens", minor 1, by (trial_id, step, layer, window, position, choice) {
         "Identity" {
             /// The trial's id.
             trial_id: String,
@@ -32,8 +32,12 @@ table! {
             expert: u64,
             /// The weight that the expert's output is multiplied by.
             gate: Option<f64>,
-            /// Whether capacity kept the assignment.
+            /// Whether the capacity of training keeps the assignment, decided in the evaluation's batch that holds the window.
             kept: bool,
+        }
+        "Prediction" {
+            /// Loss of the prediction of the token that follows, under the evaluation's capacity.
+            nll: Option<f64> = "nats",
         }
     }
 }

@@ -5,7 +5,7 @@ use super::declare::table;
 
 table! {
     /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
-    pub struct TrialRow in "trials", minor 3, by (trial_id) {
+    pub struct TrialRow in "trials", minor 4, by (trial_id) {
         "Identity" {
             /// The trial's id: 64 hexadecimal digits of BLAKE3 over settings, data digests and schema major; 12 are shown.
             trial_id: String,
@@ -17,7 +17,7 @@ table! {
             device: String,
             /// The device's own name, such as the GPU's model.
             device_name: Option<String>,
-            /// What the trial does: `train`, `pack`, `layer` or `router`.
+            /// What the trial does: `train`, `pack`, `layer` or `router`; `speed` times the steps of a sweep's cells in turn.
             job: String,
             /// How it ended: `done`, `diverged` or `failed`.
             status: TrialStatus,
@@ -57,7 +57,7 @@ table! {
             precision: Option<String>,
             /// The network from token to expert logits.
             scorer: Option<String>,
-            /// The rule from logits to assignment.
+            /// The rule from logits to assignment; `dense-active` and `dense-total` are networks without routing.
             strategy: Option<String>,
             /// What keeps the load even, several joined by `+`; `none` where nothing does.
             balancer: Option<String>,
@@ -69,7 +69,7 @@ table! {
             capacity_factor: Option<f64>,
             /// Slots C that an expert has in one training batch.
             capacity: Option<u64> = "tokens",
-            /// What happens past the capacity: `position`, `probability` or `none`.
+            /// What happens past the capacity: `position`, `causal-position`, `probability`, `batch-order` or `none`.
             drop_policy: Option<String>,
             /// Whether the gates left after drops are scaled to sum to what they summed to before.
             renormalise: Option<bool>,
@@ -95,7 +95,7 @@ table! {
             vocab: Option<u64>,
             /// Parameters of the model.
             params_total: Option<u64>,
-            /// Parameters that one token's forward pass uses: k of the E experts.
+            /// Parameters that one token's forward pass uses: of the experts as many as it has rows, k for most strategies, CF k for expert choice, E S / L for the slots of Soft MoE.
             params_active: Option<u64>,
             /// Parameters of all routers.
             params_router: Option<u64>,
@@ -107,7 +107,7 @@ table! {
             tokens_seen: Option<u64> = "tokens",
             /// Mean language-model loss of the last logged interval.
             train_loss: Option<f64> = "nats/token",
-            /// Validation loss at the last evaluation.
+            /// Validation loss at the last evaluation, under the evaluation's capacity: unlimited where not set otherwise.
             valid_loss: Option<f64> = "nats/token",
             /// Lowest validation loss of all evaluations.
             best_valid_loss: Option<f64> = "nats/token",
@@ -115,11 +115,11 @@ table! {
             perplexity: Option<f64> = "per token",
             /// exp of `best_valid_loss`, without a cap.
             best_perplexity: Option<f64> = "per token",
-            /// Validation loss per character of the text.
+            /// Validation loss per character of the text that was predicted.
             bits_per_char: Option<f64> = "bits/character",
-            /// Validation loss per UTF-8 byte of the text; compares across tokenizers.
+            /// Validation loss per UTF-8 byte of the text that was predicted; compares across tokenizers.
             bits_per_byte: Option<f64> = "bits/byte",
-            /// Validation perplexity of a bigram model of the same tokens, the line to beat.
+            /// Perplexity of the bigram model of the same tokens on the windows of the evaluation.
             bigram_perplexity: Option<f64> = "per token",
         }
         "Speed and memory" {
@@ -148,7 +148,7 @@ table! {
             /// Peak memory on the device, where it is not the host's.
             device_memory_bytes: Option<u64> = "bytes",
         }
-        "Routing (means over layers and the last interval)" {
+        "Routing (means over layers and the batches of the last interval)" {
             /// Share of assignments (token, choice) that capacity dropped.
             drop_rate: Option<f64> = "share",
             /// Share of tokens that no expert processed.
@@ -167,13 +167,13 @@ table! {
             load_entropy_after: Option<f64> = "nats",
             /// Mean entropy of a token's router probabilities over all E; null where undefined.
             router_entropy: Option<f64> = "nats",
-            /// Mean entropy of a token's gates, scaled to sum to 1.
+            /// Mean entropy of a token's gates, scaled to sum to 1, over tokens that have any; null where gates are equal by construction.
             gate_entropy: Option<f64> = "nats",
             /// Mean router probability of the experts that were chosen, before drops.
             mean_top_k_prob: Option<f64> = "share",
-            /// Norm of the routers' gradient of the language-model loss alone.
+            /// Norm of the routers' gradient of the language-model loss alone, before clipping, of the last step.
             router_grad_norm_lm: Option<f64>,
-            /// Norm of the routers' gradient of the whole loss.
+            /// Norm of the routers' gradient of the whole loss, before clipping, of the same step.
             router_grad_norm_total: Option<f64>,
         }
         "Pack job" {
@@ -289,6 +289,50 @@ table! {
             aux_loss_switch: Option<f64>,
             /// Share of the experts that got a token.
             experts_used: Option<f64> = "share",
+        }
+        "Settings of evaluation" {
+            /// Capacity factor of the evaluation behind `valid_loss`; null where nothing limits it, which is the default.
+            eval_capacity_factor: Option<f64>,
+        }
+        "Evaluation" {
+            /// Whether no token's output depends on a later token of its sequence, in the evaluation behind `perplexity`: only then could the model generate text.
+            causal: Option<bool>,
+            /// The same under the capacity and drop policy of training.
+            causal_in_training: Option<bool>,
+            /// Validation loss under the capacity of training, on batches of the evaluation; equals `valid_loss` where nothing is dropped.
+            valid_loss_train_capacity: Option<f64> = "nats/token",
+            /// exp of `valid_loss_train_capacity`, without a cap.
+            perplexity_train_capacity: Option<f64> = "per token",
+            /// Share of assignments that the capacity of training drops in the evaluation's batches.
+            eval_drop_rate: Option<f64> = "share",
+            /// Perplexity of the best n-gram model on the windows of the evaluation: Witten-Bell, counted on as many tokens as the trial trains on, its order chosen on a held-back part of them. The line to beat.
+            ngram_perplexity: Option<f64> = "per token",
+            /// The order of that model: 2 for a bigram.
+            ngram_order: Option<u64>,
+            /// Bits per UTF-8 byte of that model.
+            ngram_bits_per_byte: Option<f64> = "bits/byte",
+        }
+        "Arithmetic" {
+            /// Rows that experts really worked on, a token and layer, in units of one expert of width F; mean over layers and the last interval.
+            expert_rows_per_token: Option<f64> = "rows",
+            /// Multiplications and additions of one token's forward pass, with the expert rows of the last interval.
+            flops_per_token: Option<f64> = "FLOP",
+            /// Multiplications and additions of all training steps: three forward passes a step, with the expert rows that were really run.
+            train_flops: Option<f64> = "FLOP",
+        }
+        "Load summed over the last interval (means over layers)" {
+            /// Standard deviation over mean of the experts' loads summed over the interval, before drops; below `load_cv_before`, which is of one batch.
+            load_cv_summed_before: Option<f64>,
+            /// The same after drops.
+            load_cv_summed_after: Option<f64>,
+            /// Busiest expert's load over the mean, less 1, of the loads summed over the interval, before drops.
+            max_violation_summed: Option<f64>,
+            /// Experts of a layer that received no token in the whole interval.
+            dead_experts_summed: Option<f64> = "experts",
+            /// Entropy of the distribution of the summed load over experts, before drops.
+            load_entropy_summed_before: Option<f64> = "nats",
+            /// The same after drops.
+            load_entropy_summed_after: Option<f64> = "nats",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Records to publish.
 
 use runstore::tables::{
-    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, StepRow, TokenRow, TrialRow, TrialStatus,
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow, TrialRow, TrialStatus,
 };
 use runstore::{TrialId, TrialRecord};
 use serde_json::json;
@@ -68,6 +68,13 @@ pub(crate) fn record(seed: u64) -> TrialRecord {
             high: Some(1.0),
             count: 3,
             ..HistogramRow::default()
+        }],
+        speeds: vec![SpeedRow {
+            round: 1,
+            place: 2,
+            step_ms: Some(12.5),
+            reference_ms: Some(10.0),
+            ..SpeedRow::default()
         }],
     }
 }
