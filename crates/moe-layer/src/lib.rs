@@ -33,7 +33,9 @@ mod experts;
 mod ghost;
 mod layer;
 mod plan;
+mod reading;
 mod round;
+mod token_sums;
 mod trace;
 
 pub use config::MoeConfig;
@@ -52,4 +54,5 @@ pub use experts::{ExpertBank, ExpertDims};
 pub use layer::{MoeLayer, MoeOutput, MoeSizes};
 pub use plan::{DispatchPlan, PlanKind};
 pub use round::Round;
-pub use trace::{LayerReading, RoutingTrace};
+pub use reading::LayerReading;
+pub use trace::RoutingTrace;

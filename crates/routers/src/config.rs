@@ -39,6 +39,32 @@ pub struct RouterConfig {
     pub gate: Option<GateRule>,
     /// What keeps the load even; each loss is logged apart. An empty list switches balancing off.
     pub balancers: Vec<BalancerConfig>,
+    /// How the losses of several layers become one.
+    #[serde(skip_serializing_if = "OverLayers::is_default")]
+    pub aux_layers: OverLayers,
+}
+
+/// How the auxiliary losses of several layers become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverLayers {
+    /// Their mean, so that a weight does not act more strongly in a deeper model. Of the papers only
+    /// ReMoE has it.
+    #[default]
+    Mean,
+    /// Their sum, as the Switch Transformer and its kin add a term for each layer.
+    Sum,
+}
+
+impl OverLayers {
+    // Signature given by serde.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands over a reference"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Default for RouterConfig {
@@ -50,6 +76,7 @@ impl Default for RouterConfig {
             strategy: StrategyConfig::default(),
             gate: None,
             balancers: vec![SwitchConfig::default().into()],
+            aux_layers: OverLayers::default(),
         }
     }
 }

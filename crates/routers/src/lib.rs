@@ -52,7 +52,7 @@ pub use balancer::{
     SquaredImportanceConfig, StepMemory, SwitchConfig, SwitchUnscaledConfig, ZLossConfig,
 };
 pub use capacity::capacity;
-pub use config::RouterConfig;
+pub use config::{OverLayers, RouterConfig};
 pub use dims::RouterDims;
 pub use distil::{DistilConfig, distil, divergence};
 pub use error::RouterError;
@@ -60,7 +60,7 @@ pub use fit::{FitConfig, Fitted};
 pub use gate::GateRule;
 pub use input::RouteInput;
 pub use router::Router;
-pub use routing::{Assignment, Routing};
+pub use routing::{Assignment, Defined, Routing};
 pub use score_function::ScoreFunction;
 pub use scorer::{
     Activation, AttentionConfig, AttentionScorer, CentroidInit, CosineConfig, CosineScorer,

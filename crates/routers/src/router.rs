@@ -6,8 +6,8 @@ use burn::{
 };
 
 use crate::{
-    Assign, AssignConfig, Assignment, AuxiliaryLoss, Balance, BalanceInput, BalancerConfig,
-    RouteInput, RouterConfig, RouterDims, Routing, Score, ScoreConfig, Scorer, Scores,
+    Assign, AssignConfig, Assignment, AuxiliaryLoss, Balance, BalanceInput, BalancerConfig, Defined,
+    GateRule, RouteInput, RouterConfig, RouterDims, Routing, Score, ScoreConfig, Scorer, Scores,
     SelectionBias, StepLoad, StepMemory, Strategy, Switches, scorer::with_logit_std,
 };
 
@@ -73,10 +73,26 @@ impl Router {
         };
         let auxiliary = self.auxiliary_losses(scores.as_ref(), &assignment, input);
         Routing {
+            defined: self.defined(scores.as_ref(), &assignment),
             scores,
             assignment,
             ghost_te,
             auxiliary,
+        }
+    }
+
+    /// What of a decision can be measured.
+    fn defined(&self, scores: Option<&Scores>, assignment: &Assignment) -> Defined {
+        let own = self.strategy.defined();
+        let choices = match assignment {
+            Assignment::TokenChoice { experts_tk, .. } => experts_tk.dims()[1],
+            _ => usize::MAX,
+        };
+        Defined {
+            probabilities: own.probabilities && scores.is_some(),
+            gates: own.gates
+                && scores.is_some_and(|scores| scores.gate != GateRule::StraightThrough)
+                && choices > 1,
         }
     }
 

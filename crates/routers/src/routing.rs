@@ -18,6 +18,8 @@ pub struct Routing {
     ///
     /// [`GateRule::DenseMixer`]: crate::GateRule::DenseMixer
     pub ghost_te: Option<Tensor<2>>,
+    /// Which measures of the decision mean something.
+    pub defined: Defined,
     /// Auxiliary losses, weighted, each under its own name.
     pub auxiliary: Vec<AuxiliaryLoss>,
 }
@@ -30,9 +32,28 @@ impl Routing {
             scores,
             assignment,
             ghost_te: None,
+            defined: Defined::ALL,
             auxiliary: Vec::new(),
         }
     }
+}
+
+/// Which measures of a decision mean something; the others are null in every table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Defined {
+    /// The scores are read as probabilities of the experts. ReLU routing reads none.
+    pub probabilities: bool,
+    /// The gates of a token can differ. Those of hard top-k, of tables and of a single choice are
+    /// equal by construction, and their entropy says nothing of the router.
+    pub gates: bool,
+}
+
+impl Defined {
+    /// All of them.
+    pub const ALL: Self = Self {
+        probabilities: true,
+        gates: true,
+    };
 }
 
 /// Who goes where. Gates are differentiable.

@@ -27,7 +27,7 @@ pub(crate) struct SavedInterval {
     observations: u64,
 }
 
-/// Means over an interval.
+/// Means over an interval; the routers' norm is that of its last step.
 #[derive(Debug)]
 pub(crate) struct Summary<O> {
     pub(crate) steps: u64,
@@ -107,7 +107,7 @@ impl<O: Observation> Interval<O> {
                 .map(|(place, name)| (*name, mean(place + 1)))
                 .collect(),
             gradient_norm: mean(width - 2),
-            router_gradient_norm: mean(width - 1),
+            router_gradient_norm: rows.last().map_or(0.0, |row| f64::from(row[width - 1])),
             observation: self.observation.take().expect("a step was recorded"),
             observations: std::mem::take(&mut self.observations),
         })
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn means_are_over_the_steps_and_the_interval_starts_anew() {
+    fn means_are_over_the_steps_but_the_routers_norm_is_of_the_last() {
         let mut interval = Interval::new();
         record(&mut interval, 3.0, 0.5, 10.0, 1.0);
         record(&mut interval, 1.0, 0.25, 20.0, 4.0);
@@ -200,7 +200,7 @@ mod tests {
                 summary.gradient_norm,
                 summary.router_gradient_norm
             ),
-            (2.0, 15.0, 2.5)
+            (2.0, 15.0, 4.0)
         );
         assert_eq!(summary.aux, [("balance", 0.375)]);
         record(&mut interval, 7.0, 0.0, 0.0, 0.0);

@@ -64,6 +64,9 @@ pub struct Losses<O> {
     pub lm: Tensor<1>,
     /// Auxiliary losses by name, already weighted; the same names in every pass.
     pub aux: Vec<(&'static str, Tensor<1>)>,
+    /// Further means over the predicted tokens by name, which an evaluation reports and nothing
+    /// minimises; the same names in every batch of an evaluation.
+    pub measures: Vec<(&'static str, Tensor<1>)>,
     /// What else happened.
     pub observation: O,
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::Timing;
+use crate::{IntervalSpeed, Timing};
 
 /// A logged row: means over the steps since the row before.
 #[derive(Debug, Clone)]
@@ -22,10 +22,11 @@ pub struct StepReport<O> {
     pub aux: Vec<(&'static str, f64)>,
     /// Mean global gradient norm of the whole loss, before clipping.
     pub gradient_norm: f64,
-    /// Mean gradient norm of the routers' parameters under the whole loss, before clipping.
+    /// Gradient norm of the routers' parameters under the whole loss, before clipping, at the last
+    /// step of the interval.
     pub router_gradient_norm: f64,
-    /// Gradient norm of the routers' parameters under the language-model loss alone, at the last
-    /// step of the interval; 0 when the routers have no parameters or no gradient reaches them.
+    /// The same under the language-model loss alone, of the same step and passes; 0 when the
+    /// routers have no parameters or no gradient reaches them.
     pub router_gradient_norm_lm: f64,
     /// The same of each router that has parameters, in the order of the model.
     pub router_gradient_norms_lm: Vec<f64>,
@@ -33,6 +34,8 @@ pub struct StepReport<O> {
     pub observation: O,
     /// How many forward passes the observation adds up.
     pub observations: u64,
+    /// Speed over the interval.
+    pub speed: IntervalSpeed,
     /// Seconds and speeds since the start.
     pub timing: Timing,
 }
@@ -48,6 +51,9 @@ pub struct Evaluation {
     pub tokens: u64,
 }
 
+/// A mean over validation tokens of something else than the loss, by name.
+pub type Measure = (&'static str, f64);
+
 /// An evaluation and what was observed in it.
 #[derive(Debug, Clone)]
 pub struct EvalReport<O> {
@@ -55,6 +61,8 @@ pub struct EvalReport<O> {
     pub evaluation: Evaluation,
     /// Whether it is the lowest loss so far.
     pub best: bool,
+    /// The learner's further measures.
+    pub measures: Vec<Measure>,
     /// Everything observed, added up.
     pub observation: O,
     /// How many forward passes the observation adds up.

@@ -14,7 +14,7 @@ pub fn pass_seed(seed: u64, step: u64, micro: u64) -> u64 {
 }
 
 /// Seeds of evaluation passes: a stream that no training step uses.
-pub(crate) fn evaluation_seed(seed: u64, batch: u64) -> u64 {
+pub fn evaluation_seed(seed: u64, batch: u64) -> u64 {
     pass_seed(seed, u64::MAX, batch)
 }
 

@@ -152,6 +152,7 @@ impl<'a, L: Learner> Session<'a, L> {
             router_gradient_norms_lm: norms.collect(),
             observation: row.observation,
             observations: row.observations,
+            speed: self.clock.interval(),
             timing: self.clock.report(),
         };
         self.clock.time(Part::Observe, || reporter.step(report));
@@ -194,6 +195,7 @@ impl<'a, L: Learner> Session<'a, L> {
         let report = EvalReport {
             evaluation,
             best,
+            measures: found.measures,
             observation: found.observation,
             observations: found.observations,
             seconds: duration.as_secs_f64(),

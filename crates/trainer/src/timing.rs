@@ -28,6 +28,16 @@ pub struct Timing {
     pub step_s: Option<Percentiles>,
 }
 
+/// The speed over a logging interval, without the first steps of a process; none where that leaves
+/// no step.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct IntervalSpeed {
+    /// Training tokens in a training second.
+    pub tokens_per_s: Option<f64>,
+    /// Mean seconds of a step.
+    pub step_s: Option<f64>,
+}
+
 /// The middle and the edges of a set of durations, between neighbours interpolated by a line.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
@@ -60,9 +70,21 @@ pub(crate) struct Clock {
     steps: Vec<u64>,
     tokens: u64,
     measured: u64,
+    /// What of `steps`, `tokens` and `measured` was there when the interval began.
+    #[serde(default)]
+    before: Mark,
     /// Steps of this process, which is not saved: the next one has kernels to compile again.
     #[serde(skip)]
     since_start: u64,
+}
+
+/// Where a logging interval began.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mark {
+    steps: usize,
+    tokens: u64,
+    measured: u64,
 }
 
 impl Clock {
@@ -99,6 +121,23 @@ impl Clock {
     /// Training tokens in a training second, once there are measured steps.
     pub(crate) fn tokens_per_s(&self) -> Option<f64> {
         (self.measured > 0).then(|| self.tokens as f64 / seconds(self.measured))
+    }
+
+    /// The speed since the last call, and begins the next interval.
+    pub(crate) fn interval(&mut self) -> IntervalSpeed {
+        let now = Mark {
+            steps: self.steps.len(),
+            tokens: self.tokens,
+            measured: self.measured,
+        };
+        let before = std::mem::replace(&mut self.before, now);
+        let took = seconds(now.measured - before.measured);
+        let steps = (now.steps - before.steps) as f64;
+        let tokens = (now.tokens - before.tokens) as f64;
+        IntervalSpeed {
+            tokens_per_s: (took > 0.0).then(|| tokens / took),
+            step_s: (steps > 0.0).then(|| took / steps),
+        }
     }
 
     pub(crate) fn report(&self) -> Timing {
@@ -170,6 +209,28 @@ mod tests {
         close(step.p10, 2.0);
         close(step.median, 6.0);
         close(step.p90, 10.0);
+    }
+
+    #[test]
+    fn an_interval_has_the_speed_of_its_own_steps() {
+        let mut clock = Clock::default();
+        for _ in 0..=WARM_UP_STEPS {
+            clock.step(Duration::from_secs(1), 10);
+        }
+        // The first five steps do not count, the sixth does.
+        let first = clock.interval();
+        assert_eq!((first.tokens_per_s, first.step_s), (Some(10.0), Some(1.0)));
+        clock.step(Duration::from_secs(2), 10);
+        clock.step(Duration::from_secs(6), 10);
+        let text = serde_json::to_string(&clock).expect("writes");
+        let mut again: Clock = serde_json::from_str(&text).expect("reads");
+        // 20 tokens in 8 s, whether or not the run was interrupted in between.
+        for clock in [&mut clock, &mut again] {
+            let second = clock.interval();
+            close(second.tokens_per_s.expect("measured"), 2.5);
+            close(second.step_s.expect("measured"), 4.0);
+        }
+        assert_eq!(clock.interval(), IntervalSpeed::default());
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub use top1::{Top1, Top1Config};
 pub use uniform::{Uniform, UniformConfig};
 
 use crate::{
-    Assignment, AuxiliaryLoss, GateRule, RouteInput, RouterDims, RouterError, Scores, StepLoad,
+    Assignment, AuxiliaryLoss, Defined, GateRule, RouteInput, RouterDims, RouterError, Scores, StepLoad,
 };
 
 /// The rule that turns scores into an assignment.
@@ -55,6 +55,11 @@ pub trait Assign {
     /// Assigns tokens to experts. `scores` is present exactly when the strategy's
     /// [`StrategyFacts::needs_scores`] says so.
     fn assign(&self, scores: Option<&Scores>, input: &RouteInput) -> Assignment;
+
+    /// Which measures its decisions have, where they are scored and a token has several choices.
+    fn defined(&self) -> Defined {
+        Defined::ALL
+    }
 
     /// Losses of its own, weighted, in a pass of training.
     fn losses(
@@ -223,6 +228,10 @@ macro_rules! strategies {
                 input: &$crate::RouteInput,
             ) -> $crate::Assignment {
                 match self { $(Self::$name(strategy) => strategy.assign(scores, input),)+ }
+            }
+
+            fn defined(&self) -> $crate::Defined {
+                match self { $(Self::$name(strategy) => strategy.defined(),)+ }
             }
 
             fn losses(

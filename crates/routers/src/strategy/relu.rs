@@ -9,7 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Adaptive, Assign, AssignConfig, StrategyFacts, check_top_k};
-use crate::{Assignment, AuxiliaryLoss, RouteInput, RouterDims, RouterError, Scores, StepLoad};
+use crate::{
+    Assignment, AuxiliaryLoss, Defined, RouteInput, RouterDims, RouterError, Scores, StepLoad,
+};
 
 /// The multiplier stays within these, so that f32 neither loses it nor overflows.
 const RANGE: (f64, f64) = (1e-16, 1e4);
@@ -113,6 +115,13 @@ impl Assign for Relu {
         Assignment::Variable {
             gates_te: relu(logits_te.clone()),
             chosen_te: logits_te.clone().detach().greater_elem(0.0),
+        }
+    }
+
+    fn defined(&self) -> Defined {
+        Defined {
+            probabilities: false,
+            ..Defined::ALL
         }
     }
 

@@ -154,6 +154,22 @@ fn the_probe_sees_the_language_model_loss_alone() {
         "{:?}",
         attached.reports
     );
+    // Without an auxiliary loss the two norms are of one loss, and of the same passes.
+    let mut unbalanced = Memory::default();
+    let toys = Toys {
+        balance: 0.0,
+        ..Toys::PLAIN
+    };
+    run(
+        toys.build(),
+        &mut Function::new(8),
+        &mut unbalanced,
+        &short(),
+        None,
+    );
+    for report in &unbalanced.reports {
+        assert!((report.3 - report.4).abs() <= 1e-6 * report.4, "{report:?}");
+    }
     // There is one router: its norm is that of all.
     let last = attached.last.expect("logged");
     assert_eq!(

@@ -136,9 +136,17 @@ impl Learner for Toy {
             .sum()
             .mul_scalar(self.balance);
         let tokens = Tensor::from_data([Self::tokens(batch) as i32], &batch.x.device());
+        // The same number as the loss: its mean must be weighted as the loss's is.
+        let lm = (y - batch.y.clone()).square().mean();
+        let measures = if pass.training {
+            Vec::new()
+        } else {
+            vec![("twice", lm.clone() * 2.0)]
+        };
         Losses {
-            lm: (y - batch.y.clone()).square().mean(),
+            lm,
             aux: vec![("balance", balance)],
+            measures,
             observation: Load {
                 sum: probs.without_autodiff().sum_dim(0),
                 tokens,
@@ -293,12 +301,15 @@ impl Reporter<Load> for Watch<'_> {
             router_gradient_norm_lm: report.router_gradient_norm_lm,
             router_gradient_norms_lm: report.router_gradient_norms_lm,
             observations: report.observations,
+            speed: report.speed,
             timing: report.timing,
         });
     }
 
     fn evaluated(&mut self, report: EvalReport<Load>) {
         let (step, nll) = (report.evaluation.step, report.evaluation.nll.to_bits());
+        let twice = report.measures[0].1;
+        assert!((twice - 2.0 * report.evaluation.nll).abs() < 1e-6 * twice);
         self.0
             .rows
             .push(vec![step, nll, u64::from(report.best), report.observations]);

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::strategy::{Assign, AssignConfig, StrategyFacts, check_top_k};
-use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
+use crate::{Assignment, Defined, RouteInput, RouterDims, RouterError, Scores};
 
 /// S's top-1: each token's best expert with the gate 1.
 ///
@@ -123,6 +123,13 @@ impl AssignConfig for HardTopKAsPublishedConfig {
 }
 
 impl Assign for UnitGates {
+    fn defined(&self) -> Defined {
+        Defined {
+            gates: false,
+            ..Defined::ALL
+        }
+    }
+
     fn assign(&self, scores: Option<&Scores>, _: &RouteInput) -> Assignment {
         let scores = scores.expect("the best of k need scores");
         let experts_tk = top_k(scores.preference(), self.k);

@@ -91,7 +91,7 @@ fn routing(row: &mut TrialRow, bench: &Bench) -> u64 {
     row.capacity = output.plan.capacity.map(|capacity| capacity as u64);
     let reading = output.trace().read();
     let kept: f64 = reading.assignments_after.iter().sum();
-    RoutingMeasures::of(&[reading]).fill_trial(row);
+    RoutingMeasures::of(&[reading], 1.0).fill_trial(row);
     kept.round() as u64
 }
 

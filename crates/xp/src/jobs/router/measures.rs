@@ -57,7 +57,9 @@ impl Observed {
 
     /// Fills the columns of the routing.
     pub(super) fn fill(&self, row: &mut TrialRow, alpha: f64) {
-        RoutingMeasures::of(std::slice::from_ref(&self.reading)).fill_trial(row);
+        // All tokens count as one batch: a load of the single token that is timed would say nothing.
+        let reading = self.reading.clone().as_one_pass();
+        RoutingMeasures::of(&[reading], 1.0).fill_trial(row);
         row.tokens_measured = Some(self.reading.tokens as u64);
         row.logit_std = statistics::moments(&self.logits).map(|(_, std)| std);
         let loads = &self.reading.assignments_before;
@@ -87,6 +89,7 @@ mod tests {
                 unrouted: Some(0.0),
                 router_entropy: Some(1.2),
                 gate_entropy: Some(0.0),
+                gated: Some(2.0),
                 chosen_prob: Some(1.4),
                 chosen: 2,
                 ..LayerReading::default()

@@ -191,6 +191,7 @@ mod tests {
             chosen_prob: Some(0.0),
             largest_prob: Some(largest_prob),
             chosen: 400,
+            ..LayerReading::default()
         }
     }
 

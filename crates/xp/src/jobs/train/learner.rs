@@ -7,17 +7,29 @@ use burn::{
 use corpora::WindowBatch;
 use kernels::Precision;
 use models_tiny::{Forward, LayerForward, ModelInput, TinyMoe};
-use moe_layer::{DropPolicyConfig, MoeLayer, RoutingTrace};
-use routers::{AssignConfig, StepLoad};
+use moe_layer::{Capacity, DropPolicyConfig, MoeConfig, MoeLayer, RoutingTrace};
+use routers::{AssignConfig, OverLayers, RouterConfig, StepLoad};
 use trainer::{Learner, Losses, Observation, Pass};
 
 use crate::jobs::TrainSettings;
 
-/// TinyMoE and the precision that it multiplies in.
+/// TinyMoE, and what a pass of it needs to know.
 #[derive(Module, Debug)]
 pub(crate) struct LanguageModel {
     model: TinyMoe,
     bf16: bool,
+    /// The capacity of training can drop what an evaluation keeps.
+    drops_more: bool,
+    /// Losses of routers are added up over the layers, and not averaged.
+    sums_layers: bool,
+}
+
+/// Names of what an evaluation measures beside its loss.
+pub(super) mod measure {
+    /// The loss under the capacity of training.
+    pub(crate) const TRAIN_CAPACITY_LOSS: &str = "loss under the capacity of training";
+    /// The share of assignments that this capacity drops.
+    pub(crate) const DROP_RATE: &str = "drop rate";
 }
 
 /// One trace per layer.
@@ -44,10 +56,22 @@ pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
 }
 
 impl LanguageModel {
+    /// A model to be trained and not evaluated.
     pub(crate) fn new(model: TinyMoe, precision: Precision) -> Self {
         Self {
             model,
             bf16: precision == Precision::BF16,
+            drops_more: false,
+            sums_layers: false,
+        }
+    }
+
+    /// The same as the settings want its losses and evaluations.
+    pub(super) fn with_settings(self, moe: &MoeConfig, router: &RouterConfig) -> Self {
+        Self {
+            drops_more: drops_more_in_training(moe, router),
+            sums_layers: router.aux_layers == OverLayers::Sum,
+            ..self
         }
     }
 
@@ -56,11 +80,17 @@ impl LanguageModel {
         &self.model
     }
 
-    pub(super) fn forward(&self, batch: &WindowBatch, noise_seed: u64) -> Forward {
+    pub(super) fn forward(
+        &self,
+        batch: &WindowBatch,
+        noise_seed: u64,
+        capacity: Capacity,
+    ) -> Forward {
         let ids = integers(&batch.inputs, &self.model.device());
         self.model.forward(&ModelInput {
             ids_bs: ids.reshape([batch.batch, batch.sequence]),
             noise_seed,
+            capacity,
             precision: if self.bf16 {
                 Precision::BF16
             } else {
@@ -68,6 +98,43 @@ impl LanguageModel {
             },
         })
     }
+
+    /// What else an evaluation tells of a batch: its loss and drops under the capacity of training.
+    fn under_training_capacity(
+        &self,
+        batch: &WindowBatch,
+        seed: u64,
+        (forward, lm): (&Forward, &Tensor<1>),
+    ) -> Vec<(&'static str, Tensor<1>)> {
+        let again = self
+            .drops_more
+            .then(|| self.forward(batch, seed, Capacity::Training));
+        let (forward, lm) = match &again {
+            Some(again) => (again, again.nll(self.targets(batch))),
+            None => (forward, lm.clone()),
+        };
+        let layers = forward.layers.len() as f64;
+        let dropped = forward.layers.iter().map(|layer| layer.trace().drop_rate());
+        let dropped = dropped.reduce(|sum, more| sum + more);
+        let dropped = dropped.expect("a model has a layer") / layers;
+        vec![
+            (measure::TRAIN_CAPACITY_LOSS, lm),
+            (measure::DROP_RATE, dropped),
+        ]
+    }
+
+    fn targets(&self, batch: &WindowBatch) -> Tensor<1, Int> {
+        integers(&batch.targets, &self.model.device())
+    }
+}
+
+/// Whether the capacity of training can drop an assignment that an evaluation keeps, or the other way
+/// round.
+fn drops_more_in_training(moe: &MoeConfig, router: &RouterConfig) -> bool {
+    let limited = !matches!(moe.drop, DropPolicyConfig::None(_))
+        && !router.strategy.facts().owns_capacity
+        && moe.dense.is_none();
+    limited && moe.eval_capacity_factor.get() != Some(moe.capacity_factor.get())
 }
 
 fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
@@ -81,11 +148,22 @@ impl Learner for LanguageModel {
     type Observation = LayerTraces;
 
     fn losses(&self, batch: &WindowBatch, pass: &Pass) -> Losses<LayerTraces> {
-        let forward = self.forward(batch, pass.seed);
-        let lm = forward.nll(integers(&batch.targets, &self.model.device()));
+        let capacity = if pass.training {
+            Capacity::Training
+        } else {
+            Capacity::Evaluation
+        };
+        let forward = self.forward(batch, pass.seed, capacity);
+        let lm = forward.nll(self.targets(batch));
+        let measures = if pass.training {
+            Vec::new()
+        } else {
+            self.under_training_capacity(batch, pass.seed, (&forward, &lm))
+        };
         Losses {
             lm,
-            aux: mean_over_layers(&forward),
+            aux: self.over_layers(&forward),
+            measures,
             observation: LayerTraces(forward.layers.iter().map(LayerForward::trace).collect()),
         }
     }
@@ -116,28 +194,33 @@ fn step_loads<'a>(traces: impl Iterator<Item = &'a RoutingTrace>) -> Vec<StepLoa
         .expect("a step has a batch")
 }
 
-/// Each loss of routers, the mean over layers and their rounds, so that its weight does not grow with
-/// depth.
-fn mean_over_layers(forward: &Forward) -> Vec<(&'static str, Tensor<1>)> {
-    let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
-    let rounds: Vec<_> = forward
-        .layers
-        .iter()
-        .flat_map(|layer| {
-            let later = layer.later.iter().map(|round| &round.routing);
-            std::iter::once(&layer.routing).chain(later)
-        })
-        .collect();
-    for loss in rounds.iter().flat_map(|routing| &routing.auxiliary) {
-        match sums.iter_mut().find(|(name, _)| *name == loss.name) {
-            Some((_, sum)) => *sum = sum.clone() + loss.value.clone(),
-            None => sums.push((loss.name, loss.value.clone())),
+impl LanguageModel {
+    /// Each loss of routers: the mean over layers and their rounds, or their sum.
+    fn over_layers(&self, forward: &Forward) -> Vec<(&'static str, Tensor<1>)> {
+        let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
+        let rounds: Vec<_> = forward
+            .layers
+            .iter()
+            .flat_map(|layer| {
+                let later = layer.later.iter().map(|round| &round.routing);
+                std::iter::once(&layer.routing).chain(later)
+            })
+            .collect();
+        for loss in rounds.iter().flat_map(|routing| &routing.auxiliary) {
+            match sums.iter_mut().find(|(name, _)| *name == loss.name) {
+                Some((_, sum)) => *sum = sum.clone() + loss.value.clone(),
+                None => sums.push((loss.name, loss.value.clone())),
+            }
         }
+        let parts = if self.sums_layers {
+            1.0
+        } else {
+            rounds.len() as f64
+        };
+        sums.into_iter()
+            .map(|(name, sum)| (name, sum / parts))
+            .collect()
     }
-    let rounds = rounds.len() as f64;
-    sums.into_iter()
-        .map(|(name, sum)| (name, sum / rounds))
-        .collect()
 }
 
 impl Observation for LayerTraces {

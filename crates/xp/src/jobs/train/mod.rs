@@ -1,5 +1,6 @@
 //! The `train` job: a language model on a corpus, and what its routers do meanwhile.
 
+mod arithmetic;
 mod batches;
 mod checkpoints;
 mod health;
@@ -9,25 +10,29 @@ mod losses;
 mod record;
 mod samples;
 
-use corpora::Dataset;
+use corpora::{Dataset, NgramLine, valid_windows};
 use models_tiny::{TinyMoe, TinyMoeDims};
+use moe_layer::Capacity;
 use trainer::{Outcome, Run, Trained};
 
 pub(crate) use self::learner::LanguageModel;
-use self::{batches::Batches, checkpoints::Slot, health::Watch, record::Recorder};
+use self::{
+    arithmetic::Arithmetic, batches::Batches, checkpoints::Slot, health::Watch, record::Recorder,
+    samples::Sampled,
+};
 use super::{
     Event, JobContext, JobEnd, JobError, ModelConfig, Sizes, TrainSettings, precision,
     random::named_seed,
 };
 use crate::config::Save;
 
+/// The stream of all randomness of forward passes.
+const PASSES: &str = "passes";
+
 /// Parameters of the model that the settings describe.
 pub(super) fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Sizes> {
     let ModelConfig::TinyMoe(model) = &settings.model;
-    let dims = TinyMoeDims {
-        vocab: vocab?,
-        sequence: settings.train.sequence.get(),
-    };
+    let dims = TinyMoeDims::new(vocab?, settings.train.sequence.get());
     let sizes = TinyMoe::sizes(model, &settings.moe, &settings.router, &dims);
     Some(Sizes {
         params_total: sizes.total,
@@ -44,17 +49,18 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<Jo
         cx.data,
         cx.fetch,
     )?;
-    let bigram = corpora::bigram_perplexity(&dataset);
     let model = build(&cx, settings, &dataset)?;
-    describe(&mut cx, settings, &dataset, bigram);
+    let arithmetic = Arithmetic::new(settings, &dims(&cx, settings, &dataset));
+    describe(&mut cx, settings, &dataset);
+    lines_to_beat(&mut cx, settings, &dataset)?;
 
     let mut batches = Batches::new(&dataset, &settings.train, cx.trial.seed)?;
     let slot = Slot::new(cx.checkpoint);
     let steps = settings.train.steps.get();
-    let mut recorder = Recorder::new(cx.events, steps, Watch::of(settings));
+    let mut recorder = Recorder::new(cx.events, steps, Watch::of(settings), arithmetic);
     let run = Run {
         config: &settings.train,
-        seed: named_seed(cx.trial.seed, "passes"),
+        seed: named_seed(cx.trial.seed, PASSES),
         stop: cx.stop,
         checkpoints: Some(&slot),
         keep_best: cx.save == Save::Best,
@@ -67,7 +73,7 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<Jo
         });
     }
     let rows = recorder.into_rows();
-    finish(cx, settings, &dataset, &trained, rows)
+    finish(cx, settings, &dataset, arithmetic, &trained, rows)
 }
 
 fn build(
@@ -76,21 +82,51 @@ fn build(
     dataset: &Dataset,
 ) -> Result<LanguageModel, JobError> {
     let ModelConfig::TinyMoe(config) = &settings.model;
-    let dims = TinyMoeDims {
-        vocab: dataset.tokenizer.vocab_size(),
-        sequence: settings.train.sequence.get(),
-    };
+    let dims = dims(cx, settings, dataset);
     let precision = precision::wanted(settings.train.precision).on(&cx.device);
     let device = cx.device.clone().autodiff();
     trainer::initialise(named_seed(cx.trial.seed, "init"), &device, |device| {
         TinyMoe::new(config, &settings.moe, &settings.router, &dims, device)
             .map(|model| LanguageModel::new(model, precision))
+            .map(|model| model.with_settings(&settings.moe, &settings.router))
     })
     .map_err(|error| JobError::Unsupported(error.to_string()))
 }
 
+/// The sizes that come from the data, and what tables over it are made from.
+fn dims(cx: &JobContext<'_>, settings: &TrainSettings, dataset: &Dataset) -> TinyMoeDims {
+    let vocab = dataset.tokenizer.vocab_size();
+    TinyMoeDims {
+        token_counts: Some(corpora::token_counts(&dataset.train.ids, vocab).into()),
+        seed: cx.trial.seed,
+        ..TinyMoeDims::new(vocab, settings.train.sequence.get())
+    }
+}
+
+/// Fills the columns of what tables of tokens achieve on the windows of the evaluation.
+fn lines_to_beat(
+    cx: &mut JobContext<'_>,
+    settings: &TrainSettings,
+    dataset: &Dataset,
+) -> Result<(), JobError> {
+    let train = &settings.train;
+    let windows = valid_windows(
+        &dataset.valid.ids,
+        train.sequence.get(),
+        train.batch.get(),
+        train.eval_windows,
+    )?;
+    let seen = train.steps.get() * train.tokens_per_step();
+    let line = NgramLine::best(dataset, seen, &windows);
+    cx.row.bigram_perplexity = Some(line.bigram_perplexity);
+    cx.row.ngram_perplexity = Some(line.perplexity);
+    cx.row.ngram_order = Some(line.order as u64);
+    cx.row.ngram_bits_per_byte = Some(line.bits_per_byte);
+    Ok(())
+}
+
 /// Fills the columns that are known before training.
-fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset, bigram: f64) {
+fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset) {
     let vocab = dataset.tokenizer.vocab_size();
     let precision = precision::wanted(settings.train.precision).on(&cx.device);
     if let Some(sizes) = sizes(settings, Some(vocab)) {
@@ -99,7 +135,8 @@ fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset
         cx.row.params_router = Some(sizes.params_router as u64);
     }
     cx.row.vocab = Some(vocab as u64);
-    cx.row.bigram_perplexity = Some(bigram);
+    cx.row.causal = Some(settings.moe.is_causal(&settings.router, Capacity::Evaluation));
+    cx.row.causal_in_training = Some(settings.moe.is_causal(&settings.router, Capacity::Training));
     cx.row.capacity = learner::capacity(settings).map(|capacity| capacity as u64);
     if cx.row.precision.as_deref() != Some(precision.name()) {
         let text = format!("{} multiplies in {}", cx.device_name, precision.name());
@@ -112,6 +149,7 @@ fn finish(
     cx: JobContext<'_>,
     settings: &TrainSettings,
     dataset: &Dataset,
+    arithmetic: Arithmetic,
     trained: &Trained<LanguageModel>,
     rows: record::Rows,
 ) -> Result<JobEnd, JobError> {
@@ -120,7 +158,9 @@ fn finish(
     row.tokens_seen = Some(trained.tokens);
     rows.summarise(&mut row);
     record::timing(&mut row, &trained.timing);
-    record::quality(&mut row, trained, dataset);
+    let rows_per_token = row.expert_rows_per_token;
+    row.flops_per_token = rows_per_token.map(|rows| arithmetic.of_token(rows));
+    record::quality(&mut row, trained, (dataset, &settings.train))?;
 
     let diverged = matches!(trained.outcome, Outcome::Diverged { .. });
     let mut tokens = Vec::new();
@@ -129,8 +169,11 @@ fn finish(
             &trained.model,
             dataset,
             settings,
-            trained.step,
-            &row.trial_id,
+            &Sampled {
+                trial_id: &row.trial_id,
+                step: trained.step,
+                seed: trainer::evaluation_seed(named_seed(cx.trial.seed, PASSES), 0),
+            },
         )?;
         if let Some(folder) = &cx.model_dir {
             keep::model(folder, cx.save, trained, cx.trial, dataset)?;

@@ -2,15 +2,16 @@
 
 use std::{fs, io, path::Path};
 
-use corpora::Dataset;
+use corpora::{CorpusError, Dataset, valid_windows};
 use moe_layer::RoutingTrace;
 use runstore::tables::{ExpertRow, StepRow, TrialRow};
 use serde::{Deserialize, Serialize};
-use trainer::{EvalReport, Heartbeat, Reporter, StepReport, Timing, Trained};
+use trainer::{EvalReport, Heartbeat, Reporter, StepReport, Timing, TrainConfig, Trained};
 
 use super::{
+    arithmetic::Arithmetic,
     health::{Findings, Steps, Watch},
-    learner::{LanguageModel, LayerTraces},
+    learner::{LanguageModel, LayerTraces, measure},
     losses,
 };
 use crate::jobs::{
@@ -25,6 +26,19 @@ pub(super) struct Rows {
     pub(super) experts: Vec<ExpertRow>,
     #[serde(default)]
     pub(super) findings: Findings,
+    /// Training tokens and arithmetic up to the last logged step.
+    #[serde(default)]
+    done: Work,
+    /// Share of assignments that the capacity of training dropped in the last evaluation.
+    #[serde(default)]
+    eval_drop_rate: Option<f64>,
+}
+
+/// What training has cost.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Work {
+    tokens: u64,
+    flops: f64,
 }
 
 /// Collects rows and tells what happens.
@@ -32,6 +46,7 @@ pub(super) struct Recorder<'a> {
     events: &'a mut dyn FnMut(Event),
     planned: usize,
     watch: Option<Watch>,
+    arithmetic: Arithmetic,
     rows: Rows,
     drop_rate: Option<f64>,
     started: bool,
@@ -39,16 +54,21 @@ pub(super) struct Recorder<'a> {
 
 const FILE: &str = "rows.json";
 
+/// A training step is a forward pass and a backward pass of twice its arithmetic.
+const PASSES: f64 = 3.0;
+
 impl<'a> Recorder<'a> {
     pub(super) fn new(
         events: &'a mut dyn FnMut(Event),
         planned: usize,
         watch: Option<Watch>,
+        arithmetic: Arithmetic,
     ) -> Self {
         Self {
             events,
             planned,
             watch,
+            arithmetic,
             rows: Rows::default(),
             drop_rate: None,
             started: false,
@@ -57,6 +77,15 @@ impl<'a> Recorder<'a> {
 
     pub(super) fn into_rows(self) -> Rows {
         self.rows
+    }
+
+    /// The arithmetic of training so far, an interval of tokens further on.
+    fn work(&mut self, tokens: u64, measures: &RoutingMeasures) -> Option<f64> {
+        let done = &mut self.rows.done;
+        let flops = self.arithmetic.of_token(measures.expert_rows_per_token()?);
+        done.flops += PASSES * (tokens - done.tokens) as f64 * flops;
+        done.tokens = tokens;
+        Some(done.flops)
     }
 
     /// The row of a step, which a log and an evaluation of the same step share.
@@ -88,8 +117,9 @@ impl Reporter<LayerTraces> for Recorder<'_> {
             let new = watch.judge(steps, &layers, gradients, &mut self.rows.findings);
             new.into_iter().for_each(&mut *self.events);
         }
-        let measures = RoutingMeasures::of(&layers);
+        let measures = RoutingMeasures::of(&layers, self.arithmetic.experts_wide);
         self.drop_rate = measures.drop_rate();
+        let train_flops = self.work(report.tokens, &measures);
         let balance: f64 = report.aux.iter().map(|(_, loss)| loss).sum();
         let row = self.row(report.step);
         row.tokens_seen = report.tokens;
@@ -100,15 +130,24 @@ impl Reporter<LayerTraces> for Recorder<'_> {
         row.grad_norm = Some(report.gradient_norm);
         row.router_grad_norm_lm = Some(report.router_gradient_norm_lm);
         row.router_grad_norm_total = Some(report.router_gradient_norm);
-        row.tokens_per_s = report.timing.tokens_per_s;
-        row.step_ms = report.timing.step_s.map(|step| step.median * 1e3);
+        row.tokens_per_s = report.speed.tokens_per_s;
+        row.step_ms = report.speed.step_s.map(|step| step * 1e3);
+        row.train_flops = train_flops;
         measures.fill_step(row);
         self.rows.experts.extend(expert_rows(report.step, &layers));
     }
 
     fn evaluated(&mut self, report: EvalReport<LayerTraces>) {
         let (step, nll) = (report.evaluation.step, report.evaluation.nll);
+        let named = |wanted| {
+            let found = report.measures.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, mean)| *mean)
+        };
+        let limited = named(measure::TRAIN_CAPACITY_LOSS);
+        self.rows.eval_drop_rate = named(measure::DROP_RATE);
         let row = self.row(step);
+        row.valid_loss_train_capacity = limited;
+        row.perplexity_train_capacity = limited.and_then(metrics::language::perplexity);
         row.valid_loss = Some(nll);
         row.perplexity = metrics::language::perplexity(nll);
         if let Some(perplexity) = row.perplexity {
@@ -158,7 +197,13 @@ impl Rows {
         row.train_loss = last.loss_lm;
         row.router_grad_norm_lm = last.router_grad_norm_lm;
         row.router_grad_norm_total = last.router_grad_norm_total;
+        row.train_flops = last.train_flops;
         last_step(row, last);
+        row.eval_drop_rate = self.eval_drop_rate;
+        let mut evaluated = self.steps.iter().rev();
+        let evaluated = evaluated.find_map(|step| step.valid_loss_train_capacity);
+        row.valid_loss_train_capacity = evaluated;
+        row.perplexity_train_capacity = evaluated.and_then(metrics::language::perplexity);
         let losses = self.steps.iter().filter_map(|step| step.valid_loss);
         row.best_valid_loss = losses.reduce(f64::min);
         row.best_perplexity = row.best_valid_loss.and_then(metrics::language::perplexity);
@@ -178,16 +223,21 @@ pub(super) fn timing(row: &mut TrialRow, timing: &Timing) {
 }
 
 /// Fills the columns of the last evaluation.
-pub(super) fn quality(row: &mut TrialRow, trained: &Trained<LanguageModel>, dataset: &Dataset) {
+pub(super) fn quality(
+    row: &mut TrialRow,
+    trained: &Trained<LanguageModel>,
+    (dataset, train): (&Dataset, &TrainConfig),
+) -> Result<(), CorpusError> {
     let Some(evaluation) = trained.evaluation else {
-        return;
+        return Ok(());
     };
-    let valid = &dataset.valid;
-    // Bytes and characters that the evaluated tokens stand for, on average over the text.
-    let per_token = |units: usize| units as f64 / valid.ids.len() as f64;
-    let bits = evaluation.nll / std::f64::consts::LN_2;
+    let (sequence, batch) = (train.sequence.get(), train.batch.get());
+    let windows = valid_windows(&dataset.valid.ids, sequence, batch, train.eval_windows)?;
+    let predicted = corpora::predicted_text(dataset, &windows);
+    let nats = evaluation.nll * predicted.tokens as f64;
     row.valid_loss = Some(evaluation.nll);
     row.perplexity = metrics::language::perplexity(evaluation.nll);
-    row.bits_per_char = Some(bits / per_token(valid.chars));
-    row.bits_per_byte = Some(bits / per_token(valid.bytes));
+    row.bits_per_char = metrics::language::bits_per_character(nats, predicted.chars as u64);
+    row.bits_per_byte = metrics::language::bits_per_byte(nats, predicted.bytes as u64);
+    Ok(())
 }

@@ -1,8 +1,12 @@
 //! Single routing decisions on validation text, for people and figures to look at.
 
-use burn::module::Module;
-use corpora::{Dataset, valid_windows};
-use moe_layer::Round;
+use burn::{
+    module::Module,
+    tensor::{Int, Tensor, activation::log_softmax},
+};
+use corpora::{Dataset, WindowBatch, valid_windows};
+use models_tiny::Forward;
+use moe_layer::{Capacity, Round};
 use runstore::tables::TokenRow;
 
 use super::learner::LanguageModel;
@@ -11,43 +15,73 @@ use crate::jobs::{JobError, TrainSettings};
 /// Windows that are sampled: enough for every frequent character to be met hundreds of times.
 const WINDOWS: usize = 8;
 
-/// The decisions of every layer on the first windows of the validation text, after training.
+/// When and of what trial a sample is.
+pub(super) struct Sampled<'a> {
+    pub(super) trial_id: &'a str,
+    pub(super) step: u64,
+    /// The seed of the first batch of an evaluation.
+    pub(super) seed: u64,
+}
+
+/// The decisions of every layer on the first windows of the evaluation, after training. They are
+/// taken under the capacity of training and in the first batch as a whole, so that what is kept is
+/// what such an evaluation keeps; the losses are those of the evaluation's own capacity.
 pub(super) fn take(
     model: &LanguageModel,
     dataset: &Dataset,
     settings: &TrainSettings,
-    step: u64,
-    trial_id: &str,
+    sampled: &Sampled<'_>,
 ) -> Result<Vec<TokenRow>, JobError> {
-    let sequence = settings.train.sequence.get();
-    let mut windows = valid_windows(&dataset.valid.ids, sequence, WINDOWS, 0)?;
+    let train = &settings.train;
+    let sequence = train.sequence.get();
+    let mut windows = valid_windows(
+        &dataset.valid.ids,
+        sequence,
+        train.batch.get(),
+        train.eval_windows,
+    )?;
     let Some(batch) = windows.next() else {
         return Ok(Vec::new());
     };
-    let forward = model.clone().valid().forward(&batch, 0);
+    let shown = WINDOWS * sequence;
+    let model = model.clone().valid();
+    let losses = losses(
+        &model.forward(&batch, sampled.seed, Capacity::Evaluation),
+        &batch,
+    );
+    let forward = model.forward(&batch, sampled.seed, Capacity::Training);
     let mut rows = Vec::new();
     for (number, layer) in forward.layers.iter().enumerate() {
-        rows.extend(
-            Round::decisions(layer.rounds().iter())
-                .into_iter()
-                .map(|decision| {
-                    let id = batch.inputs[decision.token];
-                    TokenRow {
-                        trial_id: trial_id.to_owned(),
-                        step,
-                        layer: number as u64,
-                        window: (decision.token / sequence) as u64,
-                        position: (decision.token % sequence) as u64,
-                        choice: decision.choice as u64,
-                        token_id: u64::from(id),
-                        token_text: dataset.tokenizer.token_text(id),
-                        token_class: dataset.tokenizer.token_class(id).name().to_owned(),
-                        expert: decision.expert as u64,
-                        gate: Some(f64::from(decision.gate)),
-                        kept: decision.kept,
-                    }
-                }),
-        );
+        let decisions = Round::decisions(layer.rounds().iter());
+        let first = decisions.into_iter().filter(|one| one.token < shown);
+        rows.extend(first.map(|decision| {
+            let id = batch.inputs[decision.token];
+            TokenRow {
+                trial_id: sampled.trial_id.to_owned(),
+                step: sampled.step,
+                layer: number as u64,
+                window: (decision.token / sequence) as u64,
+                position: (decision.token % sequence) as u64,
+                choice: decision.choice as u64,
+                token_id: u64::from(id),
+                token_text: dataset.tokenizer.token_text(id),
+                token_class: dataset.tokenizer.token_class(id).name().to_owned(),
+                expert: decision.expert as u64,
+                gate: Some(f64::from(decision.gate)),
+                kept: decision.kept,
+                nll: Some(losses[decision.token]),
+            }
+        }));
     }
     Ok(rows)
+}
+
+/// The loss of each prediction, token by token.
+fn losses(forward: &Forward, batch: &WindowBatch) -> Vec<f64> {
+    let targets: Vec<i32> = batch.targets.iter().map(|&id| id as i32).collect();
+    let targets_t1 = Tensor::<1, Int>::from_data(targets.as_slice(), &forward.logits.device())
+        .reshape([targets.len(), 1]);
+    let chosen = log_softmax(forward.logits.clone(), 1).gather(1, targets_t1);
+    let losses = chosen.into_data();
+    losses.iter::<f32>().map(|log| -f64::from(log)).collect()
 }
