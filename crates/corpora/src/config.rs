@@ -14,6 +14,19 @@ pub struct TinyStoriesConfig {
     /// At most this many bytes of the training file, cut after a whole story; 0 means all of it.
     /// The complete file has about 1.9 GB and its token ids take four bytes each.
     pub train_bytes: usize,
+    /// Settings are chosen on other text than results are reported on: the last tenth of the
+    /// training stories validates and is not trained on, and `valid.txt` is not looked at.
+    #[serde(skip_serializing_if = "is_false")]
+    pub tuning: bool,
+}
+
+// Signature given by serde.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Tiny Shakespeare, from `tinyshakespeare/input.txt`.

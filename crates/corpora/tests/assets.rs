@@ -102,6 +102,7 @@ fn part_of_tinystories() {
     let dataset = load(
         TinyStoriesConfig {
             train_bytes: 100_000,
+            ..TinyStoriesConfig::default()
         },
         TokenizerConfig::default(),
         &data,
@@ -158,6 +159,7 @@ fn pretrained_tokenizers() {
         let dataset = load(
             TinyStoriesConfig {
                 train_bytes: 200_000,
+            ..TinyStoriesConfig::default()
             },
             pretrained(name),
             &data,
@@ -196,6 +198,7 @@ fn documents_encoded_apart_give_the_ids_of_the_whole() {
     let dataset = load(
         TinyStoriesConfig {
             train_bytes: 20_000,
+            ..TinyStoriesConfig::default()
         },
         pretrained("gpt2"),
         &data,

@@ -47,10 +47,17 @@ pub(crate) fn texts(
             .expect("the manifest lists the files of each corpus")
     };
     let texts = match corpus {
-        CorpusConfig::TinyStories(config) => Texts {
-            train: stories::limit(next(), config.train_bytes),
-            valid: next(),
-        },
+        CorpusConfig::TinyStories(config) => {
+            let train = stories::limit(next(), config.train_bytes);
+            if config.tuning {
+                stories::hold_back(train)
+            } else {
+                Texts {
+                    train,
+                    valid: next(),
+                }
+            }
+        }
         CorpusConfig::TinyShakespeare(_) => shakespeare::split(next()),
         CorpusConfig::Commonsense170k(_) => commonsense::render(&next(), &path)?,
         CorpusConfig::Tinytales(_) => unreachable!("generated above"),

@@ -6,5 +6,6 @@ mod fixture;
 mod health;
 mod mistakes;
 mod peers;
+mod recompute;
 mod routers;
 mod runs;
