@@ -6,7 +6,7 @@ use burn::{
     optim::GradientsParams,
     tensor::{Int, Tensor},
 };
-use moe_layer::{MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{Capacity, MoeContext, MoeLayer, MoeOutput};
 use routers::Assignment;
 use serde_json::json;
 
@@ -44,6 +44,7 @@ impl Layer {
                 sequences: sizes.batch,
                 noise_seed: 0,
                 training: true,
+                capacity: Capacity::Training,
                 precision: setting.precision,
             },
         }

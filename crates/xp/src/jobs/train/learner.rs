@@ -7,7 +7,7 @@ use burn::{
 use corpora::WindowBatch;
 use kernels::Precision;
 use models_tiny::{Forward, LayerForward, ModelInput, TinyMoe};
-use moe_layer::{DropPolicyConfig, MoeLayer, RoutingTrace};
+use moe_layer::{Capacity, DropPolicyConfig, LayerDims, MoeLayer, RoutingTrace};
 use routers::{AssignConfig, StepLoad};
 use trainer::{Learner, Losses, Observation, Pass};
 
@@ -33,7 +33,7 @@ pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
     let tokens = sequences * train.sequence.get();
     if router.strategy.facts().owns_capacity {
         // Neither width nor vocabulary bears on it.
-        let dims = MoeLayer::router_dims(moe, 0, 0);
+        let dims = MoeLayer::router_dims(moe, &LayerDims::new(0, 0));
         return router.strategy.own_capacity(&dims, tokens, sequences);
     }
     let limited = !matches!(moe.drop, DropPolicyConfig::None(_));
@@ -61,6 +61,7 @@ impl LanguageModel {
         self.model.forward(&ModelInput {
             ids_bs: ids.reshape([batch.batch, batch.sequence]),
             noise_seed,
+            capacity: Capacity::Training,
             precision: if self.bf16 {
                 Precision::BF16
             } else {

@@ -9,6 +9,8 @@ mod losses;
 mod record;
 mod samples;
 
+use std::sync::Arc;
+
 use corpora::Dataset;
 use models_tiny::{TinyMoe, TinyMoeDims};
 use trainer::{Outcome, Run, Trained};
@@ -27,6 +29,8 @@ pub(super) fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Si
     let dims = TinyMoeDims {
         vocab: vocab?,
         sequence: settings.train.sequence.get(),
+        token_counts: None,
+        seed: 0,
     };
     let sizes = TinyMoe::sizes(model, &settings.moe, &settings.router, &dims);
     Some(Sizes {
@@ -79,6 +83,8 @@ fn build(
     let dims = TinyMoeDims {
         vocab: dataset.tokenizer.vocab_size(),
         sequence: settings.train.sequence.get(),
+        token_counts: Some(token_counts(dataset)),
+        seed: cx.trial.seed,
     };
     let precision = precision::wanted(settings.train.precision).on(&cx.device);
     let device = cx.device.clone().autodiff();
@@ -87,6 +93,15 @@ fn build(
             .map(|model| LanguageModel::new(model, precision))
     })
     .map_err(|error| JobError::Unsupported(error.to_string()))
+}
+
+/// How often each id stands in the training text.
+fn token_counts(dataset: &Dataset) -> Arc<[u64]> {
+    let mut counts = vec![0; dataset.tokenizer.vocab_size()];
+    for &id in &dataset.train.ids {
+        counts[id as usize] += 1;
+    }
+    counts.into()
 }
 
 /// Fills the columns that are known before training.
