@@ -7,7 +7,7 @@ use burn::{
     tensor::{Bool, Device, Int, Tensor},
 };
 use kernels::Precision;
-use moe_layer::{MoeContext, MoeOutput};
+use moe_layer::{Capacity, MoeContext, MoeOutput};
 
 use crate::{
     BertConfig, BertError, BertHeads,
@@ -215,6 +215,7 @@ impl Bert {
                 // Layers of a pass draw different noise.
                 noise_seed: input.noise_seed.wrapping_add(layer as u64),
                 training: x.device().is_autodiff(),
+                capacity: Capacity::Training,
                 precision: input.precision,
             };
             let (y, mixture) = block.forward(x, &input.mask_bs, &context);

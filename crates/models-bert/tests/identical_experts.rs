@@ -11,7 +11,8 @@ use burn::{
 use common::{ALL_HEADS, Folder, random_tensors, small_config};
 use models_bert::{Bert, BertError, BertInput};
 use moe_layer::{
-    DenseConfig, DispatcherConfig, MoeConfig, MoeLayer, NoneConfig, PaddedConfig, SortedConfig,
+    DenseConfig, DispatcherConfig, LayerDims, MoeConfig, MoeLayer, NoneConfig, PaddedConfig,
+    SortedConfig,
 };
 use routers::{HardTopKConfig, RouterConfig, SoftTopKConfig, StrategyConfig};
 use rstest::rstest;
@@ -45,8 +46,7 @@ fn mixture(
     MoeLayer::new(
         &config,
         &router,
-        sizes.hidden_size,
-        sizes.vocab_size,
+        &LayerDims::new(sizes.hidden_size, sizes.vocab_size),
         &device,
     )
     .expect("a layer")
@@ -173,8 +173,7 @@ fn what_does_not_fit_is_refused() {
     let narrow = MoeLayer::new(
         &MoeConfig::default(),
         &RouterConfig::default(),
-        4,
-        11,
+        &LayerDims::new(4, 11),
         &Device::flex(),
     );
     let message = refused(

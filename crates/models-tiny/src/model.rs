@@ -3,6 +3,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use burn::{
@@ -11,7 +12,9 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use kernels::{Precision, cross_entropy, pack};
-use moe_layer::{DispatchPlan, MoeConfig, MoeContext, MoeLayer, Round, RoutingTrace};
+use moe_layer::{
+    Capacity, DispatchPlan, LayerDims, MoeConfig, MoeContext, MoeLayer, Round, RoutingTrace,
+};
 use routers::{RouterConfig, RouterError, Routing, StepLoad};
 
 use crate::{
@@ -22,13 +25,31 @@ use crate::{
     norm::{layer_norm, normalise},
 };
 
-/// Sizes that come from the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What comes from the data, and the trial's seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TinyMoeDims {
     /// V: number of token ids.
     pub vocab: usize,
     /// S: the longest sequence.
     pub sequence: usize,
+    /// How often each token id stands in the training text; all alike where it is not known.
+    pub token_counts: Option<Arc<[u64]>>,
+    /// The trial's seed, from which the tables of strategies follow. Parameters are drawn from the
+    /// device's generator.
+    pub seed: u64,
+}
+
+impl TinyMoeDims {
+    /// Of text whose tokens are all alike frequent, and the seed 0.
+    #[must_use]
+    pub const fn new(vocab: usize, sequence: usize) -> Self {
+        Self {
+            vocab,
+            sequence,
+            token_counts: None,
+            seed: 0,
+        }
+    }
 }
 
 /// What makes a model impossible to build.
@@ -106,6 +127,8 @@ pub struct ModelInput {
     pub ids_bs: Tensor<2, Int>,
     /// Seed of the routers' noise and of dropout in this pass.
     pub noise_seed: u64,
+    /// Which capacity factor limits the mixtures.
+    pub capacity: Capacity,
     /// In what matrices multiply.
     pub precision: Precision,
 }
@@ -166,12 +189,18 @@ impl TinyMoe {
             return Err(ModelError::Heads { dim, heads });
         }
         let dropout = config.dropout.get();
+        let layer_dims = LayerDims {
+            width: dim,
+            vocab: dims.vocab,
+            token_counts: dims.token_counts.clone(),
+            seed: dims.seed,
+        };
         let block = |_| -> Result<Block, ModelError> {
             Ok(Block {
                 attention_norm: layer_norm(dim, device),
                 attention: CausalAttention::new(dim, heads, dropout, device),
                 moe_norm: layer_norm(dim, device),
-                moe: MoeLayer::new(moe, router, dim, dims.vocab, device)?,
+                moe: MoeLayer::new(moe, router, &layer_dims, device)?,
                 dropout: DropoutConfig::new(dropout).init(),
             })
         };
@@ -198,7 +227,7 @@ impl TinyMoe {
         dims: &TinyMoeDims,
     ) -> TinyMoeSizes {
         let (dim, layers) = (config.dim.get(), config.layers.get());
-        let layer = MoeLayer::sizes(moe, router, dim);
+        let layer = MoeLayer::sizes(moe, router, dim, dims.sequence);
         let per_block = CausalAttention::num_params(dim) + 4 * dim;
         let outside = 2 * dim + dim * dims.vocab;
         TinyMoeSizes {
@@ -208,6 +237,28 @@ impl TinyMoe {
             active: outside + 2 * dim + layers * (per_block + layer.active),
             router: layers * layer.router,
         }
+    }
+
+    /// Multiplications and additions of one token's forward pass, 2 for each pair of them in a product
+    /// of matrices, with `rows_per_token` expert rows in each block:
+    ///
+    /// - a block: `8 D^2` for the four maps of attention, `2 D (S + 1)` for its two products at the
+    ///   mean length `(S + 1) / 2`, and [`MoeLayer::flops_per_token`];
+    /// - outside: `2 D V` for the head.
+    ///
+    /// Embeddings, biases, norms, activations and softmaxes are left out.
+    #[must_use]
+    pub fn flops_per_token(
+        config: &TinyMoeConfig,
+        moe: &MoeConfig,
+        router: &RouterConfig,
+        dims: &TinyMoeDims,
+        rows_per_token: f64,
+    ) -> f64 {
+        let (dim, layers) = (config.dim.get(), config.layers.get());
+        let attention = 8 * dim * dim + 2 * dim * (dims.sequence + 1);
+        let layer = MoeLayer::flops_per_token(moe, router, dim, rows_per_token);
+        layers as f64 * (attention as f64 + layer) + (2 * dim * dims.vocab) as f64
     }
 
     /// The device of its parameters.
@@ -236,6 +287,7 @@ impl TinyMoe {
                 sequences: batch,
                 noise_seed: layer_seed(input.noise_seed, number),
                 training: device.is_autodiff(),
+                capacity: input.capacity,
                 precision: input.precision,
             };
             let (out, layer) = block.forward(x, &context);

@@ -8,13 +8,15 @@ use burn::{
 };
 use kernels::Precision;
 use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
-use moe_layer::{MoeConfig, MoeLayer, NoneConfig};
+use moe_layer::{Capacity, DenseReference, LayerDims, MoeConfig, MoeLayer, NoneConfig};
 use registry::{Probability, Variant};
 use routers::{AssignConfig, RouterConfig, StrategyConfig};
 
 const DIMS: TinyMoeDims = TinyMoeDims {
     vocab: 11,
     sequence: 6,
+    token_counts: None,
+    seed: 0,
 };
 
 fn config() -> TinyMoeConfig {
@@ -60,6 +62,7 @@ fn input(ids: [[i32; 6]; 2], device: &Device) -> ModelInput {
     ModelInput {
         ids_bs: Tensor::<2, Int>::from_ints(ids, device),
         noise_seed: 3,
+        capacity: Capacity::Training,
         precision: Precision::F32,
     }
 }
@@ -78,7 +81,7 @@ fn sizes_are_known_before_building() {
         // Per block: attention 9*24 + 9*8 = 288, two norms 32, four experts of 8*32*2+32+8 = 552,
         // linear scorer 8*4 where there is one. Outside: 11*8 tokens, 6*8 positions, norm 16, head
         // 8*11.
-        let dims = MoeLayer::router_dims(&moe(), 8, DIMS.vocab);
+        let dims = MoeLayer::router_dims(&moe(), &LayerDims::new(8, DIMS.vocab));
         let scored = usize::from(strategy.facts().needs_scores);
         let routing = 32 * scored + strategy.num_params(&dims);
         assert_eq!(sizes.router, 2 * routing);
@@ -86,10 +89,12 @@ fn sizes_are_known_before_building() {
             sizes.total,
             2 * (288 + 32 + 4 * 552 + routing) + 88 + 48 + 16 + 88
         );
-        let k = strategy.active_experts(2, 4);
+        // Active experts' parameters are rounded in each layer.
+        let rows = strategy.rows_per_token(&dims, DIMS.sequence);
+        let experts = (rows * 552.0).round() as usize;
         assert_eq!(
             sizes.active,
-            2 * (288 + 32 + k * 552 + routing) + 8 + 8 + 16 + 88
+            2 * (288 + 32 + experts + routing) + 8 + 8 + 16 + 88
         );
     }
 }
@@ -187,4 +192,58 @@ fn heads_must_share_the_width() {
         error.to_string(),
         "tiny-moe: dim must be a multiple of heads, got dim = 8 with 3 heads"
     );
+}
+
+/// The sizes of a model of D 64, 2 layers, E 8, F 256, windows of 64 and 81 ids.
+fn small(strategy: &str) -> (TinyMoeConfig, MoeConfig, RouterConfig, TinyMoeDims) {
+    let size = |n| NonZeroUsize::new(n).expect("a size that is not zero");
+    let config = TinyMoeConfig {
+        layers: size(2),
+        dim: size(64),
+        heads: size(4),
+        dropout: Probability::new(0.0),
+    };
+    let router = RouterConfig {
+        strategy: StrategyConfig::by_default(strategy).expect("a member"),
+        ..RouterConfig::default()
+    };
+    let dims = TinyMoeDims {
+        vocab: 81,
+        sequence: 64,
+        ..DIMS
+    };
+    (config, MoeConfig::default(), router, dims)
+}
+
+/// Per block: attention 65 * 192 + 65 * 64 = 16,640, two norms 256, scorer 64 * 8 = 512, and k = 2 or
+/// CF k = 2.5 experts of 64 * 256 * 2 + 256 + 64 = 33,088. Outside: a row of tokens and one of places
+/// 128, norm 128, head 64 * 81 = 5,184. 2 * (17,408 + 66,176) + 5,440 = 172,608, and 33,088 more.
+#[test]
+fn active_parameters_are_those_of_the_rows_that_a_token_has() {
+    let active = |strategy| {
+        let (config, moe, router, dims) = small(strategy);
+        TinyMoe::sizes(&config, &moe, &router, &dims).active
+    };
+    assert_eq!(active("soft-top-k"), 172_608);
+    assert_eq!(active("expert-choice"), 205_696);
+    // One slot of each of 8 experts for 64 tokens: an eighth of an expert in each of 2 layers, whose
+    // slots have 64 * 8 + 1 parameters where the scorer has 512.
+    assert_eq!(active("soft-moe"), 172_608 - 2 * (66_176 - 4_136) + 2);
+}
+
+/// Per block: maps of attention 8 * 64^2 = 32,768; its products over (64 + 1) / 2 places on average
+/// 2 * 64 * 65 = 8,320; scorer 2 * 64 * 8 = 1,024; 2.5 rows of 4 * 64 * 256 = 65,536 each, 163,840. Head
+/// 2 * 64 * 81 = 10,368. 2 * 205,952 + 10,368 = 422,272.
+#[test]
+fn arithmetic_of_a_token_by_hand() {
+    let (config, moe, router, dims) = small("soft-top-k");
+    let flops =
+        |moe: &MoeConfig, rows| TinyMoe::flops_per_token(&config, moe, &router, &dims, rows);
+    assert!((flops(&moe, 2.5) - 422_272.0).abs() < 1e-6);
+    // A dense reference has no scorer.
+    let dense = MoeConfig {
+        dense: Some(DenseReference::Active),
+        ..moe
+    };
+    assert!((flops(&dense, 2.5) - (422_272.0 - 2_048.0)).abs() < 1e-6);
 }

@@ -8,7 +8,7 @@ use burn::{
 };
 use kernels::{Precision, attention_reference, cross_entropy_reference, layer_norm_reference};
 use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
-use moe_layer::{MoeConfig, NoneConfig};
+use moe_layer::{Capacity, MoeConfig, NoneConfig};
 use registry::{Probability, Variant};
 use routers::{RouterConfig, StrategyConfig};
 use testkit::{F32_SUM, assert_close, integers, normal};
@@ -16,6 +16,8 @@ use testkit::{F32_SUM, assert_close, integers, normal};
 const DIMS: TinyMoeDims = TinyMoeDims {
     vocab: 13,
     sequence: 19,
+    token_counts: None,
+    seed: 0,
 };
 const DIM: usize = 12;
 const HEADS: usize = 3;
@@ -164,6 +166,7 @@ fn input(seed: u64, device: &Device) -> ModelInput {
     ModelInput {
         ids_bs: ids(device),
         noise_seed: seed,
+        capacity: Capacity::Training,
         precision: Precision::F32,
     }
 }

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use burn::tensor::{Device, Int, Tensor};
 use kernels::Precision;
 use models_tiny::{ModelError, ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
-use moe_layer::MoeConfig;
+use moe_layer::{Capacity, MoeConfig};
 use routers::{HashConfig, RouterConfig};
 
 fn build(layers: usize, vocab: usize, router: &RouterConfig, seed: u64) -> TinyMoe {
@@ -22,7 +22,12 @@ fn build(layers: usize, vocab: usize, router: &RouterConfig, seed: u64) -> TinyM
         experts: size(4),
         ..MoeConfig::default()
     };
-    let dims = TinyMoeDims { vocab, sequence: 4 };
+    let dims = TinyMoeDims {
+        vocab,
+        sequence: 4,
+        token_counts: None,
+        seed: 0,
+    };
     TinyMoe::new(&config, &moe, router, &dims, &device).expect("a model")
 }
 
@@ -30,6 +35,7 @@ fn logits(model: &TinyMoe) -> Vec<f32> {
     let input = ModelInput {
         ids_bs: Tensor::<2, Int>::from_ints([[1, 2, 3, 0]], &Device::flex()),
         noise_seed: 0,
+        capacity: Capacity::Training,
         precision: Precision::F32,
     };
     model

@@ -6,7 +6,9 @@ use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DispatcherConfig, DropPolicyConfig, ExpertInit};
+use crate::{
+    Capacity, CapacityLimit, DenseReference, DispatcherConfig, DropPolicyConfig, ExpertInit,
+};
 
 /// The `[moe]` table: sizes of the layer, capacity, and how tokens travel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +20,9 @@ pub struct MoeConfig {
     pub k: NonZeroUsize,
     /// Room per expert over the balanced share: `C = ceil(capacity-factor * T * k / E)`.
     pub capacity_factor: PositiveF64,
+    /// The same in evaluation, or `"none"`: nothing is dropped there. Strategies whose experts choose
+    /// keep to `capacity-factor`.
+    pub eval_capacity_factor: CapacityLimit,
     /// What happens past capacity.
     pub drop: DropPolicyConfig,
     /// Whether the gates that a token keeps grow to the sum that it had before drops.
@@ -33,6 +38,10 @@ pub struct MoeConfig {
     /// round sees the hidden state plus what the rounds before it gave (Chain-of-Experts).
     #[serde(skip_serializing_if = "is_one")]
     pub chain: NonZeroUsize,
+    /// One feed-forward network in the place of the mixture: `"active"`, as wide as k experts, or
+    /// `"total"`, as wide as all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dense: Option<DenseReference>,
 }
 
 // Signature given by serde.
@@ -51,6 +60,15 @@ impl MoeConfig {
         let (k, rounds) = (self.k.get(), self.chain.get());
         (k % rounds == 0).then_some(k / rounds)
     }
+
+    /// The capacity factor that limits such a pass; `None` where nothing does.
+    #[must_use]
+    pub fn room(&self, capacity: Capacity) -> Option<f64> {
+        match capacity {
+            Capacity::Training => Some(self.capacity_factor.get()),
+            Capacity::Evaluation => self.eval_capacity_factor.factor(),
+        }
+    }
 }
 
 impl Default for MoeConfig {
@@ -59,12 +77,14 @@ impl Default for MoeConfig {
             experts: NonZeroUsize::new(8).expect("8 is not zero"),
             k: NonZeroUsize::new(2).expect("2 is not zero"),
             capacity_factor: PositiveF64::new(1.25),
+            eval_capacity_factor: CapacityLimit::default(),
             drop: DropPolicyConfig::default(),
             renormalise: true,
             dispatch: DispatcherConfig::default(),
             ffn_multiple: NonZeroUsize::new(4).expect("4 is not zero"),
             expert_init: ExpertInit::default(),
             chain: NonZeroUsize::MIN,
+            dense: None,
         }
     }
 }

@@ -3,14 +3,14 @@
 use burn::tensor::{Int, Tensor};
 use routers::{Assignment, Routing};
 
-use crate::{DispatchPlan, PlanKind};
+use crate::{DispatchPlan, PlanKind, preference::by_preference};
 
 /// One assignment of one token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decision {
     /// The token.
     pub token: usize,
-    /// Which of its choices, from 0; for expert choice, which of the experts that took it.
+    /// Which of its choices, from 0, best first; for expert choice, which of the experts that took it.
     pub choice: usize,
     /// The expert that it was assigned to.
     pub expert: usize,
@@ -33,42 +33,19 @@ pub fn decisions(routing: &Routing, plan: &DispatchPlan) -> Vec<Decision> {
                 experts_tk: kept_tk,
                 ..
             },
-        ) => {
-            let [_, k] = experts_tk.dims();
-            let (chosen, kept) = (integers(experts_tk), integers(kept_tk));
-            rows(&floats(gates_tk), k)
-                .map(|(token, choice, gate)| Decision {
-                    token,
-                    choice,
-                    expert: chosen[token * k + choice],
-                    gate,
-                    kept: kept[token * k + choice] < plan.experts,
-                })
-                .collect()
-        }
+        ) => by_token(experts_tk, gates_tk, kept_tk, plan.experts),
         (
             Assignment::Variable {
                 gates_te,
                 chosen_te,
             },
             PlanKind::ByToken {
-                experts_tk: kept_tk,
+                experts_tk: kept_te,
                 ..
             },
         ) => {
-            let chosen: Vec<bool> = chosen_te.clone().into_data().iter::<bool>().collect();
-            let kept = integers(kept_tk);
-            let picked = rows(&floats(gates_te), plan.experts)
-                .filter(|&(token, expert, _)| chosen[token * plan.experts + expert])
-                .map(|(token, expert, gate)| Decision {
-                    token,
-                    choice: 0,
-                    expert,
-                    gate,
-                    kept: kept[token * plan.experts + expert] < plan.experts,
-                })
-                .collect();
-            numbered(picked)
+            let (experts_te, gates_te) = by_preference(gates_te, chosen_te);
+            by_token(&experts_te, &gates_te, kept_te, plan.experts)
         }
         (
             Assignment::ExpertChoice {
@@ -93,6 +70,27 @@ pub fn decisions(routing: &Routing, plan: &DispatchPlan) -> Vec<Decision> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Decisions listed by token, best choice first; an expert index of E is no choice.
+fn by_token(
+    experts_tk: &Tensor<2, Int>,
+    gates_tk: &Tensor<2>,
+    kept_tk: &Tensor<2, Int>,
+    experts: usize,
+) -> Vec<Decision> {
+    let [_, k] = experts_tk.dims();
+    let (chosen, kept) = (integers(experts_tk), integers(kept_tk));
+    rows(&floats(gates_tk), k)
+        .filter(|&(token, choice, _)| chosen[token * k + choice] < experts)
+        .map(|(token, choice, gate)| Decision {
+            token,
+            choice,
+            expert: chosen[token * k + choice],
+            gate,
+            kept: kept[token * k + choice] < experts,
+        })
+        .collect()
 }
 
 /// The decisions with those of each token numbered.

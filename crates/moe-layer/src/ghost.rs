@@ -1,4 +1,4 @@
-//! The experts that were not chosen, for the gradient of the router alone.
+//! All experts, for the gradient of the router alone.
 
 use burn::tensor::Tensor;
 use kernels::Precision;
@@ -6,9 +6,10 @@ use kernels::Precision;
 use crate::ExpertBank;
 
 /// `sum_e ghost_te E_e(x)` `[T, D]`: zero, since the weights are, with the gradient that the outputs
-/// of the experts give the weights. Neither experts nor hidden states get any.
+/// of the experts give the weights. Neither experts nor hidden states get any. The gates of the layer
+/// then carry none, or the chosen experts' would count twice, and be lost where they drop.
 ///
-/// Runs every expert on every token: E / k times the arithmetic of the layer.
+/// Runs every expert on every token: E / k times the arithmetic of the layer, in training only.
 pub(crate) fn ghost(
     x_td: &Tensor<2>,
     ghost_te: &Tensor<2>,
@@ -56,12 +57,11 @@ mod tests {
                     .squeeze_dim(1)
             };
             let y_td = if sparse {
-                let gates_tk = scores.gates(&experts_tk);
-                let none_tk = gates_tk.zeros_like().detach();
+                let gates_tk = scores.gates(&experts_tk).detach();
+                let none_tk = gates_tk.zeros_like();
                 let gates_te = Tensor::cat(vec![gates_tk, none_tk], 1);
                 let scores_te = scores.scores_te.clone();
-                let chosen_te = Tensor::<2>::from_data([[1.0f32, 1.0, 0.0, 0.0]], &device);
-                let ghost_te = (scores_te.clone() - scores_te.detach()) * (1.0 - chosen_te);
+                let ghost_te = scores_te.clone() - scores_te.detach();
                 let ghost_td = ghost(&x_td, &ghost_te, &bank, Precision::F32);
                 assert_close(ghost_td.clone(), ghost_td.zeros_like(), F32_SUM);
                 mix(gates_te, y_ted) + ghost_td

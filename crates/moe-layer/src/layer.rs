@@ -5,12 +5,13 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use routers::{
-    AssignConfig, RouteInput, Router, RouterConfig, RouterDims, RouterError, Routing, StepLoad,
+    AssignConfig, RouteInput, Router, RouterConfig, RouterDims, RouterError, Routing, ScoreConfig,
+    StepLoad,
 };
 
 use crate::{
-    Dispatch, DispatchPlan, ExpertBank, ExpertDims, MoeConfig, MoeContext, Round, RoutingTrace,
-    ghost::ghost,
+    Dispatch, DispatchPlan, ExpertBank, ExpertDims, LayerDims, MoeConfig, MoeContext, PlanDims,
+    Round, RoutingTrace, ghost::ghost,
 };
 
 /// Parameters of a layer, known before it is built.
@@ -18,8 +19,8 @@ use crate::{
 pub struct MoeSizes {
     /// All of them.
     pub total: usize,
-    /// Those that one token meets: the routers, and of the experts k for most strategies, `k / n` in
-    /// each of n rounds.
+    /// Those that one token meets: the routers, and of the experts as many as it has rows
+    /// ([`MoeLayer::rows_per_token`]), k for most strategies, `k / n` in each of n rounds.
     pub active: usize,
     /// Those of the routers, one a round.
     pub router: usize,
@@ -34,6 +35,9 @@ pub struct MoeSizes {
 /// x_i + y_i`, and `y = y_1 + ... + y_n`. The residual stands between the rounds alone: that of the
 /// block adds `x` itself, and one round is the plain layer. Each round has the capacity
 /// `ceil(CF T (k / n) / E)`.
+///
+/// With `dense` the layer is one feed-forward network and no mixture; see
+/// [`DenseReference`](crate::DenseReference).
 #[derive(Module, Debug)]
 pub struct MoeLayer {
     router: Router,
@@ -75,7 +79,7 @@ impl MoeOutput {
 }
 
 impl MoeLayer {
-    /// Builds the layer for hidden states of `width` and a vocabulary of `vocab` ids.
+    /// Builds the layer.
     ///
     /// # Errors
     ///
@@ -83,25 +87,25 @@ impl MoeLayer {
     pub fn new(
         config: &MoeConfig,
         router: &RouterConfig,
-        width: usize,
-        vocab: usize,
+        dims: &LayerDims,
         device: &Device,
     ) -> Result<Self, RouterError> {
+        let (config, router) = config.as_built(router);
         let (k, rounds) = (config.k.get(), config.chain.get());
         if config.k_of_round().is_none() {
             return Err(RouterError::Chain { k, rounds });
         }
-        let dims = Self::router_dims(config, width, vocab);
+        let experts = Self::expert_dims(&config, dims.width);
+        let dims = Self::router_dims(&config, dims);
         let first = router.init(&dims, device)?;
-        let experts = Self::expert_dims(config, width);
         let experts = ExpertBank::started(&experts, config.expert_init, device);
         let later = (1..rounds).map(|_| router.init(&dims, device));
         Ok(Self {
             router: first,
             later_routers: later.collect::<Result<_, _>>()?,
             experts,
-            config: config.clone(),
             top_k: router.strategy.top_k(dims.top_k),
+            config,
         })
     }
 
@@ -126,13 +130,15 @@ impl MoeLayer {
 
     /// The sizes of the router of a round.
     #[must_use]
-    pub fn router_dims(config: &MoeConfig, width: usize, vocab: usize) -> RouterDims {
+    pub fn router_dims(config: &MoeConfig, dims: &LayerDims) -> RouterDims {
         RouterDims {
-            width,
+            width: dims.width,
             experts: config.experts.get(),
             top_k: config.k_of_round().unwrap_or(config.k.get()),
             capacity_factor: config.capacity_factor.get(),
-            vocab,
+            vocab: dims.vocab,
+            token_counts: dims.token_counts.clone(),
+            seed: dims.seed,
         }
     }
 
@@ -144,20 +150,59 @@ impl MoeLayer {
         }
     }
 
-    /// Its parameters, known before it is built.
+    /// Its parameters, known before it is built, in sequences of `sequence` tokens.
     #[must_use]
-    pub fn sizes(config: &MoeConfig, router: &RouterConfig, width: usize) -> MoeSizes {
-        let dims = Self::router_dims(config, width, 0);
-        let rounds = config.chain.get();
-        let router_params = rounds * router.num_params(&dims);
-        let experts = Self::expert_dims(config, width);
+    pub fn sizes(
+        config: &MoeConfig,
+        router: &RouterConfig,
+        width: usize,
+        sequence: usize,
+    ) -> MoeSizes {
+        let (config, router) = config.as_built(router);
+        let dims = Self::router_dims(&config, &LayerDims::new(width, 0));
+        let router_params = config.chain.get() * router.num_params(&dims);
+        let experts = Self::expert_dims(&config, width);
         let per_expert = experts.params_per_expert();
-        let active = router.strategy.active_experts(dims.top_k, experts.experts);
+        let rows = Self::rows_per_token(&config, &router, sequence);
         MoeSizes {
             total: router_params + experts.experts * per_expert,
-            active: router_params + rounds * active * per_expert,
+            active: router_params + (rows * per_expert as f64).round() as usize,
             router: router_params,
         }
+    }
+
+    /// Expert rows that a token has on average before drops, in sequences of `sequence` tokens, over
+    /// all rounds. A dense reference of k or E experts' width counts as k or E rows.
+    #[must_use]
+    pub fn rows_per_token(config: &MoeConfig, router: &RouterConfig, sequence: usize) -> f64 {
+        if let Some(experts) = config.dense_experts() {
+            return experts.get() as f64;
+        }
+        let dims = Self::router_dims(config, &LayerDims::new(0, 0));
+        config.chain.get() as f64 * router.strategy.rows_per_token(&dims, sequence)
+    }
+
+    /// Multiplications and additions of one token's forward pass, 2 for each pair of them in a product
+    /// of matrices: `n` times the scorer's ([`ScoreConfig::flops`]), and `4 D F` for each of `rows`
+    /// expert rows, two matrices of `D F` numbers. Biases, activations, gates, the choice of experts
+    /// and the mixing of slots are left out. A dense reference has k or E `rows`, as
+    /// [`rows_per_token`](Self::rows_per_token) says.
+    #[must_use]
+    pub fn flops_per_token(
+        config: &MoeConfig,
+        router: &RouterConfig,
+        width: usize,
+        rows: f64,
+    ) -> f64 {
+        let hidden = Self::expert_dims(config, width).hidden;
+        let (config, router) = config.as_built(router);
+        let scorer = if router.strategy.facts().needs_scores {
+            let dims = Self::router_dims(&config, &LayerDims::new(width, 0));
+            config.chain.get() * router.scorer.flops(&dims)
+        } else {
+            0
+        };
+        scorer as f64 + rows * (4 * width * hidden) as f64
     }
 
     /// What the router of the first round says of the tokens of `x_td` `[T, D]`, before any capacity.
@@ -180,14 +225,17 @@ impl MoeLayer {
     ) -> (Routing, DispatchPlan) {
         let [tokens, _] = x_td.dims();
         let mut routing = router.route(&route_input(x_td, context));
-        let experts = self.config.experts.get();
-        let plan = DispatchPlan::new(
-            &routing.assignment,
-            &self.config,
+        let dims = PlanDims {
             tokens,
-            experts,
-            self.top_k,
-        );
+            sequences: context.sequences,
+            top_k: self.top_k,
+            capacity: context.capacity,
+        };
+        let mut plan = DispatchPlan::new(&routing.assignment, &self.config, &dims);
+        if routing.ghost_te.is_some() {
+            // The ghost has the gradient of all gates, of those that drop or grow too.
+            plan = plan.without_gate_gradient();
+        }
         let after = router.losses_after_drops(&|| plan.load());
         routing.auxiliary.extend(after);
         (routing, plan)

@@ -15,17 +15,21 @@
 //! # Host reads
 //!
 //! No token is looped over on the host. Nothing is read back from the device inside a forward pass
-//! but in one case: the `padded` backend without capacity (`drop = "none"`) must know the busiest
-//! expert's load to size its buffer.
+//! but in one case: the `padded` backend without capacity (`drop = "none"`, or an evaluation that
+//! drops nothing) must know the busiest expert's load to size its buffer.
 //!
 //! # Legend
 //!
 //! Shape suffixes as in the `routers` crate; besides, `f` is an expert's hidden width, `a` an
 //! assignment (T * k of them), `m` a packed row.
 
+mod capacity_limit;
+mod causality;
 mod config;
 mod context;
 mod decision;
+mod dense;
+mod dims;
 mod dispatch;
 mod drop;
 mod expert_init;
@@ -33,26 +37,31 @@ mod experts;
 mod ghost;
 mod layer;
 mod plan;
+mod preference;
 mod reading;
 mod round;
 mod token_sums;
 mod trace;
 
+pub use capacity_limit::CapacityLimit;
+pub use causality::is_causal;
 pub use config::MoeConfig;
-pub use context::MoeContext;
+pub use context::{Capacity, MoeContext};
 pub use decision::{Decision, decisions};
+pub use dense::DenseReference;
+pub use dims::LayerDims;
 pub use dispatch::{
     Dense, DenseConfig, Dispatch, DispatcherConfig, PackedRows, Padded, PaddedConfig, Sorted,
     SortedConfig,
 };
 pub use drop::{
-    BatchOrderConfig, DropPolicyConfig, NoneConfig, PositionConfig, ProbabilityConfig, Queue,
-    QueueOrder,
+    BatchOrderConfig, CausalPositionConfig, Choices, DropPolicyConfig, NoneConfig, PositionConfig,
+    ProbabilityConfig, Queue, QueueOrder,
 };
 pub use expert_init::ExpertInit;
 pub use experts::{ExpertBank, ExpertDims};
 pub use layer::{MoeLayer, MoeOutput, MoeSizes};
-pub use plan::{DispatchPlan, PlanKind};
+pub use plan::{DispatchPlan, PlanDims, PlanKind};
 pub use round::Round;
 pub use reading::LayerReading;
 pub use trace::RoutingTrace;

@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor};
 use routers::{Assignment, capacity};
 
-use crate::{MoeConfig, QueueOrder};
+use crate::{Capacity, Choices, MoeConfig, QueueOrder, preference::by_preference};
 
 /// What a dispatch backend carries out.
 #[derive(Debug, Clone)]
@@ -16,6 +16,19 @@ pub struct DispatchPlan {
     pub capacity: Option<usize>,
     /// Who goes where.
     pub kind: PlanKind,
+}
+
+/// The pass that a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanDims {
+    /// T.
+    pub tokens: usize,
+    /// B: sequences that the tokens are, all of one length.
+    pub sequences: usize,
+    /// The strategy's own k, which sizes the capacity.
+    pub top_k: usize,
+    /// Which capacity factor limits the pass.
+    pub capacity: Capacity,
 }
 
 /// The three ways a plan can be laid out.
@@ -47,34 +60,21 @@ pub enum PlanKind {
 }
 
 impl DispatchPlan {
-    /// Applies capacity and drop policy to a decision. `top_k` is the strategy's own k, which
-    /// sizes the capacity.
+    /// Applies capacity and drop policy to a decision.
     #[must_use]
-    pub fn new(
-        assignment: &Assignment,
-        config: &MoeConfig,
-        tokens: usize,
-        experts: usize,
-        top_k: usize,
-    ) -> Self {
-        let room = capacity(config.capacity_factor.get(), tokens, top_k, experts);
+    pub fn new(assignment: &Assignment, config: &MoeConfig, dims: &PlanDims) -> Self {
+        let (tokens, experts) = (dims.tokens, config.experts.get());
         match assignment {
             Assignment::TokenChoice {
                 experts_tk,
                 gates_tk,
-            } => Self::by_token(experts_tk.clone(), gates_tk.clone(), config, experts, room),
+            } => Self::by_token(experts_tk.clone(), gates_tk.clone(), config, dims),
             Assignment::Variable {
                 gates_te,
                 chosen_te,
             } => {
-                let all = Tensor::<1, Int>::arange(0..experts as i64, &gates_te.device())
-                    .reshape([1, experts])
-                    .expand([tokens, experts])
-                    .mask_fill(chosen_te.clone().bool_not(), experts as i64);
-                let gates = gates_te
-                    .clone()
-                    .mask_fill(chosen_te.clone().bool_not(), 0.0);
-                Self::by_token(all, gates, config, experts, room)
+                let (experts_te, gates_te) = by_preference(gates_te, chosen_te);
+                Self::by_token(experts_te, gates_te, config, dims)
             }
             Assignment::ExpertChoice {
                 tokens_ec,
@@ -107,13 +107,15 @@ impl DispatchPlan {
         experts_tk: Tensor<2, Int>,
         gates_tk: Tensor<2>,
         config: &MoeConfig,
-        experts: usize,
-        room: usize,
+        dims: &PlanDims,
     ) -> Self {
-        let [tokens, _] = experts_tk.dims();
-        let queue = config
-            .drop
-            .queue(experts_tk.clone(), gates_tk.clone(), experts);
+        let (tokens, experts) = (dims.tokens, config.experts.get());
+        let queue = config.drop.queue(Choices {
+            experts_tk: experts_tk.clone(),
+            gates_tk: gates_tk.clone(),
+            experts,
+            sequences: dims.sequences,
+        });
         let plan = |experts_tk, places_tk, gates_tk, capacity| Self {
             tokens,
             experts,
@@ -124,9 +126,11 @@ impl DispatchPlan {
                 gates_tk,
             },
         };
-        if !queue.limited {
+        let factor = config.room(dims.capacity).filter(|_| queue.limited);
+        let Some(factor) = factor else {
             return plan(experts_tk, queue.places_tk, gates_tk, None);
-        }
+        };
+        let room = capacity(factor, tokens, dims.top_k, experts);
         let dropped = queue.places_tk.clone().greater_equal_elem(room as i64);
         let kept_gates = gates_tk.clone().mask_fill(dropped.clone(), 0.0);
         let final_gates = if config.renormalise {
@@ -140,6 +144,20 @@ impl DispatchPlan {
             final_gates,
             Some(room),
         )
+    }
+
+    /// The same with gates that carry no gradient, where it takes another way.
+    pub(crate) fn without_gate_gradient(mut self) -> Self {
+        match &mut self.kind {
+            PlanKind::ByToken {
+                gates_tk: gates, ..
+            }
+            | PlanKind::ByExpert {
+                gates_ec: gates, ..
+            } => *gates = gates.clone().detach(),
+            PlanKind::Soft { combine_tes, .. } => *combine_tes = combine_tes.clone().detach(),
+        }
+        self
     }
 
     /// Assignments per expert after drops `[E]`, without gradient.

@@ -1,7 +1,9 @@
 //! The sizes that a router is built for.
 
+use std::sync::Arc;
+
 /// The sizes that a router is built for, checked once when it is built.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RouterDims {
     /// D: width of a hidden state.
     pub width: usize,
@@ -13,4 +15,18 @@ pub struct RouterDims {
     pub capacity_factor: f64,
     /// Number of token ids, for strategies that route by token id.
     pub vocab: usize,
+    /// How often each token id stands in the training text, for strategies that balance by it. Where
+    /// it is not known all ids count alike.
+    pub token_counts: Option<Arc<[u64]>>,
+    /// The trial's seed, from which tables and directions that are never learned follow unless their
+    /// own setting fixes them.
+    pub seed: u64,
+}
+
+impl RouterDims {
+    /// The seed of what is drawn once and never learned: the one that a setting fixes, or the trial's
+    /// moved by an odd constant, so that it is not the seed of anything else in the trial.
+    pub(crate) fn table_seed(&self, fixed: Option<u64>) -> u64 {
+        fixed.unwrap_or_else(|| self.seed.wrapping_add(0xa076_1d64_78bd_642f))
+    }
 }

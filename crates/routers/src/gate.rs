@@ -1,6 +1,6 @@
 //! Gate rules: from the scores of the chosen experts to the weights of their outputs.
 
-use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 use kernels::softmax;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,9 @@ pub enum GateRule {
     /// `g = 1/k` forward, the gradient of `s` backward.
     StraightThrough,
     /// `g = s` forward; backward, the gradient that `sum_e s_e y_e` over **all** experts would give
-    /// the scores: the layer runs the experts that were not chosen too, for the gradient of the
-    /// router alone (Yao et al. 2025, `DenseMixer`).
+    /// the scores: in training the layer runs every expert on every token, for the gradient of the
+    /// router alone (Yao et al. 2025, `DenseMixer`). What is dropped keeps that gradient, and
+    /// renormalisation after drops does not bend it.
     DenseMixer,
 }
 
@@ -63,19 +64,12 @@ impl GateRule {
         }
     }
 
-    /// Weights `[T, E]` that are zero and carry the gradient of the scores of the experts that were
-    /// **not** chosen; `None` where the rule has no use for them.
-    pub(crate) fn ghost(self, scores: &Scores, experts_tk: &Tensor<2, Int>) -> Option<Tensor<2>> {
+    /// Weights `[T, E]` of **all** experts that are zero and carry the gradient of their scores, which
+    /// the gates then must not; `None` where the rule has no use for them.
+    pub(crate) fn ghost(self, scores: &Scores) -> Option<Tensor<2>> {
         (self == Self::DenseMixer).then(|| {
             let scores_te = scores.scores_te.clone();
-            let ones_tk = Tensor::ones(experts_tk.dims(), &scores_te.device());
-            let chosen_te = scores_te.zeros_like().detach().scatter(
-                1,
-                experts_tk.clone(),
-                ones_tk,
-                IndexingUpdateOp::Add,
-            );
-            (scores_te.clone() - scores_te.detach()) * (1.0 - chosen_te)
+            scores_te.clone() - scores_te.detach()
         })
     }
 }

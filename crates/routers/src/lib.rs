@@ -74,12 +74,12 @@ pub use step::StepLoad;
 pub use strategy::{
     Assign, AssignConfig, BudgetConfig, Dense, DenseConfig, ExpertChoice, ExpertChoiceAsPublished,
     ExpertChoiceAsPublishedConfig, ExpertChoiceConfig, Group, HardTopK, HardTopKAsPublishedConfig,
-    HardTopKConfig, Hash, HashAsPublished, HashAsPublishedConfig, HashConfig, Lsh, LshConfig,
-    NoisyTopK, NoisyTopKConfig, PositionHash, PositionHashConfig, Random, RandomConfig, Relu,
-    ReluConfig, SigmoidTopK, SigmoidTopKConfig, Sinkhorn, SinkhornConfig, SoftMoe, SoftMoeConfig,
-    SoftTopK, SoftTopKAsPublished, SoftTopKAsPublishedConfig, SoftTopKConfig, Strategy,
-    StrategyConfig, StrategyFacts, Switches, Top1, Top1AsPublishedConfig, Top1Config, TopP,
-    TopPConfig, Uniform, UniformConfig, UnitGates,
+    HardTopKConfig, Hash, HashAsPublished, HashAsPublishedConfig, HashConfig, HashTable, Lsh,
+    LshConfig, NoisyTopK, NoisyTopKConfig, PositionHash, PositionHashConfig, Random, RandomConfig,
+    Relu, ReluConfig, SigmoidTopK, SigmoidTopKConfig, Sinkhorn, SinkhornConfig, SoftMoe,
+    SoftMoeConfig, SoftTopK, SoftTopKAsPublished, SoftTopKAsPublishedConfig, SoftTopKConfig,
+    Strategy, StrategyConfig, StrategyFacts, Switches, Top1, Top1AsPublishedConfig, Top1Config,
+    TopP, TopPConfig, Uniform, UniformConfig, UnitGates,
 };
 
 #[doc(hidden)]

@@ -30,7 +30,7 @@ impl Router {
         let switches = config.switches(dims.top_k);
         let dims = RouterDims {
             top_k: config.strategy.top_k(dims.top_k),
-            ..*dims
+            ..dims.clone()
         };
         let scorer = || {
             let scorer = config.scorer.init(&dims, device);
@@ -66,9 +66,7 @@ impl Router {
         });
         let assignment = self.strategy.assign(scores.as_ref(), input);
         let ghost_te = match (&scores, &assignment) {
-            (Some(scores), Assignment::TokenChoice { experts_tk, .. }) => {
-                gate.ghost(scores, experts_tk)
-            }
+            (Some(scores), Assignment::TokenChoice { .. }) if input.training => gate.ghost(scores),
             _ => None,
         };
         let auxiliary = self.auxiliary_losses(scores.as_ref(), &assignment, input);

@@ -13,8 +13,9 @@ pub struct Routing {
     pub scores: Option<Scores>,
     /// Who goes where, with which gate.
     pub assignment: Assignment,
-    /// Weights `[T, E]` that are zero and yet carry a gradient to the scores of experts that were
-    /// not chosen; the layer owes them those experts' outputs. See [`GateRule::DenseMixer`].
+    /// Weights `[T, E]` that are zero and yet carry a gradient to the scores of all experts; the
+    /// layer owes them the outputs of all experts, and then takes no gradient through the gates. In
+    /// training only. See [`GateRule::DenseMixer`].
     ///
     /// [`GateRule::DenseMixer`]: crate::GateRule::DenseMixer
     pub ghost_te: Option<Tensor<2>>,

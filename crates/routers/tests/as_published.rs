@@ -21,6 +21,8 @@ fn assign(strategy: &str, logits_te: Tensor<2>, k: usize, factor: f64) -> (Vec<i
         top_k: k,
         capacity_factor: factor,
         vocab: 16,
+        token_counts: None,
+        seed: 0,
     };
     let scores = Scores::new(logits_te, ScoreFunction::Softmax, GateRule::Renormalised);
     let input = RouteInput {

@@ -24,6 +24,8 @@ fn dims(experts: usize, top_k: usize) -> RouterDims {
         top_k,
         capacity_factor: 1.0,
         vocab: 16,
+        token_counts: None,
+        seed: 0,
     }
 }
 

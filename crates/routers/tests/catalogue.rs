@@ -27,6 +27,8 @@ const DIMS: RouterDims = RouterDims {
     top_k: 2,
     capacity_factor: 1.0,
     vocab: 30_522,
+    token_counts: None,
+    seed: 0,
 };
 
 fn names(member: &Member) -> String {

@@ -16,6 +16,8 @@ const DIMS: RouterDims = RouterDims {
     top_k: 2,
     capacity_factor: 1.0,
     vocab: 1,
+    token_counts: None,
+    seed: 0,
 };
 
 /// A figure over seeds: its mean, and the standard deviation over 60 seeds.

@@ -16,6 +16,8 @@ const SMALL: RouterDims = RouterDims {
     top_k: 2,
     capacity_factor: 1.0,
     vocab: 1,
+    token_counts: None,
+    seed: 0,
 };
 
 /// The sizes of P's tables.

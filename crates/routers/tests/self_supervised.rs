@@ -19,6 +19,8 @@ const DIMS: RouterDims = RouterDims {
     top_k: 1,
     capacity_factor: 1.0,
     vocab: 1,
+    token_counts: None,
+    seed: 0,
 };
 
 fn config(training: ExtractorTraining) -> SelfSupervisedConfig {

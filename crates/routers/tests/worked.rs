@@ -4,8 +4,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData, activation::softmax};
 use registry::{NonNegativeF64, Variant};
 use routers::{
     Assign, AssignConfig, Assignment, Balance, BalanceInput, ExpertChoiceConfig, GateRule, Group,
-    HashConfig, RouteInput, RouterConfig, RouterDims, ScoreFunction, Scores, StrategyConfig,
-    SwitchConfig,
+    HashConfig, HashTable, RouteInput, RouterConfig, RouterDims, ScoreFunction, Scores,
+    StrategyConfig, SwitchConfig,
 };
 use rstest::rstest;
 use testkit::{F32_EXACT_ORDER, FINITE_DIFFERENCE, assert_close, gradient_check, normal};
@@ -17,6 +17,8 @@ fn dims(experts: usize, top_k: usize, capacity_factor: f64) -> RouterDims {
         top_k,
         capacity_factor,
         vocab: 16,
+        token_counts: None,
+        seed: 0,
     }
 }
 
@@ -113,15 +115,14 @@ fn expert_choice_sees_the_future() {
     );
 }
 
-fn hashed(table_seed: u64, experts: usize, k: usize, ids: &[i32]) -> Vec<Vec<i64>> {
+fn hashed(hash: HashConfig, dims: &RouterDims, ids: &[i32]) -> Vec<Vec<i64>> {
     let config = RouterConfig {
-        strategy: HashConfig { table_seed }.into(),
+        strategy: hash.into(),
         ..RouterConfig::default()
     };
     let device = Device::flex();
-    let router = config
-        .init(&dims(experts, k, 1.0), &device)
-        .expect("sizes that fit");
+    let router = config.init(dims, &device).expect("sizes that fit");
+    let k = dims.top_k;
     let input = RouteInput {
         token_ids_t: Tensor::from_data(TensorData::new(ids.to_vec(), [ids.len()]), &device),
         ..batch(ids.len(), 1)
@@ -136,19 +137,25 @@ fn hashed(table_seed: u64, experts: usize, k: usize, ids: &[i32]) -> Vec<Vec<i64
 }
 
 #[test]
-fn a_hash_deals_ids_out_evenly_and_knows_no_place() {
+fn a_random_hash_deals_ids_out_evenly_and_knows_no_place() {
     // 16 ids over 4 experts: every expert is the first choice of 4 and the second of 4.
     let ids: Vec<i32> = (0..16).collect();
-    let table = hashed(0, 4, 2, &ids);
+    let random = |table_seed| HashConfig {
+        table: HashTable::Random,
+        table_seed,
+    };
+    let dims = dims(4, 2, 1.0);
+    let table = hashed(random(Some(0)), &dims, &ids);
     for choice in 0..2 {
         for expert in 0..4 {
             let given = table.iter().filter(|row| row[choice] == expert).count();
             assert_eq!(given, 4, "expert {expert} as choice {choice}");
         }
     }
-    let again = hashed(0, 4, 2, &[5, 5, 0, 15, 5]);
+    let again = hashed(random(Some(0)), &dims, &[5, 5, 0, 15, 5]);
     assert_eq!(again, [5usize, 5, 0, 15, 5].map(|id| table[id].clone()));
-    assert_ne!(hashed(1, 4, 2, &ids), table, "the seed makes the table");
+    let other = hashed(random(Some(1)), &dims, &ids);
+    assert_ne!(other, table, "the seed makes the table");
 }
 
 /// The loss of a decision in which every token goes to its best expert.
@@ -312,15 +319,14 @@ fn the_straight_through_gradient_is_that_of_the_chosen_probabilities(#[case] k: 
 #[test]
 fn what_is_given_is_not_changed_by_reading_ints_of_another_width() {
     // A table of i32 looked up by ids of i64 gives the same experts.
-    let narrow = hashed(0, 4, 1, &[3, 1, 2]);
+    let dims = dims(4, 1, 1.0);
+    let narrow = hashed(HashConfig::default(), &dims, &[3, 1, 2]);
     let config = RouterConfig {
         strategy: HashConfig::default().into(),
         ..RouterConfig::default()
     };
     let device = Device::flex();
-    let router = config
-        .init(&dims(4, 1, 1.0), &device)
-        .expect("sizes that fit");
+    let router = config.init(&dims, &device).expect("sizes that fit");
     let ids = TensorData::new(vec![3i64, 1, 2], [3]);
     let input = RouteInput {
         token_ids_t: Tensor::<1, Int>::from_data(ids, &device),

@@ -1,6 +1,7 @@
 //! Drop policies: who stands first in an expert's queue, and whether the queue is cut.
 
 mod batch_order;
+mod causal_position;
 mod none;
 mod position;
 mod probability;
@@ -8,6 +9,7 @@ mod probability;
 use burn::tensor::{Int, Tensor};
 
 pub use batch_order::BatchOrderConfig;
+pub use causal_position::CausalPositionConfig;
 pub use none::NoneConfig;
 pub use position::PositionConfig;
 pub use probability::ProbabilityConfig;
@@ -21,14 +23,24 @@ pub struct Queue {
     pub limited: bool,
 }
 
+/// The choices that are queued.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    /// Expert `[T, k]` of each choice, best first. An index of E or more is nowhere and stands in no
+    /// queue.
+    pub experts_tk: Tensor<2, Int>,
+    /// Gates `[T, k]`.
+    pub gates_tk: Tensor<2>,
+    /// E.
+    pub experts: usize,
+    /// B: sequences that the T tokens are, all of length `T / B`.
+    pub sequences: usize,
+}
+
 /// The order of an expert's queue.
 pub trait QueueOrder {
-    /// Queues assignments. An expert index of E or more is nowhere and stands in no queue.
-    ///
-    /// # Shapes
-    ///
-    /// `experts_tk` and `gates_tk` are `[T, k]`, best choice first.
-    fn queue(&self, experts_tk: Tensor<2, Int>, gates_tk: Tensor<2>, experts: usize) -> Queue;
+    /// Queues choices.
+    fn queue(&self, choices: Choices) -> Queue;
 }
 
 macro_rules! drop_policies {
@@ -41,13 +53,8 @@ macro_rules! drop_policies {
         }
 
         impl QueueOrder for DropPolicyConfig {
-            fn queue(
-                &self,
-                experts_tk: Tensor<2, Int>,
-                gates_tk: Tensor<2>,
-                experts: usize,
-            ) -> Queue {
-                match self { $(Self::$name(config) => config.queue(experts_tk, gates_tk, experts),)+ }
+            fn queue(&self, choices: Choices) -> Queue {
+                match self { $(Self::$name(config) => config.queue(choices),)+ }
             }
         }
     };
@@ -55,12 +62,14 @@ macro_rules! drop_policies {
 
 // The only list of drop policies.
 drop_policies! {
-    /// Earlier tokens first, all first choices before any second.
+    /// All first choices before any second, within each the tokens as the batch has them.
     Position(PositionConfig) = "position",
     /// Larger gates first.
     Probability(ProbabilityConfig) = "probability",
-    /// S's order: as the batch lies in memory, each token with all its choices.
+    /// As the batch lies in memory, each token with all its choices.
     BatchOrder(BatchOrderConfig) = "batch-order",
+    /// By place in the sequence, all sequences side by side.
+    CausalPosition(CausalPositionConfig) = "causal-position",
     /// Nothing is dropped, whatever the capacity.
     None(NoneConfig) = "none",
 }
@@ -71,7 +80,7 @@ impl Default for DropPolicyConfig {
     }
 }
 
-/// Places in the order of choice, then of position: all first choices before any second.
+/// Places in the order of choice, then of the batch: all first choices before any second.
 fn by_position(experts_tk: Tensor<2, Int>, experts: usize) -> Tensor<2, Int> {
     let [tokens, k] = experts_tk.dims();
     kernels::expert_slots(experts_tk.swap_dims(0, 1).reshape([k * tokens]), experts)

@@ -1,10 +1,9 @@
 //! Nothing is dropped.
 
-use burn::tensor::{Int, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Queue, QueueOrder, by_position};
+use super::{Choices, Queue, QueueOrder, by_position};
 
 /// Nothing is dropped, whatever the capacity ("dropless").
 ///
@@ -16,9 +15,9 @@ use super::{Queue, QueueOrder, by_position};
 pub struct NoneConfig {}
 
 impl QueueOrder for NoneConfig {
-    fn queue(&self, experts_tk: Tensor<2, Int>, _: Tensor<2>, experts: usize) -> Queue {
+    fn queue(&self, choices: Choices) -> Queue {
         Queue {
-            places_tk: by_position(experts_tk, experts),
+            places_tk: by_position(choices.experts_tk, choices.experts),
             limited: false,
         }
     }

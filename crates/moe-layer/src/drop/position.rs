@@ -1,16 +1,21 @@
-//! Earlier tokens first.
+//! First choices first, then as the batch lies.
 
-use burn::tensor::{Int, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Queue, QueueOrder, by_position};
+use super::{Choices, Queue, QueueOrder, by_position};
 
-/// Earlier tokens first, all first choices before any second.
+/// All first choices before any second, within each the tokens as the batch has them.
+///
+/// # Equation
+///
+/// Assignments queue by `(choice, sequence, place in the sequence)`; places from C on are dropped.
 ///
 /// # Failure modes
 ///
-/// Tokens late in the batch are dropped more often than early ones.
+/// With two or more choices a token it is not causal under capacity: a token's second choice loses
+/// its place to the first choice of a **later** token of its sequence. With one choice it is the order
+/// of the batch: early sequences lose nothing and late ones most. `causal-position` has neither.
 ///
 /// # Reference
 ///
@@ -20,9 +25,9 @@ use super::{Queue, QueueOrder, by_position};
 pub struct PositionConfig {}
 
 impl QueueOrder for PositionConfig {
-    fn queue(&self, experts_tk: Tensor<2, Int>, _: Tensor<2>, experts: usize) -> Queue {
+    fn queue(&self, choices: Choices) -> Queue {
         Queue {
-            places_tk: by_position(experts_tk, experts),
+            places_tk: by_position(choices.experts_tk, choices.experts),
             limited: true,
         }
     }

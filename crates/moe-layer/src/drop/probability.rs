@@ -1,10 +1,10 @@
 //! Larger gates first.
 
-use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+use burn::tensor::{IndexingUpdateOp, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Queue, QueueOrder};
+use super::{Choices, Queue, QueueOrder};
 
 /// Larger gates first, over all choices and tokens.
 ///
@@ -13,7 +13,9 @@ use super::{Queue, QueueOrder};
 ///
 /// # Failure modes
 ///
-/// Not causal: a later token with a larger gate takes an earlier one's place.
+/// Not causal under capacity, whatever the number of choices: a later token with a larger gate takes
+/// an earlier one's place. Second choices whose gates are larger than another token's first stand
+/// before it, and a token of small gates, whose router is undecided, loses all of its choices.
 ///
 /// # Reference
 ///
@@ -23,7 +25,13 @@ use super::{Queue, QueueOrder};
 pub struct ProbabilityConfig {}
 
 impl QueueOrder for ProbabilityConfig {
-    fn queue(&self, experts_tk: Tensor<2, Int>, gates_tk: Tensor<2>, experts: usize) -> Queue {
+    fn queue(&self, choices: Choices) -> Queue {
+        let Choices {
+            experts_tk,
+            gates_tk,
+            experts,
+            ..
+        } = choices;
         let [tokens, k] = experts_tk.dims();
         let order_a =
             kernels::argsort_descending(gates_tk.reshape([1, tokens * k])).squeeze_dim::<1>(0);

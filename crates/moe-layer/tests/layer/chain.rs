@@ -8,7 +8,8 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{
-    DispatcherConfig, DropPolicyConfig, MoeConfig, MoeContext, MoeLayer, NoneConfig, Round,
+    Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeConfig, MoeContext, MoeLayer,
+    NoneConfig, Round,
 };
 use routers::{RouterConfig, RouterError};
 use testkit::{F32_SUM, assert_close, assert_same, normal};
@@ -27,7 +28,13 @@ fn chain(k: usize, rounds: usize) -> MoeConfig {
 }
 
 fn layer(moe: &MoeConfig, device: &Device) -> MoeLayer {
-    MoeLayer::new(moe, &RouterConfig::default(), WIDTH, 10, device).expect("a layer")
+    MoeLayer::new(
+        moe,
+        &RouterConfig::default(),
+        &LayerDims::new(WIDTH, 10),
+        device,
+    )
+    .expect("a layer")
 }
 
 fn context(device: &Device) -> MoeContext {
@@ -36,6 +43,7 @@ fn context(device: &Device) -> MoeContext {
         sequences: 2,
         noise_seed: 0,
         training: true,
+        capacity: Capacity::Training,
         precision: Precision::F32,
     }
 }
@@ -150,7 +158,7 @@ fn sizes_count_a_router_a_round_and_k_experts() {
     let device = Device::flex();
     for (k, rounds) in [(2, 1), (2, 2), (4, 2)] {
         let moe = chain(k, rounds);
-        let sizes = MoeLayer::sizes(&moe, &RouterConfig::default(), WIDTH);
+        let sizes = MoeLayer::sizes(&moe, &RouterConfig::default(), WIDTH, 5);
         assert_eq!(sizes.router, rounds * WIDTH * 4);
         // 6 -> 12 -> 6 with biases: 162.
         assert_eq!(sizes.total, sizes.router + 4 * 162);
@@ -162,6 +170,11 @@ fn sizes_count_a_router_a_round_and_k_experts() {
 #[test]
 fn rounds_that_do_not_share_k_are_refused() {
     let device = Device::flex();
-    let built = MoeLayer::new(&chain(3, 2), &RouterConfig::default(), WIDTH, 10, &device);
+    let built = MoeLayer::new(
+        &chain(3, 2),
+        &RouterConfig::default(),
+        &LayerDims::new(WIDTH, 10),
+        &device,
+    );
     assert_eq!(built.err(), Some(RouterError::Chain { k: 3, rounds: 2 }));
 }

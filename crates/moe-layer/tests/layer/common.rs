@@ -3,7 +3,10 @@
 use std::num::NonZeroUsize;
 
 use burn::tensor::{Device, Int, Tensor};
-use moe_layer::{DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims, MoeConfig};
+use moe_layer::{
+    Capacity, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims, MoeConfig,
+    PlanDims,
+};
 use registry::{PositiveF64, Variant};
 use routers::Assignment;
 
@@ -66,4 +69,20 @@ pub(crate) fn token_choice(
         gates_tk: gates_tk.clone(),
     };
     (assignment, gates_tk)
+}
+
+/// The plan of a pass of training over one sequence.
+pub(crate) fn planned(
+    assignment: &Assignment,
+    config: &MoeConfig,
+    tokens: usize,
+    top_k: usize,
+) -> DispatchPlan {
+    let dims = PlanDims {
+        tokens,
+        sequences: 1,
+        top_k,
+        capacity: Capacity::Training,
+    };
+    DispatchPlan::new(assignment, config, &dims)
 }

@@ -31,7 +31,7 @@ fn room_for_two(drop: impl Into<DropPolicyConfig>) -> MoeConfig {
 }
 
 fn plan(config: &MoeConfig) -> DispatchPlan {
-    DispatchPlan::new(&assignment(), config, 4, 3, 2)
+    crate::common::planned(&assignment(), config, 4, 2)
 }
 
 fn parts(plan: &DispatchPlan) -> (Vec<i32>, Vec<f32>) {
@@ -112,7 +112,7 @@ fn renormalisation_restores_the_sum_and_not_one() {
         PositionConfig::default().into(),
         DispatcherConfig::default(),
     );
-    let plan = DispatchPlan::new(&assignment, &config, 2, 2, 1);
+    let plan = crate::common::planned(&assignment, &config, 2, 1);
     close(&parts(&plan).1, &[0.3, 0.5]);
 }
 
@@ -206,7 +206,7 @@ fn expert_choice_decisions_are_listed_by_token() {
         DropPolicyConfig::default(),
         DispatcherConfig::default(),
     );
-    let plan = DispatchPlan::new(&assignment, &config, 4, 2, 1);
+    let plan = crate::common::planned(&assignment, &config, 4, 1);
     let routing = Routing::new(None, assignment);
     let short: Vec<_> = decisions(&routing, &plan)
         .iter()

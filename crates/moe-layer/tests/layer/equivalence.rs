@@ -127,7 +127,7 @@ fn token_choice_agrees(#[values(Place::Cpu, Place::Gpu)] place: Place) {
                 let config = config(experts, k, capacity_factor, drop, dispatch);
                 let planned = || {
                     let (assignment, gates) = token_choice(tokens, k, experts, seed, &device);
-                    let plan = DispatchPlan::new(&assignment, &config, tokens, experts, k);
+                    let plan = crate::common::planned(&assignment, &config, tokens, k);
                     (plan, gates)
                 };
                 all_agree(planned, width, seed + 100, &device);
@@ -159,7 +159,7 @@ fn variable_assignments_agree(#[values(Place::Cpu, Place::Gpu)] place: Place) {
                         gates_te: gates_te.clone(),
                         chosen_te,
                     };
-                    let plan = DispatchPlan::new(&assignment, &config, tokens, experts, 1);
+                    let plan = crate::common::planned(&assignment, &config, tokens, 1);
                     (plan, gates_te)
                 };
                 all_agree(planned, 4, seed + 100, &device);
@@ -189,7 +189,7 @@ fn expert_choice_agrees(#[values(Place::Cpu, Place::Gpu)] place: Place) {
                     tokens_ec,
                     gates_ec: gates_ec.clone(),
                 };
-                let plan = DispatchPlan::new(&assignment, &config, tokens, experts, 1);
+                let plan = crate::common::planned(&assignment, &config, tokens, 1);
                 (plan, gates_ec)
             };
             all_agree(planned, 4, seed + 100, &device);
@@ -219,7 +219,7 @@ fn soft_assignments_mix_slots() {
     let expected = Tensor::cat(vec![expert.clone(), expert * 2.0], 0);
     for dispatcher in members::<DispatcherConfig>() {
         let config = config(1, 1, 1.0, DropPolicyConfig::default(), dispatcher.clone());
-        let plan = DispatchPlan::new(&assignment, &config, 2, 1, 1);
+        let plan = crate::common::planned(&assignment, &config, 2, 1);
         let y = dispatcher.dispatch(x.clone(), &plan, &bank, Precision::F32);
         assert_close(y, expected.clone(), F32_SUM);
     }
@@ -256,7 +256,7 @@ fn identical_experts_with_gates_that_sum_to_one_are_one_expert() {
     let dropless = moe_layer::NoneConfig::default();
     for dispatcher in members::<DispatcherConfig>() {
         let config = config(experts, k, 1.0, dropless.clone().into(), dispatcher.clone());
-        let plan = DispatchPlan::new(&assignment, &config, tokens, experts, k);
+        let plan = crate::common::planned(&assignment, &config, tokens, k);
         let y = dispatcher.dispatch(x.clone(), &plan, &same, Precision::F32);
         assert_close(y, expected.clone(), F32_SUM);
     }

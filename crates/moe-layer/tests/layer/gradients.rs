@@ -7,8 +7,8 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{
-    Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertDims, MoeContext, MoeLayer,
-    PositionConfig,
+    Capacity, Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertDims, LayerDims,
+    MoeContext, MoeLayer, PositionConfig,
 };
 use routers::{AssignConfig, Assignment, RouterConfig, StrategyConfig};
 use testkit::{FINITE_DIFFERENCE, gradient_check, learned_params, normal};
@@ -35,7 +35,7 @@ fn plan_with(gates_tk: Tensor<2>) -> DispatchPlan {
     // Room for ceil(0.75 * 6 * 2 / 3) = 3: expert 0 is asked by five and drops two.
     let drop = PositionConfig::default().into();
     let config = config(3, 2, 0.75, drop, DispatcherConfig::default());
-    DispatchPlan::new(&assignment, &config, TOKENS, 3, 2)
+    crate::common::planned(&assignment, &config, TOKENS, 2)
 }
 
 fn weighted_sum(y: Tensor<2>) -> Tensor<1> {
@@ -110,13 +110,15 @@ fn the_loss_of_the_output_alone_trains_the_router_where_the_strategy_says_so() {
                 ..RouterConfig::default()
             };
             device.seed(1);
-            let layer = MoeLayer::new(&moe, &router, 8, 50, &device).expect("a layer");
+            let layer =
+                MoeLayer::new(&moe, &router, &LayerDims::new(8, 50), &device).expect("a layer");
             let x = normal([24, 8], 2, &device);
             let context = MoeContext {
                 token_ids_t: testkit::integers([24], 50, 3, &device),
                 sequences: 2,
                 noise_seed: 4,
                 training: true,
+                capacity: Capacity::Training,
                 precision: Precision::F32,
             };
             let out = layer.forward(x, &context);
@@ -161,23 +163,24 @@ fn sizes_are_those_of_the_built_layer() {
             strategy: strategy.clone(),
             ..RouterConfig::default()
         };
-        let layer = MoeLayer::new(&moe, &router, 8, 50, &device).expect("a layer");
-        let sizes = MoeLayer::sizes(&moe, &router, 8);
+        let layer = MoeLayer::new(&moe, &router, &LayerDims::new(8, 50), &device).expect("a layer");
+        let sizes = MoeLayer::sizes(&moe, &router, 8, 6);
         assert_eq!(learned_params(&layer), sizes.total, "{}", strategy.name());
         // Four experts of 8 -> 16 -> 8 with biases: 280 each; a linear scorer has 8 * 4.
         assert_eq!(sizes.total, 4 * 280 + sizes.router);
         let (active, router) = match strategy.name() {
-            "top1" | "top1-as-published" => (1, 32),
+            "top1" | "top1-as-published" => (1.0, 32),
             // Weights of the noise beside those of the scorer.
-            "noisy-top-k" => (2, 32 + 32),
-            // One slot an expert, and the scale.
-            "soft-moe" => (4, 32 + 1),
-            "dense" => (4, 32),
-            "uniform" => (4, 0),
-            _ if strategy.facts().needs_scores => (2, 32),
-            _ => (2, 0),
+            "noisy-top-k" => (2.0, 32 + 32),
+            // One slot an expert for six tokens, and the scale.
+            "soft-moe" => (4.0 / 6.0, 32 + 1),
+            "dense" => (4.0, 32),
+            "uniform" => (4.0, 0),
+            _ if strategy.facts().needs_scores => (2.0, 32),
+            _ => (2.0, 0),
         };
-        assert_eq!(sizes.active, active * 280 + sizes.router);
+        let active = (active * 280.0_f64).round() as usize;
+        assert_eq!(sizes.active, active + sizes.router);
         assert_eq!(sizes.router, router, "{}", strategy.name());
     }
 }

@@ -1,9 +1,13 @@
 //! The layer as its users meet it.
 
+mod causality;
 mod chain;
 mod common;
+mod dense;
+mod dense_mixer;
 mod drops;
 mod equivalence;
 mod gradients;
 mod published;
+mod queues;
 mod strategies;

@@ -6,8 +6,8 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{
-    BatchOrderConfig, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims,
-    ExpertInit, MoeConfig, MoeContext, MoeLayer, PlanKind,
+    BatchOrderConfig, Capacity, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims,
+    ExpertInit, LayerDims, MoeConfig, MoeContext, MoeLayer, PlanKind,
 };
 use registry::Variant;
 use routers::{Assignment, RouterConfig, StrategyConfig};
@@ -85,7 +85,7 @@ fn kept(experts_tk: &Tensor<2, Int>, config: &MoeConfig) -> Vec<bool> {
         gates_tk: Tensor::ones([tokens, k], &experts_tk.device()),
     };
     let experts = config.experts.get();
-    let plan = DispatchPlan::new(&assignment, config, tokens, experts, k);
+    let plan = crate::common::planned(&assignment, config, tokens, k);
     let PlanKind::ByToken { experts_tk, .. } = plan.kind else {
         panic!("planned by token");
     };
@@ -154,13 +154,14 @@ fn identity_experts_show_what_gates_sum_to(#[case] strategy: &str, #[case] expec
         strategy: StrategyConfig::by_default(strategy).expect("a strategy"),
         ..RouterConfig::default()
     };
-    let layer = MoeLayer::new(&moe, &router, 6, 10, &device).expect("a layer");
+    let layer = MoeLayer::new(&moe, &router, &LayerDims::new(6, 10), &device).expect("a layer");
     let x_td = Tensor::<2>::random([12, 6], Distribution::Uniform(-1.0, 1.0), &device);
     let context = MoeContext {
         token_ids_t: Tensor::zeros([12], &device),
         sequences: 2,
         noise_seed: 0,
         training: true,
+        capacity: Capacity::Training,
         precision: Precision::F32,
     };
     let bank = identity(4, 6, &device);
@@ -184,12 +185,13 @@ fn one_soft_choice_as_published_is_a_constant() {
         DispatcherConfig::default(),
     );
     let router: RouterConfig = toml::from_str("strategy = 'softk-as-published'").expect("a router");
-    let layer = MoeLayer::new(&moe, &router, 6, 10, &device).expect("a layer");
+    let layer = MoeLayer::new(&moe, &router, &LayerDims::new(6, 10), &device).expect("a layer");
     let context = MoeContext {
         token_ids_t: Tensor::zeros([12], &device),
         sequences: 2,
         noise_seed: 0,
         training: true,
+        capacity: Capacity::Training,
         precision: Precision::F32,
     };
     let routing = layer.decide(&normal([12, 6], 1, &device), &context).0;

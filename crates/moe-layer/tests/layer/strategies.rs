@@ -2,7 +2,10 @@
 
 use burn::{module::Module, tensor::Device};
 use kernels::Precision;
-use moe_layer::{DispatcherConfig, DropPolicyConfig, MoeContext, MoeLayer, NoneConfig, decisions};
+use moe_layer::{
+    Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeContext, MoeLayer, NoneConfig,
+    decisions,
+};
 use routers::{AssignConfig as _, Assignment, RouterConfig, StrategyConfig};
 use testkit::{F32_SUM, assert_close, normal};
 
@@ -16,6 +19,7 @@ fn context(device: &Device) -> MoeContext {
         sequences: 3,
         noise_seed: 4,
         training: true,
+        capacity: Capacity::Training,
         precision: Precision::F32,
     }
 }
@@ -32,7 +36,7 @@ fn layer(
         strategy: strategy.clone(),
         ..RouterConfig::default()
     };
-    MoeLayer::new(&moe, &router, 8, 50, &device).expect("a layer")
+    MoeLayer::new(&moe, &router, &LayerDims::new(8, 50), &device).expect("a layer")
 }
 
 #[test]
@@ -94,7 +98,7 @@ fn traces_and_decisions_add_up_for_every_strategy() {
                 DropPolicyConfig::default(),
                 DispatcherConfig::default(),
             );
-            let dims = MoeLayer::router_dims(&moe, 8, 50);
+            let dims = MoeLayer::router_dims(&moe, &LayerDims::new(8, 50));
             let own = strategy.own_capacity(&dims, TOKENS, 3);
             assert_eq!(own.is_some(), strategy.facts().owns_capacity, "{name}");
             if own.is_some() {

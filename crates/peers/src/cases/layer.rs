@@ -6,7 +6,7 @@ use burn::{
     optim::GradientsParams,
     tensor::{Int, Tensor},
 };
-use moe_layer::{MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput};
 use routers::Assignment;
 use serde_json::json;
 
@@ -30,7 +30,12 @@ impl Layer {
     pub(crate) fn new(sizes: &ModelSizes, setting: &Setting) -> Self {
         let autodiff = setting.device.clone().autodiff();
         let moe = trainer::initialise(SEED, &autodiff, |device| {
-            MoeLayer::new(&sizes.moe(), &ModelSizes::router(), sizes.dim, 1, device)
+            MoeLayer::new(
+                &sizes.moe(),
+                &ModelSizes::router(),
+                &LayerDims::new(sizes.dim, 1),
+                device,
+            )
         })
         .expect("the benchmark's own sizes fit together");
         let tokens = sizes.tokens();
@@ -44,6 +49,7 @@ impl Layer {
                 sequences: sizes.batch,
                 noise_seed: 0,
                 training: true,
+                capacity: Capacity::Training,
                 precision: setting.precision,
             },
         }

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use burn::tensor::{Int, Tensor, TensorData, activation::softmax};
 use kernels::{combine, pack, top_k};
-use moe_layer::{DispatchPlan, MoeConfig, PackedRows, PlanKind};
+use moe_layer::{Capacity, DispatchPlan, MoeConfig, PackedRows, PlanDims, PlanKind};
 use routers::Assignment;
 use serde_json::json;
 
@@ -59,7 +59,13 @@ impl Rows {
             k: sizes.k.try_into().expect("above 0"),
             ..MoeConfig::default()
         };
-        let plan = DispatchPlan::new(&assignment, &config, sizes.tokens, sizes.experts, sizes.k);
+        let dims = PlanDims {
+            tokens: sizes.tokens,
+            sequences: 1,
+            top_k: sizes.k,
+            capacity: Capacity::Training,
+        };
+        let plan = DispatchPlan::new(&assignment, &config, &dims);
         let (packed, starts): (_, Vec<i64>) = match sizes.packing {
             Packing::Compact => {
                 let (packed, offsets) = PackedRows::compact(&plan);

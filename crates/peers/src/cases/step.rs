@@ -8,6 +8,7 @@ use burn::{
 };
 use corpora::WindowBatch;
 use models_tiny::{ModelInput, TinyMoe, TinyMoeDims};
+use moe_layer::Capacity;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use registry::PositiveF64;
@@ -55,6 +56,8 @@ impl<L: Learner<Batch = WindowBatch>> Step<L> {
         let dims = TinyMoeDims {
             vocab: sizes.vocab,
             sequence: sizes.sequence,
+            token_counts: None,
+            seed: 0,
         };
         let plain = trainer::initialise(SEED, &setting.device.clone().autodiff(), |device| {
             let (model, moe) = (sizes.model(), sizes.moe());
@@ -79,6 +82,7 @@ impl<L: Learner<Batch = WindowBatch>> Step<L> {
         let forward = self.plain.forward(&ModelInput {
             ids_bs: Tensor::from_data(self.windows(&batch.inputs), &self.plain.device()),
             noise_seed: 0,
+            capacity: Capacity::Training,
             precision: self.setting.precision,
         });
         let chosen = |layer: models_tiny::LayerForward| match layer.routing.assignment {

@@ -201,6 +201,8 @@ mod tests {
             top_k: 1,
             capacity_factor: 1.0,
             vocab: 1,
+            token_counts: None,
+            seed: 0,
         };
         let mut scorer = config.init(&dims, &device);
         // Queries are (x + y, y, 0, 0); centroids along the first axis and between two.
@@ -253,6 +255,8 @@ mod tests {
             top_k: 1,
             capacity_factor: 1.0,
             vocab: 1,
+            token_counts: None,
+            seed: 0,
         };
         for centroid_init in [CentroidInit::Normal, CentroidInit::Uniform] {
             let config = AttentionConfig {
@@ -283,6 +287,8 @@ mod tests {
             top_k: 1,
             capacity_factor: 1.0,
             vocab: 1,
+            token_counts: None,
+            seed: 0,
         };
         // 2 x 3 x 4 for the query, 3 x 4 for its length, 2 x 4 x 2 products, 2 divisions.
         assert_eq!(

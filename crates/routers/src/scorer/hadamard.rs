@@ -146,6 +146,8 @@ mod tests {
             top_k: 1,
             capacity_factor: 1.0,
             vocab: 1,
+            token_counts: None,
+            seed: 0,
         };
         // 1 + 2 + 3 + 5, 1 - 2 + 3 - 5, 1 + 2 - 3 - 5.
         let x = || Tensor::from_data([[1.0f32, 2.0, 3.0, 5.0]], &device);
@@ -166,6 +168,8 @@ mod tests {
             top_k: 1,
             capacity_factor: 1.0,
             vocab: 1,
+            token_counts: None,
+            seed: 0,
         };
         let x_td = testkit::normal([200, 64], 1, &device);
         let chosen = |x_td: Tensor<2>| {

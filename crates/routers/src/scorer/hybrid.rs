@@ -198,6 +198,8 @@ mod tests {
         top_k: 1,
         capacity_factor: 1.0,
         vocab: 1,
+        token_counts: None,
+        seed: 0,
     };
 
     fn parts(scorer: &HybridScorer, x_td: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {

@@ -154,6 +154,8 @@ mod tests {
             top_k: 1,
             capacity_factor: 1.0,
             vocab: 1,
+            token_counts: None,
+            seed: 0,
         };
         // Two hidden values of relu(2 + 3 + 1) = 6 and the bias; normalised, (2, 3) is (-1, 1), with
         // the shift of one (0, 2), and relu(0 + 2 + 1) = 3. Epsilon is 4e-5 of the variance of 1/4.

@@ -225,6 +225,8 @@ mod tests {
         top_k: 1,
         capacity_factor: 1.0,
         vocab: 1,
+        token_counts: None,
+        seed: 0,
     };
 
     fn config(variant: Interaction) -> MlpHadamardConfig {

@@ -55,8 +55,8 @@ impl AssignConfig for DenseConfig {
         }
     }
 
-    fn active_experts(&self, _: usize, experts: usize) -> usize {
-        experts
+    fn rows_per_token(&self, dims: &RouterDims, _: usize) -> f64 {
+        dims.experts as f64
     }
 
     fn fits(&self, switches: &Switches, _: usize) -> Result<(), &'static str> {

@@ -92,6 +92,10 @@ impl AssignConfig for ExpertChoiceConfig {
         }
     }
 
+    fn rows_per_token(&self, dims: &RouterDims, _: usize) -> f64 {
+        (dims.capacity_factor * dims.top_k as f64).min(dims.experts as f64)
+    }
+
     fn own_capacity(&self, dims: &RouterDims, tokens: usize, sequences: usize) -> Option<usize> {
         let groups = self.group.count(sequences);
         Some(

@@ -4,47 +4,71 @@ use burn::{
     module::Module,
     tensor::{Device, Int, Tensor, TensorData},
 };
-use rand::{SeedableRng, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use super::{Assign, AssignConfig, StrategyFacts, check_top_k, table};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// A fixed balanced table over token ids.
 ///
 /// # Equation
 ///
-/// The token ids are shuffled by `table-seed` and dealt out in rounds of E: each round gives every
-/// expert one id as its first choice. Choice `j` of a round is the first choice moved by the
-/// round's `j`-th distinct offset, so the k experts of an id are distinct and every choice is
-/// balanced over ids, for any E. Gates are `1/k`.
-///
-/// Balanced over ids is not balanced over text: a frequent id fills its expert. That is the
-/// method's own imbalance, and the load columns show it.
+/// `balanced`: the token ids in the order of how often the training text has them, the most frequent
+/// first; each of the k copies of an id, which weighs as often as the id stands in the text, goes to
+/// the emptiest expert that the id does not have yet. Ids as frequent as each other, and experts as
+/// empty as each other, come in an order that the table's seed draws. Ids that the text lacks weigh
+/// as if it had them once; where no text is known, as in the jobs `layer` and `router`, all ids weigh
+/// alike. `random`: the ids are shuffled and dealt out in rounds of E, and choice `j` of a round is
+/// the first choice moved by the round's `j`-th distinct offset. Gates are `1/k`.
 ///
 /// # Gradients
 ///
 /// None: no scorer is built, and the router has no parameters.
 ///
+/// # Failure modes
+///
+/// An id that is more frequent than `1/E` of the text fills its expert whatever the table, and what is
+/// balanced over the text is not balanced over each batch. `random` is balanced over ids and not over
+/// text: its experts have what their ids happen to weigh.
+///
 /// # Reference
 ///
-/// Roller et al. 2021, the balanced-assignment hash; S hashes the position instead.
+/// Roller et al. 2021, section 3.1, balanced assignment; `random` is their random hash, dealt out
+/// evenly. MoE Routing Bench hashes the position instead.
 ///
 /// # Config
 ///
 /// ```
 /// # let config: routers::HashConfig = toml::from_str(r#"
-/// table-seed = 0
+/// table = "balanced"
 /// # "#).unwrap();
 /// # assert_eq!(config, routers::HashConfig::default());
+/// # let config: routers::HashConfig = toml::from_str(r#"
+/// table      = "random"
+/// table-seed = 3
+/// # "#).unwrap();
+/// # assert_eq!(config.table_seed, Some(3));
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct HashConfig {
-    /// Seed of the table, apart from the trial's seed so that trials share a table.
-    pub table_seed: u64,
+    /// How ids are shared out.
+    pub table: HashTable,
+    /// Seed of the table, so that trials share it; where not given it follows from the trial's seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_seed: Option<u64>,
+}
+
+/// How token ids are shared out to experts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HashTable {
+    /// By how often the training text has them: experts get text of equal length.
+    #[default]
+    Balanced,
+    /// At random: experts get equally many ids.
+    Random,
 }
 
 /// The table of [`HashConfig`].
@@ -55,23 +79,17 @@ pub struct Hash {
 
 impl HashConfig {
     /// The table `[V, k]`, row by row.
-    pub(super) fn table(&self, vocab: usize, k: usize, experts: usize) -> Vec<i32> {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.table_seed);
-        let mut ids: Vec<usize> = (0..vocab).collect();
-        ids.shuffle(&mut rng);
-        let mut offsets: Vec<usize> = (1..experts).collect();
-        let mut table = vec![0; vocab * k];
-        for (rank, id) in ids.into_iter().enumerate() {
-            if rank % experts == 0 {
-                offsets.shuffle(&mut rng);
+    fn table(&self, dims: &RouterDims) -> Vec<i32> {
+        let seed = dims.table_seed(self.table_seed);
+        match (self.table, &dims.token_counts) {
+            (HashTable::Random, _) => table::dealt(seed, dims.vocab, dims.top_k, dims.experts),
+            (HashTable::Balanced, Some(counts)) => {
+                table::balanced(seed, counts, dims.top_k, dims.experts)
             }
-            let first = rank % experts;
-            for choice in 0..k {
-                let offset = if choice == 0 { 0 } else { offsets[choice - 1] };
-                table[id * k + choice] = ((first + offset) % experts) as i32;
+            (HashTable::Balanced, None) => {
+                table::balanced(seed, &vec![1; dims.vocab], dims.top_k, dims.experts)
             }
         }
-        table
     }
 }
 
@@ -86,11 +104,23 @@ impl AssignConfig for HashConfig {
         if dims.vocab == 0 {
             return Err(RouterError::NoVocabulary { what: "hash" });
         }
+        if let Some(counts) = &dims.token_counts
+            && counts.len() != dims.vocab
+        {
+            return Err(RouterError::Setting {
+                what: "hash",
+                problem: format!(
+                    "needs a count for each of {} token ids, got {}",
+                    dims.vocab,
+                    counts.len()
+                ),
+            });
+        }
         check_top_k("hash", dims.top_k, dims.experts)
     }
 
     fn init(&self, dims: &RouterDims, device: &Device) -> Hash {
-        let table = self.table(dims.vocab, dims.top_k, dims.experts);
+        let table = self.table(dims);
         Hash {
             table_vk: Tensor::from_data(TensorData::new(table, [dims.vocab, dims.top_k]), device),
         }
@@ -105,42 +135,6 @@ impl Assign for Hash {
         Assignment::TokenChoice {
             experts_tk,
             gates_tk,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_choice_deals_each_expert_the_same_number_of_ids() {
-        for (vocab, k, experts) in [(64, 2, 8), (120, 3, 60), (97, 4, 4), (9, 2, 3)] {
-            let table = HashConfig::default().table(vocab, k, experts);
-            for choice in 0..k {
-                let mut load = vec![0usize; experts];
-                table
-                    .iter()
-                    .skip(choice)
-                    .step_by(k)
-                    .for_each(|&expert| load[expert as usize] += 1);
-                // Whole rounds are exactly even; the last, partial one adds at most one.
-                let even = vocab / experts;
-                assert!(load.iter().all(|&n| n == even || n == even + 1), "{load:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_choices_of_an_id_are_distinct() {
-        for (k, experts) in [(1, 1), (2, 2), (2, 8), (8, 8), (5, 97)] {
-            let table = HashConfig { table_seed: 3 }.table(200, k, experts);
-            for row in table.chunks(k) {
-                let mut sorted = row.to_vec();
-                sorted.sort_unstable();
-                sorted.dedup();
-                assert_eq!(sorted.len(), k, "{row:?}");
-            }
         }
     }
 }

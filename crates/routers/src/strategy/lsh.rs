@@ -7,7 +7,7 @@ use burn::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, HashConfig, StrategyFacts, check_top_k};
+use super::{Assign, AssignConfig, StrategyFacts, check_top_k, table};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores, normal::normal};
 
 /// Codes are whole numbers below 2^16: a table of them is small, and f32 holds them exactly.
@@ -18,13 +18,13 @@ const MOST_PLANES: usize = 16;
 /// # Equation
 ///
 /// Bit `h` of a token's code is `x_t . w_h > 0`, for `H` orthonormal random directions `w`. A table
-/// that deals the `2^H` codes out evenly ([`HashConfig`](super::HashConfig)'s, over codes) gives the
-/// code k distinct experts, for any E; gates are `1/k`. Two hidden states at an angle `a` share a
+/// that deals the `2^H` codes out evenly, as the table `random` of [`HashConfig`](super::HashConfig)
+/// does ids, gives the code k distinct experts, for any E; gates are `1/k`. Two hidden states at an angle `a` share a
 /// bit with probability `1 - a / pi`. One matrix product and two look-ups, all on the device.
 ///
 /// # Gradients
 ///
-/// None: no scorer is built, the directions are constants that follow from `seed`, and the router
+/// None: no scorer is built, the directions are constants that follow from the seed, and the router
 /// has no parameters.
 ///
 /// # Failure modes
@@ -34,16 +34,16 @@ const MOST_PLANES: usize = 16;
 ///
 /// # Reference
 ///
-/// Charikar 2002, section 3, for the hyperplanes; Ren et al. 2023 and P hash hidden states to
-/// experts.
+/// Charikar 2002, section 3, for the hyperplanes; Ren et al. 2023 and "Optimizing MoE
+/// Routers" hash hidden states to experts.
 ///
 /// # Config
 ///
 /// ```
 /// # let config: routers::LshConfig = toml::from_str(r#"
-/// seed = 0
+/// seed = 3
 /// # "#).unwrap();
-/// # assert_eq!(config, routers::LshConfig::default());
+/// # assert_eq!(config.seed, Some(3));
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -52,8 +52,10 @@ pub struct LshConfig {
     /// are dealt out with an excess of an eighth at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hyperplanes: Option<usize>,
-    /// Seed of directions and table, apart from the trial's seed so that trials share them.
-    pub seed: u64,
+    /// Seed of directions and table, so that trials share them; where not given it follows from the
+    /// trial's seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
 }
 
 /// Directions and table of [`LshConfig`].
@@ -112,11 +114,11 @@ impl AssignConfig for LshConfig {
     fn init(&self, dims: &RouterDims, device: &Device) -> Lsh {
         let planes = self.planes(dims.experts);
         let codes = 1 << planes;
-        let table_seed = self.seed;
-        let table = HashConfig { table_seed }.table(codes, dims.top_k, dims.experts);
+        let seed = dims.table_seed(self.seed);
+        let table = table::dealt(seed, codes, dims.top_k, dims.experts);
         let worth: Vec<f32> = (0..planes).map(|bit| (1u32 << bit) as f32).collect();
         Lsh {
-            planes_dh: orthonormal(dims.width, planes, self.seed, device),
+            planes_dh: orthonormal(dims.width, planes, seed, device),
             worth_h1: Tensor::from_data(TensorData::new(worth, [planes, 1]), device),
             table_ck: Tensor::from_data(TensorData::new(table, [codes, dims.top_k]), device),
         }

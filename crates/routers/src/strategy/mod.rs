@@ -16,6 +16,7 @@ mod sinkhorn;
 mod soft_moe;
 mod soft_top_k;
 mod switches;
+mod table;
 mod top1;
 mod top_p;
 mod uniform;
@@ -31,7 +32,7 @@ pub use as_published::{
 pub use dense::{Dense, DenseConfig};
 pub use expert_choice::{ExpertChoice, ExpertChoiceConfig, Group};
 pub use hard_top_k::{HardTopK, HardTopKConfig};
-pub use hash::{Hash, HashConfig};
+pub use hash::{Hash, HashConfig, HashTable};
 pub use lsh::{Lsh, LshConfig};
 pub use noisy_top_k::{NoisyTopK, NoisyTopKConfig};
 pub use position_hash::{PositionHash, PositionHashConfig};
@@ -94,7 +95,8 @@ pub struct StrategyFacts {
     pub needs_scores: bool,
     /// The gradient of the task's loss reaches the scorer through the gates.
     pub gate_gradient: bool,
-    /// A token's assignment never depends on a later token.
+    /// A token's assignment never depends on a later token, in training or outside it; see
+    /// [`AssignConfig::is_causal`] for one of the two.
     pub causal: bool,
     /// It decides how many tokens an expert gets, so that nothing is ever dropped by the layer.
     pub owns_capacity: bool,
@@ -139,11 +141,24 @@ pub trait AssignConfig {
         k
     }
 
-    /// Experts that one token meets when the sweep asks for `k`: all of them where tokens are mixed
-    /// or nothing is chosen. Where the number varies by token, the `k` that it aims for.
-    fn active_experts(&self, k: usize, experts: usize) -> usize {
+    /// Whether a token's assignment depends on no later token, in passes of training or outside.
+    fn is_causal(&self, training: bool) -> bool {
+        let _ = training;
+        self.facts().causal
+    }
+
+    /// The most experts that one token chooses when the sweep asks for `k`.
+    fn most_choices(&self, k: usize, experts: usize) -> usize {
         let _ = experts;
         self.top_k(k)
+    }
+
+    /// Rows of experts that a token has on average before drops, in sequences of `sequence` tokens:
+    /// its arithmetic in units of one expert's. Where the number varies by token, the `k` that is
+    /// aimed for. `dims` has the `k` that the sweep asks for.
+    fn rows_per_token(&self, dims: &RouterDims, sequence: usize) -> f64 {
+        let _ = sequence;
+        self.top_k(dims.top_k) as f64
     }
 
     /// Rows that each expert gets in a batch of `tokens` in `sequences`, where
@@ -261,8 +276,16 @@ macro_rules! strategies {
                 match self { $(Self::$name(config) => config.top_k(k),)+ }
             }
 
-            fn active_experts(&self, k: usize, experts: usize) -> usize {
-                match self { $(Self::$name(config) => config.active_experts(k, experts),)+ }
+            fn is_causal(&self, training: bool) -> bool {
+                match self { $(Self::$name(config) => config.is_causal(training),)+ }
+            }
+
+            fn most_choices(&self, k: usize, experts: usize) -> usize {
+                match self { $(Self::$name(config) => config.most_choices(k, experts),)+ }
+            }
+
+            fn rows_per_token(&self, dims: &$crate::RouterDims, sequence: usize) -> f64 {
+                match self { $(Self::$name(config) => config.rows_per_token(dims, sequence),)+ }
             }
 
             fn own_capacity(

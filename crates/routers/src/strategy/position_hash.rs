@@ -19,8 +19,8 @@ const PLACES: usize = 4096;
 ///
 /// # Equation
 ///
-/// Each round of E places gets the experts in an order of its own, shuffled by `table-seed`: a
-/// round gives every expert one place as its first choice. Choice `j` is the first choice moved by
+/// Each round of E places gets the experts in an order of its own, shuffled by the table's seed:
+/// a round gives every expert one place as its first choice. Choice `j` is the first choice moved by
 /// the round's `j`-th distinct offset, so the k experts of a place are distinct and every choice is
 /// balanced over any whole round, for any E. Gates are `1/k`. From the first whole round after
 /// 4,096 places on, the table repeats.
@@ -36,22 +36,23 @@ const PLACES: usize = 4096;
 ///
 /// # Reference
 ///
-/// Roller et al. 2021, with places in place of token ids. S hashes the flattened place to place
-/// mod E.
+/// Roller et al. 2021, with places in place of token ids. MoE Routing Bench hashes the flattened place
+/// to place mod E.
 ///
 /// # Config
 ///
 /// ```
 /// # let config: routers::PositionHashConfig = toml::from_str(r#"
-/// table-seed = 0
+/// table-seed = 3
 /// # "#).unwrap();
-/// # assert_eq!(config, routers::PositionHashConfig::default());
+/// # assert_eq!(config.table_seed, Some(3));
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct PositionHashConfig {
-    /// Seed of the table, apart from the trial's seed so that trials share a table.
-    pub table_seed: u64,
+    /// Seed of the table, so that trials share it; where not given it follows from the trial's seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_seed: Option<u64>,
 }
 
 /// The table of [`PositionHashConfig`].
@@ -62,8 +63,8 @@ pub struct PositionHash {
 
 impl PositionHashConfig {
     /// The table, k experts a place: whole rounds of E places.
-    fn table(&self, k: usize, experts: usize) -> Vec<i32> {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.table_seed);
+    fn table(seed: u64, k: usize, experts: usize) -> Vec<i32> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut order: Vec<usize> = (0..experts).collect();
         let mut offsets: Vec<usize> = (1..experts).collect();
         let mut table = Vec::new();
@@ -91,7 +92,8 @@ impl AssignConfig for PositionHashConfig {
     }
 
     fn init(&self, dims: &RouterDims, device: &Device) -> PositionHash {
-        let table = self.table(dims.top_k, dims.experts);
+        let seed = dims.table_seed(self.table_seed);
+        let table = Self::table(seed, dims.top_k, dims.experts);
         let places = table.len() / dims.top_k;
         PositionHash {
             table_pk: Tensor::from_data(TensorData::new(table, [places, dims.top_k]), device),
@@ -124,7 +126,7 @@ mod tests {
     #[test]
     fn every_round_gives_each_expert_one_place_in_every_choice() {
         for (k, experts) in [(1, 1), (2, 8), (3, 60), (4, 4), (5, 97), (8, 256)] {
-            let table = PositionHashConfig { table_seed: 3 }.table(k, experts);
+            let table = PositionHashConfig::table(3, k, experts);
             assert!(table.len() >= PLACES * k);
             for round in table.chunks(k * experts) {
                 for choice in 0..k {

@@ -88,6 +88,10 @@ impl AssignConfig for ReluConfig {
         StrategyFacts::LEARNED
     }
 
+    fn most_choices(&self, _: usize, experts: usize) -> usize {
+        experts
+    }
+
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         let growth = self.growth.get();
         if growth <= 1.0 {

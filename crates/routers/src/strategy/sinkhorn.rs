@@ -82,6 +82,10 @@ impl AssignConfig for SinkhornConfig {
         }
     }
 
+    fn is_causal(&self, training: bool) -> bool {
+        !training
+    }
+
     fn fits(&self, switches: &Switches, k: usize) -> Result<(), &'static str> {
         switches.fit_top_k(k)
     }

@@ -78,8 +78,8 @@ impl AssignConfig for SoftMoeConfig {
         }
     }
 
-    fn active_experts(&self, _: usize, experts: usize) -> usize {
-        experts
+    fn rows_per_token(&self, dims: &RouterDims, sequence: usize) -> f64 {
+        (dims.experts * self.slots.get()) as f64 / sequence as f64
     }
 
     fn own_capacity(&self, _: &RouterDims, _: usize, sequences: usize) -> Option<usize> {

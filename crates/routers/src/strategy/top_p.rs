@@ -7,12 +7,12 @@ use burn::{
     tensor::{Device, IndexingUpdateOp},
 };
 use kernels::argsort_descending;
-use registry::PositiveF64;
+use registry::{NonNegativeF64, PositiveF64};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Adaptive, Assign, AssignConfig, StrategyFacts, Switches, check_top_k};
-use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores, StepLoad};
+use crate::{Assignment, AuxiliaryLoss, RouteInput, RouterDims, RouterError, Scores, StepLoad};
 
 /// Below this an adapted mass would choose one expert for every token, whatever it is.
 const LEAST_MASS: f64 = 1e-3;
@@ -29,6 +29,10 @@ const LEAST_MASS: f64 = 1e-3;
 /// `rate * (target - n) / target`, within 0.001 and 1, where `n` is the mean number of experts of a
 /// token in that step.
 ///
+/// In training the loss `top-p-entropy` is `entropy-weight / T * sum_t -sum_e q_te ln q_te`, `q` the
+/// probabilities: it makes the router decided, so that few experts reach `p`. A weight of 0
+/// leaves it out.
+///
 /// # Gradients
 ///
 /// Through the gates of the chosen into all logits of the token; none into `p`.
@@ -36,12 +40,13 @@ const LEAST_MASS: f64 = 1e-3;
 /// # Failure modes
 ///
 /// An undecided router takes many experts: with the probabilities of fresh weights near `1/E`, `p E`
-/// of them. Capacity is sized by `k`, so what is more than that drops; without a limit use
+/// of them, unless `entropy-weight` decides it. Capacity is sized by `k`, so what is more than that drops; without a limit use
 /// `drop = "none"`.
 ///
 /// # Reference
 ///
-/// Huang et al. 2024, equations 3 to 5; P's section VII asks for a `k` that adapts.
+/// Huang et al. 2024, equations 3 to 5 and their dynamic loss, there with weight 1e-4; "Optimizing MoE
+/// Routers" asks in its section VII for a `k` that adapts.
 ///
 /// # Config
 ///
@@ -51,9 +56,10 @@ const LEAST_MASS: f64 = 1e-3;
 /// # "#).unwrap();
 /// # assert_eq!(config, routers::TopPConfig::default());
 /// # let config: routers::TopPConfig = toml::from_str(r#"
-/// p           = 0.6
-/// max-experts = 4
-/// budget      = { experts = 2.5, rate = 0.01 }
+/// p              = 0.6
+/// max-experts    = 4
+/// entropy-weight = 1e-4
+/// budget         = { experts = 2.5, rate = 0.01 }
 /// # "#).unwrap();
 /// # assert_eq!(config.budget.unwrap().rate.get(), 0.01);
 /// ```
@@ -65,9 +71,21 @@ pub struct TopPConfig {
     /// The most experts of a token; all where not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_experts: Option<NonZeroUsize>,
+    /// Weight of the entropy of the router's probabilities in the loss.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub entropy_weight: NonNegativeF64,
     /// Adapts `p` to a mean number of experts; where not given, `p` stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetConfig>,
+}
+
+// Signature given by serde.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_zero(weight: &NonNegativeF64) -> bool {
+    weight.get() == 0.0
 }
 
 /// A mean number of experts that a layer reaches by moving `p`.
@@ -86,6 +104,7 @@ impl Default for TopPConfig {
         Self {
             p: PositiveF64::new(0.6),
             max_experts: None,
+            entropy_weight: NonNegativeF64::new(0.0),
             budget: None,
         }
     }
@@ -111,6 +130,7 @@ impl BudgetConfig {
 pub struct TopP {
     p: f64,
     most: usize,
+    entropy_weight: f64,
     budget: Option<Budget>,
 }
 
@@ -127,6 +147,10 @@ impl AssignConfig for TopPConfig {
 
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::PICKS
+    }
+
+    fn most_choices(&self, _: usize, experts: usize) -> usize {
+        self.most(experts)
     }
 
     fn fits(&self, switches: &Switches, _: usize) -> Result<(), &'static str> {
@@ -163,6 +187,7 @@ impl AssignConfig for TopPConfig {
         TopP {
             p,
             most: self.most(dims.experts),
+            entropy_weight: self.entropy_weight.get(),
             budget: self.budget.as_ref().map(|budget| Budget {
                 p: Adaptive::new(p, device),
                 target: budget.target(dims.top_k),
@@ -202,6 +227,25 @@ impl Assign for TopP {
             gates_te: scores.weights(),
             chosen_te,
         }
+    }
+
+    fn losses(
+        &self,
+        scores: Option<&Scores>,
+        _: &Assignment,
+        _: &RouteInput,
+    ) -> Vec<AuxiliaryLoss> {
+        if self.entropy_weight == 0.0 {
+            return Vec::new();
+        }
+        let probs_te = scores.expect("top-p needs scores").probs_te.clone();
+        let tokens = probs_te.dims()[0] as f64;
+        let logs_te = probs_te.clone().clamp_min(f32::MIN_POSITIVE).log();
+        let entropies = -(probs_te * logs_te).sum();
+        vec![AuxiliaryLoss {
+            name: "top-p-entropy",
+            value: entropies * (self.entropy_weight / tokens),
+        }]
     }
 
     fn adapt(self, step: &StepLoad) -> Self {

@@ -49,8 +49,8 @@ impl AssignConfig for UniformConfig {
         }
     }
 
-    fn active_experts(&self, _: usize, experts: usize) -> usize {
-        experts
+    fn rows_per_token(&self, dims: &RouterDims, _: usize) -> f64 {
+        dims.experts as f64
     }
 
     fn own_capacity(&self, _: &RouterDims, tokens: usize, _: usize) -> Option<usize> {

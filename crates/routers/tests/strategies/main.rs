@@ -2,6 +2,7 @@
 
 mod balanced;
 mod fixed;
+mod hash;
 mod mixtures;
 mod picks;
 mod saved;
@@ -23,6 +24,8 @@ pub(crate) fn dims(experts: usize, top_k: usize) -> RouterDims {
         top_k,
         capacity_factor: 1.0,
         vocab: 16,
+        token_counts: None,
+        seed: 0,
     }
 }
 

@@ -87,11 +87,15 @@ fn a_loaded_router_routes_as_the_one_that_was_saved() {
     for (number, config) in routers().into_iter().enumerate() {
         let name = format!("{} on {}", config.strategy.name(), config.scorer.name());
         let build = || config.init(&dims(EXPERTS, 2), &device).expect("a router");
-        let fresh = build();
-        let used = (0..3).fold(fresh.clone(), |router, _| router.adapt(&step));
-        let adapts = outcome(&used, &input) != outcome(&fresh, &input);
+        let lopsided = |router: Router| (0..3).fold(router, |router, _| router.adapt(&step));
+        let used = lopsided(build());
+        // A bias need not move the choice of a router that prefers the idle experts anyhow: one of some
+        // draws of the weights shows it.
+        let adapts = (0..8).any(|_| {
+            let fresh = build();
+            outcome(&lopsided(fresh.clone()), &input) != outcome(&fresh, &input)
+        });
         let keeps_state = config.strategy.facts().takes_bias || config.strategy.name() == "relu";
-        // A bias need not move the choice of a router that preferred the idle experts anyhow.
         let linear = config.scorer.name() == "linear";
         assert!(
             adapts == keeps_state || !linear,

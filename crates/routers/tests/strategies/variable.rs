@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use burn::tensor::{Device, Tensor};
-use registry::PositiveF64;
+use registry::{NonNegativeF64, PositiveF64};
 use routers::{
     Assign as _, Assignment, BudgetConfig, ReluConfig, Scores, StepLoad, Strategy, TopPConfig,
 };
@@ -37,7 +37,7 @@ fn top_p(p: f64, max_experts: Option<usize>) -> TopPConfig {
     TopPConfig {
         p: PositiveF64::new(p),
         max_experts: max_experts.and_then(NonZeroUsize::new),
-        budget: None,
+        ..TopPConfig::default()
     }
 }
 
@@ -172,4 +172,29 @@ fn the_l1_loss_differentiates_and_its_counts_do_not() {
     let far = far.clone() + far.sign() * 0.05;
     let gradient = gradient_check(loss, far, 1e-2, FINITE_DIFFERENCE);
     assert!(number(gradient.abs().sum()) > 0.1);
+}
+
+/// ln 2 for an even choice of two, 0.5 ln 2 + 0.5 ln 4 = 1.5 ln 2 for (1/2, 1/4, 1/4): 1.25 ln 2 on
+/// average.
+#[test]
+fn entropy_is_a_loss_where_it_has_a_weight() {
+    let probs = [[0.5, 0.5, 0.0], [0.5, 0.25, 0.25]];
+    let logits_te = Tensor::<2>::from_data(probs, &Device::flex())
+        .clamp_min(1e-30)
+        .log();
+    let config = |weight| TopPConfig {
+        entropy_weight: NonNegativeF64::new(weight),
+        ..TopPConfig::default()
+    };
+    let input = batch(2, 1, &Device::flex());
+    let losses = |weight| {
+        let scores = scores(config(weight), 1, logits_te.clone());
+        let strategy = built(config(weight), 3, 1);
+        let assignment = strategy.assign(Some(&scores), &input);
+        strategy.losses(Some(&scores), &assignment, &input)
+    };
+    assert!(losses(0.0).is_empty());
+    let [loss] = losses(0.1).try_into().expect("one loss");
+    assert_eq!(loss.name, "top-p-entropy");
+    assert!(close(number(loss.value), 0.125 * std::f32::consts::LN_2));
 }

@@ -78,7 +78,10 @@ where
                 }),
                 build: Box::new(move |dims, device| {
                     let top_k = built.top_k(dims.top_k);
-                    let dims = RouterDims { top_k, ..*dims };
+                    let dims = RouterDims {
+                        top_k,
+                        ..dims.clone()
+                    };
                     Box::new(Composed {
                         scorer: facts.needs_scores.then(|| scorer.init(&dims, device)),
                         strategy: built.init(&dims, device),
@@ -159,6 +162,8 @@ pub(crate) fn sizes(experts: usize, top_k: usize) -> RouterDims {
         top_k,
         capacity_factor: 1.0,
         vocab: VOCAB,
+        token_counts: None,
+        seed: 0,
     }
 }
 

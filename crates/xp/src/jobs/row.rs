@@ -77,6 +77,7 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
     row.warmup = Some(train.warmup as u64);
     row.weight_decay = Some(train.weight_decay);
     row.precision = Some(text_of(&train.precision));
+    row.eval_capacity_factor = moe.eval_capacity_factor.factor();
     routing_columns(row, moe, router);
 }
 
@@ -114,7 +115,10 @@ fn router_columns(row: &mut TrialRow, settings: &RouterSettings) {
 fn routing_columns(row: &mut TrialRow, moe: &MoeConfig, router: &RouterConfig) {
     let balancers: Vec<_> = router.balancers.iter().map(BalancerConfig::name).collect();
     row.scorer = Some(router.scorer.name().to_owned());
-    row.strategy = Some(router.strategy.name().to_owned());
+    row.strategy = Some(match moe.dense {
+        Some(dense) => format!("dense-{}", dense.name()),
+        None => router.strategy.name().to_owned(),
+    });
     row.balancer = Some(if balancers.is_empty() {
         "none".to_owned()
     } else {

@@ -248,8 +248,8 @@ impl JobSettings {
     }
 
     /// Writes what is really used where one setting decides another, so that the same work has the
-    /// same id: `top1` sends a token to one expert, whatever `k` says, and a profile is the settings
-    /// that it stands for.
+    /// same id: `top1` sends a token to one expert, whatever `k` says, a profile is the settings that
+    /// it stands for, and a dense reference has no routing to set.
     pub(crate) fn resolve(&mut self) {
         let (profile, moe, router) = match self {
             Self::Train(settings) => (
@@ -268,6 +268,7 @@ impl JobSettings {
         if let Some(profile) = profile {
             *profile = profile.apply(moe, router);
         }
+        moe.resolve_dense(router);
         let rounds = moe.chain.get();
         let Some(k) = moe.k_of_round() else { return };
         let k = rounds * router.strategy.top_k(k);

@@ -4,7 +4,7 @@ use burn::{
     optim::GradientsParams,
     tensor::{Device, Tensor, TensorData},
 };
-use moe_layer::{MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput};
 use trainer::{AdamW, TrainConfig};
 
 use crate::jobs::{
@@ -61,8 +61,12 @@ impl Bench {
     ) -> Result<Self, JobError> {
         let tracked = device.clone().autodiff();
         let (tokens, dim) = (settings.layer.tokens.get(), settings.layer.dim.get());
+        let dims = LayerDims {
+            seed,
+            ..LayerDims::new(dim, VOCAB)
+        };
         let layer = trainer::initialise(named_seed(seed, "init"), &tracked, |device| {
-            MoeLayer::new(&settings.moe, &settings.router, dim, VOCAB, device)
+            MoeLayer::new(&settings.moe, &settings.router, &dims, device)
         })
         .map_err(|error| JobError::Unsupported(error.to_string()))?;
         let mut rng = corpora::stream(seed, "token-ids", 0);
@@ -80,6 +84,7 @@ impl Bench {
                 sequences: settings.layer.sequences.get(),
                 noise_seed: named_seed(seed, "noise"),
                 training: true,
+                capacity: Capacity::Training,
                 precision: precision::wanted(settings.layer.precision).on(device),
             },
             // As in a model, whose lower layers wait for the gradient of these hidden states.

@@ -21,7 +21,12 @@ pub(super) fn sizes(settings: &LayerSettings) -> Sizes {
     let LayerSettings {
         layer, moe, router, ..
     } = settings;
-    let sizes = MoeLayer::sizes(moe, router, layer.dim.get());
+    let sizes = MoeLayer::sizes(
+        moe,
+        router,
+        layer.dim.get(),
+        layer.tokens.get() / layer.sequences.get(),
+    );
     Sizes {
         params_total: sizes.total,
         params_active: sizes.active,

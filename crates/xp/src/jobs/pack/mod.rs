@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kernels::{combine, pack};
-use moe_layer::{DispatchPlan, MoeConfig, PackedRows};
+use moe_layer::{Capacity, DispatchPlan, MoeConfig, PackedRows, PlanDims};
 use routers::Assignment;
 
 use self::memcpy::Memcpy;
@@ -101,13 +101,13 @@ impl Bench {
     }
 
     fn plan(&self) -> DispatchPlan {
-        DispatchPlan::new(
-            &self.assignment,
-            &self.config,
-            self.tokens,
-            self.experts,
-            self.k,
-        )
+        let dims = PlanDims {
+            tokens: self.tokens,
+            sequences: 1,
+            top_k: self.k,
+            capacity: Capacity::Training,
+        };
+        DispatchPlan::new(&self.assignment, &self.config, &dims)
     }
 
     fn rows(&self, plan: &DispatchPlan) -> PackedRows {

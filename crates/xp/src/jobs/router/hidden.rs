@@ -1,7 +1,7 @@
 //! The hidden states of a trial, from whichever source.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use moe_layer::{ExpertBank, MoeContext};
+use moe_layer::{Capacity, ExpertBank, MoeContext};
 
 use super::bert;
 use crate::jobs::{
@@ -86,6 +86,7 @@ impl Hidden {
                     sequences: shape.sequences.get(),
                     noise_seed: named_seed(seed, "noise"),
                     training: false,
+                    capacity: Capacity::Training,
                     precision: precision::wanted(settings.measure.precision).on(device),
                 },
             }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use burn::tensor::Device;
 use metrics::{speed, statistics};
-use moe_layer::MoeLayer;
+use moe_layer::{LayerDims, MoeLayer};
 use routers::{AssignConfig, RouterConfig, ScoreConfig};
 use runstore::TrialRecord;
 use runstore::tables::TrialRow;
@@ -35,7 +35,12 @@ pub(super) fn sizes(settings: &RouterSettings) -> Option<Sizes> {
 }
 
 fn sizes_at(settings: &RouterSettings, width: usize) -> Sizes {
-    let sizes = MoeLayer::sizes(&settings.moe, &settings.router, width);
+    let sizes = MoeLayer::sizes(
+        &settings.moe,
+        &settings.router,
+        width,
+        settings.hidden.shape.length.get(),
+    );
     Sizes {
         params_total: sizes.total,
         params_active: sizes.active,
@@ -113,14 +118,12 @@ fn build(
     settings: &RouterSettings,
     hidden: &Hidden,
 ) -> Result<MoeLayer, JobError> {
+    let dims = LayerDims {
+        seed: cx.trial.seed,
+        ..LayerDims::new(hidden.width, hidden.vocab)
+    };
     let layer = trainer::initialise(named_seed(cx.trial.seed, "init"), &cx.device, |device| {
-        MoeLayer::new(
-            &settings.moe,
-            &settings.router,
-            hidden.width,
-            hidden.vocab,
-            device,
-        )
+        MoeLayer::new(&settings.moe, &settings.router, &dims, device)
     })
     .map_err(|error| JobError::Unsupported(error.to_string()))?;
     Ok(match &hidden.experts {
@@ -200,7 +203,8 @@ fn describe(row: &mut TrialRow, settings: &RouterSettings, hidden: &Hidden, devi
     let wanted = precision::wanted(settings.measure.precision).on(device);
     row.precision = Some(wanted.name().to_owned());
     if settings.router.strategy.facts().needs_scores {
-        let dims = MoeLayer::router_dims(&settings.moe, hidden.width, hidden.vocab);
+        let dims =
+            MoeLayer::router_dims(&settings.moe, &LayerDims::new(hidden.width, hidden.vocab));
         row.router_flops = Some(settings.router.scorer.flops(&dims) as u64);
     }
 }

@@ -125,6 +125,31 @@ mod tests {
     }
 
     #[test]
+    fn a_dense_reference_has_no_routing_to_set() {
+        let dense = |rest: &'static str| resolved(rest).to_json();
+        let plain = dense("moe.dense = 'active'");
+        assert_eq!(
+            dense(
+                "moe = { dense = 'active', experts = 64, drop = 'probability' }\nrouter.strategy = 'hash'"
+            ),
+            plain
+        );
+        assert_eq!(
+            dense(
+                "profile = 'as-published'\nmoe = { dense = 'active', expert-init = 'stacked-as-published' }"
+            ),
+            dense("moe = { dense = 'active', expert-init = 'stacked-as-published' }")
+        );
+        assert_ne!(dense("moe.dense = 'total'"), plain);
+        // k makes the network's width, even where the strategy of the file would have one expert.
+        assert_eq!(
+            dense("moe.dense = 'active'\nrouter.strategy = 'top1'"),
+            plain
+        );
+        assert_ne!(dense("moe = { dense = 'active', k = 1 }"), plain);
+    }
+
+    #[test]
     fn soft_gates_are_still_scaled_after_drops() {
         let JobSettings::Train(soft) = resolved("profile = 'as-published'") else {
             panic!("a train job");

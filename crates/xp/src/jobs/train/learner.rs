@@ -7,7 +7,7 @@ use burn::{
 use corpora::WindowBatch;
 use kernels::Precision;
 use models_tiny::{Forward, LayerForward, ModelInput, TinyMoe};
-use moe_layer::{Capacity, DropPolicyConfig, MoeConfig, MoeLayer, RoutingTrace};
+use moe_layer::{Capacity, DropPolicyConfig, LayerDims, MoeConfig, MoeLayer, RoutingTrace};
 use routers::{AssignConfig, OverLayers, RouterConfig, StepLoad};
 use trainer::{Learner, Losses, Observation, Pass};
 
@@ -45,7 +45,7 @@ pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
     let tokens = sequences * train.sequence.get();
     if router.strategy.facts().owns_capacity {
         // Neither width nor vocabulary bears on it.
-        let dims = MoeLayer::router_dims(moe, 0, 0);
+        let dims = MoeLayer::router_dims(moe, &LayerDims::new(0, 0));
         return router.strategy.own_capacity(&dims, tokens, sequences);
     }
     let limited = !matches!(moe.drop, DropPolicyConfig::None(_));
@@ -134,7 +134,7 @@ fn drops_more_in_training(moe: &MoeConfig, router: &RouterConfig) -> bool {
     let limited = !matches!(moe.drop, DropPolicyConfig::None(_))
         && !router.strategy.facts().owns_capacity
         && moe.dense.is_none();
-    limited && moe.eval_capacity_factor.get() != Some(moe.capacity_factor.get())
+    limited && moe.eval_capacity_factor.factor() != Some(moe.capacity_factor.get())
 }
 
 fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
