@@ -44,9 +44,9 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<Jo
         cx.data,
         cx.fetch,
     )?;
-    let bigram = corpora::bigram_perplexity(&dataset);
     let model = build(&cx, settings, &dataset)?;
-    describe(&mut cx, settings, &dataset, bigram);
+    describe(&mut cx, settings, &dataset);
+    reference(&mut cx, settings, &dataset)?;
 
     let mut batches = Batches::new(&dataset, &settings.train, cx.trial.seed)?;
     let slot = Slot::new(cx.checkpoint);
@@ -90,7 +90,7 @@ fn build(
 }
 
 /// Fills the columns that are known before training.
-fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset, bigram: f64) {
+fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset) {
     let vocab = dataset.tokenizer.vocab_size();
     let precision = precision::wanted(settings.train.precision).on(&cx.device);
     if let Some(sizes) = sizes(settings, Some(vocab)) {
@@ -99,13 +99,34 @@ fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset
         cx.row.params_router = Some(sizes.params_router as u64);
     }
     cx.row.vocab = Some(vocab as u64);
-    cx.row.bigram_perplexity = Some(bigram);
     cx.row.capacity = learner::capacity(settings).map(|capacity| capacity as u64);
     if cx.row.precision.as_deref() != Some(precision.name()) {
         let text = format!("{} multiplies in {}", cx.device_name, precision.name());
         (cx.events)(Event::Note { text });
         cx.row.precision = Some(precision.name().to_owned());
     }
+}
+
+/// Fills the columns of the line to beat: n-grams of what the model trains on, on what it is evaluated on.
+fn reference(
+    cx: &mut JobContext<'_>,
+    settings: &TrainSettings,
+    dataset: &Dataset,
+) -> Result<(), JobError> {
+    let train = &settings.train;
+    let windows = corpora::valid_windows(
+        &dataset.valid.ids,
+        train.sequence.get(),
+        train.batch.get(),
+        train.eval_windows,
+    )?;
+    let seen = train.steps.get() * train.tokens_per_step();
+    let line = corpora::NgramLine::best(dataset, seen, &windows);
+    cx.row.ngram_perplexity = Some(line.perplexity);
+    cx.row.ngram_order = Some(line.order as u64);
+    cx.row.ngram_bits_per_byte = Some(line.bits_per_byte);
+    cx.row.bigram_perplexity = Some(line.bigram_perplexity);
+    Ok(())
 }
 
 fn finish(
