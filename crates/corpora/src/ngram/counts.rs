@@ -175,7 +175,8 @@ mod tests {
     /// The probabilities of `id` after a context, from order 1 up.
     fn probabilities(counts: &mut Counts, context: &[u32], id: u32) -> Vec<f64> {
         let mut found = vec![0.0; counts.order];
-        let mut contexts = vec![0..counts.grams.len()];
+        let nothing = 0..counts.grams.len();
+        let mut contexts = vec![nothing];
         for before in context {
             contexts = counts.predict(&contexts, *before, &mut found);
         }
@@ -239,7 +240,9 @@ mod tests {
                     *sum += probability;
                 }
             }
-            sums.into_iter().for_each(|sum| close(sum, 1.0));
+            for sum in sums {
+                close(sum, 1.0);
+            }
         }
     }
 

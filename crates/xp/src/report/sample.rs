@@ -108,7 +108,7 @@ fn add_steps(collected: &mut Collected, row: &TrialRow, floor: f64, noise: f64) 
 
 /// Perplexity at two evaluations, and the arithmetic until then.
 fn add_evaluations(collected: &mut Collected, row: &TrialRow, rows_per_token: f64) {
-    let own = |step: &&mut StepRow| step.trial_id == row.trial_id && step.step % 600 == 0;
+    let own = |step: &&mut StepRow| step.trial_id == row.trial_id && step.step.is_multiple_of(600);
     for step in collected.steps.iter_mut().filter(own) {
         let share = step.step as f64 / 1200.0;
         step.train_flops = Some(4e14 * share * (1.0 + rows_per_token));
