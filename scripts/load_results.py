@@ -10,6 +10,10 @@ results/README.md says what each column is, and so does each file: `columns(path
 descriptions out of the Parquet metadata. Trials are told apart by `trial_id`, which joins the
 tables. A null means "not measured".
 
+For a training sweep the cells are also ranked by perplexity and compared, seed by seed, with the
+baseline that manifest.json names and with the best; p values are of the paired t test, corrected by
+Holm's method over each family of comparisons.
+
 For a training sweep the plot shows validation perplexity over tokens seen, a line a strategy and
 capacity factor: the mean over seeds, with the range of the seeds as a band. For a packing sweep it
 shows the drop rate over the capacity factor, a line a load shape, one panel an expert count; for a
@@ -18,6 +22,7 @@ sweep of layers the time of a step over experts, tokens and k, with the ideal.
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 import matplotlib
@@ -25,6 +30,13 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import polars as pl
+
+
+# Student's t for 2 to 10 seeds, 95 %; with one seed there is no interval.
+T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
+
+# Further columns that tell cells apart where they vary.
+AXES = ["scorer", "balancer", "drop_policy", "renormalise", "dispatch", "steps", "learning_rate"]
 
 
 def load(folder: Path, table: str) -> pl.DataFrame:
@@ -39,18 +51,82 @@ def columns(path: Path) -> dict:
 
 def summarise(trials: pl.DataFrame, by: list[str], measures: list[str]) -> pl.DataFrame:
     """Mean and half-width of the 95% interval over seeds, of trials that ran to their end."""
-    # Student's t for 2 to 10 seeds; with one seed there is no interval.
-    t = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-
     def interval(name: str) -> pl.Expr:
         n = pl.col(name).count()
-        factor = n.replace_strict(t, default=None, return_dtype=pl.Float64)
+        factor = n.replace_strict(T, default=None, return_dtype=pl.Float64)
         return (factor * pl.col(name).std() / n.sqrt()).alias(f"{name} ±95%")
 
     measured = [m for m in measures if trials[m].count() > 0]
     done = trials.filter(pl.col("status") == "done")
     statistics = [e for m in measured for e in (pl.col(m).mean(), interval(m))]
     return done.group_by(by).agg(pl.len().alias("seeds"), *statistics).sort(by)
+
+
+def two_sided(t: float, degrees: int) -> float:
+    """Probability that Student's t is at least this far from 0 (Abramowitz and Stegun 26.7.3, 26.7.4)."""
+    angle = math.atan(abs(t) / math.sqrt(degrees))
+    odd = degrees % 2
+    term, total = (math.cos(angle) if odd else 1.0), 0.0
+    for exponent in range(odd, degrees - 1, 2):
+        total += term
+        term *= (exponent + 1) / (exponent + 2) * math.cos(angle) ** 2
+    inside = math.sin(angle) * total
+    return 1 - (2 / math.pi * (angle + inside) if odd else inside)
+
+
+def holm(values: list) -> list:
+    """Holm's step-down correction; None stays None and is no part of the family."""
+    order = sorted((p, i) for i, p in enumerate(values) if p is not None)
+    corrected, largest = [None] * len(values), 0.0
+    for rank, (p, index) in enumerate(order):
+        largest = min(1.0, max(largest, p * (len(order) - rank)))
+        corrected[index] = largest
+    return corrected
+
+
+def family(cells: list[dict], other: dict, name: str) -> None:
+    """Adds each cell's paired difference to another cell, its corrected p and a word for it."""
+    p_values = []
+    for cell in cells:
+        seeds = sorted(set(cell["by_seed"]) & set(other["by_seed"]))
+        differences = pl.Series([cell["by_seed"][s] - other["by_seed"][s] for s in seeds])
+        n, spread = len(seeds), differences.std()
+        half = T[n] * spread / n**0.5 if n in T else None
+        judged = cell is not other and n >= 3 and spread
+        p_values.append(two_sided(differences.mean() / (spread / n**0.5), n - 1) if judged else None)
+        same = cell is other or n == 0
+        cell[name] = None if same else differences.mean()
+        cell[f"{name} ±95%"] = None if same else half
+        cell[f"{name} common seeds"] = n
+    for cell, p in zip(cells, holm(p_values)):
+        few = cell.pop(f"{name} common seeds") < 3
+        word = "worse" if (cell[name] or 0) > 0 else "better"
+        cell[f"{name} p"] = p
+        told = word if p is not None and p < 0.05 else "not told apart"
+        cell[f"{name} verdict"] = None if cell is other else "too few common seeds" if few else told
+
+
+def compare(trials: pl.DataFrame, by: list[str], baseline: dict[str, str]) -> pl.DataFrame:
+    """Cells by perplexity, each beside the baseline (where there is one) and the best."""
+    done = trials.filter((pl.col("status") == "done") & pl.col("perplexity").is_not_null())
+    cells = []
+    for values, own in done.sort("seed").group_by(by, maintain_order=True):
+        by_seed = dict(zip(own["seed"], own["perplexity"]))
+        cells.append(dict(zip(by, values)) | {"perplexity": own["perplexity"].mean(), "by_seed": by_seed})
+    cells.sort(key=lambda cell: cell["perplexity"])
+
+    def is_baseline(cell: dict) -> bool:
+        return all(f"{cell[c]:g}" == v if isinstance(cell[c], float) else str(cell[c]) == v
+                   for c, v in baseline.items() if c in cell)
+
+    reference = [cell for cell in cells if baseline and is_baseline(cell)]
+    if reference:
+        family(cells, reference[0], "less baseline")
+    if len(cells) > 1:
+        family(cells, cells[0], "less best")
+    for cell in cells:
+        del cell["by_seed"]
+    return pl.DataFrame(cells, infer_schema_length=None)
 
 
 def plot_training(trials: pl.DataFrame, steps: pl.DataFrame, axis: plt.Axes) -> None:
@@ -73,9 +149,10 @@ def plot_training(trials: pl.DataFrame, steps: pl.DataFrame, axis: plt.Axes) -> 
         label = strategy if factor is None else f"{strategy}, CF {factor:g}"
         (line,) = axis.plot(x, curve["perplexity"], marker="o", markersize=3, label=label)
         axis.fill_between(x, curve["low"], curve["high"], color=line.get_color(), alpha=0.15)
-    bigram = trials["bigram_perplexity"].drop_nulls()
-    if len(bigram) > 0:
-        axis.axhline(bigram[0], color="grey", linestyle="--", label="bigram model")
+    if "ngram_perplexity" in trials.columns and trials["ngram_perplexity"].count() > 0:
+        line = trials.drop_nulls("ngram_perplexity").row(0, named=True)
+        label = f"best n-gram (order {line['ngram_order']})"
+        axis.axhline(line["ngram_perplexity"], color="grey", linestyle="--", label=label)
     axis.set_yscale("log")
     axis.set_xlabel("training tokens (millions)")
     axis.set_ylabel("validation perplexity per token")
@@ -136,6 +213,8 @@ def main() -> None:
     trials = load(folder, "trials")
     if trials.is_empty():
         parser.exit(4, f"{folder} holds no trials\n")
+    # One trial a seed may have timed all cells in turn: it is no cell itself.
+    trials = trials.filter(pl.col("job") != "speed")
     sweep = trials["sweep"][0]
     out = arguments.out or Path(f"{sweep}-{folder.name}.png")
 
@@ -155,6 +234,10 @@ def main() -> None:
     with pl.Config(**layout, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
         print(trials.group_by("status").len().sort("status"))
         print(summarise(trials, by, measures))
+        if trials["perplexity"].count() > 0:
+            manifest = json.loads((folder / "manifest.json").read_text())
+            varying = [c for c in by + AXES if trials[c].n_unique() > 1] or by[:1]
+            print(compare(trials, varying, manifest.get("baseline", {})))
     about = columns(folder / "trials.parquet")
     for name in measures:
         unit = about[name]["unit"]

@@ -45,11 +45,19 @@ impl TokenStream {
             bytes: text.len(),
         })
     }
+}
 
-    /// Bytes that a token stands for, on average: divides nats per token into bits per byte.
-    pub fn bytes_per_token(&self) -> f64 {
-        self.bytes as f64 / self.ids.len() as f64
+/// How often each of `vocabulary` tokens occurs.
+///
+/// # Panics
+///
+/// When an id is not below `vocabulary`.
+pub fn token_counts(ids: &[u32], vocabulary: usize) -> Vec<u64> {
+    let mut counts = vec![0; vocabulary];
+    for id in ids {
+        counts[*id as usize] += 1;
     }
+    counts
 }
 
 /// Reads a corpus, splits it and turns it into ids.

@@ -33,7 +33,13 @@
 //! `<|endoftext|>`. The separator of documents, spelt with thirteen characters in the files, is
 //! one token: a model should not spend capacity on spelling it. Perplexity per token of a
 //! character model is therefore per character, with a separator counted as one. Bits per byte
-//! divide by the bytes of the file, so they compare across tokenizers.
+//! divide by the bytes of the predicted text as it stands in the file ([`predicted_text`]), so they
+//! compare across tokenizers.
+//!
+//! # The line to beat
+//!
+//! [`NgramLine`] is the best table of n-grams on the windows of an evaluation, counted on as many
+//! tokens as a model trains on.
 //!
 //! # Texts for encoders
 //!
@@ -45,7 +51,6 @@
 //! Missing data is an error that names the file, the folder and the remedies. No other text takes
 //! its place.
 
-mod bigram;
 mod config;
 mod data_dir;
 mod dataset;
@@ -55,6 +60,8 @@ mod error;
 mod fetch;
 mod manifest;
 mod models;
+mod ngram;
+mod predicted;
 mod record;
 mod seeds;
 mod text;
@@ -62,13 +69,14 @@ pub mod tinytales;
 mod tokenizer;
 mod windows;
 
-pub use bigram::{BigramBaseline, bigram_perplexity};
 pub use config::{
     CharConfig, Commonsense170kConfig, CorpusConfig, PretrainedConfig, TinyShakespeareConfig,
     TinyStoriesConfig, TinytalesConfig, TokenizerConfig,
 };
 pub use data_dir::DataDir;
-pub use dataset::{Dataset, TokenStream, digests, ensure, load, text_digests, valid_text};
+pub use dataset::{
+    Dataset, TokenStream, digests, ensure, load, text_digests, token_counts, valid_text,
+};
 pub use digest::Digest;
 pub use error::CorpusError;
 pub use fetch::{
@@ -76,10 +84,12 @@ pub use fetch::{
 };
 pub use manifest::{Edition, Entry, EntryKind, FileEntry, HubSource, Manifest, RepoKind, Source};
 pub use models::{ensure_model, model_digests, model_folder};
+pub use ngram::NgramLine;
+pub use predicted::{PredictedText, predicted_text};
 pub use seeds::{below, stream};
 pub use text::SEPARATOR;
 pub use tokenizer::{
     CharTokenizer, PretrainedTokenizer, SentenceBatch, SentenceTokenizer, Spanned, TokenClass,
-    Tokenizer,
+    TokenLength, Tokenizer,
 };
 pub use windows::{TrainWindows, ValidWindows, WindowBatch, valid_windows};

@@ -116,6 +116,11 @@ impl ValidWindows<'_> {
     pub fn tokens(&self) -> usize {
         self.wanted * self.sequence
     }
+
+    /// Ids in a window.
+    pub fn sequence(&self) -> usize {
+        self.sequence
+    }
 }
 
 impl Iterator for ValidWindows<'_> {

@@ -37,6 +37,7 @@
 
 pub mod balance;
 pub mod correlation;
+pub mod curve;
 pub mod drops;
 pub mod entropy;
 pub mod frontier;
@@ -44,12 +45,15 @@ pub mod health;
 pub mod histogram;
 pub mod language;
 pub mod load;
+pub mod paired;
 pub mod selection;
 pub mod speed;
 pub mod statistics;
 pub mod student;
+pub mod two_sample;
 
 pub use histogram::Histogram;
+pub use paired::Paired;
 pub use statistics::MeanInterval;
 
 /// A number that converts to `f64` without loss: `f32` from a tensor, `u32` from a counter, `f64` from an average.

@@ -1,7 +1,7 @@
 //! From finished trials to tables, figures and the report.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -19,6 +19,9 @@ pub(crate) struct Published {
     pub(crate) report: Option<PathBuf>,
     #[serde(skip)]
     pub(crate) collected: Collected,
+    /// The manifest's baseline.
+    #[serde(skip)]
+    pub(crate) baseline: BTreeMap<String, String>,
 }
 
 /// Collects the records of a sweep's trials and writes everything that is made from them.
@@ -49,6 +52,9 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
         ..Manifest::default()
     };
     manifest.describe(&collected);
+    let baseline = session.sweep.baseline(&session.trials);
+    let baseline: Vec<String> = baseline.iter().map(|trial| trial.id.full()).collect();
+    manifest.baseline = report::describe(&collected, &baseline);
     let manifest = runstore::write_results(&session.results, &collected, &manifest)?;
     let report = match report::write(&collected, &manifest, &session.results) {
         Ok(files) => Some(files.html),
@@ -65,6 +71,7 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
         folder: session.results.clone(),
         report,
         collected,
+        baseline: manifest.baseline,
     })
 }
 
@@ -103,6 +110,7 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
         alarms,
         probabilities,
         histograms,
+        speeds,
     } = before;
     collected
         .trials
@@ -126,6 +134,10 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
     let kept = histograms.into_iter();
     collected
         .histograms
+        .extend(kept.filter(|row| carried(&row.trial_id)));
+    let kept = speeds.into_iter();
+    collected
+        .speeds
         .extend(kept.filter(|row| carried(&row.trial_id)));
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Spanned, TokenClass};
+use super::{Spanned, TokenClass, TokenLength};
 use crate::{CorpusError, text::SEPARATOR};
 
 /// How a character outside the vocabulary is written.
@@ -136,6 +136,14 @@ impl CharTokenizer {
             (_, Some(character)) => character.to_string(),
             _ => UNKNOWN.to_owned(),
         }
+    }
+
+    /// How much text each token stands for; `<unk>` may be any character.
+    pub fn token_lengths(&self) -> Vec<Option<TokenLength>> {
+        let known = |id| id != Self::UNKNOWN;
+        (0..self.vocab_size() as u32)
+            .map(|id| known(id).then(|| TokenLength::of_text(&self.token_text(id))))
+            .collect()
     }
 
     /// The class of the character.

@@ -19,6 +19,24 @@ use crate::CorpusError;
 /// A token and the bytes of the text that it stands for.
 pub type Spanned = (u32, Range<usize>);
 
+/// How much text a token stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenLength {
+    /// Characters that begin in it.
+    pub chars: u32,
+    /// Bytes.
+    pub bytes: u32,
+}
+
+impl TokenLength {
+    fn of_text(text: &str) -> Self {
+        Self {
+            chars: text.chars().count() as u32,
+            bytes: text.len() as u32,
+        }
+    }
+}
+
 /// A tokenizer of either kind.
 #[derive(Debug, Clone)]
 pub enum Tokenizer {
@@ -66,6 +84,15 @@ impl Tokenizer {
         match self {
             Self::Char(tokenizer) => tokenizer.token_text(id),
             Self::Pretrained(tokenizer) => tokenizer.token_text(id),
+        }
+    }
+
+    /// How much text each token stands for, by id; `None` where that depends on the text: for what
+    /// is outside a character vocabulary, and in vocabularies that are not byte-level.
+    pub fn token_lengths(&self) -> Vec<Option<TokenLength>> {
+        match self {
+            Self::Char(tokenizer) => tokenizer.token_lengths(),
+            Self::Pretrained(tokenizer) => tokenizer.token_lengths(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use tokenizers::{DecoderWrapper, ModelWrapper, pre_tokenizers::byte_level::ByteLevel};
 
-use super::{Spanned, TokenClass};
+use super::{Spanned, TokenClass, TokenLength};
 use crate::{
     CorpusError,
     config::PretrainedConfig,
@@ -185,6 +185,23 @@ impl PretrainedTokenizer {
         }
     }
 
+    /// How much text each token stands for: in a byte-level vocabulary a letter is a byte, and a
+    /// character begins where a byte continues none. Nothing is known of other vocabularies.
+    pub fn token_lengths(&self) -> Vec<Option<TokenLength>> {
+        if !is_byte_level(&self.inner) {
+            return vec![None; self.vocab_size];
+        }
+        let added = self.inner.get_added_tokens_decoder();
+        let length = |id| match added.get(&id) {
+            Some(token) => Some(TokenLength::of_text(&token.content)),
+            None => self.inner.id_to_token(id).map(|written| TokenLength {
+                chars: written.chars().filter(|c| !continues(*c)).count() as u32,
+                bytes: written.chars().count() as u32,
+            }),
+        };
+        (0..self.vocab_size as u32).map(length).collect()
+    }
+
     /// The class of the token. A word starts after a space (`Ġ`, `▁`) or, in a WordPiece
     /// vocabulary, where `##` is absent; the first word of a text has no space before it and
     /// counts as a part.
@@ -214,9 +231,7 @@ fn lacking_bytes(inner: &tokenizers::Tokenizer) -> usize {
     let ModelWrapper::BPE(model) = inner.get_model() else {
         return 0;
     };
-    if model.unk_token.is_some()
-        || !matches!(inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_)))
-    {
+    if model.unk_token.is_some() || !is_byte_level(inner) {
         return 0;
     }
     let lacks = |byte: &char| inner.token_to_id(&byte.to_string()).is_none();
@@ -224,6 +239,19 @@ fn lacking_bytes(inner: &tokenizers::Tokenizer) -> usize {
         .iter()
         .filter(|byte| lacks(byte))
         .count()
+}
+
+/// Whether the letters of the vocabulary are bytes.
+fn is_byte_level(inner: &tokenizers::Tokenizer) -> bool {
+    matches!(inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_)))
+}
+
+/// Whether a letter of a byte-level vocabulary is a byte that continues a character, 0x80 to 0xBF.
+///
+/// Bytes that can be shown are their own letters. The others are numbered from 256 on: 0x00 to 0x20
+/// first, then 0x7F, then 0x80 to 0xA0 (from 290) and 0xAD (323).
+fn continues(letter: char) -> bool {
+    matches!(u32::from(letter), 0xa1..=0xac | 0xae..=0xbf | 290..=323)
 }
 
 fn failed(error: tokenizers::Error) -> CorpusError {

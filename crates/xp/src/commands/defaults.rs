@@ -21,6 +21,10 @@ pub(super) fn toml(job: JobKind) -> String {
     for (short, path) in job.short_names() {
         let _ = writeln!(text, "# {short} = [...]  # {path}");
     }
+    text.push_str(
+        "\n# The cell that others are compared with, by what it has; it changes no trial.\n\
+         # [compare]\n# baseline = { capacity-factor = 1.25 }\n",
+    );
     text
 }
 

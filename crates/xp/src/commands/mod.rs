@@ -78,7 +78,7 @@ fn write_report(args: &PlanArgs) -> Result<Exit, Expected> {
     if args.json {
         ui::json(&published);
     } else {
-        ui::cells(&session, &published.collected);
+        ui::cells(&session, &published.collected, &published.baseline);
         ui::places(&published);
     }
     if outstanding > 0 {

@@ -67,6 +67,8 @@ pub(super) fn sweep_file(job: JobKind) -> Value {
         "description": "Where trials run unless --device says otherwise.",
     });
     overlay.insert("device".into(), device.clone());
+    let compare = compare();
+    overlay.insert("compare".into(), compare.clone());
     definitions.insert(
         "Overlay".into(),
         json!({ "type": "object", "properties": overlay, "additionalProperties": false }),
@@ -83,6 +85,7 @@ pub(super) fn sweep_file(job: JobKind) -> Value {
         ("seeds", seeds),
         ("save", save),
         ("device", device),
+        ("compare", compare),
         ("axes", axes),
         (
             "scale",
@@ -102,6 +105,19 @@ pub(super) fn sweep_file(job: JobKind) -> Value {
         "required": ["name", "question", "job", "seeds"],
         "additionalProperties": false,
         "$defs": definitions,
+    })
+}
+
+fn compare() -> Value {
+    let baseline = json!({
+        "type": "object", "minProperties": 1,
+        "description": "The cell that others are compared with: settings by short name or by path.",
+    });
+    json!({
+        "type": "object",
+        "description": "What cells are compared with; it changes no trial.",
+        "properties": { "baseline": baseline },
+        "additionalProperties": false,
     })
 }
 

@@ -251,7 +251,7 @@ fn tell(
         return Ok(exit);
     }
     if let Some(published) = published {
-        ui::cells(session, &published.collected);
+        ui::cells(session, &published.collected, &published.baseline);
     }
     for failure in &failed {
         ui::say(&format!("failed: {} {}", failure.trial, failure.error));

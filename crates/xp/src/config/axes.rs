@@ -164,7 +164,13 @@ fn collect(
     }
 }
 
-fn path_of(name: &str, job: JobKind, span: Span, problems: &mut Problems) -> Option<String> {
+/// The path that an axis' name stands for; a problem where it stands for none.
+pub(crate) fn path_of(
+    name: &str,
+    job: JobKind,
+    span: Span,
+    problems: &mut Problems,
+) -> Option<String> {
     if let Some(path) = job.long_path(name) {
         return Some(path.to_owned());
     }

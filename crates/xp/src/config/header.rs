@@ -15,8 +15,11 @@ use crate::{device::DeviceChoice, jobs::JobKind};
 
 /// Keys that a sweep file has beside the sections of its job.
 pub(crate) const HEADER_KEYS: &[&str] = &[
-    "name", "question", "job", "seeds", "save", "device", "axes", "scale",
+    "name", "question", "job", "seeds", "save", "device", "compare", "axes", "scale",
 ];
+
+/// Those of them that have a reader of their own.
+const READ_APART: [&str; 3] = ["compare", "axes", "scale"];
 
 /// Which weights a finished trial leaves behind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,7 +61,7 @@ struct Written {
 pub(crate) fn read(tree: &Tree, problems: &mut Problems) -> Option<Header> {
     let keys = tree.iter().filter(|(key, _)| {
         let key = &**key.get_ref();
-        HEADER_KEYS.contains(&key) && key != "axes" && key != "scale"
+        HEADER_KEYS.contains(&key) && !READ_APART.contains(&key)
     });
     let header: Tree = keys
         .map(|(key, value)| (key.clone(), value.clone()))

@@ -18,6 +18,7 @@
 //! written, and a wrong `--set` is shown as it was typed. Errors are collected and shown together.
 
 mod axes;
+mod compare;
 mod header;
 mod locate;
 mod problem;

@@ -5,6 +5,7 @@ use toml::de::DeValue;
 
 use super::{
     axes::{self, Axis, Grid},
+    compare::{self, Baseline},
     header::{self, HEADER_KEYS, Header, Save},
     locate::SweepFile,
     problem::{ConfigErrors, Problem, Problems},
@@ -51,6 +52,8 @@ pub(crate) struct Sweep {
     pub(crate) grids: Vec<Grid>,
     /// What was set on the command line.
     pub(crate) overrides: Vec<String>,
+    /// The cell that others are compared with.
+    pub(super) compare: Option<Baseline>,
     /// The settings that do not vary.
     pub(super) settings: Tree,
     pub(super) sources: Sources,
@@ -79,7 +82,7 @@ impl Sweep {
         let mut problems = Problems::default();
         let built = build(&mut tree, options, &mut sources, &mut problems);
         problems.finish(&sources)?;
-        let (header, grids, scale) = built.expect("without problems there is a sweep");
+        let (header, compare, grids, scale) = built.expect("without problems there is a sweep");
         let settings = tree
             .into_iter()
             .filter(|(key, _)| !HEADER_KEYS.contains(&&**key.get_ref()));
@@ -93,6 +96,7 @@ impl Sweep {
             device: header.device,
             grids,
             overrides: options.set.clone(),
+            compare,
             settings: settings.collect(),
             sources,
         })
@@ -122,7 +126,7 @@ fn build(
     options: &SweepOptions,
     sources: &mut Sources,
     problems: &mut Problems,
-) -> Option<(Header, Vec<Grid>, String)> {
+) -> Option<(Header, Option<Baseline>, Vec<Grid>, String)> {
     // The job decides what the other keys may be, so it is read before anything is laid over.
     let job = header::read(tree, problems)?.job;
     check_keys(tree, job, "", problems);
@@ -148,6 +152,7 @@ fn build(
         fixed.push(setting.path);
     }
     let header = header::read(tree, problems)?;
+    let compare = compare::read(tree, job, problems);
     let mut grids = axes::read(tree, job, problems);
     axes::replace(&mut grids, anew, problems);
     for axes in &mut grids {
@@ -161,7 +166,9 @@ fn build(
                 .unwrap_or(order.len())
         });
     }
-    problems.is_empty().then_some((header, grids, scale))
+    problems
+        .is_empty()
+        .then_some((header, compare, grids, scale))
 }
 
 /// Refuses keys that are neither the header's nor sections of the job.

@@ -90,6 +90,10 @@ impl Sweep {
         } else {
             Vec::new()
         };
+        if problems.is_empty() {
+            let known = points.iter().map(|point| (&point.settings, &*point.axes));
+            self.check_baseline(known, &mut problems);
+        }
         problems.finish(&self.sources)?;
         Ok(points)
     }

@@ -12,7 +12,7 @@ use super::format::plain;
 
 /// Settings columns in the order in which they name a cell, most telling first. `capacity_factor` is last of the
 /// routing settings since it is the abscissa of many figures.
-const ORDER: [&str; 31] = [
+const ORDER: [&str; 32] = [
     "corpus",
     "tokenizer",
     "model",
@@ -28,6 +28,7 @@ const ORDER: [&str; 31] = [
     "drop_policy",
     "renormalise",
     "capacity_factor",
+    "eval_capacity_factor",
     "precision",
     "layers",
     "dim",
@@ -47,13 +48,15 @@ const ORDER: [&str; 31] = [
 ];
 
 /// The strategies in the order in which readers expect them; others follow by name.
-const STRATEGIES: [&str; 6] = [
+const STRATEGIES: [&str; 8] = [
     "top1",
     "hard-top-k",
     "soft-top-k",
     "hash",
     "expert-choice",
     "random",
+    "dense-active",
+    "dense-total",
 ];
 
 /// Where the settings of scorers stand in a trial's document.
@@ -164,6 +167,7 @@ pub(crate) fn axis_label(axis: &str) -> String {
         "load_shape" => "load".to_owned(),
         "tokens" => "tokens T".to_owned(),
         "drop_policy" => "drop policy".to_owned(),
+        "eval_capacity_factor" => "evaluation CF".to_owned(),
         other => other.replace('_', " "),
     }
 }

@@ -9,11 +9,12 @@ use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
 use super::axes::{Setting, leaves, value_label, varying_columns};
 
 /// The groups of columns in `trials.parquet` that hold no measure.
-const NO_MEASURES: [&str; 4] = [
+const NO_MEASURES: [&str; 5] = [
     "Identity",
     "Settings",
     "Provenance",
     "Settings of a router job",
+    "Settings of evaluation",
 ];
 
 /// One value of one axis of a cell.
@@ -40,10 +41,16 @@ pub(crate) struct Cell {
     pub(crate) diverged: usize,
     /// How many trials failed.
     pub(crate) failed: usize,
-    /// Whether the validation perplexity of every finished seed is below the bigram model's of the same text; `None`
-    /// where either was not measured.
-    pub(crate) beats_bigram: Option<bool>,
+    /// Whether the validation perplexity of every finished seed is below that of the best n-gram model of as much text;
+    /// `None` where either was not measured.
+    pub(crate) beats_ngram: Option<bool>,
+    /// Whether no output depended on a later token in the evaluation; `None` where a trial does not say.
+    pub(crate) causal: Option<bool>,
+    /// The same under the capacity and the drop policy of training.
+    pub(crate) causal_in_training: Option<bool>,
     measures: BTreeMap<&'static str, MeanInterval>,
+    /// By column, the values of the finished trials by seed.
+    by_seed: BTreeMap<&'static str, BTreeMap<u64, f64>>,
 }
 
 impl Cell {
@@ -55,6 +62,17 @@ impl Cell {
     /// The mean of a measure.
     pub(crate) fn mean(&self, column: &str) -> Option<f64> {
         self.measure(column).map(|interval| interval.mean)
+    }
+
+    /// A measure of this cell and of another in the seeds that both finished.
+    pub(crate) fn pairs(&self, other: &Self, column: &str) -> Vec<(f64, f64)> {
+        let (Some(own), Some(theirs)) = (self.by_seed.get(column), other.by_seed.get(column))
+        else {
+            return Vec::new();
+        };
+        own.iter()
+            .filter_map(|(seed, value)| Some((*value, *theirs.get(seed)?)))
+            .collect()
     }
 
     /// The cell's setting in that column.
@@ -80,9 +98,23 @@ impl Cell {
         parts.join(", ")
     }
 
+    /// What sets the cell apart on the axes for which `keep` holds, and that it is not causal where it is not.
+    pub(crate) fn marked_label(&self, keep: impl Fn(&str) -> bool) -> String {
+        self.with_mark(self.label_of(keep))
+    }
+
+    /// A name of the cell with the mark of those whose evaluation looks ahead.
+    pub(crate) fn with_mark(&self, name: String) -> String {
+        if self.causal == Some(false) && !name.is_empty() {
+            format!("{name} (not causal)")
+        } else {
+            name
+        }
+    }
+
     /// What sets the cell apart.
     pub(crate) fn label(&self) -> String {
-        let label = self.label_of(|_| true);
+        let label = self.marked_label(|_| true);
         if label.is_empty() {
             "the only cell".to_owned()
         } else {
@@ -96,10 +128,15 @@ impl Cell {
     }
 }
 
+/// The trials that form cells: all but those that time cells in turn.
+pub(super) fn trials(collected: &Collected) -> impl Iterator<Item = &TrialRow> {
+    collected.trials.iter().filter(|row| row.job != "speed")
+}
+
 /// The cells of a sweep, in the order of their axes.
 pub(crate) fn summary(collected: &Collected) -> Vec<Cell> {
     let mut groups: BTreeMap<String, Vec<&TrialRow>> = BTreeMap::new();
-    for row in &collected.trials {
+    for row in trials(collected) {
         groups.entry(identity(row)).or_default().push(row);
     }
     let groups: Vec<Vec<&TrialRow>> = groups.into_values().collect();
@@ -231,10 +268,19 @@ fn cell(rows: &[&TrialRow], axes: Vec<AxisValue>) -> Cell {
     let count = |status| rows.iter().filter(|row| row.status == status).count();
     let verdicts: Option<Vec<bool>> = finished
         .iter()
-        .map(|row| Some(row.perplexity? < row.bigram_perplexity?))
+        .map(|row| Some(row.perplexity? < row.ngram_perplexity?))
         .collect();
+    let all = |of: fn(&TrialRow) -> Option<bool>| {
+        let known: Option<Vec<bool>> = finished.iter().map(|row| of(row)).collect();
+        known
+            .filter(|known| !known.is_empty())
+            .map(|known| known.into_iter().all(|value| value))
+    };
+    let (measures, by_seed) = measures(&finished);
     Cell {
         axes,
+        causal: all(|row| row.causal),
+        causal_in_training: all(|row| row.causal_in_training),
         example: finished.first().copied().unwrap_or(rows[0]).clone(),
         done: finished
             .iter()
@@ -243,136 +289,38 @@ fn cell(rows: &[&TrialRow], axes: Vec<AxisValue>) -> Cell {
         trials: rows.iter().map(|row| row.trial_id.clone()).collect(),
         diverged: count(TrialStatus::Diverged),
         failed: count(TrialStatus::Failed),
-        beats_bigram: verdicts
+        beats_ngram: verdicts
             .filter(|all| !all.is_empty())
             .map(|all| all.iter().all(|&beats| beats)),
-        measures: measures(&finished),
+        measures,
+        by_seed,
     }
 }
 
-fn measures(rows: &[&TrialRow]) -> BTreeMap<&'static str, MeanInterval> {
-    let mut measures = BTreeMap::new();
+type Measures = (
+    BTreeMap<&'static str, MeanInterval>,
+    BTreeMap<&'static str, BTreeMap<u64, f64>>,
+);
+
+fn measures(rows: &[&TrialRow]) -> Measures {
+    let (mut measures, mut by_seed) = (BTreeMap::new(), BTreeMap::new());
     for column in TrialRow::SCHEMA.columns {
         let is_number = matches!(column.kind, ColumnKind::F64 | ColumnKind::U64);
         if !is_number || NO_MEASURES.contains(&column.group) {
             continue;
         }
-        let values: Vec<f64> = rows
+        let values: Vec<(u64, f64)> = rows
             .iter()
-            .filter_map(|row| row.value(column.name)?.number())
+            .filter_map(|row| Some((row.seed, row.value(column.name)?.number()?)))
             .collect();
-        if let Some(interval) = MeanInterval::of(&values) {
+        let numbers: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
+        if let Some(interval) = MeanInterval::of(&numbers) {
             measures.insert(column.name, interval);
+            by_seed.insert(column.name, values.into_iter().collect());
         }
     }
-    measures
+    (measures, by_seed)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(strategy: &str, seed: u64, perplexity: f64) -> TrialRow {
-        TrialRow {
-            trial_id: format!("{strategy}-{seed}"),
-            job: "train".to_owned(),
-            status: TrialStatus::Done,
-            strategy: Some(strategy.to_owned()),
-            seed,
-            settings: format!(r#"{{"router":{{"strategy":"{strategy}"}},"seed":{seed}}}"#),
-            perplexity: Some(perplexity),
-            bigram_perplexity: Some(9.8),
-            ..TrialRow::default()
-        }
-    }
-
-    fn of(trials: Vec<TrialRow>) -> Vec<Cell> {
-        summary(&Collected {
-            trials,
-            ..Collected::default()
-        })
-    }
-
-    #[test]
-    fn seeds_of_one_question_form_a_cell() {
-        let cells = of(vec![
-            row("hash", 18, 6.0),
-            row("top1", 17, 7.0),
-            row("hash", 17, 5.0),
-            row("hash", 19, 7.0),
-        ]);
-        let labels: Vec<String> = cells.iter().map(Cell::label).collect();
-        assert_eq!(labels, ["top1", "hash"]);
-        let hash = &cells[1];
-        assert_eq!(
-            hash.done.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(),
-            [17, 18, 19]
-        );
-        // Mean 6, s = 1, t = 4.30265: 4.30265 / sqrt(3).
-        let perplexity = hash.measure("perplexity").unwrap();
-        assert!((perplexity.mean - 6.0).abs() < 1e-12);
-        assert!((perplexity.half_width.unwrap() - 2.484_14).abs() < 1e-4);
-        assert!(!hash.is_marked());
-        assert!(cells[0].is_marked());
-    }
-
-    #[test]
-    fn what_did_not_finish_is_counted_and_not_averaged() {
-        let mut diverged = row("hash", 18, 1.0);
-        diverged.status = TrialStatus::Diverged;
-        let mut failed = row("hash", 19, 1.0);
-        failed.status = TrialStatus::Failed;
-        let cells = of(vec![row("hash", 17, 5.0), diverged, failed]);
-        assert_eq!(
-            (cells[0].diverged, cells[0].failed, cells[0].done.len()),
-            (1, 1, 1)
-        );
-        assert_eq!(cells[0].mean("perplexity"), Some(5.0));
-        assert_eq!(cells[0].label(), "the only cell");
-    }
-
-    #[test]
-    fn one_seed_above_the_bigram_model_spoils_the_cell() {
-        assert_eq!(
-            of(vec![row("hash", 17, 5.0), row("hash", 18, 9.7)])[0].beats_bigram,
-            Some(true)
-        );
-        assert_eq!(
-            of(vec![row("hash", 17, 5.0), row("hash", 18, 9.9)])[0].beats_bigram,
-            Some(false)
-        );
-        let mut unknown = row("hash", 18, 5.0);
-        unknown.bigram_perplexity = None;
-        assert_eq!(
-            of(vec![row("hash", 17, 5.0), unknown])[0].beats_bigram,
-            None
-        );
-    }
-
-    #[test]
-    fn settings_without_a_column_still_tell_cells_apart() {
-        let with_alpha = |alpha: f64, seed| TrialRow {
-            settings: format!(r#"{{"router":{{"alpha":{alpha}}},"seed":{seed}}}"#),
-            ..row("hash", seed, 5.0)
-        };
-        let cells = of(vec![
-            with_alpha(0.1, 17),
-            with_alpha(0.01, 17),
-            with_alpha(0.01, 18),
-        ]);
-        let labels: Vec<String> = cells.iter().map(Cell::label).collect();
-        assert_eq!(labels, ["router.alpha 0.01", "router.alpha 0.1"]);
-        assert_eq!(cells[0].done.len(), 2);
-    }
-
-    #[test]
-    fn counts_are_no_measures_of_settings() {
-        let mut one = row("hash", 17, 5.0);
-        one.experts = Some(8);
-        one.steps_done = Some(100);
-        let cell = &of(vec![one])[0];
-        assert_eq!(cell.mean("steps_done"), Some(100.0));
-        assert_eq!(cell.measure("experts"), None);
-        assert_eq!(cell.setting("experts").number, Some(8.0));
-    }
-}
+mod tests;

@@ -4,19 +4,18 @@ use std::collections::BTreeSet;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
-use registry::Variant;
-use routers::{AssignConfig, StrategyConfig};
 use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
 use runstore::{Collected, Manifest};
 
 use super::axes::axis_label;
-use super::cells::Cell;
+use super::cells::{Cell, trials};
 use super::figures::{Absent, Figure};
 use super::format::{interval, plain, significant};
 use super::health;
 use super::measures::{MEASURES, Measure};
 use super::published;
 use super::scaling::growths;
+use super::standing;
 
 const NAME: &str = "report.html";
 const TEMPLATE: &str = include_str!("template.html");
@@ -80,10 +79,11 @@ fn page(
         growths => growth_rows(cells),
         published => published::rows(cells),
         rows => cells.iter().map(|cell| table_row(cell, &shown)).collect::<Vec<_>>(),
-        bigram => bigram(cells).unwrap_or_default(),
-        has_bigram_column => cells.iter().any(|cell| cell.beats_bigram.is_some()),
+        ngram => standing::line(cells),
+        has_ngram_column => cells.iter().any(|cell| cell.beats_ngram.is_some()),
+        standing => standing::table(collected, manifest, cells),
         marked => cells.iter().any(Cell::is_marked),
-        not_causal => not_causal(collected),
+        causality => standing::causality(cells),
         figures => figures.iter().map(on_page).collect::<Vec<_>>(),
         absent => absent.iter().map(|figure| (figure.file, figure.reason)).collect::<Vec<_>>(),
         watched => health::watched(collected),
@@ -113,19 +113,29 @@ fn table_row(cell: &Cell, shown: &[&Measure]) -> Value {
         .filter(|(count, _)| *count > 0)
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
-    let beats_bigram = match cell.beats_bigram {
+    let beats_ngram = match cell.beats_ngram {
         Some(true) => "yes, every seed",
         Some(false) => "no",
         None => "–",
     };
     context! {
-        axes => cell.axes.iter().map(|value| value.setting.text.clone()).collect::<Vec<_>>(),
+        axes => axes_of_row(cell),
         n => cell.done.len(),
         marked => cell.is_marked(),
         lost => lost.join(", "),
         measures => shown.iter().map(value).collect::<Vec<_>>(),
-        beats_bigram,
+        beats_ngram,
     }
+}
+
+/// Where a cell stands, its first value with the mark of those that are not causal.
+fn axes_of_row(cell: &Cell) -> Vec<String> {
+    let texts = cell.axes.iter().map(|value| value.setting.text.clone());
+    let mut texts: Vec<String> = texts.collect();
+    if let Some(first) = texts.first_mut() {
+        *first = cell.with_mark(std::mem::take(first));
+    }
+    texts
 }
 
 /// The table of scaling: along what, at what, from where to where, and the cost against the ideal.
@@ -163,13 +173,7 @@ fn on_page(figure: &Figure) -> Value {
 }
 
 fn counts(collected: &Collected, cells: &[Cell]) -> String {
-    let of = |status| {
-        collected
-            .trials
-            .iter()
-            .filter(|row| row.status == status)
-            .count()
-    };
+    let of = |status| trials(collected).filter(|row| row.status == status).count();
     let mut parts = vec![format!(
         "{} finished trials in {} cells",
         of(TrialStatus::Done),
@@ -180,39 +184,6 @@ fn counts(collected: &Collected, cells: &[Cell]) -> String {
         .filter(|status| of(*status) > 0);
     parts.extend(lost.map(|status| format!("{} {status}", of(status))));
     parts.join(", ")
-}
-
-/// The strategies of the sweep whose assignments depend on later tokens.
-fn not_causal(collected: &Collected) -> Vec<String> {
-    let looks_ahead = |name: &&str| {
-        StrategyConfig::by_default(name).is_some_and(|strategy| !strategy.facts().causal)
-    };
-    let names: BTreeSet<&str> = collected
-        .trials
-        .iter()
-        .filter_map(|row| row.strategy.as_deref())
-        .collect();
-    names
-        .into_iter()
-        .filter(looks_ahead)
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The bigram model's perplexity, or its range where the cells read different texts.
-fn bigram(cells: &[Cell]) -> Option<String> {
-    let values: Vec<f64> = cells
-        .iter()
-        .filter_map(|cell| cell.mean("bigram_perplexity"))
-        .collect();
-    let low = values.iter().copied().reduce(f64::min)?;
-    let high = values.iter().copied().reduce(f64::max)?;
-    let same = high - low < 1e-6 * high;
-    Some(if same {
-        significant(low, 4)
-    } else {
-        format!("{} to {}", significant(low, 4), significant(high, 4))
-    })
 }
 
 fn facts(manifest: &Manifest) -> Vec<(String, String)> {

@@ -23,8 +23,15 @@ const fn measure(
 }
 
 /// What the table of cells shows where it was measured, most asked for first.
-pub(super) const MEASURES: [Measure; 34] = [
+pub(super) const MEASURES: [Measure; 38] = [
     measure("perplexity", "validation perplexity", "per token", 1.0),
+    measure(
+        "perplexity_train_capacity",
+        "perplexity under the capacity of training",
+        "per token",
+        1.0,
+    ),
+    measure("ngram_perplexity", "best n-gram", "per token", 1.0),
     measure("bits_per_char", "bits per character", "bits", 1.0),
     measure("bits_per_byte", "bits per byte", "bits", 1.0),
     measure("params_router", "router parameters", "", 1.0),
@@ -38,6 +45,13 @@ pub(super) const MEASURES: [Measure; 34] = [
     measure("gflop_per_s", "arithmetic", "GFLOP/s", 1.0),
     measure("gb_per_s", "traffic", "GB/s", 1.0),
     measure("memcpy_share", "of memcpy", "%", 100.0),
+    measure(
+        "eval_drop_rate",
+        "dropped assignments, evaluation under the capacity of training",
+        "%",
+        100.0,
+    ),
+    measure("expert_rows_per_token", "expert rows", "per token", 1.0),
     measure("drop_rate", "dropped assignments", "%", 100.0),
     measure("token_drop_rate", "dropped tokens", "%", 100.0),
     measure("load_cv_before", "load CV before drops", "", 1.0),

@@ -10,8 +10,10 @@
 //! A figure is drawn only when there are data for it: a sweep of packing has no loss curves, and a sweep with one
 //! capacity factor has no curve over it. The page says what was left out and why.
 
+mod arithmetic;
 mod axes;
 mod cells;
+mod compare;
 mod figures;
 mod format;
 mod health;
@@ -21,8 +23,11 @@ mod published;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scaling;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub(crate) use cells::{Cell, summary};
+pub(crate) use compare::{Comparison, describe, ranking};
 pub(crate) use write::write;

@@ -3,7 +3,7 @@
 //! The paper names few of its settings. Those here were found by trying what its parameter counts and statistics allow;
 //! where nothing was found that gives both, the row says so.
 
-use metrics::MeanInterval;
+use metrics::{MeanInterval, two_sample::difference_half_width};
 
 use super::axes::leaves;
 use super::cells::Cell;
@@ -266,8 +266,9 @@ fn count(cell: &Cell) -> String {
 /// Whether two means over as many repetitions, one of them printed with four decimals, may be of one distribution;
 /// `None` where ours has no interval.
 fn agrees(own: &MeanInterval, printed: f64) -> Option<bool> {
-    let half_width = own.half_width?;
-    Some((own.mean - printed).abs() <= 2_f64.sqrt() * half_width + 0.000_05)
+    // Print gives no spread: the paper's is taken to be ours.
+    let half_width = difference_half_width(own, own)?;
+    Some((own.mean - printed).abs() <= half_width + 0.000_05)
 }
 
 #[cfg(test)]
@@ -282,9 +283,9 @@ mod tests {
             half_width,
             n: 5,
         };
-        // 1.414 * 0.01 + 0.00005 = 0.01419.
-        assert_eq!(agrees(&own(Some(0.01)), 1.0141), Some(true));
-        assert_eq!(agrees(&own(Some(0.01)), 1.0143), Some(false));
+        // sqrt(2) * 2.30600 / 2.77645 * 0.01 + 0.00005 = 0.01180: the spread has 8 degrees of freedom and not 4.
+        assert_eq!(agrees(&own(Some(0.01)), 1.0117), Some(true));
+        assert_eq!(agrees(&own(Some(0.01)), 1.0119), Some(false));
         assert_eq!(agrees(&own(None), 1.0), None);
     }
 

@@ -57,6 +57,15 @@ pub(crate) fn unified() -> Collected {
                     capacity_factor: Some(factor),
                     perplexity: Some(perplexity - 0.2 * column as f64 + 0.05 * noise(1)),
                     bigram_perplexity: Some(9.8),
+                    ngram_perplexity: Some(8.1),
+                    ngram_order: Some(5),
+                    causal: Some(strategy != "expert-choice"),
+                    causal_in_training: Some(k == 1),
+                    perplexity_train_capacity: Some(
+                        perplexity - 0.2 * column as f64 + 0.05 * noise(1) + 0.4 * cv,
+                    ),
+                    eval_drop_rate: Some(0.1 * cv),
+                    expert_rows_per_token: Some(k as f64 * (1.0 - 0.1 * cv)),
                     tokens_per_s: Some(
                         speed * (1.0 - 0.02 * column as f64) * (1.0 + 0.01 * noise(2)),
                     ),
@@ -69,6 +78,7 @@ pub(crate) fn unified() -> Collected {
                     ..trial("train", "unified", seed)
                 };
                 add_steps(&mut collected, &row, perplexity.ln(), noise(7));
+                add_evaluations(&mut collected, &row, k as f64);
                 add_routing(&mut collected, &row, cv);
                 collected.trials.push(row);
             }
@@ -93,6 +103,16 @@ fn add_steps(collected: &mut Collected, row: &TrialRow, floor: f64, noise: f64) 
             loss_lm: Some(loss),
             ..StepRow::default()
         });
+    }
+}
+
+/// Perplexity at two evaluations, and the arithmetic until then.
+fn add_evaluations(collected: &mut Collected, row: &TrialRow, rows_per_token: f64) {
+    let own = |step: &&mut StepRow| step.trial_id == row.trial_id && step.step.is_multiple_of(600);
+    for step in collected.steps.iter_mut().filter(own) {
+        let share = step.step as f64 / 1200.0;
+        step.train_flops = Some(4e14 * share * (1.0 + rows_per_token));
+        step.perplexity = row.perplexity.map(|last| last / share.sqrt());
     }
 }
 
@@ -184,6 +204,8 @@ pub(crate) fn experts() -> Collected {
                             7.0 - 0.3 * (experts as f64).log2() - 0.1 * k as f64 + 0.05 * noise,
                         ),
                         bigram_perplexity: Some(6.4),
+                        ngram_perplexity: Some(3.1),
+                        ngram_order: Some(6),
                         tokens_per_s: Some(
                             140_000.0 / (k as f64 + 2.0) / factor.sqrt() * (1.0 + 0.01 * noise),
                         ),

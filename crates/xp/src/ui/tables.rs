@@ -1,5 +1,7 @@
 //! Tables on stdout.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use metrics::MeanInterval;
 use runstore::{
@@ -7,7 +9,12 @@ use runstore::{
     tables::{Row, TrialRow},
 };
 
-use crate::{config::Trial, jobs::JobKind, session::Session};
+use crate::{
+    config::Trial,
+    jobs::JobKind,
+    report::{Cell, Comparison, ranking, summary},
+    session::Session,
+};
 
 /// More cells than this are left to the Parquet file.
 const MOST_CELLS: usize = 60;
@@ -63,6 +70,7 @@ const fn measure(
 const TRAIN: &[Measure] = &[
     measure("perplexity", "perplexity", 1.0, 3),
     measure("tokens_per_s", "tokens/s", 1.0, 0),
+    measure("perplexity_train_capacity", "under training CF", 1.0, 3),
     measure("drop_rate", "dropped %", 100.0, 1),
     measure("load_cv_before", "load cv", 1.0, 3),
     measure("peak_memory_bytes", "peak MB", 1e-6, 0),
@@ -98,8 +106,9 @@ const ROUTER: &[Measure] = &[
     measure("load_cv_before", "load cv", 1.0, 3),
 ];
 
-/// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval.
-pub(crate) fn cells(session: &Session, collected: &Collected) {
+/// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval. Where perplexity was measured, the
+/// best cell comes first, and each is compared with the baseline, or with the best without one.
+pub(crate) fn cells(session: &Session, collected: &Collected, baseline: &BTreeMap<String, String>) {
     let measures = match session.sweep.job {
         JobKind::Train => TRAIN,
         JobKind::Pack => PACK,
@@ -107,7 +116,13 @@ pub(crate) fn cells(session: &Session, collected: &Collected) {
         JobKind::Router => ROUTER,
     };
     let mut groups: Vec<(&Trial, Vec<&TrialRow>)> = Vec::new();
+    let cells = summary(collected);
+    let ranking = ranking(&cells, baseline);
     for trial in &session.trials {
+        // A trial that times all cells is none of them.
+        if trial.settings.kind().name() == "speed" {
+            continue;
+        }
         let id = trial.id.full();
         let row = collected.trials.iter().find(|row| row.trial_id == id);
         match groups
@@ -124,18 +139,47 @@ pub(crate) fn cells(session: &Session, collected: &Collected) {
         .iter()
         .map(|axis| (axis.name.as_str(), Align::Left))
         .collect();
+    let place = |rows: &[&TrialRow]| {
+        let own = |cell: &Cell| rows.iter().any(|row| cell.trials.contains(&row.trial_id));
+        ranking.iter().position(|row| own(row.cell))
+    };
+    if !ranking.is_empty() {
+        // What has no place, such as a cell that has not run, keeps its order behind the others.
+        groups.sort_by_key(|(_, rows)| place(rows).unwrap_or(ranking.len()));
+    }
     header.push(("n", Align::Right));
     header.extend(
         measures
             .iter()
             .map(|measure| (measure.heading, Align::Right)),
     );
+    let compared: &[_] = match ranking.first() {
+        None => &[],
+        Some(first) if first.baseline.is_some() => {
+            &[("less baseline", Align::Right), ("beside it", Align::Left)]
+        }
+        Some(_) => &[("less best", Align::Right), ("beside it", Align::Left)],
+    };
+    header.extend(compared);
+    let comparison = |rows: &[&TrialRow]| -> Vec<String> {
+        if ranking.is_empty() {
+            return Vec::new();
+        }
+        let own = place(rows).map(|place| ranking[place].baseline.unwrap_or(ranking[place].best));
+        own.map_or_else(
+            || vec!["-".to_owned(); 2],
+            |own: Comparison| vec![own.difference(), own.verdict.word().to_owned()],
+        )
+    };
     let all = groups.len();
     let rows = groups.into_iter().take(MOST_CELLS).map(|(trial, rows)| {
         let finished = rows.iter().filter(|row| row.finished()).count();
         let axes = trial.axes.iter().map(|axis| axis.value.clone());
         let values = measures.iter().map(|measure| measure.show(&rows));
-        axes.chain([finished.to_string()]).chain(values).collect()
+        axes.chain([finished.to_string()])
+            .chain(values)
+            .chain(comparison(&rows))
+            .collect()
     });
     super::data(&plain_table(&header, rows.collect()));
     if all > MOST_CELLS {

@@ -237,7 +237,7 @@ pub(super) fn quality(
     let nats = evaluation.nll * predicted.tokens as f64;
     row.valid_loss = Some(evaluation.nll);
     row.perplexity = metrics::language::perplexity(evaluation.nll);
-    row.bits_per_char = metrics::language::bits_per_character(nats, predicted.chars as u64);
-    row.bits_per_byte = metrics::language::bits_per_byte(nats, predicted.bytes as u64);
+    row.bits_per_char = metrics::language::bits_per_character(nats, predicted.chars);
+    row.bits_per_byte = metrics::language::bits_per_byte(nats, predicted.bytes);
     Ok(())
 }

@@ -18,6 +18,9 @@ const NEVER_FAILS: &str = "drawing into a string does no input or output";
 /// Half the size of a marker, in pixels.
 pub(super) const MARKER: f64 = 5.0;
 
+/// The same of a small one.
+const SMALL_MARKER: f64 = 3.0;
+
 /// Where text stands from its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
@@ -132,23 +135,37 @@ impl Canvas<'_> {
 
     /// The marker of a series.
     pub(super) fn marker(&mut self, at: Point, look: Look) {
+        self.sized_marker(at, look, MARKER);
+    }
+
+    /// A small hollow marker, for a second measure of a point that has a marker of its own.
+    pub(super) fn small_marker(&mut self, at: Point, look: Look) {
+        let hollow = Look {
+            fill: Fill::Open,
+            ..look
+        };
+        self.sized_marker(at, hollow, SMALL_MARKER);
+    }
+
+    fn sized_marker(&mut self, at: Point, look: Look, size: f64) {
+        let width = if size < MARKER { 1 } else { 2 };
         if look.marker == Marker::Circle {
-            let (center, radius) = (pixel(at), MARKER as u32);
+            let (center, radius) = (pixel(at), size as u32);
             self.backend
                 .draw_circle(center, radius, &style(interior(look), 1.0, 1), true)
                 .expect(NEVER_FAILS);
             self.backend
-                .draw_circle(center, radius, &style(look.color, 1.0, 2), false)
+                .draw_circle(center, radius, &style(look.color, 1.0, width), false)
                 .expect(NEVER_FAILS);
             return;
         }
         let mut outline: Vec<Point> = corners(look.marker)
             .iter()
-            .map(|&(x, y)| (at.0 + x * MARKER, at.1 + y * MARKER))
+            .map(|&(x, y)| (at.0 + x * size, at.1 + y * size))
             .collect();
         self.veil(&outline, interior(look), 1.0);
         outline.push(outline[0]);
-        self.path(&outline, look.color, 2, &[]);
+        self.path(&outline, look.color, width, &[]);
     }
 
     /// An error bar along one direction, with caps.
@@ -239,6 +256,17 @@ fn corners(marker: Marker) -> &'static [Point] {
             (0.7, 0.97),
             (-0.7, 0.97),
             (-1.14, -0.37),
+        ],
+        Marker::Bar => &[(-1.4, -0.5), (1.4, -0.5), (1.4, 0.5), (-1.4, 0.5)],
+        Marker::Star => &[
+            (0.0, -1.5),
+            (0.35, -0.35),
+            (1.5, 0.0),
+            (0.35, 0.35),
+            (0.0, 1.5),
+            (-0.35, 0.35),
+            (-1.5, 0.0),
+            (-0.35, -0.35),
         ],
     }
 }

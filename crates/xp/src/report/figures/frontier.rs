@@ -10,13 +10,14 @@ use super::scale::Scale;
 use super::series::Encoding;
 use super::sheet::{Abscissa, Frame, Sheet};
 use super::theme::{INK, Look, MUTED, SMALL};
-use super::{Absent, Figure, Source, labels, notes, scatter};
+use super::width::text_width;
+use super::{Absent, Figure, Line, Source, common_line, labels, notes, scatter};
 use crate::report::cells::Cell;
 use crate::report::format::significant;
 
 const FILE: &str = "frontier.svg";
 const FRONTIER_DASH: &[f64] = &[6.0, 4.0];
-const BIGRAM_DASH: &[f64] = &[3.0, 4.0];
+const NGRAM_DASH: &[f64] = &[3.0, 4.0];
 
 const TITLE: &str = "Quality against speed: validation perplexity and training throughput";
 const CAPTION: &str = "Each point is a cell: the mean over its seeds, with the 95 % interval in both directions. \
@@ -50,7 +51,7 @@ struct Plot<'a> {
     quality: Quantity,
     cells: Vec<&'a Cell>,
     encoding: Encoding,
-    bigram: Option<f64>,
+    line: Option<Line>,
 }
 
 impl<'a> Plot<'a> {
@@ -59,25 +60,29 @@ impl<'a> Plot<'a> {
         let quality = Quantity::perplexity();
         let has_both = |cell: &&&Cell| speed.mean(cell).is_some() && quality.mean(cell).is_some();
         let cells: Vec<&Cell> = source.cells.iter().filter(has_both).copied().collect();
-        let (encoding, bigram) = (Encoding::points(&cells), common_bigram(&cells));
+        let (encoding, line) = (Encoding::points(&cells), common_line(&cells));
         (cells.len() > 1).then_some(Self {
             speed,
             quality,
             cells,
             encoding,
-            bigram,
+            line,
         })
     }
 
-    /// The reference, unless it is so far above all points that it would press them into a corner.
-    fn shown_bigram(&self) -> Option<f64> {
-        let values = || self.quality.extent(&self.cells);
-        let (least, most) = (
-            values().fold(f64::INFINITY, f64::min),
-            values().fold(0.0, f64::max),
-        );
-        self.bigram
-            .filter(|&bigram| bigram - most < 1.5 * (most - least))
+    /// The values of all marks.
+    fn values(&self) -> impl Iterator<Item = f64> + '_ {
+        let second = scatter::second_extent(&self.cells, &self.quality);
+        self.quality.extent(&self.cells).chain(second)
+    }
+
+    /// The reference, unless it is so far from all points that it would press them into a corner.
+    fn shown_line(&self) -> Option<Line> {
+        let least = self.values().fold(f64::INFINITY, f64::min);
+        let most = self.values().fold(0.0, f64::max);
+        let span = 1.5 * (most - least);
+        self.line
+            .filter(|line| line.perplexity - most < span && least - line.perplexity < span)
     }
 
     fn sheet(&self, panels: usize) -> Sheet {
@@ -89,20 +94,28 @@ impl<'a> Plot<'a> {
         };
         legend.push(Group::line(frontier, "Pareto frontier of the means"));
         let mut notes = notes(&self.cells);
-        let shown = self.shown_bigram();
+        let shown = self.shown_line();
         if shown.is_some() {
             let reference = Look {
                 color: INK,
-                dash: BIGRAM_DASH,
+                dash: NGRAM_DASH,
                 ..Look::PLAIN
             };
-            legend.push(Group::line(reference, "bigram model (reference)"));
-        } else if let Some(bigram) = self.bigram {
-            let value = significant(bigram, 3);
+            legend.push(Group::line(reference, "best n-gram model (reference)"));
+        } else if let Some(line) = self.line {
+            let value = significant(line.perplexity, 3);
+            let least = self.values().fold(f64::INFINITY, f64::min);
+            let side = if line.perplexity < least {
+                "below"
+            } else {
+                "above"
+            };
             notes.push(format!(
-                "The bigram model's perplexity, {value}, lies above the plot."
+                "The perplexity of the best n-gram model (order {}), {value}, lies {side} the plot.",
+                line.order
             ));
         }
+        notes.extend(scatter::second_note(&self.cells, &self.quality));
         let intervals = if panels > 2 { 3 } else { 6 };
         Sheet {
             title: TITLE.to_owned(),
@@ -113,7 +126,7 @@ impl<'a> Plot<'a> {
                 label: format!("{}, higher is better", self.speed.label()),
                 scale: Scale::spanning(self.speed.extent(&self.cells), intervals),
             }],
-            y: Scale::spanning(self.quality.extent(&self.cells).chain(shown), 6),
+            y: Scale::spanning(self.values().chain(shown.map(|line| line.perplexity)), 6),
             panel_height: 440.0,
         }
     }
@@ -129,8 +142,8 @@ impl<'a> Plot<'a> {
         steps
             .windows(2)
             .for_each(|step| obstacles.line(step[0], step[1]));
-        if let Some(bigram) = self.shown_bigram() {
-            reference_line(canvas, frame, bigram, &mut obstacles);
+        if let Some(line) = self.shown_line() {
+            reference_line(canvas, frame, line, &mut obstacles);
         }
         let quantities = (&self.speed, &self.quality);
         let points = scatter::draw(
@@ -143,7 +156,7 @@ impl<'a> Plot<'a> {
         );
 
         let is_named = |place: usize| points.len() <= scatter::MOST_NAMED || best.contains(&place);
-        let name = |cell: &Cell| cell.label_of(|axis| self.encoding.names(axis));
+        let name = |cell: &Cell| cell.marked_label(|axis| self.encoding.names(axis));
         let named = points
             .iter()
             .enumerate()
@@ -156,26 +169,22 @@ impl<'a> Plot<'a> {
 fn reference_line(
     canvas: &mut Canvas<'_>,
     frame: &Frame<'_>,
-    bigram: f64,
+    line: Line,
     obstacles: &mut Obstacles,
 ) {
     let (left, _, right, _) = frame.edges();
-    let y = frame.at(0.0, bigram).1;
-    canvas.path(&[(left, y), (right, y)], INK, 1, BIGRAM_DASH);
+    let y = frame.at(0.0, line.perplexity).1;
+    canvas.path(&[(left, y), (right, y)], INK, 1, NGRAM_DASH);
     let font = Font::new(SMALL).align(Align::Right);
-    canvas.text((right - 4.0, y - 9.0), "bigram model", font);
-    obstacles.area((right - 100.0, y - 17.0, right, y + 2.0));
+    let name = format!("best n-gram (order {})", line.order);
+    canvas.text((right - 4.0, y - 9.0), &name, font);
+    obstacles.area((
+        right - 8.0 - text_width(&name, SMALL),
+        y - 17.0,
+        right,
+        y + 2.0,
+    ));
     obstacles.line((left, y), (right, y));
-}
-
-/// The bigram model's perplexity, where all cells agree on one.
-fn common_bigram(cells: &[&Cell]) -> Option<f64> {
-    let first = cells.first()?.mean("bigram_perplexity")?;
-    let agrees = |cell: &&Cell| {
-        cell.mean("bigram_perplexity")
-            .is_some_and(|own| (own - first).abs() < 1e-6)
-    };
-    cells.iter().all(agrees).then_some(first)
 }
 
 /// The frontier as the edge of what is reached: level until the next point, then down or up to it.

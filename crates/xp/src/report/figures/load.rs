@@ -32,7 +32,10 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         .flat_map(|(_, load)| load.extent(&plot.cells));
     let sheet = Sheet {
         title: TITLE.to_owned(),
-        notes: notes(&plot.cells),
+        notes: notes(&plot.cells)
+            .into_iter()
+            .chain(scatter::second_note(&plot.cells, &plot.quality))
+            .collect(),
         legend: plot.encoding.legend(Swatch::Marker),
         y_label: plot.quality.label(),
         x: vec![Abscissa {
@@ -41,7 +44,12 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
                     .to_owned(),
             scale: Scale::around(loads.chain([0.0]), 5),
         }],
-        y: Scale::spanning(plot.quality.extent(&plot.cells), 6),
+        y: Scale::spanning(
+            plot.quality
+                .extent(&plot.cells)
+                .chain(scatter::second_extent(&plot.cells, &plot.quality)),
+            6,
+        ),
         panel_height: 360.0,
     };
     let titles: Vec<String> = plot
@@ -122,9 +130,8 @@ impl<'a> Plot<'a> {
         );
         if points.len() <= scatter::MOST_NAMED {
             let first = |cell: &Cell| {
-                cell.axes
-                    .first()
-                    .map_or_else(String::new, |axis| axis.setting.text.clone())
+                let name = cell.axes.first().map(|axis| axis.setting.text.clone());
+                cell.with_mark(name.unwrap_or_default())
             };
             let named: Vec<(Point, String)> =
                 points.iter().map(|(cell, at)| (*at, first(cell))).collect();

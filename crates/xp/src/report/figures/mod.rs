@@ -3,6 +3,7 @@
 //! Every figure names its axes with units, its series in a legend, how many seeds stand behind a point and what the
 //! bars mean, so that it can be read without the page around it.
 
+mod arithmetic;
 mod canvas;
 mod capacity;
 mod classes;
@@ -68,9 +69,10 @@ pub(super) struct Source<'a> {
 type Draw = fn(&Source<'_>) -> Result<Figure, Absent>;
 
 /// All figures in the order of the page.
-const FIGURES: [Draw; 14] = [
+const FIGURES: [Draw; 15] = [
     frontier::draw,
     overlay::draw,
+    arithmetic::draw,
     capacity::drop_rate,
     capacity::tokens_per_s,
     capacity::memory,
@@ -97,6 +99,27 @@ pub(crate) fn draw_all(collected: &Collected, cells: &[Cell]) -> (Vec<Figure>, V
         }
     }
     (drawn, absent)
+}
+
+/// The line that a model has to beat.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Line {
+    perplexity: f64,
+    order: f64,
+}
+
+/// The best n-gram model, where all cells agree on one.
+fn common_line(cells: &[&Cell]) -> Option<Line> {
+    let of = |cell: &Cell| {
+        Some(Line {
+            perplexity: cell.mean("ngram_perplexity")?,
+            order: cell.mean("ngram_order")?,
+        })
+    };
+    let first = of(cells.first()?)?;
+    let agrees =
+        |cell: &&Cell| of(cell).is_some_and(|own| (own.perplexity - first.perplexity).abs() < 1e-6);
+    cells.iter().all(agrees).then_some(first)
 }
 
 /// The sweep, the machine, and what a point and its bars are.

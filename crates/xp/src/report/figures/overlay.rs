@@ -11,12 +11,12 @@ use super::scale::Scale;
 use super::series::Encoding;
 use super::sheet::{Abscissa, Frame, Sheet};
 use super::theme::{INK, Look, Rgb};
-use super::{Absent, Figure, Source, notes};
+use super::{Absent, Figure, Source, common_line, notes};
 use crate::report::cells::Cell;
 
 const FILE: &str = "loss_overlay.svg";
-const BIGRAM: Rgb = INK;
-const BIGRAM_DASH: &[f64] = &[3.0, 4.0];
+const NGRAM: Rgb = INK;
+const NGRAM_DASH: &[f64] = &[3.0, 4.0];
 
 /// Markers on a line, about.
 const MARKERS: usize = 6;
@@ -26,8 +26,8 @@ type Curve = Vec<(f64, MeanInterval)>;
 
 const TITLE: &str = "Training loss over steps";
 const CAPTION: &str = "Mean training loss of the language model alone, without auxiliary losses, at each logged step; \
-                       the band is the 95 % interval over seeds. The dashed line is the loss of a bigram model on the \
-                       validation text: a model that stays above it has learned less than letter pairs.";
+                       the band is the 95 % interval over seeds. The dashed line is the loss of the best n-gram model of \
+                       as much text on the windows of the evaluation: a table of counts is as good.";
 
 /// Training loss over steps, a line a strategy, a panel a capacity factor.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
@@ -48,11 +48,8 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let encoding = Encoding::panelled(&cells);
     let panels = encoding.panels(&cells);
     let titles: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
-    let bigram: Vec<Option<f64>> = panels
-        .iter()
-        .map(|panel| bigram_loss(&panel.cells))
-        .collect();
-    let svg = sheet(&curves, &encoding, &bigram).draw(
+    let lines: Vec<Option<f64>> = panels.iter().map(|panel| line_loss(&panel.cells)).collect();
+    let svg = sheet(&curves, &encoding, &lines).draw(
         &titles,
         encoding.column_count(),
         |canvas, frame, index| {
@@ -75,7 +72,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
                     encoding.order(cell),
                 );
             }
-            if let Some(loss) = bigram[index] {
+            if let Some(loss) = lines[index] {
                 reference(canvas, frame, loss);
             }
         },
@@ -88,19 +85,19 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     })
 }
 
-fn sheet(curves: &[(&Cell, Curve)], encoding: &Encoding, bigram: &[Option<f64>]) -> Sheet {
+fn sheet(curves: &[(&Cell, Curve)], encoding: &Encoding, lines: &[Option<f64>]) -> Sheet {
     let points = || curves.iter().flat_map(|(_, curve)| curve);
     let losses = points().flat_map(|(_, loss)| [loss.low().max(0.0), loss.high()]);
     let mut legend = encoding.legend(Swatch::LineAndMarker);
-    if bigram.iter().any(Option::is_some) {
+    if lines.iter().any(Option::is_some) {
         let look = Look {
-            color: BIGRAM,
-            dash: BIGRAM_DASH,
+            color: NGRAM,
+            dash: NGRAM_DASH,
             ..Look::PLAIN
         };
         legend.push(Group::line(
             look,
-            "bigram model on the validation text (reference)",
+            "best n-gram model in the evaluation (reference)",
         ));
     }
     let cells: Vec<&Cell> = curves.iter().map(|(cell, _)| *cell).collect();
@@ -114,7 +111,7 @@ fn sheet(curves: &[(&Cell, Curve)], encoding: &Encoding, bigram: &[Option<f64>])
             label: "optimiser step (steps)".to_owned(),
             scale: Scale::around(points().map(|(step, _)| *step).chain([0.0]), 5),
         }],
-        y: Scale::spanning(losses.chain(bigram.iter().flatten().copied()), 6),
+        y: Scale::spanning(losses.chain(lines.iter().flatten().copied()), 6),
         panel_height: 400.0,
     }
 }
@@ -122,7 +119,7 @@ fn sheet(curves: &[(&Cell, Curve)], encoding: &Encoding, bigram: &[Option<f64>])
 fn reference(canvas: &mut Canvas<'_>, frame: &Frame<'_>, loss: f64) {
     let (left, _, right, _) = frame.edges();
     let y = frame.at(0.0, loss).1;
-    canvas.path(&[(left, y), (right, y)], BIGRAM, 1, BIGRAM_DASH);
+    canvas.path(&[(left, y), (right, y)], NGRAM, 1, NGRAM_DASH);
 }
 
 fn band(canvas: &mut Canvas<'_>, frame: &Frame<'_>, curve: &Curve, look: Look) {
@@ -157,18 +154,9 @@ fn line(
         .for_each(|&at| canvas.marker(at, look));
 }
 
-/// The bigram model's loss, where the cells of a panel agree on one.
-fn bigram_loss(cells: &[&Cell]) -> Option<f64> {
-    let losses: Vec<f64> = cells
-        .iter()
-        .filter_map(|cell| cell.mean("bigram_perplexity"))
-        .map(f64::ln)
-        .collect();
-    let first = *losses.first()?;
-    losses
-        .iter()
-        .all(|loss| (loss - first).abs() < 1e-6)
-        .then_some(first)
+/// The loss of the line to beat, where the cells of a panel agree on one.
+fn line_loss(cells: &[&Cell]) -> Option<f64> {
+    common_line(cells).map(|line| line.perplexity.ln())
 }
 
 fn curve(cell: &Cell, steps: &[StepRow]) -> Curve {

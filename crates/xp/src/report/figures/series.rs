@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::legend::{Group, Swatch};
-use super::theme::{Look, MOST_FILLS};
+use super::theme::{Look, MOST_FILLS, Marker};
 use crate::report::axes::{Setting, axis_label, value_label};
 use crate::report::cells::Cell;
 
@@ -73,6 +73,15 @@ impl Axis {
             .unwrap_or(0)
     }
 
+    /// What a value looks like by its colour and marker; dense networks have marks of their own.
+    fn look(&self, index: usize) -> Look {
+        match (self.name.as_str(), self.values[index].text.as_str()) {
+            ("strategy", "dense-active") => Look::dense(Marker::Bar),
+            ("strategy", "dense-total") => Look::dense(Marker::Star),
+            _ => Look::PLAIN.hue(self.hue(index)),
+        }
+    }
+
     /// The colour of a value; strategies keep theirs whichever of them are in the sweep.
     fn hue(&self, index: usize) -> usize {
         if self.name != "strategy" {
@@ -82,7 +91,7 @@ impl Axis {
         known(&self.values[index].text).unwrap_or_else(|| {
             let newcomers = self.values[..index]
                 .iter()
-                .filter(|value| known(&value.text).is_none());
+                .filter(|value| known(&value.text).is_none() && !value.text.starts_with("dense-"));
             STRATEGY_COLOURS.len() + newcomers.count()
         })
     }
@@ -162,7 +171,7 @@ impl Encoding {
     pub(super) fn look(&self, cell: &Cell) -> Look {
         let mut look = Look::PLAIN;
         if let Some(axis) = &self.colour {
-            look = look.hue(axis.hue(axis.index(cell)));
+            look = axis.look(axis.index(cell));
         }
         if let Some(axis) = &self.shape {
             look = look.shape(axis.index(cell));
@@ -201,7 +210,7 @@ impl Encoding {
         if let Some(axis) = &self.colour {
             let shaped = self.shape.is_some();
             group(axis, &|index| {
-                let look = Look::PLAIN.hue(axis.hue(index));
+                let look = axis.look(index);
                 if shaped { look.shape(0) } else { look }
             });
         }

@@ -42,6 +42,10 @@ pub(super) enum Marker {
     Inverted,
     Cross,
     Pentagon,
+    /// Of a dense network of equal active arithmetic, and of nothing else.
+    Bar,
+    /// Of a dense network of all parameters.
+    Star,
 }
 
 const MARKERS: [Marker; 7] = [
@@ -96,6 +100,15 @@ impl Look {
         Self {
             color: PALETTE[index % PALETTE.len()],
             ..self.shape(index)
+        }
+    }
+
+    /// The look of a dense network, which is no strategy but what they are held against.
+    pub(super) fn dense(marker: Marker) -> Self {
+        Self {
+            color: INK,
+            marker,
+            ..Self::PLAIN
         }
     }
 

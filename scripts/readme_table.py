@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+"""Print the README's table of strategies from results/unified/cpu-cpu/trials.parquet (needs polars)."""
+
+import sys
+import polars as pl
+
+BASELINE = ("soft-top-k", 1.25)
+T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+path = sys.argv[1] if len(sys.argv) > 1 else "results/unified/cpu-cpu/trials.parquet"
+rows = pl.read_parquet(path).filter((pl.col("status") == "done") & (pl.col("job") == "train"))
+cell = (pl.col("strategy") == BASELINE[0]) & (pl.col("capacity_factor") == BASELINE[1])
+reference = rows.filter(cell).select("seed", base="perplexity")
+rows = rows.join(reference, on="seed", how="left").with_columns(less=pl.col("perplexity") - pl.col("base"))
+
+def interval(values: pl.Series, sign: str = "") -> str:
+    half = T.get(len(values) - 1, float("nan")) * (values.std() or 0) / len(values) ** 0.5
+    return f"{values.mean():{sign}.3f} ± {half:.3f}"
+
+groups = rows.sort("seed").group_by("strategy", "capacity_factor", maintain_order=True)
+print("| strategy | CF | perplexity | less the baseline's | under training's capacity | dropped then | expert rows a token |")
+print("|---|---|---|---|---|---|---|")
+for (name, cf), own in sorted(groups, key=lambda group: group[1]["perplexity"].mean()):
+    less = "baseline" if (name, cf) == BASELINE else interval(own["less"], "+")
+    name, cf = name + " (not causal)" * (not own["causal"].all()), "" if name.startswith("dense") else f"{cf:.2f}"
+    mean = {c: own[c].mean() for c in ("perplexity_train_capacity", "eval_drop_rate", "expert_rows_per_token")}
+    drops = f"{mean['perplexity_train_capacity']:.3f} | {100 * mean['eval_drop_rate']:.1f} % | {mean['expert_rows_per_token']:.2f}"
+    print(f"| {name} | {cf} | {interval(own['perplexity'])} | {less} | {drops} |")
+print(f"| *best n-gram, order {rows['ngram_order'][0]}* | | {rows['ngram_perplexity'][0]:.3f} | | | | |")
+print(f"| *bigram* | | {rows['bigram_perplexity'][0]:.3f} | | | | |")
