@@ -44,12 +44,14 @@ pub mod health;
 pub mod histogram;
 pub mod language;
 pub mod load;
+pub mod median;
 pub mod selection;
 pub mod speed;
 pub mod statistics;
 pub mod student;
 
 pub use histogram::Histogram;
+pub use median::{MedianInterval, median_interval};
 pub use statistics::MeanInterval;
 
 /// A number that converts to `f64` without loss: `f32` from a tensor, `u32` from a counter, `f64` from an average.
