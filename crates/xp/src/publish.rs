@@ -103,6 +103,7 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
         alarms,
         probabilities,
         histograms,
+        speeds,
     } = before;
     collected
         .trials
@@ -126,6 +127,10 @@ fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
     let kept = histograms.into_iter();
     collected
         .histograms
+        .extend(kept.filter(|row| carried(&row.trial_id)));
+    let kept = speeds.into_iter();
+    collected
+        .speeds
         .extend(kept.filter(|row| carried(&row.trial_id)));
 }
 

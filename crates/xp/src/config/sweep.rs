@@ -10,6 +10,7 @@ use super::{
     problem::{ConfigErrors, Problem, Problems},
     set::Setting,
     source::{Sources, Tree},
+    speed::SpeedPlan,
     suggest::closest,
     tree,
 };
@@ -47,6 +48,8 @@ pub(crate) struct Sweep {
     pub(crate) save: Save,
     /// The device the file asks for.
     pub(crate) device: Option<DeviceChoice>,
+    /// The speeds that are measured beside its trials.
+    pub(super) speed: Option<SpeedPlan>,
     /// What varies, in the order of the file.
     pub(crate) grids: Vec<Grid>,
     /// What was set on the command line.
@@ -91,6 +94,7 @@ impl Sweep {
             seeds: header.seeds,
             save: header.save,
             device: header.device,
+            speed: header.speed,
             grids,
             overrides: options.set.clone(),
             settings: settings.collect(),

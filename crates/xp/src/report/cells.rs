@@ -52,6 +52,11 @@ impl Cell {
         self.measures.get(column)
     }
 
+    /// Puts another value in place of a measure.
+    pub(super) fn put(&mut self, column: &'static str, value: MeanInterval) {
+        self.measures.insert(column, value);
+    }
+
     /// The mean of a measure.
     pub(crate) fn mean(&self, column: &str) -> Option<f64> {
         self.measure(column).map(|interval| interval.mean)
@@ -99,7 +104,7 @@ impl Cell {
 /// The cells of a sweep, in the order of their axes.
 pub(crate) fn summary(collected: &Collected) -> Vec<Cell> {
     let mut groups: BTreeMap<String, Vec<&TrialRow>> = BTreeMap::new();
-    for row in &collected.trials {
+    for row in collected.trials.iter().filter(|row| row.job != "speed") {
         groups.entry(identity(row)).or_default().push(row);
     }
     let groups: Vec<Vec<&TrialRow>> = groups.into_values().collect();

@@ -17,6 +17,7 @@ use super::health;
 use super::measures::{MEASURES, Measure};
 use super::published;
 use super::scaling::growths;
+use super::speeds::Speeds;
 
 const NAME: &str = "report.html";
 const TEMPLATE: &str = include_str!("template.html");
@@ -68,6 +69,8 @@ fn page(
             .map(|value| axis_label(&value.axis))
             .collect()
     };
+    let speeds = Speeds::of(collected, cells);
+    let speeds = speeds.as_ref();
     context! {
         sweep => &manifest.sweep,
         question => manifest.question.as_deref().unwrap_or_default(),
@@ -79,6 +82,9 @@ fn page(
         measures => shown.iter().map(|measure| (measure.heading, measure.unit)).collect::<Vec<_>>(),
         growths => growth_rows(cells),
         published => published::rows(cells),
+        speeds => speeds.map_or_else(Vec::new, |speeds| speeds.rows(cells)),
+        speed_reference => speeds.map_or("", |speeds| &speeds.reference),
+        wide_speeds => speeds.and_then(Speeds::warning).unwrap_or_default(),
         rows => cells.iter().map(|cell| table_row(cell, &shown)).collect::<Vec<_>>(),
         bigram => bigram(cells).unwrap_or_default(),
         has_bigram_column => cells.iter().any(|cell| cell.beats_bigram.is_some()),

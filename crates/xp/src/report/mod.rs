@@ -21,6 +21,7 @@ mod published;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scaling;
+mod speeds;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -105,9 +105,11 @@ pub(crate) fn cells(session: &Session, collected: &Collected) {
         JobKind::Pack => PACK,
         JobKind::Layer => LAYER,
         JobKind::Router => ROUTER,
+        JobKind::Speed => &[],
     };
     let mut groups: Vec<(&Trial, Vec<&TrialRow>)> = Vec::new();
-    for trial in &session.trials {
+    let speed = |trial: &&Trial| trial.settings.kind() == JobKind::Speed;
+    for trial in session.trials.iter().filter(|trial| !speed(trial)) {
         let id = trial.id.full();
         let row = collected.trials.iter().find(|row| row.trial_id == id);
         match groups

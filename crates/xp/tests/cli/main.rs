@@ -8,3 +8,4 @@ mod mistakes;
 mod peers;
 mod routers;
 mod runs;
+mod speeds;

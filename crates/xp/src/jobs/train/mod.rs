@@ -8,12 +8,15 @@ mod learner;
 mod losses;
 mod record;
 mod samples;
+mod steps;
 
+use burn::tensor::Device;
 use corpora::Dataset;
 use models_tiny::{TinyMoe, TinyMoeDims};
 use trainer::{Outcome, Run, Trained};
 
 pub(crate) use self::learner::LanguageModel;
+pub(in crate::jobs) use self::steps::Steps;
 use self::{batches::Batches, checkpoints::Slot, health::Watch, record::Recorder};
 use super::{
     Event, JobContext, JobEnd, JobError, ModelConfig, Sizes, TrainSettings, precision,
@@ -45,7 +48,7 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<Jo
         cx.fetch,
     )?;
     let bigram = corpora::bigram_perplexity(&dataset);
-    let model = build(&cx, settings, &dataset)?;
+    let model = build(settings, &dataset, cx.trial.seed, &cx.device)?;
     describe(&mut cx, settings, &dataset, bigram);
 
     let mut batches = Batches::new(&dataset, &settings.train, cx.trial.seed)?;
@@ -71,18 +74,19 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<Jo
 }
 
 fn build(
-    cx: &JobContext<'_>,
     settings: &TrainSettings,
     dataset: &Dataset,
+    seed: u64,
+    device: &Device,
 ) -> Result<LanguageModel, JobError> {
     let ModelConfig::TinyMoe(config) = &settings.model;
     let dims = TinyMoeDims {
         vocab: dataset.tokenizer.vocab_size(),
         sequence: settings.train.sequence.get(),
     };
-    let precision = precision::wanted(settings.train.precision).on(&cx.device);
-    let device = cx.device.clone().autodiff();
-    trainer::initialise(named_seed(cx.trial.seed, "init"), &device, |device| {
+    let precision = precision::wanted(settings.train.precision).on(device);
+    let device = device.clone().autodiff();
+    trainer::initialise(named_seed(seed, "init"), &device, |device| {
         TinyMoe::new(config, &settings.moe, &settings.router, &dims, device)
             .map(|model| LanguageModel::new(model, precision))
     })

@@ -45,6 +45,7 @@ pub(super) fn take(
                         expert: decision.expert as u64,
                         gate: Some(f64::from(decision.gate)),
                         kept: decision.kept,
+                        nll: None,
                     }
                 }),
         );
