@@ -26,7 +26,7 @@ declare -A figures=(
 for sweep in capacity scaling unified experts; do
   "$xp" sweep "$sweep" --scale smoke --experiments "$root/experiments"
   results=results/$sweep/smoke-cpu
-  for table in trials steps experts tokens; do
+  for table in trials steps experts tokens speeds; do
     [ -s "$results/$table.parquet" ] || fail "$results/$table.parquet is missing"
   done
   for file in manifest.json report.html; do
@@ -40,7 +40,7 @@ for sweep in capacity scaling unified experts; do
   cp -r "$results" before
   "$xp" sweep "$sweep" --scale smoke --experiments "$root/experiments" >/dev/null 2>again
   grep -q '^nothing to run: ' again || fail "$sweep was done and ran again: $(cat again)"
-  for table in trials steps experts tokens; do
+  for table in trials steps experts tokens speeds; do
     cmp "$results/$table.parquet" "before/$table.parquet" || fail "$table.parquet changed without a run"
   done
   rm -r before

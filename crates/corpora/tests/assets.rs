@@ -173,7 +173,7 @@ fn pretrained_tokenizers() {
         let dataset = load(
             TinyStoriesConfig {
                 train_bytes: 200_000,
-            ..TinyStoriesConfig::default()
+                ..TinyStoriesConfig::default()
             },
             pretrained(name),
             &data,

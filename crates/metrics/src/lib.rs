@@ -45,6 +45,7 @@ pub mod health;
 pub mod histogram;
 pub mod language;
 pub mod load;
+pub mod median;
 pub mod paired;
 pub mod selection;
 pub mod speed;
@@ -53,6 +54,7 @@ pub mod student;
 pub mod two_sample;
 
 pub use histogram::Histogram;
+pub use median::{MedianInterval, median_interval};
 pub use paired::Paired;
 pub use statistics::MeanInterval;
 

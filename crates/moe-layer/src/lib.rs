@@ -62,6 +62,6 @@ pub use expert_init::ExpertInit;
 pub use experts::{ExpertBank, ExpertDims};
 pub use layer::{MoeLayer, MoeOutput, MoeSizes};
 pub use plan::{DispatchPlan, PlanDims, PlanKind};
-pub use round::Round;
 pub use reading::LayerReading;
+pub use round::Round;
 pub use trace::RoutingTrace;

@@ -179,7 +179,14 @@ impl RoutingTrace {
         } else {
             assignments_after.iter().sum()
         };
-        let [unrouted, router_entropy, gate_entropy, gated, chosen_prob, largest_prob] = self
+        let [
+            unrouted,
+            router_entropy,
+            gate_entropy,
+            gated,
+            chosen_prob,
+            largest_prob,
+        ] = self
             .sums
             .into_array()
             .map(|sum| sum.map(|sum| f64::from(sum.into_scalar::<f32>())));

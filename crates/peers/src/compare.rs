@@ -329,8 +329,8 @@ fn timed<T>(device: &Device, work: impl FnOnce() -> T) -> Result<f64, String> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// The first number of `/proc/loadavg`, where there is one.
-fn load_average() -> Option<f64> {
+/// Processes that want to run on this machine, the mean of the last minute; none where the system does not say.
+pub fn load_average() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/loadavg").ok()?;
     text.split(' ').next()?.parse().ok()
 }

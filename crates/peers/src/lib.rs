@@ -36,5 +36,6 @@ pub mod table;
 mod tensors;
 
 pub use bench::{Event, Options, Wrap, run};
+pub use compare::load_average;
 pub use error::PeersError;
 pub use scale::Scale;

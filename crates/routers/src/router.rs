@@ -6,9 +6,9 @@ use burn::{
 };
 
 use crate::{
-    Assign, AssignConfig, Assignment, AuxiliaryLoss, Balance, BalanceInput, BalancerConfig, Defined,
-    GateRule, RouteInput, RouterConfig, RouterDims, Routing, Score, ScoreConfig, Scorer, Scores,
-    SelectionBias, StepLoad, StepMemory, Strategy, Switches, scorer::with_logit_std,
+    Assign, AssignConfig, Assignment, AuxiliaryLoss, Balance, BalanceInput, BalancerConfig,
+    Defined, GateRule, RouteInput, RouterConfig, RouterDims, Routing, Score, ScoreConfig, Scorer,
+    Scores, SelectionBias, StepLoad, StepMemory, Strategy, Switches, scorer::with_logit_std,
 };
 
 /// A scorer (where the strategy looks at scores), a strategy, and balancers.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::parquet::{encode, read_table};
 use crate::tables::{
-    AlarmRow, ExpertRow, HistogramRow, PeerRow, ProbabilityRow, Row, SpeedRow, StepRow, TABLES, TokenRow,
-    TrialRow,
+    AlarmRow, ExpertRow, HistogramRow, PeerRow, ProbabilityRow, Row, SpeedRow, StepRow, TABLES,
+    TokenRow, TrialRow,
 };
 use crate::{Error, Manifest, TrialRecord, durable};
 

@@ -58,6 +58,7 @@ mod schedule;
 mod seed;
 mod session;
 mod slot;
+mod stepper;
 mod timing;
 mod train;
 mod update;
@@ -72,6 +73,7 @@ pub use report::{EvalReport, Evaluation, Heartbeat, Measure, Reporter, StepRepor
 pub use schedule::learning_rate;
 pub use seed::{evaluation_seed, initialise, pass_seed};
 pub use slot::{CheckpointSlot, FolderSlot};
+pub use stepper::Stepper;
 pub use timing::{IntervalSpeed, Percentiles, Timing, WARM_UP_STEPS};
 pub use train::{Best, Outcome, Run, Trained, train};
 pub use update::{Update, Updated};

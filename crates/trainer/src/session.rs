@@ -8,6 +8,7 @@ use crate::adamw::AdamW;
 use crate::evaluate::evaluate;
 use crate::gradients::plain_device;
 use crate::interval::{Interval, numbers};
+use crate::stepper::timed;
 use crate::timing::{Clock, Part};
 use crate::{
     Best, Data, EvalReport, Evaluation, Heartbeat, Learner, Outcome, Reporter, Run, StepReport,
@@ -90,11 +91,10 @@ impl<'a, L: Learner> Session<'a, L> {
             self.clock.add(Part::Observe, start.elapsed());
         }
 
-        self.sync()?;
-        let start = Instant::now();
-        let updated = self.update().run(model, &batches, &mut self.optimiser);
-        self.sync()?;
-        self.clock.step(start.elapsed(), tokens);
+        let update = self.update();
+        let (updated, duration) =
+            timed(&update, model, &batches, &mut self.optimiser, &self.device)?;
+        self.clock.step(duration, tokens);
 
         let start = Instant::now();
         let norms = [updated.gradient_norm, updated.router_gradient_norm];

@@ -48,7 +48,8 @@ pub use top1::{Top1, Top1Config};
 pub use uniform::{Uniform, UniformConfig};
 
 use crate::{
-    Assignment, AuxiliaryLoss, Defined, GateRule, RouteInput, RouterDims, RouterError, Scores, StepLoad,
+    Assignment, AuxiliaryLoss, Defined, GateRule, RouteInput, RouterDims, RouterError, Scores,
+    StepLoad,
 };
 
 /// The rule that turns scores into an assignment.

@@ -8,7 +8,8 @@ use super::lock::Lock;
 use super::part::write_part;
 use super::{CheckpointSlot, Store};
 use crate::tables::{
-    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow, TrialRow, TrialStatus,
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow, TrialRow,
+    TrialStatus,
 };
 use crate::{Error, TrialId, durable};
 

@@ -1,7 +1,8 @@
 //! Records to publish.
 
 use runstore::tables::{
-    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow, TrialRow, TrialStatus,
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow, TrialRow,
+    TrialStatus,
 };
 use runstore::{TrialId, TrialRecord};
 use serde_json::json;

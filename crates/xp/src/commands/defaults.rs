@@ -5,17 +5,21 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 
 use super::schema;
-use crate::jobs::{JobKind, JobSettings};
+use crate::{
+    config::SpeedConfig,
+    jobs::{JobKind, JobSettings},
+};
 
 /// All settings of a job as TOML that a sweep file could hold, with a comment on each.
 pub(super) fn toml(job: JobKind) -> String {
     let (schema, definitions) = schema::settings(job);
-    let defaults = JobSettings::defaults(job);
     let mut writer = Writer {
         definitions: &definitions,
         text: header(job),
     };
-    writer.table(&schema, &defaults.to_json(), "");
+    if let Some(defaults) = JobSettings::defaults(job) {
+        writer.table(&schema, &defaults.to_json(), "");
+    }
     let mut text = writer.text;
     text.push_str("\n# Settings that vary, by these short names or by their path.\n[axes]\n");
     for (short, path) in job.short_names() {
@@ -25,6 +29,16 @@ pub(super) fn toml(job: JobKind) -> String {
         "\n# The cell that others are compared with, by what it has; it changes no trial.\n\
          # [compare]\n# baseline = { capacity-factor = 1.25 }\n",
     );
+    if job != JobKind::Router {
+        text.push_str(
+            "\n# Speeds of all cells, measured in turn where a sweep has this table.\n# [speed]\n",
+        );
+        let speed = toml::to_string(&SpeedConfig::default()).unwrap_or_default();
+        let lines = speed.lines().filter(|line| line.contains('='));
+        lines.for_each(|line| {
+            let _ = writeln!(text, "# {line}");
+        });
+    }
     text
 }
 
@@ -200,7 +214,7 @@ mod tests {
             let file = SweepFile::parse("defaults.toml".as_ref(), text.as_bytes()).unwrap();
             let sweep = Sweep::resolve(file, &SweepOptions::default()).unwrap();
             let points = sweep.points().unwrap();
-            let mut expected = JobSettings::defaults(job);
+            let mut expected = JobSettings::defaults(job).unwrap();
             expected.resolve();
             assert_eq!(points.len(), 1);
             assert_eq!(points[0].settings.to_json(), expected.to_json());

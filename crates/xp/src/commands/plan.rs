@@ -63,7 +63,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
             sizes: jobs::sizes(&trial.settings, vocabularies.of(&trial.settings)),
             state: state.name(),
             would_run: !state.is_recorded(),
-            why: why(state),
+            why: why(trial, state),
         });
     let plan = Plan {
         sweep: session.sweep.facts(),
@@ -230,8 +230,9 @@ fn counted(counts: &BTreeMap<&'static str, usize>) -> String {
         .join("   ")
 }
 
-fn why(state: &TrialState) -> String {
+fn why(trial: &Trial, state: &TrialState) -> String {
     match state {
+        TrialState::Missing if trial.runs_alone() => format!("{}: has not run", trial.cell()),
         TrialState::Done => String::new(),
         TrialState::Missing => "has not run".to_owned(),
         TrialState::Failed { error } => format!("will be tried again: {error}"),

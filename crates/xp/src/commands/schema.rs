@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::defaults;
 use crate::{
     cli::SchemaArgs,
-    config::Save,
+    config::{Save, SpeedConfig},
     exit::{Exit, Expected},
     jobs::{JobKind, LayerSettings, PackSettings, RouterSettings, TrainSettings},
     ui,
@@ -30,7 +30,14 @@ pub(super) fn settings(job: JobKind) -> (Value, Map<String, Value>) {
         JobKind::Pack => generator.root_schema_for::<PackSettings>(),
         JobKind::Layer => generator.root_schema_for::<LayerSettings>(),
         JobKind::Router => generator.root_schema_for::<RouterSettings>(),
+        // No file asks for it, so that nothing asks for its schema.
+        JobKind::Speed => Schema::default(),
     };
+    apart(schema)
+}
+
+/// A schema and the definitions it refers to, which belong at the root of what holds it.
+fn apart(schema: Schema) -> (Value, Map<String, Value>) {
     let mut schema = schema.to_value();
     let definitions = match schema
         .as_object_mut()
@@ -69,6 +76,9 @@ pub(super) fn sweep_file(job: JobKind) -> Value {
     overlay.insert("device".into(), device.clone());
     let compare = compare();
     overlay.insert("compare".into(), compare.clone());
+    let (speed, more) = apart(SchemaGenerator::default().into_root_schema_for::<SpeedConfig>());
+    definitions.extend(more);
+    overlay.insert("speed".into(), speed.clone());
     definitions.insert(
         "Overlay".into(),
         json!({ "type": "object", "properties": overlay, "additionalProperties": false }),
@@ -86,6 +96,7 @@ pub(super) fn sweep_file(job: JobKind) -> Value {
         ("save", save),
         ("device", device),
         ("compare", compare),
+        ("speed", speed),
         ("axes", axes),
         (
             "scale",

@@ -66,9 +66,11 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     // One seed of every point before the second of any: what is there when a sweep is stopped can
     // be compared, and the slow phases of a machine fall on all points alike.
     let seeds = &session.sweep.seeds;
+    // Speeds come last: they are measured with nothing else at work.
     todo.sort_by_key(|&index| {
-        let seed = session.trials[index].seed;
-        seeds.iter().position(|&other| other == seed)
+        let trial = &session.trials[index];
+        let seed = seeds.iter().position(|&other| other == trial.seed);
+        (trial.runs_alone(), seed)
     });
 
     let summary = if todo.is_empty() {

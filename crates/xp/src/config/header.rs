@@ -9,13 +9,14 @@ use toml::{Spanned, de::DeValue};
 use super::{
     problem::Problems,
     source::{Span, Tree},
+    speed::{SpeedConfig, SpeedPlan},
     suggest::closest,
 };
 use crate::{device::DeviceChoice, jobs::JobKind};
 
 /// Keys that a sweep file has beside the sections of its job.
 pub(crate) const HEADER_KEYS: &[&str] = &[
-    "name", "question", "job", "seeds", "save", "device", "compare", "axes", "scale",
+    "name", "question", "job", "seeds", "save", "device", "compare", "speed", "axes", "scale",
 ];
 
 /// Those of them that have a reader of their own.
@@ -43,6 +44,7 @@ pub(crate) struct Header {
     pub(crate) seeds: Vec<u64>,
     pub(crate) save: Save,
     pub(crate) device: Option<DeviceChoice>,
+    pub(crate) speed: Option<SpeedPlan>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +57,8 @@ struct Written {
     save: Save,
     #[serde(default)]
     device: Option<Spanned<String>>,
+    #[serde(default)]
+    speed: Option<SpeedConfig>,
 }
 
 /// Reads the header of an overlaid tree; problems are added, and then there is no header.
@@ -78,6 +82,7 @@ pub(crate) fn read(tree: &Tree, problems: &mut Problems) -> Option<Header> {
     let job = checked_job(&written.job, problems);
     let seeds = checked_seeds(&written.seeds, problems);
     let device = checked_device(written.device.as_ref(), problems);
+    let speed = SpeedPlan::read(written.speed, tree, job?, problems);
     Some(Header {
         name: name?,
         question: written.question,
@@ -85,6 +90,7 @@ pub(crate) fn read(tree: &Tree, problems: &mut Problems) -> Option<Header> {
         seeds: seeds?,
         save: written.save,
         device: device?,
+        speed,
     })
 }
 
@@ -107,6 +113,7 @@ fn checked_job(job: &Spanned<String>, problems: &mut Problems) -> Option<JobKind
     if found.is_none() {
         let names: Vec<_> = JobKind::ALL.iter().map(|job| job.name()).collect();
         let help = match closest(job.get_ref(), names.iter().copied()) {
+            _ if job.get_ref() == JobKind::Speed.name() => JobKind::NOT_WRITTEN.to_owned(),
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("the jobs are `{}`", names.join("`, `")),
         };

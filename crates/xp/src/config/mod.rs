@@ -25,6 +25,7 @@ mod problem;
 mod set;
 mod show;
 mod source;
+mod speed;
 mod suggest;
 mod sweep;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub(crate) use header::Save;
 pub(crate) use locate::SweepFile;
 pub(crate) use problem::ConfigErrors;
 pub(crate) use source::Tree;
+pub(crate) use speed::SpeedConfig;
 
 pub(crate) use sweep::{Sweep, SweepFacts, SweepOptions};
 pub(crate) use tree::join;

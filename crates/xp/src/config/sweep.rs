@@ -11,6 +11,7 @@ use super::{
     problem::{ConfigErrors, Problem, Problems},
     set::Setting,
     source::{Sources, Tree},
+    speed::SpeedPlan,
     suggest::closest,
     tree,
 };
@@ -48,6 +49,8 @@ pub(crate) struct Sweep {
     pub(crate) save: Save,
     /// The device the file asks for.
     pub(crate) device: Option<DeviceChoice>,
+    /// The speeds that are measured beside its trials.
+    pub(super) speed: Option<SpeedPlan>,
     /// What varies, in the order of the file.
     pub(crate) grids: Vec<Grid>,
     /// What was set on the command line.
@@ -94,6 +97,7 @@ impl Sweep {
             seeds: header.seeds,
             save: header.save,
             device: header.device,
+            speed: header.speed,
             grids,
             overrides: options.set.clone(),
             compare,

@@ -53,8 +53,16 @@ impl Trial {
         json!({ "job": settings.kind().name(), "seed": seed, "settings": settings.asked() })
     }
 
+    /// Whether nothing else may run beside it.
+    pub(crate) const fn runs_alone(&self) -> bool {
+        matches!(self.settings, JobSettings::Speed(_))
+    }
+
     /// The cell that the trial's seeds share.
     pub(crate) fn cell(&self) -> String {
+        if matches!(self.settings, JobSettings::Speed(_)) {
+            return "speeds in turn".to_owned();
+        }
         let values: Vec<_> = self
             .axes
             .iter()
@@ -85,14 +93,14 @@ impl Sweep {
         if problems.is_empty() {
             self.check_size(&mut problems);
         }
-        let points = if problems.is_empty() {
-            self.read_points(&mut problems)
-        } else {
-            Vec::new()
-        };
+        let mut points = Vec::new();
+        if problems.is_empty() {
+            points = self.read_points(&mut problems);
+        }
         if problems.is_empty() {
             let known = points.iter().map(|point| (&point.settings, &*point.axes));
             self.check_baseline(known, &mut problems);
+            self.mark_reference(&mut points, &mut problems);
         }
         problems.finish(&self.sources)?;
         Ok(points)
@@ -107,10 +115,14 @@ impl Sweep {
         let mut list = Vec::new();
         let mut seen = BTreeSet::new();
         let mut duplicates = 0;
+        let mut reference = None;
         for point in points {
             let data = digests(&point.settings)?;
             for &seed in &self.seeds {
                 let id = TrialId::of(&Trial::question(&point.settings, seed), &data);
+                if point.reference && reference.is_none() {
+                    reference = Some(id);
+                }
                 if !seen.insert(id) {
                     duplicates += 1;
                     continue;
@@ -126,6 +138,8 @@ impl Sweep {
                 });
             }
         }
+        let speeds = self.speed_trials(&list, reference);
+        list.extend(speeds);
         Ok(Trials { list, duplicates })
     }
 
@@ -228,6 +242,7 @@ impl Sweep {
         Some(Point {
             axes: axes.collect(),
             settings,
+            reference: false,
         })
     }
 
@@ -261,6 +276,8 @@ pub(crate) struct Point {
     axes: Vec<AxisValue>,
     /// What a trial at this point does.
     pub(crate) settings: JobSettings,
+    /// Whether its speed is what the others are divided by.
+    pub(super) reference: bool,
 }
 
 fn locate(problem: SettingProblem, tree: &Tree) -> Problem {

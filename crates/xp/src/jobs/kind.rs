@@ -11,10 +11,16 @@ pub(crate) enum JobKind {
     Layer,
     /// Route hidden states and measure what one router does and costs.
     Router,
+    /// Time the steps of a sweep's cells in turn; made by `[speed]`, written in no file.
+    Speed,
 }
 
 impl JobKind {
-    /// Every job.
+    /// What to write in place of `job = "speed"`.
+    pub(crate) const NOT_WRITTEN: &str =
+        "speeds are measured beside the trials of another job: add a `[speed]` table to its sweep";
+
+    /// Every job that a file can ask for.
     pub(crate) const ALL: [Self; 4] = [Self::Train, Self::Pack, Self::Layer, Self::Router];
 
     /// The name in `job = "..."`.
@@ -24,10 +30,11 @@ impl JobKind {
             Self::Pack => "pack",
             Self::Layer => "layer",
             Self::Router => "router",
+            Self::Speed => "speed",
         }
     }
 
-    /// The job of that name.
+    /// The job of that name that a file can ask for.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|job| job.name() == name)
     }
@@ -41,6 +48,7 @@ impl JobKind {
             Self::Pack => &["pack", "moe"],
             Self::Layer => &["profile", "layer", "moe", "router"],
             Self::Router => &["hidden", "measure", "moe", "router"],
+            Self::Speed => &[],
         }
     }
 
@@ -116,6 +124,7 @@ impl JobKind {
                 ("runs", "measure.runs"),
                 ("precision", "measure.precision"),
             ],
+            Self::Speed => &[],
         }
     }
 
@@ -155,6 +164,7 @@ impl JobKind {
                 "router.scorer",
                 "router.strategy",
             ],
+            Self::Speed => &[],
         }
     }
 }

@@ -14,6 +14,7 @@ mod random;
 mod router;
 mod row;
 mod settings;
+mod speed;
 mod train;
 
 pub(crate) use context::{Event, JobContext, JobEnd, JobError, Sizes};
@@ -21,7 +22,8 @@ pub(crate) use kind::JobKind;
 pub(crate) use row::{threads, trial_row};
 pub(crate) use settings::{
     BertSource, DataSettings, ExpertInit, JobSettings, LayerSettings, LoadConfig, ModelConfig,
-    PackSettings, Packing, RouterSettings, SettingProblem, SourceConfig, TrainSettings,
+    PackSettings, Packing, RouterSettings, SettingProblem, SourceConfig, SpeedCell, SpeedSettings,
+    TrainSettings,
 };
 pub(crate) use train::LanguageModel;
 
@@ -33,6 +35,7 @@ pub(crate) fn run(cx: JobContext<'_>) -> Result<JobEnd, JobError> {
         JobSettings::Pack(settings) => pack::run(cx, settings),
         JobSettings::Layer(settings) => layer::run(cx, settings),
         JobSettings::Router(settings) => router::run(cx, settings),
+        JobSettings::Speed(settings) => speed::run(cx, settings),
     }
 }
 
@@ -40,7 +43,7 @@ pub(crate) fn run(cx: JobContext<'_>) -> Result<JobEnd, JobError> {
 pub(crate) fn sizes(settings: &JobSettings, vocab: Option<usize>) -> Option<Sizes> {
     match settings {
         JobSettings::Train(settings) => train::sizes(settings, vocab),
-        JobSettings::Pack(_) => None,
+        JobSettings::Pack(_) | JobSettings::Speed(_) => None,
         JobSettings::Layer(settings) => Some(layer::sizes(settings)),
         JobSettings::Router(settings) => router::sizes(settings),
     }

@@ -42,6 +42,8 @@ pub(crate) fn trial_row(
         JobSettings::Pack(settings) => pack_columns(&mut row, settings),
         JobSettings::Layer(settings) => layer_columns(&mut row, settings),
         JobSettings::Router(settings) => router_columns(&mut row, settings),
+        // Its cells have rows of their own.
+        JobSettings::Speed(_) => {}
     }
     row
 }

@@ -4,6 +4,8 @@ mod health;
 mod layer;
 mod profile;
 mod router;
+mod rules;
+mod speed;
 
 use std::num::NonZeroUsize;
 
@@ -20,6 +22,9 @@ pub(crate) use health::HealthConfig;
 pub(crate) use layer::LayerSettings;
 pub(crate) use profile::Profile;
 pub(crate) use router::{BertSource, ExpertInit, RouterSettings, SourceConfig};
+pub(crate) use speed::{SpeedCell, SpeedSettings};
+
+use rules::{layer_problems, top_k};
 
 use super::JobKind;
 use crate::config::Tree;
@@ -36,6 +41,8 @@ pub(crate) enum JobSettings {
     Layer(LayerSettings),
     /// `job = "router"`.
     Router(RouterSettings),
+    /// What `[speed]` adds to a sweep.
+    Speed(SpeedSettings),
 }
 
 /// Settings of `job = "train"`.
@@ -234,17 +241,19 @@ impl JobSettings {
             JobKind::Pack => Self::Pack(PackSettings::deserialize(table)?),
             JobKind::Layer => Self::Layer(LayerSettings::deserialize(table)?),
             JobKind::Router => Self::Router(RouterSettings::deserialize(table)?),
+            JobKind::Speed => return Err(serde::de::Error::custom(JobKind::NOT_WRITTEN)),
         })
     }
 
-    /// The settings of a file that says nothing.
-    pub(crate) fn defaults(job: JobKind) -> Self {
-        match job {
+    /// The settings of a file that says nothing; none where no file can ask for the job.
+    pub(crate) fn defaults(job: JobKind) -> Option<Self> {
+        Some(match job {
             JobKind::Train => Self::Train(TrainSettings::default()),
             JobKind::Pack => Self::Pack(PackSettings::default()),
             JobKind::Layer => Self::Layer(LayerSettings::default()),
             JobKind::Router => Self::Router(RouterSettings::default()),
-        }
+            JobKind::Speed => return None,
+        })
     }
 
     /// Writes what is really used where one setting decides another, so that the same work has the
@@ -263,7 +272,7 @@ impl JobSettings {
                 &mut settings.router,
             ),
             Self::Router(settings) => (None, &mut settings.moe, &mut settings.router),
-            Self::Pack(_) => return,
+            Self::Pack(_) | Self::Speed(_) => return,
         };
         if let Some(profile) = profile {
             *profile = profile.apply(moe, router);
@@ -282,6 +291,7 @@ impl JobSettings {
             Self::Pack(_) => JobKind::Pack,
             Self::Layer(_) => JobKind::Layer,
             Self::Router(_) => JobKind::Router,
+            Self::Speed(_) => JobKind::Speed,
         }
     }
 
@@ -292,6 +302,7 @@ impl JobSettings {
             Self::Pack(settings) => serde_json::to_value(settings),
             Self::Layer(settings) => serde_json::to_value(settings),
             Self::Router(settings) => serde_json::to_value(settings),
+            Self::Speed(settings) => settings.to_json(),
         };
         json.expect("settings are plain data with text keys")
     }
@@ -317,31 +328,10 @@ impl JobSettings {
             Self::Pack(settings) => settings.check(),
             Self::Layer(settings) => settings.check(),
             Self::Router(settings) => settings.check(),
+            // Its cells were checked as points of the sweep.
+            Self::Speed(_) => Vec::new(),
         }
     }
-}
-
-fn top_k(k: NonZeroUsize, experts: NonZeroUsize) -> Option<SettingProblem> {
-    (k > experts).then(|| SettingProblem {
-        message: format!("k = {k} exceeds {experts} experts"),
-        paths: vec!["moe.k", "moe.experts"],
-        help: format!(
-            "a token can go to at most {experts} of {experts} experts: lower `k` or raise `experts`"
-        ),
-    })
-}
-
-/// The rules of a layer, in whichever job it is.
-fn layer_problems(profile: Profile, moe: &MoeConfig, router: &RouterConfig) -> Vec<SettingProblem> {
-    let uneven = || SettingProblem {
-        message: format!("k = {} is not a multiple of chain = {}", moe.k, moe.chain),
-        paths: vec!["moe.chain", "moe.k"],
-        help: "each round sends a token to k / chain experts: change one of the two".into(),
-    };
-    let mut problems: Vec<_> = top_k(moe.k, moe.experts).into_iter().collect();
-    problems.extend(moe.k_of_round().is_none().then(uneven));
-    problems.extend(profile.check(router));
-    problems
 }
 
 impl PackSettings {

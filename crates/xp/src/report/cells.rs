@@ -59,6 +59,11 @@ impl Cell {
         self.measures.get(column)
     }
 
+    /// Puts another value in place of a measure.
+    pub(super) fn put(&mut self, column: &'static str, value: MeanInterval) {
+        self.measures.insert(column, value);
+    }
+
     /// The mean of a measure.
     pub(crate) fn mean(&self, column: &str) -> Option<f64> {
         self.measure(column).map(|interval| interval.mean)

@@ -15,6 +15,7 @@ use super::health;
 use super::measures::{MEASURES, Measure};
 use super::published;
 use super::scaling::growths;
+use super::speeds::Speeds;
 use super::standing;
 
 const NAME: &str = "report.html";
@@ -67,6 +68,8 @@ fn page(
             .map(|value| axis_label(&value.axis))
             .collect()
     };
+    let speeds = Speeds::of(collected, cells);
+    let speeds = speeds.as_ref();
     context! {
         sweep => &manifest.sweep,
         question => manifest.question.as_deref().unwrap_or_default(),
@@ -78,6 +81,9 @@ fn page(
         measures => shown.iter().map(|measure| (measure.heading, measure.unit)).collect::<Vec<_>>(),
         growths => growth_rows(cells),
         published => published::rows(cells),
+        speeds => speeds.map_or_else(Vec::new, |speeds| speeds.rows(cells)),
+        speed_reference => speeds.map_or("", |speeds| &speeds.reference),
+        wide_speeds => speeds.and_then(Speeds::warning).unwrap_or_default(),
         rows => cells.iter().map(|cell| table_row(cell, &shown)).collect::<Vec<_>>(),
         ngram => standing::line(cells),
         has_ngram_column => cells.iter().any(|cell| cell.beats_ngram.is_some()),

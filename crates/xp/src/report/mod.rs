@@ -23,6 +23,7 @@ mod published;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scaling;
+mod speeds;
 mod standing;
 #[cfg(test)]
 mod tests;

@@ -193,7 +193,7 @@ impl Runner<'_> {
     }
 
     fn start_some(&mut self) -> Result<(), Expected> {
-        while self.running.len() < self.options.jobs {
+        while self.running.len() < self.options.jobs && !self.one_runs_alone() {
             let Some(index) = self.next()? else {
                 return Ok(());
             };
@@ -207,20 +207,51 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Whether a trial runs that wants nothing beside it.
+    fn one_runs_alone(&self) -> bool {
+        let alone = |index: &usize| self.trials[*index].runs_alone();
+        self.running.keys().any(alone)
+    }
+
     /// The next trial that is free to run. Those that another runner has ended are noted, those
-    /// that it holds are put aside.
+    /// that it holds are put aside. One that runs alone waits for what runs here and elsewhere.
     fn next(&mut self) -> Result<Option<usize>, Expected> {
-        while let Some(index) = self.queue.pop_front() {
+        while let Some(&index) = self.queue.front() {
+            if self.trials[index].runs_alone() {
+                break;
+            }
+            self.queue.pop_front();
             if self.is_free(index)? {
                 return Ok(Some(index));
             }
         }
+        let mut freed = Vec::new();
         for index in std::mem::take(&mut self.held) {
             if self.is_free(index)? {
-                self.queue.push_back(index);
+                freed.push(index);
             }
         }
-        Ok(self.queue.pop_front())
+        // Before what runs alone, which is all that is left in the queue.
+        freed
+            .into_iter()
+            .rev()
+            .for_each(|index| self.queue.push_front(index));
+        let Some(&index) = self.queue.front() else {
+            return Ok(None);
+        };
+        if self.trials[index].runs_alone() {
+            if !self.running.is_empty() || !self.held.is_empty() {
+                return Ok(None);
+            }
+            self.queue.pop_front();
+            return if self.is_free(index)? {
+                Ok(Some(index))
+            } else {
+                self.next()
+            };
+        }
+        self.queue.pop_front();
+        Ok(Some(index))
     }
 
     fn is_free(&mut self, index: usize) -> Result<bool, Expected> {

@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     config::Trial,
     exit::Exit,
-    jobs::{Event, JobSettings, PackSettings},
+    jobs::{Event, JobSettings, PackSettings, SpeedCell, SpeedSettings},
 };
 
 /// What a scripted trial does when it is started.
@@ -294,4 +294,79 @@ fn a_signal_starts_nothing() {
     let summary = play(3, &mut executor, &MockLedger::default(), false, 1);
     assert!(executor.started.is_empty());
     assert!(summary.interrupted);
+}
+
+/// Writes down when trials start and end.
+#[derive(Default)]
+struct Diary(Vec<String>);
+
+impl Watcher for Diary {
+    fn started(&mut self, index: usize, _: &Trial) {
+        self.0.push(format!("start {index}"));
+    }
+    fn event(&mut self, _: usize, _: &Trial, _: &Event) {}
+    fn ended(&mut self, index: usize, _: &Trial, _: &Outcome) {
+        self.0.push(format!("end {index}"));
+    }
+    fn waiting(&mut self, _: usize) {}
+}
+
+/// Runs four trials, two at a time, of which those in `alone` time speeds.
+fn diary(alone: &[usize], ledger: &MockLedger) -> Vec<String> {
+    let mut trials = trials(4);
+    let cell = SpeedCell {
+        trial_id: trials[0].id.full(),
+        settings: trials[0].settings.clone(),
+    };
+    for &index in alone {
+        trials[index].settings = JobSettings::Speed(SpeedSettings {
+            rounds: 1,
+            settle: 0.04,
+            reference: 0,
+            cells: vec![cell.clone()],
+        });
+    }
+    let options = RunOptions {
+        jobs: 2,
+        fail_fast: false,
+        patience: Duration::from_millis(1),
+    };
+    let (mut executor, mut diary) = (MockExecutor::new([]), Diary::default());
+    let parts: (&mut dyn Executor, _, _) = (&mut executor, ledger, &mut diary as _);
+    run(
+        &trials,
+        vec![0, 1, 2, 3],
+        options,
+        parts,
+        &AtomicUsize::new(0),
+    )
+    .unwrap();
+    diary.0
+}
+
+#[test]
+fn speeds_are_timed_with_nothing_beside_them() {
+    let ledger = MockLedger::default();
+    let two_at_a_time = [
+        "start 0", "start 1", "end 0", "start 2", "end 1", "start 3", "end 2", "end 3",
+    ];
+    assert_eq!(diary(&[], &ledger), two_at_a_time);
+    // It waits for what runs, and the next waits for it.
+    let alone = [
+        "start 0", "start 1", "end 0", "end 1", "start 2", "end 2", "start 3", "end 3",
+    ];
+    assert_eq!(diary(&[2, 3], &ledger), alone);
+    assert_eq!(diary(&[2], &ledger), alone);
+}
+
+#[test]
+fn speeds_wait_for_trials_of_other_runners() {
+    let running = TrialState::Running { pid: None };
+    let ledger = MockLedger::telling([(1, vec![running.clone(), running, TrialState::Done])]);
+    assert_eq!(
+        diary(&[2, 3], &ledger),
+        [
+            "start 0", "end 0", "end 1", "start 2", "end 2", "start 3", "end 3"
+        ]
+    );
 }

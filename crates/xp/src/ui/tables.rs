@@ -114,15 +114,14 @@ pub(crate) fn cells(session: &Session, collected: &Collected, baseline: &BTreeMa
         JobKind::Pack => PACK,
         JobKind::Layer => LAYER,
         JobKind::Router => ROUTER,
+        JobKind::Speed => &[],
     };
     let mut groups: Vec<(&Trial, Vec<&TrialRow>)> = Vec::new();
     let cells = summary(collected);
     let ranking = ranking(&cells, baseline);
-    for trial in &session.trials {
-        // A trial that times all cells is none of them.
-        if trial.settings.kind().name() == "speed" {
-            continue;
-        }
+    // A trial that times all cells is none of them.
+    let speed = |trial: &&Trial| trial.settings.kind() == JobKind::Speed;
+    for trial in session.trials.iter().filter(|trial| !speed(trial)) {
         let id = trial.id.full();
         let row = collected.trials.iter().find(|row| row.trial_id == id);
         match groups

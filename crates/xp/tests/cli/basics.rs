@@ -21,8 +21,9 @@ fn a_plan_shows_every_trial_and_runs_nothing() {
     let lab = Lab::new();
     // 2 k x 2 capacity factors x 2 packings x 3 loads.
     lab.xp("plan capacity --scale smoke").expect(0).says(&[
-        "24 trials",
-        "missing 24",
+        "25 trials",
+        "missing 25",
+        "speeds in turn: has not run",
         "has not run",
         "load",
         "zipf(exponent=1.0)",
@@ -45,7 +46,8 @@ fn a_plan_is_readable_by_machines_and_repeatable() {
         .json();
     assert_eq!(plan, again);
     let trials = plan["trials"].as_array().unwrap();
-    assert_eq!(trials.len(), 24);
+    // And the speed trial.
+    assert_eq!(trials.len(), 25);
     assert_eq!(trials[0]["id"].as_str().unwrap().len(), 64);
     assert!(
         trials
@@ -61,8 +63,10 @@ fn a_plan_of_training_counts_parameters() {
         .expect(0)
         .json();
     let trials = plan["trials"].as_array().unwrap();
-    assert_eq!(trials.len(), 30);
-    for trial in trials {
+    // Last comes the speed trial, which has no model of its own.
+    assert_eq!(trials.len(), 31);
+    assert_eq!(trials[30]["params_total"], Value::Null);
+    for trial in &trials[..30] {
         let count = |key: &str| {
             trial[key]
                 .as_u64()
@@ -77,8 +81,8 @@ fn a_plan_of_training_counts_parameters() {
 fn every_scale_of_every_experiment_can_be_planned() {
     let lab = Lab::new();
     for (sweep, trials) in [
-        ("capacity", [24, 378, 378]),
-        ("scaling", [7, 39, 13]),
+        ("capacity", [25, 379, 379]),
+        ("scaling", [8, 42, 14]),
         ("routers-random", [52, 156, 260]),
     ] {
         for (scale, count) in ["smoke", "cpu", "paper"].into_iter().zip(trials) {

@@ -9,3 +9,4 @@ mod peers;
 mod recompute;
 mod routers;
 mod runs;
+mod speeds;

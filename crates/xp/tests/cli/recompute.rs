@@ -63,10 +63,7 @@ fn variation(loads: &[f64]) -> f64 {
 fn entropy(loads: &[f64]) -> f64 {
     let sum: f64 = loads.iter().sum();
     let shares = loads.iter().map(|load| load / sum);
-    -shares
-        .filter(|&p| p > 0.0)
-        .map(|p| p * p.ln())
-        .sum::<f64>()
+    -shares.filter(|&p| p > 0.0).map(|p| p * p.ln()).sum::<f64>()
 }
 
 /// A batch has 4 windows of 16 tokens.

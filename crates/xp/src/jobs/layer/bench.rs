@@ -2,7 +2,7 @@
 
 use burn::{
     optim::GradientsParams,
-    tensor::{Device, Tensor, TensorData},
+    tensor::{Device, Gradients, Int, Tensor, TensorData},
 };
 use moe_layer::{Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput};
 use trainer::{AdamW, TrainConfig};
@@ -12,6 +12,7 @@ use crate::jobs::{
     clock::timed_on,
     precision,
     random::{named_seed, normal},
+    speed::Timed,
 };
 
 /// Token ids are drawn below this; only strategies that route by token look at them.
@@ -41,8 +42,44 @@ impl Phases {
     }
 }
 
+/// Inputs of layers by T and D: layers of one seed share them.
+#[derive(Default)]
+pub(in crate::jobs) struct Inputs(Vec<Shared>);
+
+#[derive(Clone)]
+struct Shared {
+    token_ids_t: Tensor<1, Int>,
+    x_td: Tensor<2>,
+    gradient_td: Tensor<2>,
+}
+
+impl Inputs {
+    fn of(&mut self, tokens: usize, dim: usize, seed: u64, device: &Device) -> Shared {
+        let same = |shared: &&Shared| shared.x_td.dims() == [tokens, dim];
+        if let Some(shared) = self.0.iter().find(same) {
+            return shared.clone();
+        }
+        let mut rng = corpora::stream(seed, "token-ids", 0);
+        let ids: Vec<i32> = (0..tokens)
+            .map(|_| corpora::below(&mut rng, VOCAB) as i32)
+            .collect();
+        let noise = |name: &str| {
+            let mut rng = corpora::stream(seed, name, 0);
+            let numbers: Vec<f32> = (0..tokens * dim).map(|_| normal(&mut rng) as f32).collect();
+            Tensor::from_data(TensorData::new(numbers, [tokens, dim]), device)
+        };
+        let shared = Shared {
+            token_ids_t: Tensor::from_data(TensorData::new(ids, [tokens]), device),
+            x_td: noise("hidden-states"),
+            gradient_td: noise("output-gradient"),
+        };
+        self.0.push(shared.clone());
+        shared
+    }
+}
+
 /// What the phases work on.
-pub(super) struct Bench {
+pub(in crate::jobs) struct Bench {
     device: Device,
     layer: MoeLayer,
     optimiser: Option<AdamW>,
@@ -54,10 +91,11 @@ pub(super) struct Bench {
 
 impl Bench {
     /// A layer of these settings, and standard normal hidden states.
-    pub(super) fn new(
+    pub(in crate::jobs) fn new(
         settings: &LayerSettings,
         seed: u64,
         device: &Device,
+        inputs: &mut Inputs,
     ) -> Result<Self, JobError> {
         let tracked = device.clone().autodiff();
         let (tokens, dim) = (settings.layer.tokens.get(), settings.layer.dim.get());
@@ -69,18 +107,14 @@ impl Bench {
             MoeLayer::new(&settings.moe, &settings.router, &dims, device)
         })
         .map_err(|error| JobError::Unsupported(error.to_string()))?;
-        let mut rng = corpora::stream(seed, "token-ids", 0);
-        let ids: Vec<i32> = (0..tokens)
-            .map(|_| corpora::below(&mut rng, VOCAB) as i32)
-            .collect();
-        let noise = |name: &str| {
-            let mut rng = corpora::stream(seed, name, 0);
-            let numbers: Vec<f32> = (0..tokens * dim).map(|_| normal(&mut rng) as f32).collect();
-            Tensor::from_data(TensorData::new(numbers, [tokens, dim]), &tracked)
-        };
+        let Shared {
+            token_ids_t,
+            x_td,
+            gradient_td,
+        } = inputs.of(tokens, dim, seed, &tracked);
         Ok(Self {
             context: MoeContext {
-                token_ids_t: Tensor::from_data(TensorData::new(ids, [tokens]), &tracked),
+                token_ids_t,
                 sequences: settings.layer.sequences.get(),
                 noise_seed: named_seed(seed, "noise"),
                 training: true,
@@ -88,8 +122,8 @@ impl Bench {
                 precision: precision::wanted(settings.layer.precision).on(device),
             },
             // As in a model, whose lower layers wait for the gradient of these hidden states.
-            x_td: noise("hidden-states").require_grad(),
-            gradient_td: noise("output-gradient"),
+            x_td: x_td.require_grad(),
+            gradient_td,
             optimiser: settings
                 .layer
                 .update
@@ -100,10 +134,8 @@ impl Bench {
     }
 
     /// Times one repetition, phase by phase.
-    pub(super) fn step(&mut self) -> Result<Phases, JobError> {
-        let (output, forward) = timed_on(&self.device, || self.forward())?;
-        let (gradients, backward) = timed_on(&self.device, || self.loss(&output).backward())?;
-        drop(output);
+    pub(super) fn phases(&mut self) -> Result<Phases, JobError> {
+        let (gradients, [forward, backward]) = self.passes()?;
         let update = match &mut self.optimiser {
             None => None,
             Some(optimiser) => {
@@ -127,6 +159,13 @@ impl Bench {
         })
     }
 
+    /// Times forward and backward.
+    fn passes(&self) -> Result<(Gradients, [f64; 2]), JobError> {
+        let (output, forward) = timed_on(&self.device, || self.forward())?;
+        let (gradients, backward) = timed_on(&self.device, || self.loss(&output).backward())?;
+        Ok((gradients, [forward, backward]))
+    }
+
     /// One pass, off the clock.
     pub(super) fn forward(&self) -> MoeOutput {
         self.layer.forward(self.x_td.clone(), &self.context)
@@ -139,5 +178,16 @@ impl Bench {
         let share = 1.0 / rounds.len() as f64;
         let losses = rounds.iter().flat_map(|round| &round.routing.auxiliary);
         losses.fold(weighted, |sum, loss| sum + loss.value.clone() * share)
+    }
+}
+
+impl Timed for Bench {
+    fn step(&mut self) -> Result<f64, JobError> {
+        let (_, [forward, backward]) = self.passes()?;
+        Ok(forward + backward)
+    }
+
+    fn tokens(&self) -> usize {
+        self.x_td.dims()[0]
     }
 }

@@ -8,7 +8,8 @@ use metrics::{speed, statistics};
 use moe_layer::MoeLayer;
 use runstore::tables::TrialRow;
 
-use self::bench::{Bench, Phases};
+use self::bench::Phases;
+pub(in crate::jobs) use self::bench::{Bench, Inputs};
 use super::{
     Event, JobContext, JobEnd, JobError, LayerSettings, Sizes, measures::RoutingMeasures, precision,
 };
@@ -39,7 +40,7 @@ pub(super) fn sizes(settings: &LayerSettings) -> Sizes {
 /// One repetition is: forward, backward, and the optimiser's update where it is asked for, each
 /// between two waits for the device. Routing is timed once more by itself.
 pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<JobEnd, JobError> {
-    let mut bench = Bench::new(settings, cx.trial.seed, &cx.device)?;
+    let mut bench = Bench::new(settings, cx.trial.seed, &cx.device, &mut Inputs::default())?;
     let (warmup, timed) = (settings.layer.warmup, settings.layer.iterations.get());
     (cx.events)(Event::Started {
         steps: warmup + timed,
@@ -50,7 +51,7 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<Jo
         if cx.stop.load(Ordering::Relaxed) {
             return Ok(JobEnd::Interrupted { step: 0 });
         }
-        let phases = bench.step()?;
+        let phases = bench.phases()?;
         if repetition >= warmup {
             samples.push(phases);
         }

@@ -12,14 +12,17 @@ use moe_layer::{Capacity, DispatchPlan, MoeConfig, PackedRows, PlanDims};
 use routers::Assignment;
 
 use self::memcpy::Memcpy;
-use super::{Event, JobContext, JobEnd, JobError, PackSettings, Packing, clock::timed_on};
+use super::{
+    Event, JobContext, JobEnd, JobError, PackSettings, Packing, clock::timed_on, speed::Timed,
+};
 
 /// Runs a trial of `job = "pack"`.
 ///
 /// One repetition is: drop decisions from the loads of the experts, rows, pack, combine. It is
 /// timed between two synchronisations of the device, in turn with a plain copy of as many bytes.
 pub(super) fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<JobEnd, JobError> {
-    let bench = Bench::new(settings, cx.trial.seed, &cx.device);
+    let inputs = &mut Inputs::default();
+    let mut bench = Bench::new(settings, cx.trial.seed, &cx.device, inputs);
     let mut memcpy = Memcpy::new(&cx.device, bench.moved().bytes / 2);
     let (warmup, timed) = (settings.pack.warmup, settings.pack.iterations.get());
     let (mut pack_s, mut copy_s) = (Vec::with_capacity(timed), Vec::with_capacity(timed));
@@ -31,7 +34,7 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<Job
         if cx.stop.load(Ordering::Relaxed) {
             return Ok(JobEnd::Interrupted { step: 0 });
         }
-        let (_, pack_time) = timed_on(&cx.device, || bench.round_trip())?;
+        let pack_time = bench.step()?;
         let (_, copy_time) = timed_on(&cx.device, || memcpy.run())?;
         if repetition >= warmup {
             pack_s.push(pack_time);
@@ -50,8 +53,28 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<Job
     )))
 }
 
+/// Tokens to pack by T and D, whose values do not matter: all that pack them share them.
+#[derive(Default)]
+pub(in crate::jobs) struct Inputs(Vec<Tensor<2>>);
+
+impl Inputs {
+    fn of(&mut self, tokens: usize, width: usize, device: &Device) -> Tensor<2> {
+        let same = |x_td: &&Tensor<2>| x_td.dims() == [tokens, width];
+        if let Some(x_td) = self.0.iter().find(same) {
+            return x_td.clone();
+        }
+        let numbers: Vec<f32> = (0..tokens * width)
+            .map(|i| (i % 1021) as f32 / 1021.0)
+            .collect();
+        let x_td = Tensor::from_data(TensorData::new(numbers, [tokens, width]), device);
+        self.0.push(x_td.clone());
+        x_td
+    }
+}
+
 /// The inputs of a repetition.
-struct Bench {
+pub(in crate::jobs) struct Bench {
+    device: Device,
     tokens: usize,
     experts: usize,
     k: usize,
@@ -72,16 +95,19 @@ struct Moved {
 }
 
 impl Bench {
-    fn new(settings: &PackSettings, seed: u64, device: &Device) -> Self {
+    pub(in crate::jobs) fn new(
+        settings: &PackSettings,
+        seed: u64,
+        device: &Device,
+        inputs: &mut Inputs,
+    ) -> Self {
         let (tokens, width) = (settings.pack.tokens.get(), settings.pack.width.get());
         let (experts, k) = (settings.moe.experts.get(), settings.moe.k.get());
         let chosen = loads::draw(&settings.pack.load, tokens, experts, k, seed);
         let gates_tk = Tensor::full([tokens, k], 1.0 / k as f64, device);
         let experts_tk = Tensor::from_data(TensorData::new(chosen, [tokens, k]), device);
-        let numbers: Vec<f32> = (0..tokens * width)
-            .map(|i| (i % 1021) as f32 / 1021.0)
-            .collect();
         Self {
+            device: device.clone(),
             tokens,
             experts,
             k,
@@ -92,7 +118,7 @@ impl Bench {
                 capacity_factor: settings.moe.capacity_factor,
                 ..MoeConfig::default()
             },
-            x_td: Tensor::from_data(TensorData::new(numbers, [tokens, width]), device),
+            x_td: inputs.of(tokens, width, device),
             assignment: Assignment::TokenChoice {
                 experts_tk,
                 gates_tk,
@@ -135,6 +161,17 @@ impl Bench {
             rows,
             bytes: (2 * kept + rows + self.tokens) * row_bytes,
         }
+    }
+}
+
+impl Timed for Bench {
+    fn step(&mut self) -> Result<f64, JobError> {
+        let (_, seconds) = timed_on(&self.device, || self.round_trip())?;
+        Ok(seconds)
+    }
+
+    fn tokens(&self) -> usize {
+        self.tokens
     }
 }
 

@@ -9,13 +9,16 @@ mod learner;
 mod losses;
 mod record;
 mod samples;
+mod steps;
 
+use burn::tensor::Device;
 use corpora::{Dataset, NgramLine, valid_windows};
 use models_tiny::{TinyMoe, TinyMoeDims};
 use moe_layer::Capacity;
 use trainer::{Outcome, Run, Trained};
 
 pub(crate) use self::learner::LanguageModel;
+pub(in crate::jobs) use self::steps::Steps;
 use self::{
     arithmetic::Arithmetic, batches::Batches, checkpoints::Slot, health::Watch, record::Recorder,
     samples::Sampled,
@@ -49,8 +52,8 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<Jo
         cx.data,
         cx.fetch,
     )?;
-    let model = build(&cx, settings, &dataset)?;
-    let arithmetic = Arithmetic::new(settings, &dims(&cx, settings, &dataset));
+    let model = build(settings, &dataset, cx.trial.seed, &cx.device)?;
+    let arithmetic = Arithmetic::new(settings, &dims(settings, &dataset, cx.trial.seed));
     describe(&mut cx, settings, &dataset);
     lines_to_beat(&mut cx, settings, &dataset)?;
 
@@ -77,15 +80,16 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<Jo
 }
 
 fn build(
-    cx: &JobContext<'_>,
     settings: &TrainSettings,
     dataset: &Dataset,
+    seed: u64,
+    device: &Device,
 ) -> Result<LanguageModel, JobError> {
     let ModelConfig::TinyMoe(config) = &settings.model;
-    let dims = dims(cx, settings, dataset);
-    let precision = precision::wanted(settings.train.precision).on(&cx.device);
-    let device = cx.device.clone().autodiff();
-    trainer::initialise(named_seed(cx.trial.seed, "init"), &device, |device| {
+    let dims = dims(settings, dataset, seed);
+    let precision = precision::wanted(settings.train.precision).on(device);
+    let device = device.clone().autodiff();
+    trainer::initialise(named_seed(seed, "init"), &device, |device| {
         TinyMoe::new(config, &settings.moe, &settings.router, &dims, device)
             .map(|model| LanguageModel::new(model, precision))
             .map(|model| model.with_settings(&settings.moe, &settings.router))
@@ -94,11 +98,11 @@ fn build(
 }
 
 /// The sizes that come from the data, and what tables over it are made from.
-fn dims(cx: &JobContext<'_>, settings: &TrainSettings, dataset: &Dataset) -> TinyMoeDims {
+fn dims(settings: &TrainSettings, dataset: &Dataset, seed: u64) -> TinyMoeDims {
     let vocab = dataset.tokenizer.vocab_size();
     TinyMoeDims {
         token_counts: Some(corpora::token_counts(&dataset.train.ids, vocab).into()),
-        seed: cx.trial.seed,
+        seed,
         ..TinyMoeDims::new(vocab, settings.train.sequence.get())
     }
 }
@@ -135,7 +139,11 @@ fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset
         cx.row.params_router = Some(sizes.params_router as u64);
     }
     cx.row.vocab = Some(vocab as u64);
-    cx.row.causal = Some(settings.moe.is_causal(&settings.router, Capacity::Evaluation));
+    cx.row.causal = Some(
+        settings
+            .moe
+            .is_causal(&settings.router, Capacity::Evaluation),
+    );
     cx.row.causal_in_training = Some(settings.moe.is_causal(&settings.router, Capacity::Training));
     cx.row.capacity = learner::capacity(settings).map(|capacity| capacity as u64);
     if cx.row.precision.as_deref() != Some(precision.name()) {

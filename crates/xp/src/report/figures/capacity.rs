@@ -29,6 +29,7 @@ pub(super) fn drop_rate(source: &Source<'_>) -> Result<Figure, Absent> {
         absent,
         "Assignments dropped past capacity, by capacity factor",
         &quantity,
+        Vec::new(),
     )
 }
 
@@ -41,16 +42,25 @@ pub(super) fn tokens_per_s(source: &Source<'_>) -> Result<Figure, Absent> {
     let packs = source.cells.iter().any(|cell| cell.example.job == "pack");
     let (name, title) = if packs {
         (
-            "packing throughput",
+            if source.in_turn.is_some() {
+                "packing throughput in turn"
+            } else {
+                "packing throughput"
+            },
             "Packing throughput, by capacity factor",
         )
     } else {
         (
-            "training throughput",
+            if source.in_turn.is_some() {
+                "throughput in turn"
+            } else {
+                "training throughput"
+            },
             "Training throughput, by capacity factor",
         )
     };
-    draw(source, absent, title, &Quantity::speed(name, &source.cells))
+    let quantity = Quantity::speed(name, &source.cells);
+    draw(source, absent, title, &quantity, vec![source.speed_note()])
 }
 
 /// Memory over the capacity factor: that of the buffers where they are measured apart, else of the whole trial.
@@ -89,6 +99,7 @@ pub(super) fn memory(source: &Source<'_>) -> Result<Figure, Absent> {
         absent,
         title,
         &Quantity::bytes(column, name, &source.cells),
+        Vec::new(),
     )
 }
 
@@ -97,6 +108,7 @@ fn draw(
     absent: Absent,
     title: &str,
     quantity: &Quantity,
+    more_notes: Vec<String>,
 ) -> Result<Figure, Absent> {
     let factor = |cell: &Cell| cell.setting(ABSCISSA).number;
     let has_both = |cell: &&&Cell| quantity.mean(cell).is_some() && factor(cell).is_some();
@@ -108,6 +120,7 @@ fn draw(
         return Err(absent);
     }
     let mut notes = notes(&cells);
+    notes.extend(more_notes);
     let cells = without_indifferent(cells, quantity, &mut notes);
     let encoding = Encoding::lines(&cells, ABSCISSA);
     let panels = encoding.panels(&cells);

@@ -23,6 +23,9 @@ const TITLE: &str = "Quality against speed: validation perplexity and training t
 const CAPTION: &str = "Each point is a cell: the mean over its seeds, with the 95 % interval in both directions. \
                        No cell is both faster and better than one on the dashed frontier.";
 
+const TOLD_APART: &str =
+    "The frontier is drawn between neighbours whose speed intervals do not overlap.";
+
 /// Validation perplexity against training speed, a point a cell, with the Pareto frontier.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let plot = Plot::new(source).ok_or(Absent {
@@ -52,11 +55,17 @@ struct Plot<'a> {
     cells: Vec<&'a Cell>,
     encoding: Encoding,
     line: Option<Line>,
+    speed_note: String,
 }
 
 impl<'a> Plot<'a> {
     fn new(source: &Source<'a>) -> Option<Self> {
-        let speed = Quantity::speed("training throughput", &source.cells);
+        let name = if source.in_turn.is_some() {
+            "training throughput, measured in turn"
+        } else {
+            "training throughput"
+        };
+        let speed = Quantity::speed(name, &source.cells);
         let quality = Quantity::perplexity();
         let has_both = |cell: &&&Cell| speed.mean(cell).is_some() && quality.mean(cell).is_some();
         let cells: Vec<&Cell> = source.cells.iter().filter(has_both).copied().collect();
@@ -67,6 +76,7 @@ impl<'a> Plot<'a> {
             cells,
             encoding,
             line,
+            speed_note: source.speed_note(),
         })
     }
 
@@ -94,6 +104,8 @@ impl<'a> Plot<'a> {
         };
         legend.push(Group::line(frontier, "Pareto frontier of the means"));
         let mut notes = notes(&self.cells);
+        notes.push(self.speed_note.clone());
+        notes.push(TOLD_APART.to_owned());
         let shown = self.shown_line();
         if shown.is_some() {
             let reference = Look {
@@ -137,11 +149,20 @@ impl<'a> Plot<'a> {
         let best = pareto_frontier(&values);
         let mut obstacles = Obstacles::default();
 
-        let steps = staircase(&best, &values, |x, y| frame.at(x, y));
-        canvas.path(&steps, MUTED, 2, FRONTIER_DASH);
-        steps
-            .windows(2)
-            .for_each(|step| obstacles.line(step[0], step[1]));
+        // As `values` has it: of cells that have both.
+        let has_both = |cell: &&&Cell| value(cell).is_some();
+        let ends: Vec<_> = cells
+            .iter()
+            .filter(has_both)
+            .map(|cell| self.speed.ends(cell))
+            .collect();
+        for pair in best.windows(2).filter(|pair| told_apart(&ends, pair)) {
+            let steps = stair(values[pair[0]], values[pair[1]], |x, y| frame.at(x, y));
+            canvas.path(&steps, MUTED, 2, FRONTIER_DASH);
+            steps
+                .windows(2)
+                .for_each(|step| obstacles.line(step[0], step[1]));
+        }
         if let Some(line) = self.shown_line() {
             reference_line(canvas, frame, line, &mut obstacles);
         }
@@ -187,15 +208,29 @@ fn reference_line(
     obstacles.line((left, y), (right, y));
 }
 
-/// The frontier as the edge of what is reached: level until the next point, then down or up to it.
-fn staircase(best: &[usize], values: &[(f64, f64)], at: impl Fn(f64, f64) -> Point) -> Vec<Point> {
-    let mut path = Vec::new();
-    for pair in best.windows(2) {
-        let (slow, fast) = (values[pair[0]], values[pair[1]]);
-        path.push(at(slow.0, slow.1));
-        // Between two points the best that is at least as fast is the faster one.
-        path.push(at(slow.0, fast.1));
-        path.push(at(fast.0, fast.1));
+/// Whether the speeds of two cells differ by more than their intervals; where one has none, nothing speaks against it.
+fn told_apart(ends: &[Option<(f64, f64)>], pair: &[usize]) -> bool {
+    match (ends[pair[0]], ends[pair[1]]) {
+        (Some(a), Some(b)) => a.1 < b.0 || b.1 < a.0,
+        _ => true,
     }
-    path
+}
+
+/// A part of the frontier, the edge of what is reached: level until the next point, then down or up to it.
+fn stair(slow: (f64, f64), fast: (f64, f64), at: impl Fn(f64, f64) -> Point) -> [Point; 3] {
+    // Between two points the best that is at least as fast is the faster one.
+    [(slow.0, slow.1), (slow.0, fast.1), (fast.0, fast.1)].map(|(x, y)| at(x, y))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlapping_speeds_are_not_told_apart() {
+        let ends = [Some((1.0, 2.0)), Some((1.9, 3.0)), Some((3.1, 4.0)), None];
+        assert!(!told_apart(&ends, &[0, 1]));
+        assert!(told_apart(&ends, &[1, 2]) && told_apart(&ends, &[2, 0]));
+        assert!(told_apart(&ends, &[0, 3]));
+    }
 }

@@ -33,6 +33,7 @@ mod width;
 use runstore::Collected;
 
 use super::cells::Cell;
+use super::speeds::Speeds;
 #[cfg(test)]
 pub(in crate::report) use width::text_width;
 
@@ -64,6 +65,16 @@ pub(super) struct Source<'a> {
     pub(super) collected: &'a Collected,
     /// The cells that have at least one finished trial.
     pub(super) cells: Vec<&'a Cell>,
+    /// What there is to say of speeds that were measured in turn, where the cells hold those.
+    pub(super) in_turn: Option<String>,
+}
+
+impl Source<'_> {
+    /// How the speeds that the cells hold came about.
+    fn speed_note(&self) -> String {
+        let trials = "Speeds are those of the trials, which ran one after another.";
+        self.in_turn.clone().unwrap_or_else(|| trials.to_owned())
+    }
 }
 
 type Draw = fn(&Source<'_>) -> Result<Figure, Absent>;
@@ -89,8 +100,15 @@ const FIGURES: [Draw; 15] = [
 
 /// Draws every figure for which there are data, and says of the others what was missing.
 pub(crate) fn draw_all(collected: &Collected, cells: &[Cell]) -> (Vec<Figure>, Vec<Absent>) {
-    let cells = cells.iter().filter(|cell| !cell.done.is_empty()).collect();
-    let source = Source { collected, cells };
+    let speeds = Speeds::of(collected, cells);
+    let instead = speeds.as_ref().and_then(|speeds| speeds.instead(cells));
+    let in_turn = speeds.filter(|_| instead.is_some());
+    let cells = instead.as_deref().unwrap_or(cells);
+    let source = Source {
+        collected,
+        cells: cells.iter().filter(|cell| !cell.done.is_empty()).collect(),
+        in_turn: in_turn.map(|speeds| speeds.note()),
+    };
     let (mut drawn, mut absent) = (Vec::new(), Vec::new());
     for draw in FIGURES {
         match draw(&source) {

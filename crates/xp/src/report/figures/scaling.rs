@@ -40,10 +40,20 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     };
     let sheet = Sheet {
         title: TITLE.to_owned(),
-        notes: vec![format!("{}; {}.", setup(points[0].1), meaning(&growths))],
+        notes: match &source.in_turn {
+            Some(note) => vec![format!("{}.", setup(points[0].1)), note.clone()],
+            None => vec![
+                format!("{}; {}.", setup(points[0].1), meaning(&growths)),
+                source.speed_note(),
+            ],
+        },
         legend: legend(&growths, &series),
         x: growths.iter().map(abscissa).collect(),
-        y_label: "time of a step (ms)".to_owned(),
+        y_label: if source.in_turn.is_some() {
+            "time of a step, measured in turn (ms)".to_owned()
+        } else {
+            "time of a step (ms)".to_owned()
+        },
         y: Scale::logarithmic(growths.iter().flat_map(extent)),
         panel_height: 340.0,
     };

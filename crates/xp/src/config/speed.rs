@@ -1,0 +1,338 @@
+//! `[speed]`: which cells are timed in turn, how often, and the trials that do it.
+
+use std::{collections::BTreeMap, num::NonZeroUsize};
+
+use registry::PositiveF64;
+use runstore::TrialId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use toml::de::DeValue;
+
+use super::{
+    problem::Problems,
+    show,
+    source::{Node, Span, Tree},
+    sweep::Sweep,
+    tree::{self, join},
+    trial::{AxisValue, Point, Trial},
+};
+use crate::jobs::{JobKind, JobSettings, SpeedCell, SpeedSettings};
+
+/// The `[speed]` table: one process times a step of every cell in turn, round by round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct SpeedConfig {
+    /// Rounds at most; 0 measures no speeds.
+    pub(crate) rounds: usize,
+    /// The measurement ends when the half-width of every ratio's 95 % interval is below this share of the ratio, after at
+    /// least ten rounds.
+    pub(crate) settle: PositiveF64,
+    /// How many of the sweep's seeds get a speed trial each, the first ones.
+    pub(crate) seeds: NonZeroUsize,
+    /// Settings, by short name or path, of the cell that the others are divided by; the sweep's first point without them.
+    pub(crate) reference: BTreeMap<String, Value>,
+}
+
+impl Default for SpeedConfig {
+    fn default() -> Self {
+        Self {
+            rounds: 60,
+            settle: PositiveF64::new(0.04),
+            seeds: NonZeroUsize::MIN,
+            reference: BTreeMap::new(),
+        }
+    }
+}
+
+/// A checked `[speed]` table and where its reference was written.
+#[derive(Debug, Clone)]
+pub(crate) struct SpeedPlan {
+    config: SpeedConfig,
+    reference: Option<Node>,
+}
+
+impl SpeedPlan {
+    /// Takes the table that a header had; nothing where it has none or no rounds.
+    pub(super) fn read(
+        config: Option<SpeedConfig>,
+        tree: &Tree,
+        job: JobKind,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let config = config.filter(|config| config.rounds > 0)?;
+        if job == JobKind::Router {
+            let span = tree::span_of(tree, "speed").unwrap_or(0..0);
+            problems.at(
+                span,
+                "a `router` sweep has no `[speed]`: its trials time repetitions of one router",
+                "remove the table; speeds in turn are those of `train`, `layer` and `pack` sweeps",
+            );
+            return None;
+        }
+        let reference = tree::find(tree, "speed.reference").cloned();
+        Some(Self { config, reference })
+    }
+}
+
+/// One setting of the reference.
+struct Wanted {
+    path: String,
+    key: Span,
+    value: Node,
+}
+
+impl Sweep {
+    /// Marks the point that speeds are divided by.
+    pub(super) fn mark_reference(&self, points: &mut [Point], problems: &mut Problems) {
+        let Some(node) = self.speed.as_ref().and_then(|plan| plan.reference.as_ref()) else {
+            return;
+        };
+        let DeValue::Table(table) = node.get_ref() else {
+            return;
+        };
+        let mut wanted = Vec::new();
+        self.collect_wanted(table, "", &mut wanted, problems);
+        let mut tree = self.settings.clone();
+        for Wanted { path, key, value } in &wanted {
+            let over = tree::single(path, key, value.clone());
+            tree::overlay(&mut tree, over, self.job.families());
+        }
+        let mut settings = match JobSettings::read(self.job, tree.clone()) {
+            Ok(settings) => settings,
+            Err(error) => return problems.read(&error, Some(&tree)),
+        };
+        settings.resolve();
+        let json = settings.to_json();
+        let fits = |point: &&mut Point| {
+            let own = point.settings.to_json();
+            let same = |wanted: &Wanted| {
+                show::value_at(&own, &wanted.path) == show::value_at(&json, &wanted.path)
+            };
+            wanted.iter().all(same)
+        };
+        match points.iter_mut().find(fits) {
+            Some(point) => point.reference = true,
+            None => problems.at(
+                node.span(),
+                "no point of the sweep is as `speed.reference` says",
+                "give it values that the axes have, or leave it out: then it is the first point",
+            ),
+        }
+    }
+
+    fn collect_wanted(
+        &self,
+        table: &Tree,
+        prefix: &str,
+        wanted: &mut Vec<Wanted>,
+        problems: &mut Problems,
+    ) {
+        for (key, value) in table {
+            let name = join(prefix, key.get_ref());
+            let is_section = self.job.sections().contains(&name.as_str());
+            let section = name.split('.').next().unwrap_or_default();
+            let path = match (self.job.long_path(&name), value.get_ref()) {
+                (Some(path), _) => path.to_owned(),
+                (None, DeValue::Table(inner)) if is_section => {
+                    self.collect_wanted(inner, &name, wanted, problems);
+                    continue;
+                }
+                (None, _) if name.contains('.') && self.job.sections().contains(&section) => {
+                    name.clone()
+                }
+                (None, _) => {
+                    problems.at(
+                        key.span(),
+                        format!("`speed.reference` has no setting `{name}`"),
+                        "name settings as axes do: by short name, or by path such as \
+                         `\"moe.experts\"`",
+                    );
+                    continue;
+                }
+            };
+            wanted.push(Wanted {
+                path,
+                key: key.span(),
+                value: value.clone(),
+            });
+        }
+    }
+
+    /// The trials that time the cells of `list` in turn; `reference` is the id of the reference's trial with the first
+    /// seed.
+    pub(super) fn speed_trials(&self, list: &[Trial], reference: Option<TrialId>) -> Vec<Trial> {
+        let Some(plan) = &self.speed else {
+            return Vec::new();
+        };
+        let of_seed = |seed: u64| list.iter().filter(move |trial| trial.seed == seed);
+        let first = self.seeds.first().copied().unwrap_or_default();
+        // Every seed has the same points in the same order.
+        let place = of_seed(first).position(|trial| Some(trial.id) == reference);
+        let seeds = self.seeds.iter().take(plan.config.seeds.get());
+        let trial = |&seed: &u64| {
+            let cell = |trial: &Trial| SpeedCell {
+                trial_id: trial.id.full(),
+                settings: trial.settings.clone(),
+            };
+            let settings = JobSettings::Speed(SpeedSettings {
+                rounds: plan.config.rounds,
+                settle: plan.config.settle.get(),
+                reference: place.unwrap_or(0),
+                cells: of_seed(seed).map(cell).collect(),
+            });
+            let data = of_seed(seed).flat_map(|trial| trial.data.clone()).collect();
+            let axes = self.axes().into_iter().map(|axis| AxisValue {
+                axis: axis.name.clone(),
+                value: "–".to_owned(),
+            });
+            Trial {
+                id: TrialId::of(&Trial::question(&settings, seed), &data),
+                sweep: self.name.clone(),
+                scale: self.scale.clone(),
+                axes: axes.collect(),
+                settings,
+                seed,
+                data,
+            }
+        };
+        seeds.map(trial).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, path::Path};
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::{SweepFile, SweepOptions};
+
+    const SWEEP: &str = "name = 'n'\nquestion = 'q'\njob = 'pack'\nseeds = [3, 4]\n\
+        [axes]\nexperts = [4, 8]\nk = [1, 2]\n[scale.smoke]\nspeed.rounds = 3\n";
+
+    fn resolve(text: &str, scale: Option<&str>, set: &[&str]) -> Result<Vec<Trial>, String> {
+        let flat = |errors: crate::config::ConfigErrors| {
+            let told = errors.errors.iter().map(|error| {
+                let help = miette::Diagnostic::help(error).map(|help| help.to_string());
+                let labels = miette::Diagnostic::labels(error).into_iter().flatten();
+                let at: Vec<_> = labels.map(|label| label.offset().to_string()).collect();
+                format!("{} {error} | {}", at.join(","), help.unwrap_or_default())
+            });
+            told.collect::<Vec<_>>().join("\n")
+        };
+        let options = SweepOptions {
+            scale: scale.map(str::to_owned),
+            set: set.iter().map(|&text| text.to_owned()).collect(),
+        };
+        let file = SweepFile::parse(Path::new("t.toml"), text.as_bytes()).map_err(flat)?;
+        let sweep = Sweep::resolve(file, &options).map_err(flat)?;
+        let points = sweep.points().map_err(flat)?;
+        let trials = sweep.trials::<Infallible>(points, &mut |_| Ok(BTreeMap::new()));
+        Ok(trials.unwrap_or_else(|never| match never {}).list)
+    }
+
+    fn speeds(trials: &[Trial]) -> Vec<(u64, SpeedSettings)> {
+        let speed = |trial: &Trial| match &trial.settings {
+            JobSettings::Speed(settings) => Some((trial.seed, settings.clone())),
+            _ => None,
+        };
+        trials.iter().filter_map(speed).collect()
+    }
+
+    #[test]
+    fn a_speed_trial_has_every_cell_of_its_seed_and_comes_last() {
+        let text = format!("{SWEEP}[speed]\nrounds = 20\nseeds = 2\nreference = {{ k = 2 }}\n");
+        let trials = resolve(&text, None, &[]).unwrap();
+        assert_eq!(trials.len(), 10);
+        let found = speeds(&trials[8..]);
+        assert_eq!((found.len(), found[0].0, found[1].0), (2, 3, 4));
+        for (seed, settings) in &found {
+            let cells: Vec<String> = trials[..8]
+                .iter()
+                .filter(|trial| trial.seed == *seed)
+                .map(|trial| trial.id.full())
+                .collect();
+            let ids: Vec<String> = settings
+                .cells
+                .iter()
+                .map(|cell| cell.trial_id.clone())
+                .collect();
+            assert_eq!(ids, cells);
+            // The first of two points with k = 2: experts 4, k 2.
+            assert_eq!((settings.rounds, settings.reference), (20, 1));
+            let question = Trial::question(&JobSettings::Speed(settings.clone()), *seed);
+            assert_eq!(question["settings"]["reference"], cells[1]);
+        }
+        assert_eq!(trials[8].cell(), "speeds in turn");
+        let values: Vec<&str> = trials[8]
+            .axes
+            .iter()
+            .map(|axis| axis.value.as_str())
+            .collect();
+        assert_eq!(values, ["–", "–"]);
+    }
+
+    #[test]
+    fn scales_and_the_command_line_lay_over_it() {
+        let text = format!("{SWEEP}[speed]\nsettle = 0.1\n");
+        let rounds = |scale, set: &[&str]| {
+            let found = speeds(&resolve(&text, scale, set).unwrap());
+            found
+                .first()
+                .map(|(_, settings)| (settings.rounds, settings.settle))
+        };
+        assert_eq!(rounds(None, &[]), Some((60, 0.1)));
+        assert_eq!(rounds(Some("smoke"), &[]), Some((3, 0.1)));
+        assert_eq!(rounds(Some("smoke"), &["speed.rounds=7"]), Some((7, 0.1)));
+        assert_eq!(rounds(None, &["speed.rounds=0"]), None);
+        assert!(speeds(&resolve(SWEEP, None, &[]).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn its_id_follows_from_what_is_measured() {
+        let id = |text: &str, set: &[&str]| {
+            let text = format!("{SWEEP}[speed]\n{text}");
+            resolve(&text, None, set).unwrap().last().unwrap().id
+        };
+        let usual = id("", &[]);
+        assert_eq!(id("rounds = 60", &[]), usual);
+        assert_eq!(id("reference = { experts = 4, k = 1 }", &[]), usual);
+        for other in ["rounds = 59", "settle = 0.05", "reference = { k = 2 }"] {
+            assert_ne!(id(other, &[]), usual, "{other}");
+        }
+        assert_ne!(id("", &["pack.tokens=64"]), usual);
+    }
+
+    #[rstest]
+    #[case("[speed]\nround = 3", "did you mean `rounds`?")]
+    #[case("[speed]\nrounds = -1", "`speed.rounds`")]
+    #[case("[speed]\nsettle = 0.0", "greater than 0")]
+    #[case("[speed]\nseeds = 0", "`speed.seeds`")]
+    #[case("[speed]\nreference = 'top1'", "`speed.reference`")]
+    #[case(
+        "[speed]\nreference = { expert = 4 }",
+        "`speed.reference` has no setting `expert`"
+    )]
+    #[case("[speed]\nreference = { k = 3 }", "give it values that the axes have")]
+    fn mistakes_are_told_at_their_place(#[case] table: &str, #[case] says: &str) {
+        let text = format!("{SWEEP}{table}\n");
+        let error = resolve(&text, None, &[]).unwrap_err();
+        assert!(error.contains(says), "{error}");
+        let at: usize = error.split([' ', ',']).next().unwrap().parse().unwrap();
+        assert!(at > SWEEP.len(), "{error}");
+    }
+
+    #[test]
+    fn a_file_cannot_ask_for_the_job_and_a_router_sweep_not_for_the_table() {
+        let error = resolve(&SWEEP.replace("'pack'", "'speed'"), None, &[]).unwrap_err();
+        assert!(error.contains("add a `[speed]` table"), "{error}");
+        let text = "name = 'n'\nquestion = 'q'\njob = 'router'\nseeds = [1]\n[speed]\nrounds = 5";
+        let error = resolve(text, None, &[]).unwrap_err();
+        assert!(
+            error.contains("a `router` sweep has no `[speed]`"),
+            "{error}"
+        );
+    }
+}
