@@ -8,7 +8,15 @@
 //! use routers::{DistilConfig, LinearConfig, MlpConfig, RouterDims, Score, ScoreConfig, distil};
 //!
 //! let device = Device::flex();
-//! let dims = RouterDims { width: 16, experts: 4, top_k: 2, capacity_factor: 1.0, vocab: 1 };
+//! let dims = RouterDims {
+//!     width: 16,
+//!     experts: 4,
+//!     top_k: 2,
+//!     capacity_factor: 1.0,
+//!     vocab: 1,
+//!     token_counts: None,
+//!     seed: 0,
+//! };
 //! let hidden_td = Tensor::random([64, 16], Distribution::Normal(0.0, 1.0), &device);
 //! let teacher_te = MlpConfig::default().init(&dims, &device).score(hidden_td.clone());
 //! let student = LinearConfig::default().init(&dims, &device);
