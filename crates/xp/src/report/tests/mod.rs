@@ -159,7 +159,7 @@ fn every_figure_names_its_axes_and_units() {
         (
             "arithmetic.svg",
             "validation perplexity (per token",
-            "training arithmetic (PFLOP",
+            "training arithmetic (TFLOP",
         ),
         (
             "load_cv_vs_perplexity.svg",
