@@ -29,7 +29,9 @@ fn decimals_for(value: f64, digits: i32) -> usize {
 
 /// `mean ± half-width`, rounded to what the half-width supports; the mean alone where there is no half-width.
 pub(crate) fn interval(value: &MeanInterval) -> String {
-    let Some(half_width) = value.half_width.filter(|&width| width > 0.0) else {
+    // What only rounding tells apart has no spread.
+    let is_shown = |&width: &f64| width > 1e-12 * value.mean.abs();
+    let Some(half_width) = value.half_width.filter(is_shown) else {
         return significant(value.mean, 4);
     };
     // Two digits of the half-width, but never fewer decimals than four digits of the mean would hide.
@@ -93,6 +95,7 @@ mod tests {
         assert_eq!(around(5.754_321, 0.012_3), "5.754 ± 0.012");
         assert_eq!(around(138_612.4, 2310.0), "138\u{2009}612 ± 2310");
         assert_eq!(around(0.1, 0.05), "0.100 ± 0.050");
+        assert_eq!(around(0.938, 1e-16), "0.9380");
         assert_eq!(
             interval(&MeanInterval {
                 mean: 2.5,
