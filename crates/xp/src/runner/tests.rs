@@ -332,12 +332,11 @@ fn diary(alone: &[usize], ledger: &MockLedger) -> Vec<String> {
         patience: Duration::from_millis(1),
     };
     let (mut executor, mut diary) = (MockExecutor::new([]), Diary::default());
-    let parts: (&mut dyn Executor, _, _) = (&mut executor, ledger, &mut diary as _);
     run(
         &trials,
         vec![0, 1, 2, 3],
         options,
-        parts,
+        (&mut executor, ledger, &mut diary),
         &AtomicUsize::new(0),
     )
     .unwrap();
