@@ -239,6 +239,11 @@ mod tests {
         }
     }
 
+    fn own_cell<'a>(cells: &'a [Cell], id: &str) -> &'a Cell {
+        let own = cells.iter().find(|cell| cell.example.trial_id == id);
+        own.expect("a cell of that trial")
+    }
+
     #[test]
     fn a_speed_is_the_references_over_the_ratio() {
         let collected = collected(&[1.9, 2.0, 2.0, 2.0, 2.0, 2.2]);
@@ -246,7 +251,7 @@ mod tests {
         assert_eq!(cells.len(), 2);
         let speeds = Speeds::of(&collected, &cells).unwrap();
         assert!(speeds.reference.contains("hash"), "{}", speeds.reference);
-        let own = speeds.get(&cells[1]).unwrap();
+        let own = speeds.get(own_cell(&cells, "b")).unwrap();
         // 100 tokens in 10 ms of the reference, twice as long: 5,000 a second.
         assert_eq!(
             (own.ratio, own.tokens_per_s, own.step_ms),
@@ -256,7 +261,7 @@ mod tests {
         assert_eq!((interval.low, interval.high, own.rounds), (1.9, 2.2, 6));
         // The farther end, 0.2 of 2, is 10 %.
         let replaced = speeds.instead(&cells).unwrap();
-        let shown = replaced[1].measure("tokens_per_s").unwrap();
+        let shown = own_cell(&replaced, "b").measure("tokens_per_s").unwrap();
         assert!((shown.half_width.unwrap() - 500.0).abs() < 1e-6);
         assert!(
             speeds
@@ -264,7 +269,10 @@ mod tests {
                 .unwrap()
                 .contains("Of 2 speeds measured in turn 1 have")
         );
-        assert_eq!(speeds.rows(&cells)[1][1..4], ["2", "1.9 to 2.2", "5000"]);
+        let label = own_cell(&cells, "b").label();
+        let rows = speeds.rows(&cells);
+        let row = rows.iter().find(|row| row[0] == label).unwrap();
+        assert_eq!(row[1..], ["2.000", "1.900 to 2.200", "5000", "6", "1.0"]);
     }
 
     #[test]
@@ -272,7 +280,7 @@ mod tests {
         let collected = collected(&[2.0, 3.0, 1.0]);
         let cells = summary(&collected);
         let speeds = Speeds::of(&collected, &cells).unwrap();
-        let own = speeds.get(&cells[1]).unwrap();
+        let own = speeds.get(own_cell(&cells, "b")).unwrap();
         assert_eq!((own.ratio, own.interval), (2.0, None));
         assert_eq!(speeds.warning(), None);
     }
@@ -283,7 +291,7 @@ mod tests {
         collected.speeds.retain(|row| row.cell_trial_id == "a");
         let cells = summary(&collected);
         let speeds = Speeds::of(&collected, &cells).unwrap();
-        assert_eq!(speeds.get(&cells[1]), None);
+        assert_eq!(speeds.get(own_cell(&cells, "b")), None);
         assert_eq!(speeds.instead(&cells), None);
         collected.speeds.clear();
         assert_eq!(Speeds::of(&collected, &cells), None);

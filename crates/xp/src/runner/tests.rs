@@ -332,12 +332,11 @@ fn diary(alone: &[usize], ledger: &MockLedger) -> Vec<String> {
         patience: Duration::from_millis(1),
     };
     let (mut executor, mut diary) = (MockExecutor::new([]), Diary::default());
-    let parts: (&mut dyn Executor, _, _) = (&mut executor, ledger, &mut diary as _);
     run(
         &trials,
         vec![0, 1, 2, 3],
         options,
-        parts,
+        (&mut executor, ledger, &mut diary),
         &AtomicUsize::new(0),
     )
     .unwrap();
@@ -361,8 +360,10 @@ fn speeds_are_timed_with_nothing_beside_them() {
 
 #[test]
 fn speeds_wait_for_trials_of_other_runners() {
-    let running = TrialState::Running { pid: None };
-    let ledger = MockLedger::telling([(1, vec![running.clone(), running, TrialState::Done])]);
+    // Asked more often than there are events of the other trial: the runner has to come back to it.
+    let mut states = vec![TrialState::Running { pid: None }; 8];
+    states.push(TrialState::Done);
+    let ledger = MockLedger::telling([(1, states)]);
     assert_eq!(
         diary(&[2, 3], &ledger),
         [

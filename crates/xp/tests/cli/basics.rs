@@ -116,7 +116,7 @@ fn status_of_what_has_not_run_is_outstanding() {
     let lab = Lab::new();
     lab.xp("status capacity --scale smoke")
         .expect(5)
-        .says(&["missing 24"]);
+        .says(&["missing 25"]);
     let counts = lab
         .xp("status capacity --scale smoke --json")
         .expect(5)
