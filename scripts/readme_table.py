@@ -22,7 +22,7 @@ print("| strategy | CF | perplexity | less the baseline's | under training's cap
 print("|---|---|---|---|---|---|---|")
 for (name, cf), own in sorted(groups, key=lambda group: group[1]["perplexity"].mean()):
     less = "baseline" if (name, cf) == BASELINE else interval(own["less"], "+")
-    name, cf = name + " (not causal)" * (not own["causal"].all()), "" if name.startswith("dense") else f"{cf:.2f}"
+    name, cf = name + " (not causal)" * (not own["causal"].all()), "" if cf is None else f"{cf:.2f}"
     mean = {c: own[c].mean() for c in ("perplexity_train_capacity", "eval_drop_rate", "expert_rows_per_token")}
     drops = f"{mean['perplexity_train_capacity']:.3f} | {100 * mean['eval_drop_rate']:.1f} % | {mean['expert_rows_per_token']:.2f}"
     print(f"| {name} | {cf} | {interval(own['perplexity'])} | {less} | {drops} |")

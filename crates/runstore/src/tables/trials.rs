@@ -37,7 +37,7 @@ table! {
             dim: Option<u64>,
             /// Attention heads.
             heads: Option<u64>,
-            /// Hidden width F of one expert.
+            /// Hidden width F of one expert, or of the network in their place.
             ffn_dim: Option<u64>,
             /// Tokens in a training window.
             sequence: Option<u64> = "tokens",
@@ -57,7 +57,7 @@ table! {
             precision: Option<String>,
             /// The network from token to expert logits.
             scorer: Option<String>,
-            /// The rule from logits to assignment; `dense-active` and `dense-total` are networks without routing.
+            /// The rule from logits to assignment; `dense-active-K`, as wide as K experts, and `dense-total`, as wide as all, are networks without routing, for which the columns of routing are null.
             strategy: Option<String>,
             /// What keeps the load even, several joined by `+`; `none` where nothing does.
             balancer: Option<String>,

@@ -5,7 +5,9 @@ use runstore::{
     tables::{TrialRow, TrialStatus},
 };
 
-use moe_layer::MoeConfig;
+use std::num::NonZeroUsize;
+
+use moe_layer::{DenseReference, MoeConfig};
 use routers::{AssignConfig, BalancerConfig, RouterConfig};
 
 use super::{
@@ -115,12 +117,13 @@ fn router_columns(row: &mut TrialRow, settings: &RouterSettings) {
 
 /// The columns of a layer and its router, in whichever job they are.
 fn routing_columns(row: &mut TrialRow, moe: &MoeConfig, router: &RouterConfig) {
+    if let Some(dense) = moe.dense {
+        dense_columns(row, moe, dense);
+        return;
+    }
     let balancers: Vec<_> = router.balancers.iter().map(BalancerConfig::name).collect();
     row.scorer = Some(router.scorer.name().to_owned());
-    row.strategy = Some(match moe.dense {
-        Some(dense) => format!("dense-{}", dense.name()),
-        None => router.strategy.name().to_owned(),
-    });
+    row.strategy = Some(router.strategy.name().to_owned());
     row.balancer = Some(if balancers.is_empty() {
         "none".to_owned()
     } else {
@@ -132,6 +135,16 @@ fn routing_columns(row: &mut TrialRow, moe: &MoeConfig, router: &RouterConfig) {
     row.drop_policy = Some(moe.drop.name().to_owned());
     row.renormalise = Some(moe.renormalise);
     row.dispatch = Some(moe.dispatch.name().to_owned());
+}
+
+/// A dense reference is one network, and has no routing to set.
+fn dense_columns(row: &mut TrialRow, moe: &MoeConfig, dense: DenseReference) {
+    let width = moe.dense_experts().map_or(1, NonZeroUsize::get);
+    row.ffn_dim = row.ffn_dim.map(|one| one * width as u64);
+    row.strategy = Some(match dense {
+        DenseReference::Active => format!("dense-active-{width}"),
+        DenseReference::Total => "dense-total".to_owned(),
+    });
 }
 
 fn pack_columns(row: &mut TrialRow, settings: &PackSettings) {

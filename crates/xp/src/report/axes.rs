@@ -55,8 +55,8 @@ const STRATEGIES: [&str; 8] = [
     "hash",
     "expert-choice",
     "random",
-    "dense-active",
-    "dense-total",
+    "dense-active-1",
+    "dense-active-2",
 ];
 
 /// Where the settings of scorers stand in a trial's document.
@@ -106,7 +106,7 @@ pub(crate) fn varying_columns(rows: &[&TrialRow]) -> Vec<&'static str> {
     let mut axes: Vec<&'static str> = Vec::new();
     for column in ORDER.into_iter().chain(["width"]) {
         let mut by_earlier: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
-        for row in rows {
+        for row in rows.iter().filter(|row| has(row, column)) {
             let earlier = axes
                 .iter()
                 .map(|axis| Setting::of(row, axis).text)
@@ -121,6 +121,12 @@ pub(crate) fn varying_columns(rows: &[&TrialRow]) -> Vec<&'static str> {
         }
     }
     axes
+}
+
+/// Whether the row has the setting: a dense network has none of routing. That nothing limits an
+/// evaluation is a setting too.
+fn has(row: &TrialRow, column: &str) -> bool {
+    column == "eval_capacity_factor" || row.value(column).is_some_and(|value| !value.is_null())
 }
 
 /// The leaves of a settings document, by dotted path.

@@ -90,14 +90,25 @@ impl Cell {
         own.unwrap_or_else(|| Setting::of(&self.example, axis))
     }
 
+    /// Whether it is a network without routing, to compare with.
+    pub(crate) fn is_dense(&self) -> bool {
+        let strategy = self.example.strategy.as_deref();
+        strategy.is_some_and(|strategy| strategy.starts_with("dense-"))
+    }
+
+    /// Whether the cell has this setting. One that only others have says nothing of this one.
+    pub(crate) fn has(&self, axis: &str) -> bool {
+        let lacks_some = axis.contains('.') || self.is_dense();
+        !(lacks_some && self.setting(axis).text == "none")
+    }
+
     /// What sets the cell apart, on the axes for which `keep` holds.
     pub(crate) fn label_of(&self, keep: impl Fn(&str) -> bool) -> String {
         let parts: Vec<String> = self
             .axes
             .iter()
             .filter(|value| keep(&value.axis))
-            // A setting that only others have says nothing of this one.
-            .filter(|value| !(value.axis.contains('.') && value.setting.text == "none"))
+            .filter(|value| self.has(&value.axis))
             .map(|value| value_label(&value.axis, &value.setting.text))
             .collect();
         parts.join(", ")

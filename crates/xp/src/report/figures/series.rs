@@ -52,7 +52,7 @@ pub(super) struct Axis {
 impl Axis {
     fn of(name: &str, cells: &[&Cell]) -> Self {
         let mut values: Vec<Setting> = Vec::new();
-        for cell in cells {
+        for cell in cells.iter().filter(|cell| cell.has(name)) {
             let setting = cell.setting(name);
             if !values.contains(&setting) {
                 values.push(setting);
@@ -76,8 +76,8 @@ impl Axis {
     /// What a value looks like by its colour and marker; dense networks have marks of their own.
     fn look(&self, index: usize) -> Look {
         match (self.name.as_str(), self.values[index].text.as_str()) {
-            ("strategy", "dense-active") => Look::dense(Marker::Bar),
             ("strategy", "dense-total") => Look::dense(Marker::Star),
+            ("strategy", dense) if dense.starts_with("dense-") => Look::dense(Marker::Bar),
             _ => Look::PLAIN.hue(self.hue(index)),
         }
     }
@@ -173,10 +173,11 @@ impl Encoding {
         if let Some(axis) = &self.colour {
             look = axis.look(axis.index(cell));
         }
-        if let Some(axis) = &self.shape {
+        let had = |axis: &&Axis| cell.has(&axis.name);
+        if let Some(axis) = self.shape.as_ref().filter(had) {
             look = look.shape(axis.index(cell));
         }
-        if let Some(axis) = &self.variant {
+        if let Some(axis) = self.variant.as_ref().filter(had) {
             look = look.variant(axis.index(cell), axis.values.len());
         }
         look
@@ -238,12 +239,23 @@ impl Encoding {
         self.columns.as_ref().map_or(1, |axis| axis.values.len())
     }
 
-    /// The panels, row by row.
+    /// The panels, row by row. What lacks their setting, a dense network, is in each of them.
     pub(super) fn panels<'a>(&self, cells: &[&'a Cell]) -> Vec<Panel<'a>> {
         let axes: Vec<&Axis> = self.rows.iter().chain(&self.columns).collect();
-        let place =
-            |cell: &Cell| -> Vec<usize> { axes.iter().map(|axis| axis.index(cell)).collect() };
-        let places: BTreeSet<Vec<usize>> = cells.iter().map(|cell| place(cell)).collect();
+        let place = |cell: &Cell| -> Vec<usize> {
+            let index = |axis: &&Axis| axis.index(cell);
+            axes.iter().map(index).collect()
+        };
+        let has_all = |cell: &&&Cell| axes.iter().all(|axis| cell.has(&axis.name));
+        let places: BTreeSet<Vec<usize>> = cells
+            .iter()
+            .filter(has_all)
+            .map(|cell| place(cell))
+            .collect();
+        let is_in = |cell: &Cell, indices: &[usize]| {
+            let mut pairs = axes.iter().zip(indices);
+            pairs.all(|(axis, &index)| !cell.has(&axis.name) || axis.index(cell) == index)
+        };
         let panel = |indices: &Vec<usize>| {
             let labels = axes
                 .iter()
@@ -254,7 +266,7 @@ impl Encoding {
                 cells: cells
                     .iter()
                     .copied()
-                    .filter(|cell| place(cell) == *indices)
+                    .filter(|cell| is_in(cell, indices))
                     .collect(),
             }
         };
@@ -290,11 +302,7 @@ fn varying(cells: &[&Cell]) -> Vec<String> {
     };
     let names = first.axes.iter().map(|value| value.axis.clone());
     names
-        .filter(|name| {
-            cells
-                .iter()
-                .any(|cell| cell.setting(name) != first.setting(name))
-        })
+        .filter(|name| Axis::of(name, cells).values.len() > 1)
         .collect()
 }
 
