@@ -77,15 +77,24 @@ fn a_sweep_leaves_tables_figures_and_a_report_and_then_has_nothing_to_do() {
 fn a_sweep_of_layers_times_its_phases_and_states_what_growth_costs() {
     let lab = Lab::new();
     let ran = lab.xp("sweep scaling --scale smoke").expect(0);
-    let ran = ran.says(&["7 done", "report.html"]);
+    let ran = ran.says(&["8 done", "report.html"]);
     assert!(ran.stdout.contains("GFLOP/S"), "{}", ran.stdout);
     let results = lab.results("scaling", "smoke-cpu");
     let figure = fs::read_to_string(results.join("figures/scaling.svg")).unwrap();
-    assert!(figure.contains("time of a step (ms)"), "{figure}");
+    assert!(
+        figure.contains("time of a step, measured in turn (ms)"),
+        "{figure}"
+    );
     let report = fs::read_to_string(results.join("report.html")).unwrap();
     assert!(report.contains("<h2>Scaling</h2>") && report.contains("experts E"));
 
-    let row = lab.xp("show latest --json").expect(0).json()["row"].clone();
+    let plan = lab.xp("plan scaling --scale smoke --json").expect(0).json();
+    let id = plan["trials"][6]["id"].as_str().expect("an id");
+    let row = lab
+        .xp(&format!("show {} --json", &id[..12]))
+        .expect(0)
+        .json()["row"]
+        .clone();
     let number = |column: &str| {
         row[column]
             .as_f64()
