@@ -9,7 +9,7 @@ use burn::{
 use kernels::Precision;
 use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
 use moe_layer::{Capacity, MoeConfig};
-use registry::{Probability, Variant};
+use registry::{PositiveF64, Probability, Variant};
 use routers::{RouterConfig, StrategyConfig};
 
 const VOCAB: usize = 13;
@@ -22,7 +22,11 @@ fn size(n: usize) -> NonZeroUsize {
 
 /// The default drop policy, and room for half of what is asked.
 fn tight() -> MoeConfig {
-    toml::from_str("experts = 4\nk = 2\ncapacity-factor = 0.5").expect("a layer")
+    MoeConfig {
+        experts: size(4),
+        capacity_factor: PositiveF64::new(0.5),
+        ..MoeConfig::default()
+    }
 }
 
 fn model(strategy: StrategyConfig) -> TinyMoe {
