@@ -8,21 +8,11 @@ use crate::{DispatchPlan, PlanKind};
 /// A sum on the device; `None` where the pass has no such measure.
 pub(crate) type Sum = Option<Tensor<1>>;
 
-/// Sums over the tokens of a pass, without gradient; see [`LayerReading`](crate::LayerReading).
+/// Sums over the tokens of a pass, without gradient, in the order of
+/// [`LayerReading`](crate::LayerReading): unrouted tokens, entropy of the router, entropy of gates,
+/// tokens that have gates, probability of the chosen experts, largest probability.
 #[derive(Debug, Clone)]
-pub(crate) struct TokenSums {
-    unrouted: Sum,
-    router_entropy: Sum,
-    gate_entropy: Sum,
-    gated: Sum,
-    chosen_prob: Sum,
-    largest_prob: Sum,
-}
-
-/// The sum of both, where both are there.
-pub(crate) fn add(a: Sum, b: Sum) -> Sum {
-    Some(a? + b?)
-}
+pub(crate) struct TokenSums(pub(crate) [Sum; Self::COUNT]);
 
 impl TokenSums {
     /// How many there are.
@@ -35,55 +25,25 @@ impl TokenSums {
         let read_as_probabilities = scores.filter(|_| routing.defined.probabilities);
         let gates_ta = by_token(&routing.assignment).filter(|_| routing.defined.gates);
         let (chosen_prob, chosen) = chosen_probability(read_as_probabilities, &routing.assignment);
-        let sums = Self {
-            unrouted: (!soft).then(|| plan.unrouted().float().sum()),
-            router_entropy: read_as_probabilities.map(router_entropy),
-            gate_entropy: gates_ta.clone().map(gate_entropy),
-            gated: gates_ta.map(|gates_ta| gates_ta.sum_dim(1).greater_elem(0.0).float().sum()),
+        let sums = [
+            (!soft).then(|| plan.unrouted().float().sum()),
+            read_as_probabilities.map(router_entropy),
+            gates_ta.clone().map(gate_entropy),
+            gates_ta.map(|gates_ta| gates_ta.sum_dim(1).greater_elem(0.0).float().sum()),
             chosen_prob,
-            largest_prob: read_as_probabilities
-                .map(|scores| scores.probs_te.clone().detach().max_dim(1).sum()),
-        };
+            read_as_probabilities.map(|scores| scores.probs_te.clone().detach().max_dim(1).sum()),
+        ];
         let free = |sum: Sum| sum.map(Tensor::without_autodiff);
-        (Self::from_array(sums.into_array().map(free)), chosen)
+        (Self(sums.map(free)), chosen)
     }
 
-    pub(crate) fn into_array(self) -> [Sum; Self::COUNT] {
-        [
-            self.unrouted,
-            self.router_entropy,
-            self.gate_entropy,
-            self.gated,
-            self.chosen_prob,
-            self.largest_prob,
-        ]
-    }
-
-    pub(crate) fn from_array(sums: [Sum; Self::COUNT]) -> Self {
-        let [
-            unrouted,
-            router_entropy,
-            gate_entropy,
-            gated,
-            chosen_prob,
-            largest_prob,
-        ] = sums;
-        Self {
-            unrouted,
-            router_entropy,
-            gate_entropy,
-            gated,
-            chosen_prob,
-            largest_prob,
-        }
-    }
-
-    pub(crate) fn zip(self, other: Self, with: impl Fn(Sum, Sum) -> Sum) -> Self {
-        let mut others = other.into_array().into_iter();
-        let both = self
-            .into_array()
-            .map(|sum| with(sum, others.next().flatten()));
-        Self::from_array(both)
+    /// The sums of both, where both have them.
+    pub(crate) fn add(self, other: Self) -> Self {
+        let mut others = other.0.into_iter();
+        Self(self.0.map(|sum| {
+            let other = others.next().flatten();
+            Some(sum? + other?)
+        }))
     }
 }
 

@@ -3,10 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use routers::{Routing, StepLoad};
 
-use crate::{
-    DispatchPlan, LayerReading, PlanKind,
-    token_sums::{TokenSums, add},
-};
+use crate::{DispatchPlan, LayerReading, PlanKind, token_sums::TokenSums};
 
 /// Sums over the tokens of one or more passes of one layer, without gradient. Sums add, so an
 /// interval is the sum of its steps; loads are kept pass by pass, since capacity applies to a pass.
@@ -112,7 +109,7 @@ impl RoutingTrace {
             gates_e: self.gates_e + other.gates_e,
             rows: self.rows + other.rows,
             chosen: self.chosen + other.chosen,
-            sums: self.sums.zip(other.sums, add),
+            sums: self.sums.add(other.sums),
             ..self
         }
     }
@@ -122,7 +119,7 @@ impl RoutingTrace {
     pub fn into_host(self) -> Vec<TensorData> {
         let counts = [self.tokens, self.chosen, self.rows].map(|count| count as i64);
         let counts = TensorData::new(counts.to_vec(), [3]);
-        let maybe = self.sums.into_array().map(|sum| {
+        let maybe = self.sums.0.map(|sum| {
             sum.map_or_else(
                 || TensorData::new(Vec::<f32>::new(), [0]),
                 Tensor::into_data,
@@ -163,7 +160,7 @@ impl RoutingTrace {
             before_pre,
             after_pe,
             gates_e,
-            sums: TokenSums::from_array(sums),
+            sums: TokenSums(sums),
         }
     }
 
@@ -188,7 +185,7 @@ impl RoutingTrace {
             largest_prob,
         ] = self
             .sums
-            .into_array()
+            .0
             .map(|sum| sum.map(|sum| f64::from(sum.into_scalar::<f32>())));
         LayerReading {
             tokens: self.tokens,
