@@ -35,6 +35,7 @@ fn collected(trials: impl IntoIterator<Item = u64>) -> Collected {
             .for_each(|row| row.trial_id.clone_from(&name));
         record.probabilities[0].trial_id.clone_from(&name);
         record.histograms[0].trial_id.clone_from(&name);
+        record.speeds[0].trial_id.clone_from(&name);
         collected.add(record);
     }
     collected
@@ -56,6 +57,7 @@ fn sorted(mut collected: Collected) -> Collected {
     collected
         .histograms
         .sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
+    collected.speeds.sort_by(|a, b| a.trial_id.cmp(&b.trial_id));
     collected
 }
 
@@ -79,6 +81,7 @@ fn results_read_back_and_do_not_depend_on_order() {
             "histograms.parquet",
             "manifest.json",
             "probabilities.parquet",
+            "speeds.parquet",
             "steps.parquet",
             "tokens.parquet",
             "trials.parquet"
@@ -132,7 +135,7 @@ fn the_manifest_knows_its_tables_and_trials() {
             .all(|trial| trial.status == TrialStatus::Done)
     );
     let written = write_results(folder.path(), &rows, &manifest).unwrap();
-    assert_eq!(written.schemas["trials"], "trials/1.3");
+    assert_eq!(written.schemas["trials"], "trials/1.4");
     assert_eq!(written.files["steps.parquet"].len(), 64);
     let read = read_manifest(folder.path()).unwrap();
     assert_eq!(

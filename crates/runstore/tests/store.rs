@@ -60,6 +60,7 @@ fn a_published_trial_is_done_and_reads_back() {
             "experts.parquet",
             "histograms.parquet",
             "probabilities.parquet",
+            "speeds.parquet",
             "steps.parquet",
             "tokens.parquet",
             "trial.json",

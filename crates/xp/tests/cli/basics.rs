@@ -64,9 +64,9 @@ fn a_plan_of_training_counts_parameters() {
         .json();
     let trials = plan["trials"].as_array().unwrap();
     // Last comes the speed trial, which has no model of its own.
-    assert_eq!(trials.len(), 31);
-    assert_eq!(trials[30]["params_total"], Value::Null);
-    for trial in &trials[..30] {
+    assert_eq!(trials.len(), 40);
+    assert_eq!(trials[39]["params_total"], Value::Null);
+    for trial in &trials[..39] {
         let count = |key: &str| {
             trial[key]
                 .as_u64()
@@ -74,6 +74,10 @@ fn a_plan_of_training_counts_parameters() {
         };
         assert!(count("params_active") < count("params_total"), "{trial}");
         assert!(count("params_router") < count("params_active"), "{trial}");
+        // A dense reference has no router.
+        let mut axes = trial["axes"].as_array().unwrap().iter();
+        let dense = axes.any(|axis| axis["axis"] == "dense" && axis["value"] != "-");
+        assert!(!dense || count("params_router") == 0, "{trial}");
     }
 }
 
@@ -81,7 +85,7 @@ fn a_plan_of_training_counts_parameters() {
 fn every_scale_of_every_experiment_can_be_planned() {
     let lab = Lab::new();
     for (sweep, trials) in [
-        ("capacity", [25, 379, 379]),
+        ("capacity", [25, 1137, 379]),
         ("scaling", [8, 42, 14]),
         ("routers-random", [52, 156, 260]),
     ] {
@@ -98,7 +102,7 @@ fn every_scale_of_every_experiment_can_be_planned() {
         }
     }
     // Those that train at larger scales need text; without it they get as far as asking for it.
-    for sweep in ["unified", "experts"] {
+    for sweep in ["unified", "experts", "zoo", "tuning"] {
         lab.xp(&format!("plan {sweep} --scale smoke")).expect(0);
         for scale in ["cpu", "paper"] {
             lab.xp(&format!("plan {sweep} --scale {scale}")).expect(3);
