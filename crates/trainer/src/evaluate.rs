@@ -66,7 +66,7 @@ where
 #[derive(Default)]
 struct Sums {
     names: Vec<&'static str>,
-    sums: Vec<f64>,
+    totals: Vec<f64>,
     tokens: u64,
     /// Means of batches `[1 + measures]` with their weights, still on the device.
     pending: Vec<Tensor<1>>,
@@ -82,7 +82,7 @@ impl Sums {
     ) -> Result<(), TrainError> {
         let names: Vec<_> = measures.iter().map(|(name, _)| *name).collect();
         if self.weights.is_empty() && self.tokens == 0 {
-            self.sums = vec![0.0; 1 + names.len()];
+            self.totals = vec![0.0; 1 + names.len()];
             self.names = names;
         } else {
             assert_eq!(
@@ -105,9 +105,9 @@ impl Sums {
             return Ok(());
         }
         let read = numbers(Tensor::cat(std::mem::take(&mut self.pending), 0))?;
-        for (row, weight) in read.chunks(self.sums.len()).zip(self.weights.drain(..)) {
+        for (row, weight) in read.chunks(self.totals.len()).zip(self.weights.drain(..)) {
             self.tokens += weight;
-            for (sum, &mean) in self.sums.iter_mut().zip(row) {
+            for (sum, &mean) in self.totals.iter_mut().zip(row) {
                 *sum += f64::from(mean) * weight as f64;
             }
         }
@@ -117,7 +117,7 @@ impl Sums {
     /// The tokens, the mean loss and the other means.
     fn means(mut self) -> Result<(u64, f64, Vec<Measure>), TrainError> {
         self.read()?;
-        let mut means = self.sums.iter().map(|sum| sum / self.tokens as f64);
+        let mut means = self.totals.iter().map(|sum| sum / self.tokens as f64);
         let nll = means.next().unwrap_or(f64::NAN);
         let names = self.names.iter().copied();
         Ok((self.tokens, nll, names.zip(means).collect()))

@@ -43,9 +43,12 @@ fn mean(numbers: impl IntoIterator<Item = f64>) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
 }
 
-/// The loads of each layer, before and after drops.
-fn loads(experts: &[&ExpertRow]) -> Vec<(Vec<f64>, Vec<f64>)> {
-    let mut layers: BTreeMap<u64, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+/// The loads of a layer, before and after drops.
+type Loads = (Vec<f64>, Vec<f64>);
+
+/// The loads of each layer.
+fn loads(experts: &[&ExpertRow]) -> Vec<Loads> {
+    let mut layers: BTreeMap<u64, Loads> = BTreeMap::new();
     for row in experts {
         let (before, after) = layers.entry(row.layer).or_default();
         before.push(row.assignments_before as f64);
@@ -72,7 +75,7 @@ const TOKENS: f64 = 64.0;
 fn check_loads(trial: &TrialRow, step: &StepRow, experts: &[&ExpertRow]) {
     let layers = loads(experts);
     assert_eq!(layers.len(), 2);
-    let of = |measure: &dyn Fn(&(Vec<f64>, Vec<f64>)) -> f64| mean(layers.iter().map(measure));
+    let of = |measure: &dyn Fn(&Loads) -> f64| mean(layers.iter().map(measure));
     let sum = |loads: &[f64]| loads.iter().sum::<f64>();
     close(
         "drop_rate",
@@ -188,15 +191,12 @@ fn check_capacities(trial: &TrialRow) {
         return;
     }
     assert!(drops > 0.0, "{strategy}: 0.75 of the room drops something");
-    match trial.eval_capacity_factor {
-        None => {
-            assert_ne!(own, limited, "{strategy}");
-            assert_eq!(trial.causal, Some(true), "{strategy}: nothing is dropped");
-        }
-        Some(_) => {
-            assert_eq!(own, limited, "{strategy}");
-            assert_eq!(trial.causal, trial.causal_in_training);
-        }
+    if trial.eval_capacity_factor.is_none() {
+        assert_ne!(own, limited, "{strategy}");
+        assert_eq!(trial.causal, Some(true), "{strategy}: nothing is dropped");
+    } else {
+        assert_eq!(own, limited, "{strategy}");
+        assert_eq!(trial.causal, trial.causal_in_training);
     }
     // With one choice the queue is the order of the batch; with two a later token can be first.
     let one = trial.top_k == Some(1);
@@ -219,7 +219,7 @@ fn the_entropy_of_a_router_is_that_of_its_probabilities() {
             continue;
         }
         let mut tokens: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-        for row in tables.probabilities.iter() {
+        for row in &tables.probabilities {
             if row.trial_id == trial.trial_id {
                 let probability = row.probability.expect("scored");
                 tokens.entry(row.token).or_default().push(probability);
