@@ -140,8 +140,8 @@ mod tests {
     fn settled_means_ten_rounds_and_narrow_intervals() {
         // Of ten the interval is from the second to the ninth: 0.97 to 1.03 about 1.
         let narrow = vec![0.5, 0.97, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.03, 2.0];
-        assert!(settled(&[narrow.clone()], 0.04));
-        assert!(!settled(&[narrow.clone()], 0.02));
+        assert!(settled(std::slice::from_ref(&narrow), 0.04));
+        assert!(!settled(std::slice::from_ref(&narrow), 0.02));
         assert!(!settled(&[narrow[..9].to_vec()], 0.9));
         let mut wide = narrow.clone();
         wide[8] = 1.2;
