@@ -1,4 +1,4 @@
-//! From the five tables of a sweep to figures, a page and a table of cells.
+//! From the tables of a sweep to figures, a page and a table of cells.
 //!
 //! What this module decides: which trials form a cell (all that differ in the seed alone), which settings are worth
 //! naming (those that vary), which figures the data can carry, and how they are drawn. It reads results and computes
