@@ -39,6 +39,36 @@ T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2
 AXES = ["scorer", "balancer", "drop_policy", "renormalise", "dispatch", "steps", "learning_rate"]
 
 
+def leaves(value: object, path: str = "") -> dict:
+    """The leaves of a settings document by dotted path."""
+    if not isinstance(value, dict) or not value:
+        return {path: json.dumps(value)}
+    parts = [leaves(own, f"{path}.{name}" if path else name) for name, own in value.items()]
+    return {name: leaf for part in parts for name, leaf in part.items()}
+
+
+def cells_of(trials: pl.DataFrame) -> pl.DataFrame:
+    """Adds `cell`, the settings without the seed, and `apart`, those that no column tells apart."""
+    documents = [json.loads(text) for text in trials["settings"]]
+    for document in documents:
+        document.pop("seed", None)
+    cell = [json.dumps(document, sort_keys=True) for document in documents]
+    columns = [c for c in ["strategy", "experts", "top_k", "capacity_factor", *AXES] if c in trials.columns]
+    named = list(trials.select(columns).iter_rows())
+    alike: dict = {}
+    for key, document, text in zip(named, documents, cell):
+        alike.setdefault(key, {})[text] = leaves(document)
+
+    def apart(key: tuple, text: str) -> str:
+        others = alike[key]
+        paths = {path for own in others.values() for path in own}
+        differ = sorted(p for p in paths if len({own.get(p) for own in others.values()}) > 1)
+        return ", ".join(f"{p.rsplit('.')[-1]} {others[text].get(p, '-')}".replace('"', "") for p in differ)
+
+    texts = [apart(key, text) for key, text in zip(named, cell)]
+    return trials.with_columns(pl.Series("cell", cell), pl.Series("apart", texts))
+
+
 def load(folder: Path, table: str) -> pl.DataFrame:
     """One table of a results folder."""
     return pl.read_parquet(folder / f"{table}.parquet")
@@ -59,7 +89,8 @@ def summarise(trials: pl.DataFrame, by: list[str], measures: list[str]) -> pl.Da
     measured = [m for m in measures if trials[m].count() > 0]
     done = trials.filter(pl.col("status") == "done")
     statistics = [e for m in measured for e in (pl.col(m).mean(), interval(m))]
-    return done.group_by(by).agg(pl.len().alias("seeds"), *statistics).sort(by)
+    groups = done.group_by("cell", *by).agg(pl.len().alias("seeds"), *statistics)
+    return groups.sort(by).drop("cell")
 
 
 def two_sided(t: float, degrees: int) -> float:
@@ -110,14 +141,20 @@ def compare(trials: pl.DataFrame, by: list[str], baseline: dict[str, str]) -> pl
     """Cells by perplexity, each beside the baseline (where there is one) and the best."""
     done = trials.filter((pl.col("status") == "done") & pl.col("perplexity").is_not_null())
     cells = []
-    for values, own in done.sort("seed").group_by(by, maintain_order=True):
-        by_seed = dict(zip(own["seed"], own["perplexity"]))
-        cells.append(dict(zip(by, values)) | {"perplexity": own["perplexity"].mean(), "by_seed": by_seed})
+    for _, own in done.sort("seed").group_by("cell", maintain_order=True):
+        if own["seed"].n_unique() < len(own):
+            raise ValueError(f"two trials of one cell and seed: {own['trial_id'].to_list()}")
+        cells.append({name: own[name][0] for name in by} | {
+            "perplexity": own["perplexity"].mean(),
+            "by_seed": dict(zip(own["seed"], own["perplexity"])),
+            "all": own.row(0, named=True) | leaves(json.loads(own["settings"][0])),
+        })
     cells.sort(key=lambda cell: cell["perplexity"])
 
     def is_baseline(cell: dict) -> bool:
-        return all(f"{cell[c]:g}" == v if isinstance(cell[c], float) else str(cell[c]) == v
-                   for c, v in baseline.items() if c in cell)
+        def text(value: object) -> str:
+            return f"{value:g}" if isinstance(value, float) else str(value).strip('"')
+        return all(text(cell["all"].get(c, "none")) == v for c, v in baseline.items())
 
     reference = [cell for cell in cells if baseline and is_baseline(cell)]
     if reference:
@@ -125,7 +162,7 @@ def compare(trials: pl.DataFrame, by: list[str], baseline: dict[str, str]) -> pl
     if len(cells) > 1:
         family(cells, cells[0], "less best")
     for cell in cells:
-        del cell["by_seed"]
+        del cell["by_seed"], cell["all"]
     return pl.DataFrame(cells, infer_schema_length=None)
 
 
@@ -218,6 +255,7 @@ def main() -> None:
     sweep = trials["sweep"][0]
     out = arguments.out or Path(f"{sweep}-{folder.name}.png")
 
+    trials = cells_of(trials)
     done = trials.filter(pl.col("status") == "done")
     job = trials["job"][0]
     packing, scaling = job == "pack", job == "layer"
@@ -236,7 +274,7 @@ def main() -> None:
         print(summarise(trials, by, measures))
         if trials["perplexity"].count() > 0:
             manifest = json.loads((folder / "manifest.json").read_text())
-            varying = [c for c in by + AXES if trials[c].n_unique() > 1] or by[:1]
+            varying = [c for c in [*by, *AXES, "apart"] if trials[c].n_unique() > 1] or by[:1]
             print(compare(trials, varying, manifest.get("baseline", {})))
     about = columns(folder / "trials.parquet")
     for name in measures:

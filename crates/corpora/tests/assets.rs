@@ -200,6 +200,7 @@ fn pretrained_tokenizers() {
         let spans = dataset.tokenizer.encode_spans(start).unwrap();
         assert_eq!(spans.last().unwrap().1.end, start.len(), "{name}");
         // The lengths of all tokens add up to that of the text; the first is not predicted.
+        // One of them has no token for some bytes and drops those.
         if name != "tinystories-4096" {
             let whole = valid_windows(&dataset.valid.ids, dataset.valid.ids.len() - 1, 1, 0);
             let predicted = predicted_text(&dataset, &whole.unwrap());

@@ -1,7 +1,7 @@
 //! TinyMoE, the small decoder language model of the sweeps.
 //!
 //! Learned positions, pre-norm blocks of causal multi-head attention and a mixture of experts, an
-//! untied head. It is S's model with one correction: each expert is initialised as its own matrix
+//! untied head. It is MoE Routing Bench's model with one correction: each expert is initialised as its own matrix
 //! ([`ExpertBank`](moe_layer::ExpertBank)).
 //!
 //! ```text

@@ -183,9 +183,9 @@ impl MoeLayer {
     }
 
     /// Multiplications and additions of one token's forward pass, 2 for each pair of them in a product
-    /// of matrices: `n` times the scorer's ([`ScoreConfig::flops`]), and `4 D F` for each of `rows`
-    /// expert rows, two matrices of `D F` numbers. Biases, activations, gates, the choice of experts
-    /// and the mixing of slots are left out. A dense reference has k or E `rows`, as
+    /// of matrices: `n` times the scorer's ([`ScoreConfig::flops`]) and the strategy's own
+    /// ([`AssignConfig::flops`]), and `4 D F` for each of `rows` expert rows, two matrices of `D F`
+    /// numbers. Biases, activations, gates and the choice of experts are left out. A dense reference has k or E `rows`, as
     /// [`rows_per_token`](Self::rows_per_token) says.
     #[must_use]
     pub fn flops_per_token(
@@ -196,13 +196,14 @@ impl MoeLayer {
     ) -> f64 {
         let hidden = Self::expert_dims(config, width).hidden;
         let (config, router) = config.as_built(router);
+        let dims = Self::router_dims(&config, &LayerDims::new(width, 0));
         let scorer = if router.strategy.facts().needs_scores {
-            let dims = Self::router_dims(&config, &LayerDims::new(width, 0));
-            config.chain.get() * router.scorer.flops(&dims)
+            router.scorer.flops(&dims)
         } else {
             0
         };
-        scorer as f64 + rows * (4 * width * hidden) as f64
+        let routing = config.chain.get() * (scorer + router.strategy.flops(&dims));
+        routing as f64 + rows * (4 * width * hidden) as f64
     }
 
     /// What the router of the first round says of the tokens of `x_td` `[T, D]`, before any capacity.

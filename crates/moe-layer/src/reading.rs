@@ -12,7 +12,8 @@ pub struct LayerReading {
     pub assignments_before: Vec<f64>,
     /// Assignments per expert after drops.
     pub assignments_after: Vec<f64>,
-    /// `assignments_before` of each pass by itself, which is what capacity applies to.
+    /// `assignments_before` of each pass by itself, which is what capacity applies to; of a chain the
+    /// sum of its rounds, each of which has its own capacity.
     pub passes_before: Vec<Vec<f64>>,
     /// `assignments_after` of each pass by itself.
     pub passes_after: Vec<Vec<f64>>,

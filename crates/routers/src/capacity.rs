@@ -16,7 +16,7 @@ mod tests {
 
     #[test]
     fn rounds_up_what_is_not_whole_and_keeps_what_is() {
-        // 1.25 * 8192 * 2 / 8 = 2560, the figure of S's expert choice.
+        // 1.25 * 8192 * 2 / 8 = 2560, the figure of MoE Routing Bench's expert choice.
         assert_eq!(capacity(1.25, 8192, 2, 8), 2560);
         // 1.1 * 10 * 1 / 1 = 11.
         assert_eq!(capacity(1.1, 10, 1, 1), 11);

@@ -1,4 +1,4 @@
-//! S's strategies as published, held to what was found in its code.
+//! MoE Routing Bench's strategies as published, held to what was found in its code.
 
 use std::collections::BTreeSet;
 
@@ -92,7 +92,7 @@ fn the_hash_is_of_the_place_and_not_of_the_token() {
 }
 
 /// Tokens, experts, capacity factor; the share that falls back, and the share routed as soft top-k.
-/// S's figures; ours are of other logits, independent normal ones, and agree within half a percent
+/// MoE Routing Bench's figures; ours are of other logits, independent normal ones, and agree within half a percent
 /// (a whole one at 32 experts, and where there are few tokens).
 #[rstest]
 #[case(8192, 8, 1.25, 0.9395, Some(0.951), 0.005)]

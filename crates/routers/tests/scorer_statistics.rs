@@ -1,5 +1,5 @@
 //! Entropy and mean top-2 probability of fresh scorers on normal input, beside the published
-//! figures of P's Table I.
+//! figures of Optimizing MoE Routers' Table I.
 //!
 //! One test alone in its binary: parameters are drawn from the device's own generator, which follows
 //! from a seed only where nobody else draws.

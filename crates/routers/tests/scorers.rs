@@ -20,7 +20,7 @@ const SMALL: RouterDims = RouterDims {
     seed: 0,
 };
 
-/// The sizes of P's tables.
+/// The sizes of Optimizing MoE Routers' tables.
 const PAPER: RouterDims = RouterDims {
     width: 768,
     experts: 8,

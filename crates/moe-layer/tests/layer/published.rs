@@ -1,4 +1,4 @@
-//! The layer as S's own code has it, held to what was found in that code.
+//! The layer as MoE Routing Bench's own code has it, held to what was found in that code.
 
 use burn::{
     module::Module,
@@ -102,7 +102,7 @@ fn early_second_choices_stand_before_late_first_ones() {
     assert_eq!(kept, [true, true, true, true, false, true, false, true]);
 }
 
-/// S's probe (32 rows of 256 tokens, E = 8, CF = 1.25) lost nothing in rows 0 to 14 and 76 % in row 31.
+/// MoE Routing Bench's probe (32 rows of 256 tokens, E = 8, CF = 1.25) lost nothing in rows 0 to 14 and 76 % in row 31.
 /// Its logits are not known. Loads of that kind do the same: three experts that want 33, 23 and 20 %
 /// are full from row 15 on, and 76 % of the last row is theirs.
 #[test]

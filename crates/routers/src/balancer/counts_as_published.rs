@@ -1,4 +1,4 @@
-//! S's auxiliary term, which trains nothing.
+//! MoE Routing Bench's auxiliary term, which trains nothing.
 
 use burn::tensor::Tensor;
 use registry::NonNegativeF64;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Balance, BalanceInput, load_shares};
 
-/// S's auxiliary term: squared distances of the kept load from an even one, without gradient.
+/// MoE Routing Bench's auxiliary term: squared distances of the kept load from an even one, without gradient.
 ///
 /// # Equation
 ///
@@ -25,7 +25,7 @@ use super::{Balance, BalanceInput, load_shares};
 ///
 /// # Reference
 ///
-/// S, its own code.
+/// MoE Routing Bench, its own code.
 ///
 /// # Config
 ///

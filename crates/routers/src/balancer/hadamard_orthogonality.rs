@@ -1,4 +1,4 @@
-//! P's orthogonality regulariser after a Hadamard matrix.
+//! Optimizing MoE Routers' orthogonality regulariser after a Hadamard matrix.
 
 use burn::tensor::Tensor;
 use registry::NonNegativeF64;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Balance, BalanceInput};
 
-/// P's orthogonality regulariser after a Hadamard matrix: experts' logits uncorrelated over tokens.
+/// Optimizing MoE Routers' orthogonality regulariser after a Hadamard matrix: experts' logits uncorrelated over tokens.
 ///
 /// # Equation
 ///
@@ -19,7 +19,7 @@ use super::{Balance, BalanceInput};
 ///
 /// # What it acts on
 ///
-/// P's section V names a Hadamard matrix as the source of an orthogonality regulariser and does not
+/// Optimizing MoE Routers' section V names a Hadamard matrix as the source of an orthogonality regulariser and does not
 /// say of which matrix. Here it is the logits over the batch and not a weight: every scorer has
 /// logits, and for the linear one on white inputs their correlations are the cosines between the
 /// experts' weight vectors. Softmax does not see a shift of all logits of a token, this loss does.

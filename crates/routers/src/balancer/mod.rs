@@ -114,9 +114,9 @@ macro_rules! balancers {
 balancers! {
     /// The Switch Transformer's product of load and mean probability.
     Switch(SwitchConfig) = "switch",
-    /// P's equation 17: the same without the factor E.
+    /// Optimizing MoE Routers, equation 17: the same without the factor E.
     SwitchUnscaled(SwitchUnscaledConfig) = "switch-unscaled",
-    /// P's equation 18: the squared mean probability.
+    /// Optimizing MoE Routers, equation 18: the squared mean probability.
     SquaredImportance(SquaredImportanceConfig) = "squared-importance",
     /// GShard's product of first choices and mean probability, in groups.
     Gshard(GshardConfig) = "gshard",
@@ -124,9 +124,9 @@ balancers! {
     Importance(ImportanceConfig) = "importance",
     /// The router z-loss, which keeps logits small.
     ZLoss(ZLossConfig) = "z-loss",
-    /// P's orthogonality regulariser after a Hadamard matrix.
+    /// Optimizing MoE Routers' orthogonality regulariser after a Hadamard matrix.
     HadamardOrthogonality(HadamardOrthogonalityConfig) = "hadamard-orthogonality",
-    /// S's auxiliary term over counts, which trains nothing.
+    /// MoE Routing Bench's auxiliary term over counts, which trains nothing.
     CountsAsPublished(CountsAsPublishedConfig) = "counts-as-published",
     /// A bias on the choice of experts, moved after every step.
     Bias(BiasConfig) = "bias",

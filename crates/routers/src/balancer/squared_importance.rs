@@ -1,4 +1,4 @@
-//! P's second form of the load-balancing loss: the squared mean probability.
+//! Optimizing MoE Routers' second form of the load-balancing loss: the squared mean probability.
 
 use burn::tensor::Tensor;
 use registry::NonNegativeF64;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Balance, BalanceInput, mean_probability};
 
-/// P's second form of the load-balancing loss: the squared mean probability.
+/// Optimizing MoE Routers' second form of the load-balancing loss: the squared mean probability.
 ///
 /// # Equation
 ///
@@ -25,7 +25,7 @@ use super::{Balance, BalanceInput, mean_probability};
 ///
 /// # Reference
 ///
-/// P's equation 18. P calls it the Switch Transformer's loss, which it is not: that one is
+/// Optimizing MoE Routers, equation 18. The paper calls it the Switch Transformer's loss, which it is not: that one is
 /// [`switch`](super::SwitchConfig), the product of load and probability.
 ///
 /// # Config

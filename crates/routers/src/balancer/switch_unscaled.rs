@@ -1,4 +1,4 @@
-//! P's load-balancing loss: the Switch Transformer's without the factor E.
+//! Optimizing MoE Routers' load-balancing loss: the Switch Transformer's without the factor E.
 
 use burn::tensor::Tensor;
 use registry::NonNegativeF64;
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Balance, BalanceInput, load_shares, mean_probability};
 
-/// P's load-balancing loss: the Switch Transformer's without the factor E.
+/// Optimizing MoE Routers' load-balancing loss: the Switch Transformer's without the factor E.
 ///
 /// # Equation
 ///
 /// `alpha * sum_e f_e P_e`, with `f` and `P` as in [`switch`](super::SwitchConfig). It equals
-/// `alpha / E` when both are uniform: P's printed 0.00125 is 0.01 / 8.
+/// `alpha / E` when both are uniform: the paper's printed 0.00125 is 0.01 / 8.
 ///
 /// # Gradients
 ///
@@ -20,7 +20,7 @@ use super::{Balance, BalanceInput, load_shares, mean_probability};
 ///
 /// # Reference
 ///
-/// P's equation 17.
+/// Optimizing MoE Routers, equation 17.
 ///
 /// # Config
 ///

@@ -39,7 +39,7 @@ use crate::RouterDims;
 ///
 /// # Reference
 ///
-/// Harvey et al. 2025 (P), attention router: 49,664 parameters at D = 768 and E = 8.
+/// Harvey et al. 2025, attention router: 49,664 parameters at D = 768 and E = 8.
 ///
 /// # Config
 ///

@@ -31,7 +31,7 @@ use crate::RouterDims;
 ///
 /// # Reference
 ///
-/// Harvey et al. 2025 (P), the early Hadamard router, given up for [`mlp-hadamard`].
+/// Harvey et al. 2025, the early Hadamard router, given up for [`mlp-hadamard`].
 ///
 /// # Config
 ///

@@ -38,7 +38,7 @@ use crate::RouterDims;
 ///
 /// # Reference
 ///
-/// Harvey et al. 2025 (P), hybrid router: 55,810 parameters at D = 768 and E = 8, with both weights
+/// Harvey et al. 2025, hybrid router: 55,810 parameters at D = 768 and E = 8, with both weights
 /// learned.
 ///
 /// # Config

@@ -36,7 +36,7 @@ use crate::RouterDims;
 ///
 /// # Reference
 ///
-/// Harvey et al. 2025 (P), equations 4 and 5: 101,000 parameters at D = 768 and E = 8 with the input
+/// Harvey et al. 2025, equations 4 and 5: 101,000 parameters at D = 768 and E = 8 with the input
 /// norm that the equations leave out, 99,464 without.
 ///
 /// # Config

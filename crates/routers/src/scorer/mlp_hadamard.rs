@@ -42,7 +42,7 @@ use crate::{RouterDims, RouterError};
 ///
 /// # Reference
 ///
-/// Harvey et al. 2025 (P), equations 6 to 8. They give 199,304 parameters at D = 768 and E = 8 with
+/// Harvey et al. 2025, equations 6 to 8. They give 199,304 parameters at D = 768 and E = 8 with
 /// the input norm and a projection to 128; P prints 101,000, which is the parameter free form.
 ///
 /// # Config

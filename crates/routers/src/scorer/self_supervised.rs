@@ -46,7 +46,7 @@ use crate::{AuxiliaryLoss, FitConfig, Fitted, RouteInput, RouterDims, RouterErro
 ///
 /// # Reference
 ///
-/// Harvey et al. 2025 (P), self-supervised router of the supplement; van den Oord et al. 2018 for
+/// Harvey et al. 2025, self-supervised router of the supplement; van den Oord et al. 2018 for
 /// InfoNCE; Gao et al. 2021 (SimCSE) for dropout as the two views.
 ///
 /// # Config

@@ -1,4 +1,4 @@
-//! S's five strategies as its own code has them, defects included, for comparison with the honest
+//! MoE Routing Bench's five strategies as its own code has them, defects included, for comparison with the honest
 //! ones: what each does wrong, and what the honest one does instead, stands with it.
 
 mod expert_choice;

@@ -88,6 +88,10 @@ impl AssignConfig for LshConfig {
         StrategyFacts::FIXED
     }
 
+    fn flops(&self, dims: &RouterDims) -> usize {
+        2 * dims.width * self.planes(dims.experts)
+    }
+
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         let planes = self.planes(dims.experts);
         let refuse = |problem| RouterError::Setting {

@@ -162,6 +162,13 @@ pub trait AssignConfig {
         self.top_k(dims.top_k) as f64
     }
 
+    /// Multiplications and additions of one token beside the scorer's and the experts', 2 for each
+    /// pair of them in a product of matrices; `dims` has its own `k`.
+    fn flops(&self, dims: &RouterDims) -> usize {
+        let _ = dims;
+        0
+    }
+
     /// Rows that each expert gets in a batch of `tokens` in `sequences`, where
     /// [`StrategyFacts::owns_capacity`] says that the strategy decides; `dims` has its own `k`.
     fn own_capacity(&self, dims: &RouterDims, tokens: usize, sequences: usize) -> Option<usize> {
@@ -289,6 +296,10 @@ macro_rules! strategies {
                 match self { $(Self::$name(config) => config.rows_per_token(dims, sequence),)+ }
             }
 
+            fn flops(&self, dims: &$crate::RouterDims) -> usize {
+                match self { $(Self::$name(config) => config.flops(dims),)+ }
+            }
+
             fn own_capacity(
                 &self,
                 dims: &$crate::RouterDims,
@@ -362,15 +373,15 @@ strategies! {
         Uniform(UniformConfig => Uniform) = "uniform",
         /// Uniformly random experts, the control.
         Random(RandomConfig => Random) = "random",
-        /// S's top-1: the gate is 1, and the router does not learn.
+        /// MoE Routing Bench's top-1: the gate is 1, and the router does not learn.
         Top1AsPublished(Top1AsPublishedConfig => UnitGates) = "top1-as-published",
-        /// S's hard top-k: gates are 1, and the router does not learn.
+        /// MoE Routing Bench's hard top-k: gates are 1, and the router does not learn.
         HardTopKAsPublished(HardTopKAsPublishedConfig => UnitGates) = "topk-hard-as-published",
-        /// S's soft top-k: with k = 1 the gate is 1, and the router does not learn.
+        /// MoE Routing Bench's soft top-k: with k = 1 the gate is 1, and the router does not learn.
         SoftTopKAsPublished(SoftTopKAsPublishedConfig => SoftTopKAsPublished) = "softk-as-published",
-        /// S's hash, of the place in the batch.
+        /// MoE Routing Bench's hash, of the place in the batch.
         HashAsPublished(HashAsPublishedConfig => HashAsPublished) = "hash-as-published",
-        /// S's expert choice: at most 64 tokens an expert, soft top-k for the rest.
+        /// MoE Routing Bench's expert choice: at most 64 tokens an expert, soft top-k for the rest.
         ExpertChoiceAsPublished(ExpertChoiceAsPublishedConfig => ExpertChoiceAsPublished) = "expert-choice-as-published",
     }
 }

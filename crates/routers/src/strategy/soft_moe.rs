@@ -82,6 +82,11 @@ impl AssignConfig for SoftMoeConfig {
         (dims.experts * self.slots.get()) as f64 / sequence as f64
     }
 
+    /// `6 D E S`: the logits of all slots, and the token's part in mixing slots and in its output.
+    fn flops(&self, dims: &RouterDims) -> usize {
+        6 * dims.width * dims.experts * self.slots.get()
+    }
+
     fn own_capacity(&self, _: &RouterDims, _: usize, sequences: usize) -> Option<usize> {
         Some(sequences * self.slots.get())
     }

@@ -22,7 +22,7 @@ use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
 ///
 /// # Reference
 ///
-/// Shazeer et al. 2017, equations 3 to 5 without the noise; S's `softk`.
+/// Shazeer et al. 2017, equations 3 to 5 without the noise; MoE Routing Bench's `softk`.
 ///
 /// # Config
 ///

@@ -22,7 +22,7 @@ use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 /// # Failure modes
 ///
 /// Renormalising the gate (`renormalise` after drops does not) would make it the constant 1 and
-/// leave the router untrained, as in S's own code.
+/// leave the router untrained, as in MoE Routing Bench's own code.
 ///
 /// # Reference
 ///

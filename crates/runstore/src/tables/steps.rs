@@ -65,14 +65,14 @@ table! {
             /// Mean router probability of the experts that were chosen, before drops.
             mean_top_k_prob: Option<f64> = "share",
         }
-        "Auxiliary losses (as they were minimised, over layers as `train.aux-layers` says; `aux_switch` is above)" {
+        "Auxiliary losses (as they were minimised, over layers as `router.aux-layers` says; `aux_switch` is above)" {
             /// Mean of the weighted `switch` loss over sequences.
             aux_switch_sequence: Option<f64>,
             /// Mean of the weighted `switch` loss over whole steps.
             aux_switch_step: Option<f64>,
-            /// Mean of the weighted `switch-unscaled` loss (P's equation 17).
+            /// Mean of the weighted `switch-unscaled` loss (equation 17 of Optimizing MoE Routers).
             aux_switch_unscaled: Option<f64>,
-            /// Mean of the weighted `squared-importance` loss (P's equation 18).
+            /// Mean of the weighted `squared-importance` loss (equation 18 of Optimizing MoE Routers).
             aux_squared_importance: Option<f64>,
             /// Mean of the weighted `gshard` loss.
             aux_gshard: Option<f64>,
@@ -100,9 +100,9 @@ table! {
             perplexity_train_capacity: Option<f64> = "per token",
         }
         "Arithmetic" {
-            /// Rows that experts really worked on, a token and layer, in units of one expert of width F.
+            /// Expert rows of the assignments that were kept, a token and layer, in units of one expert of width F. What a dispatch backend pads does not count.
             expert_rows_per_token: Option<f64> = "rows",
-            /// Multiplications and additions of all training steps so far: three forward passes a step, with the expert rows that were really run.
+            /// Multiplications and additions of all training steps so far: three forward passes a step, with `expert_rows_per_token` of each interval; the pass of `dense-mixer` over all experts does not count.
             train_flops: Option<f64> = "FLOP",
         }
         "Load summed over the interval (means over layers)" {

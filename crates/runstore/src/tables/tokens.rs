@@ -30,7 +30,7 @@ table! {
         "Decision" {
             /// The expert chosen.
             expert: u64,
-            /// The weight that the expert's output is multiplied by.
+            /// The weight of the expert's output before capacity: what is dropped has it too, and what is kept may be scaled up after drops.
             gate: Option<f64>,
             /// Whether the capacity of training keeps the assignment, decided in the evaluation's batch that holds the window.
             kept: bool,

@@ -57,7 +57,7 @@ table! {
             precision: Option<String>,
             /// The network from token to expert logits.
             scorer: Option<String>,
-            /// The rule from logits to assignment; `dense-active-K`, as wide as K experts, and `dense-total`, as wide as all, are networks without routing, for which the columns of routing are null.
+            /// The rule from logits to assignment; `dense-active-K`, as wide as K experts, and `dense-total`, as wide as all, are networks without routing, for which the settings of routing are null and its measures those of one expert.
             strategy: Option<String>,
             /// What keeps the load even, several joined by `+`; `none` where nothing does.
             balancer: Option<String>,
@@ -313,11 +313,11 @@ table! {
             ngram_bits_per_byte: Option<f64> = "bits/byte",
         }
         "Arithmetic" {
-            /// Rows that experts really worked on, a token and layer, in units of one expert of width F; mean over layers and the last interval.
+            /// Expert rows of the assignments that were kept, a token and layer, in units of one expert of width F; mean over layers and the last interval. What a dispatch backend pads does not count.
             expert_rows_per_token: Option<f64> = "rows",
             /// Multiplications and additions of one token's forward pass, with the expert rows of the last interval.
             flops_per_token: Option<f64> = "FLOP",
-            /// Multiplications and additions of all training steps: three forward passes a step, with the expert rows that were really run.
+            /// Multiplications and additions of all training steps: three forward passes a step, with `expert_rows_per_token` of each interval; the pass of `dense-mixer` over all experts does not count.
             train_flops: Option<f64> = "FLOP",
         }
         "Load summed over the last interval (means over layers)" {

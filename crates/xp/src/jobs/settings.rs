@@ -49,7 +49,7 @@ pub(crate) enum JobSettings {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct TrainSettings {
-    /// Several settings at once: those of the file, or S's own code.
+    /// Several settings at once: those of the file, or MoE Routing Bench's own code.
     #[serde(skip_serializing_if = "Profile::is_default")]
     pub(crate) profile: Profile,
     /// What is read.

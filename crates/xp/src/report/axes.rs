@@ -59,6 +59,11 @@ const STRATEGIES: [&str; 8] = [
     "dense-active-2",
 ];
 
+/// Whether a strategy is none, but a network without routing to compare with.
+pub(crate) fn is_dense(strategy: &str) -> bool {
+    strategy.starts_with("dense-")
+}
+
 /// Where the settings of scorers stand in a trial's document.
 const SCORER: &str = "settings.router.scorer.";
 

@@ -6,7 +6,7 @@ use metrics::MeanInterval;
 use runstore::Collected;
 use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
 
-use super::axes::{Setting, leaves, value_label, varying_columns};
+use super::axes::{Setting, is_dense, leaves, value_label, varying_columns};
 
 /// The groups of columns in `trials.parquet` that hold no measure.
 const NO_MEASURES: [&str; 5] = [
@@ -92,8 +92,7 @@ impl Cell {
 
     /// Whether it is a network without routing, to compare with.
     pub(crate) fn is_dense(&self) -> bool {
-        let strategy = self.example.strategy.as_deref();
-        strategy.is_some_and(|strategy| strategy.starts_with("dense-"))
+        self.example.strategy.as_deref().is_some_and(is_dense)
     }
 
     /// Whether the cell has this setting. One that only others have says nothing of this one.

@@ -1,4 +1,4 @@
-//! S's expert choice.
+//! MoE Routing Bench's expert choice.
 
 use burn::{
     module::Module,
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::strategy::{Assign, AssignConfig, StrategyFacts, check_top_k};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
-/// The most tokens that S's experts choose, whatever their room.
+/// The most tokens that MoE Routing Bench's experts choose, whatever their room.
 const MOST: usize = 64;
 
-/// S's expert choice: experts choose at most 64 tokens of the batch; who is not chosen is routed by
+/// MoE Routing Bench's expert choice: experts choose at most 64 tokens of the batch; who is not chosen is routed by
 /// soft top-k.
 ///
 /// # Equation
@@ -37,7 +37,7 @@ const MOST: usize = 64;
 ///
 /// # Reference
 ///
-/// S, its own code.
+/// MoE Routing Bench, its own code.
 ///
 /// # Config
 ///

@@ -1,4 +1,4 @@
-//! S's hash.
+//! MoE Routing Bench's hash.
 
 use burn::{
     module::Module,
@@ -17,7 +17,7 @@ const SHIFT: u64 = 2_654_435_761;
 /// From one choice to the next.
 const STRIDE: u64 = 97;
 
-/// S's hash: of the place in the flattened batch, not of the token.
+/// MoE Routing Bench's hash: of the place in the flattened batch, not of the token.
 ///
 /// # Equation
 ///
@@ -39,7 +39,7 @@ const STRIDE: u64 = 97;
 ///
 /// # Reference
 ///
-/// S, its own code.
+/// MoE Routing Bench, its own code.
 ///
 /// # Config
 ///

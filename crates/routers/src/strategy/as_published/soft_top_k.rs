@@ -1,4 +1,4 @@
-//! S's soft top-k.
+//! MoE Routing Bench's soft top-k.
 
 use burn::{module::Module, tensor::Device};
 use kernels::top_k;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::strategy::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k, picked};
 use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
 
-/// S's soft top-k: the softmax of the k largest logits, for every k.
+/// MoE Routing Bench's soft top-k: the softmax of the k largest logits, for every k.
 ///
 /// # Equation
 ///
@@ -25,7 +25,7 @@ use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
 ///
 /// # Reference
 ///
-/// S, its own code.
+/// MoE Routing Bench, its own code.
 ///
 /// # Config
 ///

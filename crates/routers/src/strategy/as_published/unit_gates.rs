@@ -1,4 +1,4 @@
-//! S's top-1 and hard top-k: outputs added up as they are.
+//! MoE Routing Bench's top-1 and hard top-k: outputs added up as they are.
 
 use burn::{
     module::Module,
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::strategy::{Assign, AssignConfig, StrategyFacts, check_top_k};
 use crate::{Assignment, Defined, RouteInput, RouterDims, RouterError, Scores};
 
-/// S's top-1: each token's best expert with the gate 1.
+/// MoE Routing Bench's top-1: each token's best expert with the gate 1.
 ///
 /// # Equation
 ///
@@ -27,7 +27,7 @@ use crate::{Assignment, Defined, RouteInput, RouterDims, RouterError, Scores};
 ///
 /// # Reference
 ///
-/// S, its own code.
+/// MoE Routing Bench, its own code.
 ///
 /// # Config
 ///
@@ -41,7 +41,7 @@ use crate::{Assignment, Defined, RouteInput, RouterDims, RouterError, Scores};
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Top1AsPublishedConfig {}
 
-/// S's hard top-k: the k best experts, each with the gate 1.
+/// MoE Routing Bench's hard top-k: the k best experts, each with the gate 1.
 ///
 /// # Equation
 ///
@@ -55,12 +55,12 @@ pub struct Top1AsPublishedConfig {}
 /// # Failure modes
 ///
 /// The router is a frozen random map, and the output is k times what it should be. Scaling after
-/// drops is not S's either: use `renormalise = false`, as the profile `as-published` does.
+/// drops is not MoE Routing Bench's either: use `renormalise = false`, as the profile `as-published` does.
 /// [`hard-top-k`](crate::HardTopKConfig) has gates `1/k` and a straight-through gradient.
 ///
 /// # Reference
 ///
-/// S, its own code.
+/// MoE Routing Bench, its own code.
 ///
 /// # Config
 ///

@@ -2,6 +2,8 @@
 
 mod bench;
 
+use std::num::NonZeroUsize;
+
 use std::sync::atomic::Ordering;
 
 use metrics::{speed, statistics};
@@ -73,10 +75,11 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<Jo
         (cx.events)(Event::Note { text });
         row.precision = Some(wanted.name().to_owned());
     }
-    let kept = routing(&mut row, &bench);
+    let wide = settings.moe.dense_experts().map_or(1, NonZeroUsize::get);
+    let kept = routing(&mut row, &bench, wide);
     let flops = {
         let (dim, ffn) = (settings.layer.dim.get(), settings.moe.ffn_multiple.get());
-        speed::expert_flops(kept, dim as u64, (dim * ffn) as u64, MATRICES)
+        speed::expert_flops(kept, dim as u64, (dim * ffn * wide) as u64, MATRICES)
     };
     size(&mut row, settings);
     times(
@@ -91,13 +94,14 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<Jo
     }))
 }
 
-/// The columns of the routing, which every repetition repeats; gives the assignments that were kept.
-fn routing(row: &mut TrialRow, bench: &Bench) -> u64 {
+/// The columns of the routing, which every repetition repeats, with an expert of so many widths F;
+/// gives the assignments that were kept.
+fn routing(row: &mut TrialRow, bench: &Bench, wide: usize) -> u64 {
     let output = bench.forward();
     row.capacity = output.plan.capacity.map(|capacity| capacity as u64);
     let reading = output.trace().read();
     let kept: f64 = reading.assignments_after.iter().sum();
-    RoutingMeasures::of(&[reading], 1.0).fill_trial(row);
+    RoutingMeasures::of(&[reading], wide as f64).fill_trial(row);
     kept.round() as u64
 }
 

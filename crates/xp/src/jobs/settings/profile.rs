@@ -19,7 +19,7 @@ pub(crate) enum Profile {
     /// Every setting as the file has it.
     #[default]
     Corrected,
-    /// As S's own code has it: the strategy's form `...-as-published`, a linear scorer with bias,
+    /// As MoE Routing Bench's own code has it: the strategy's form `...-as-published`, a linear scorer with bias,
     /// `counts-as-published` in the place of balancers, experts started as one stack, drops in
     /// batch order, no scaling of gates that are 1.
     AsPublished,
@@ -62,7 +62,7 @@ impl Profile {
         router.balancers = vec![counts.into()];
         moe.expert_init = ExpertInit::StackedAsPublished;
         moe.drop = BatchOrderConfig::default().into();
-        // Gates that are 1 are no gates in S's code, and nothing scales them.
+        // Gates that are 1 are no gates in MoE Routing Bench's code, and nothing scales them.
         let unit = matches!(
             router.strategy,
             StrategyConfig::Top1AsPublished(_) | StrategyConfig::HardTopKAsPublished(_)
@@ -87,7 +87,7 @@ impl Profile {
     }
 }
 
-/// A strategy as S's own code has it.
+/// A strategy as MoE Routing Bench's own code has it.
 fn published(strategy: &StrategyConfig) -> Option<StrategyConfig> {
     let name = match strategy.name() {
         "top1" => "top1-as-published",

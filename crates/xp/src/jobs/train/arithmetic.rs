@@ -1,7 +1,8 @@
 //! The arithmetic of a token, as a function of the expert rows that it really has.
 
+use std::num::NonZeroUsize;
+
 use models_tiny::{TinyMoe, TinyMoeDims};
-use moe_layer::{DenseReference, MoeConfig};
 
 use crate::jobs::{ModelConfig, TrainSettings};
 
@@ -22,10 +23,11 @@ impl Arithmetic {
         let of =
             |rows| TinyMoe::flops_per_token(model, &settings.moe, &settings.router, dims, rows);
         let fixed = of(0.0);
+        let wide = settings.moe.dense_experts().map_or(1, NonZeroUsize::get);
         Self {
             fixed,
             row: of(1.0) - fixed,
-            experts_wide: experts_wide(&settings.moe),
+            experts_wide: wide as f64,
         }
     }
 
@@ -33,13 +35,4 @@ impl Arithmetic {
     pub(super) fn of_token(&self, rows: f64) -> f64 {
         self.fixed + rows * self.row
     }
-}
-
-fn experts_wide(moe: &MoeConfig) -> f64 {
-    let experts = match moe.dense {
-        None => 1,
-        Some(DenseReference::Active) => moe.k.get(),
-        Some(DenseReference::Total) => moe.experts.get(),
-    };
-    experts as f64
 }

@@ -18,8 +18,8 @@ use crate::jobs::TrainSettings;
 pub(crate) struct LanguageModel {
     model: TinyMoe,
     bf16: bool,
-    /// The capacity of training can drop what an evaluation keeps.
-    drops_more: bool,
+    /// The capacity of training can drop other assignments than an evaluation does.
+    evaluates_differently: bool,
     /// Losses of routers are added up over the layers, and not averaged.
     sums_layers: bool,
 }
@@ -32,7 +32,7 @@ pub(super) mod measure {
     pub(crate) const DROP_RATE: &str = "drop rate";
 }
 
-/// One trace per layer.
+/// One trace per layer; none of an evaluation.
 pub(crate) struct LayerTraces(pub(super) Vec<RoutingTrace>);
 
 /// C of a training batch, where something limits it.
@@ -61,7 +61,7 @@ impl LanguageModel {
         Self {
             model,
             bf16: precision == Precision::BF16,
-            drops_more: false,
+            evaluates_differently: false,
             sums_layers: false,
         }
     }
@@ -69,7 +69,7 @@ impl LanguageModel {
     /// The same as the settings want its losses and evaluations.
     pub(super) fn with_settings(self, moe: &MoeConfig, router: &RouterConfig) -> Self {
         Self {
-            drops_more: drops_more_in_training(moe, router),
+            evaluates_differently: evaluates_differently(moe, router),
             sums_layers: router.aux_layers == OverLayers::Sum,
             ..self
         }
@@ -107,7 +107,7 @@ impl LanguageModel {
         (forward, lm): (&Forward, &Tensor<1>),
     ) -> Vec<(&'static str, Tensor<1>)> {
         let again = self
-            .drops_more
+            .evaluates_differently
             .then(|| self.forward(batch, seed, Capacity::Training));
         let (forward, lm) = match &again {
             Some(again) => (again, again.nll(self.targets(batch))),
@@ -130,7 +130,7 @@ impl LanguageModel {
 
 /// Whether the capacity of training can drop an assignment that an evaluation keeps, or the other way
 /// round.
-fn drops_more_in_training(moe: &MoeConfig, router: &RouterConfig) -> bool {
+fn evaluates_differently(moe: &MoeConfig, router: &RouterConfig) -> bool {
     let limited = !matches!(moe.drop, DropPolicyConfig::None(_))
         && !router.strategy.facts().owns_capacity
         && moe.dense.is_none();
@@ -155,16 +155,19 @@ impl Learner for LanguageModel {
         };
         let forward = self.forward(batch, pass.seed, capacity);
         let lm = forward.nll(self.targets(batch));
-        let measures = if pass.training {
-            Vec::new()
+        // Routing is logged of training; of an evaluation its measures are enough.
+        let (measures, traces) = if pass.training {
+            let traces = forward.layers.iter().map(LayerForward::trace);
+            (Vec::new(), traces.collect())
         } else {
-            self.under_training_capacity(batch, pass.seed, (&forward, &lm))
+            let measures = self.under_training_capacity(batch, pass.seed, (&forward, &lm));
+            (measures, Vec::new())
         };
         Losses {
             lm,
             aux: self.over_layers(&forward),
             measures,
-            observation: LayerTraces(forward.layers.iter().map(LayerForward::trace).collect()),
+            observation: LayerTraces(traces),
         }
     }
 

@@ -55,7 +55,7 @@ pub(super) struct Recorder<'a> {
 const FILE: &str = "rows.json";
 
 /// A training step is a forward pass and a backward pass of twice its arithmetic.
-const PASSES: f64 = 3.0;
+const FORWARDS_A_STEP: f64 = 3.0;
 
 impl<'a> Recorder<'a> {
     pub(super) fn new(
@@ -83,7 +83,7 @@ impl<'a> Recorder<'a> {
     fn work(&mut self, tokens: u64, measures: &RoutingMeasures) -> Option<f64> {
         let done = &mut self.rows.done;
         let flops = self.arithmetic.of_token(measures.expert_rows_per_token()?);
-        done.flops += PASSES * (tokens - done.tokens) as f64 * flops;
+        done.flops += FORWARDS_A_STEP * (tokens - done.tokens) as f64 * flops;
         done.tokens = tokens;
         Some(done.flops)
     }

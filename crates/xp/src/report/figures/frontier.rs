@@ -208,11 +208,11 @@ fn reference_line(
     obstacles.line((left, y), (right, y));
 }
 
-/// Whether the speeds of two cells differ by more than their intervals; where one has none, nothing speaks against it.
+/// Whether the speeds of two cells differ by more than their intervals; not where one has none.
 fn told_apart(ends: &[Option<(f64, f64)>], pair: &[usize]) -> bool {
     match (ends[pair[0]], ends[pair[1]]) {
         (Some(a), Some(b)) => a.1 < b.0 || b.1 < a.0,
-        _ => true,
+        _ => false,
     }
 }
 
@@ -231,6 +231,6 @@ mod tests {
         let ends = [Some((1.0, 2.0)), Some((1.9, 3.0)), Some((3.1, 4.0)), None];
         assert!(!told_apart(&ends, &[0, 1]));
         assert!(told_apart(&ends, &[1, 2]) && told_apart(&ends, &[2, 0]));
-        assert!(told_apart(&ends, &[0, 3]));
+        assert!(!told_apart(&ends, &[0, 3]));
     }
 }

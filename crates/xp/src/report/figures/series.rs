@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::legend::{Group, Swatch};
 use super::theme::{Look, MOST_FILLS, Marker};
-use crate::report::axes::{Setting, axis_label, value_label};
+use crate::report::axes::{Setting, axis_label, is_dense, value_label};
 use crate::report::cells::Cell;
 
 /// Axes that a reader compares first take the colour.
@@ -77,7 +77,7 @@ impl Axis {
     fn look(&self, index: usize) -> Look {
         match (self.name.as_str(), self.values[index].text.as_str()) {
             ("strategy", "dense-total") => Look::dense(Marker::Star),
-            ("strategy", dense) if dense.starts_with("dense-") => Look::dense(Marker::Bar),
+            ("strategy", dense) if is_dense(dense) => Look::dense(Marker::Bar),
             _ => Look::PLAIN.hue(self.hue(index)),
         }
     }
@@ -91,7 +91,7 @@ impl Axis {
         known(&self.values[index].text).unwrap_or_else(|| {
             let newcomers = self.values[..index]
                 .iter()
-                .filter(|value| known(&value.text).is_none() && !value.text.starts_with("dense-"));
+                .filter(|value| known(&value.text).is_none() && !is_dense(&value.text));
             STRATEGY_COLOURS.len() + newcomers.count()
         })
     }
