@@ -153,10 +153,17 @@ def compare(trials: pl.DataFrame, by: list[str], baseline: dict[str, str]) -> pl
 
     def is_baseline(cell: dict) -> bool:
         def text(value: object) -> str:
-            return f"{value:g}" if isinstance(value, float) else str(value).strip('"')
-        return all(text(cell["all"].get(c, "none")) == v for c, v in baseline.items())
+            if value is None:
+                return "none"
+            if isinstance(value, bool):
+                return str(value).lower()
+            number = isinstance(value, (int, float))
+            return f"{value:.15f}".rstrip("0").rstrip(".") if number else str(value).strip('"')
+        return all(text(cell["all"].get(c)) == v for c, v in baseline.items())
 
     reference = [cell for cell in cells if baseline and is_baseline(cell)]
+    if baseline and not reference:
+        raise ValueError(f"no cell is the manifest's baseline {baseline}")
     if reference:
         family(cells, reference[0], "less baseline")
     if len(cells) > 1:

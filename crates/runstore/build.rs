@@ -4,7 +4,6 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-env-changed=SWITCHYARD_GIT_SHA");
     let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     if let Ok(output) = Command::new(compiler).arg("--version").output() {
         let version = String::from_utf8_lossy(&output.stdout);

@@ -25,6 +25,8 @@ pub use crate::cases::Wrap;
 pub struct Options {
     /// How large everything is.
     pub scale: Scale,
+    /// This program and this machine.
+    pub provenance: Provenance,
     /// Cases by the beginnings of their names; empty takes all.
     pub only: Vec<String>,
     /// PyTorch programs by name, such as `bmm+compile`; empty takes all.
@@ -99,7 +101,7 @@ pub fn run<L: Learner<Batch = WindowBatch> + 'static>(
     tell(Event::Found {
         torch: &hello.torch,
     });
-    let provenance = Provenance::gather();
+    let provenance = options.provenance.clone();
     let mut rows = Vec::new();
     for question in &questions {
         for &precision in &options.precisions {

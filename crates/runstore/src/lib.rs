@@ -47,7 +47,7 @@ pub use error::Error;
 pub use id::{TrialId, TrialRef, data_digest};
 pub use manifest::{Manifest, TrialSummary, tidy_command};
 pub use parquet::{COLUMNS_KEY, SCHEMA_KEY};
-pub use provenance::{Provenance, now, peak_memory_bytes};
+pub use provenance::{Built, Provenance, now, peak_memory_bytes};
 pub use readme::readme;
 pub use results::{Collected, read_manifest, read_peers, read_results, write_peers, write_results};
 pub use store::{

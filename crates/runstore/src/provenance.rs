@@ -1,8 +1,5 @@
 //! Which program ran on which machine.
 
-use std::path::Path;
-use std::process::Command;
-
 use serde::{Deserialize, Serialize};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
@@ -12,16 +9,25 @@ use crate::tables::TrialRow;
 /// The lock file that this program was built with.
 const CARGO_LOCK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock"));
 
+/// What a program was built from, known since then: the checkout may have moved on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Built {
+    /// The commit of the source; `None` outside a checkout.
+    pub commit: Option<&'static str>,
+    /// Whether `crates`, `Cargo.toml` or `Cargo.lock` differed from it.
+    pub dirty: bool,
+}
+
 /// Which program ran on which machine; what cannot be found out is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Provenance {
     /// Version of `xp`.
     pub xp_version: String,
-    /// Commit of the source; `None` outside a checkout.
+    /// Commit of the source that it was built from; `None` outside a checkout.
     pub git_sha: Option<String>,
-    /// Whether `crates`, `Cargo.toml` or `Cargo.lock` differed from that commit. Results do not
-    /// count: a sweep changes them itself.
+    /// Whether `crates`, `Cargo.toml` or `Cargo.lock` differed from that commit when the program was
+    /// built. Results do not count: a sweep changes them itself.
     pub git_dirty: Option<bool>,
     /// BLAKE3 digest of the `Cargo.lock` that it was built with.
     pub cargo_lock: String,
@@ -43,9 +49,8 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    /// Asks the system and git.
-    pub fn gather() -> Self {
-        let (git_sha, git_dirty) = git_facts().unzip();
+    /// Asks the system; of the source it knows what the program was told when it was built.
+    pub fn gather(built: Built) -> Self {
         let system = System::new_with_specifics(
             RefreshKind::nothing()
                 .with_cpu(CpuRefreshKind::nothing())
@@ -59,8 +64,8 @@ impl Provenance {
             .filter(|name| !name.is_empty());
         Self {
             xp_version: env!("CARGO_PKG_VERSION").to_owned(),
-            git_sha,
-            git_dirty,
+            git_sha: built.commit.map(str::to_owned),
+            git_dirty: built.commit.map(|_| built.dirty),
             cargo_lock: durable::digest(CARGO_LOCK.as_bytes()),
             rustc: option_env!("SWITCHYARD_RUSTC").map(str::to_owned),
             burn_version: locked_version(CARGO_LOCK, "burn"),
@@ -133,49 +138,6 @@ fn locked_version(lock: &str, package: &str) -> Option<String> {
     Some(version.trim_matches('"').to_owned())
 }
 
-/// Commit and dirtiness of the source that this program was built from: as given when it was
-/// built, or as its checkout says now. The current folder is not asked: it may belong to another
-/// repository.
-fn git_facts() -> Option<(String, bool)> {
-    if let Some(sha) = option_env!("SWITCHYARD_GIT_SHA") {
-        return Some((sha.to_owned(), false));
-    }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = source.parent()?.parent()?;
-    // Built from sources unpacked inside some other repository, the answer would be that one's.
-    if !root.join(".git").exists() {
-        return None;
-    }
-    let sha = git(root, &["rev-parse", "HEAD"])?;
-    let changes = git(
-        root,
-        &[
-            "status",
-            "--porcelain",
-            "--",
-            "crates",
-            "Cargo.toml",
-            "Cargo.lock",
-        ],
-    )?;
-    Some((sha, !changes.is_empty()))
-}
-
-fn git(root: &Path, arguments: &[&str]) -> Option<String> {
-    // Without optional locks a status never disturbs a commit that is being made.
-    let output = Command::new("git")
-        .arg("--no-optional-locks")
-        .arg("-C")
-        .arg(root)
-        .args(arguments)
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,11 +162,21 @@ mod tests {
 
     #[test]
     fn gathered_facts_reach_the_row() {
-        let facts = Provenance::gather();
+        let built = Built {
+            commit: Some("0123abc"),
+            dirty: true,
+        };
+        let facts = Provenance::gather(built);
+        assert_eq!(facts.git_sha.as_deref(), Some("0123abc"));
+        assert_eq!(Provenance::gather(Built::default()).git_dirty, None);
         let mut row = TrialRow::default();
         facts.stamp(&mut row);
         assert_eq!(row.xp_version, env!("CARGO_PKG_VERSION"));
         assert_eq!(row.host.len(), 8);
+        assert_eq!(
+            (row.git_sha.as_deref(), row.git_dirty),
+            (Some("0123abc"), Some(true))
+        );
         assert!(
             row.rustc
                 .is_some_and(|version| version.starts_with("rustc "))

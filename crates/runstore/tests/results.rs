@@ -8,7 +8,7 @@ use std::fs;
 use common::{id, record};
 use runstore::tables::TrialStatus;
 use runstore::{
-    Collected, Error, Manifest, Provenance, read_manifest, read_results, write_results,
+    Built, Collected, Error, Manifest, Provenance, read_manifest, read_results, write_results,
 };
 
 fn collected(trials: impl IntoIterator<Item = u64>) -> Collected {
@@ -119,7 +119,7 @@ fn the_manifest_knows_its_tables_and_trials() {
     let rows = collected([2, 1]);
     let mut manifest = Manifest {
         sweep: "unified".into(),
-        provenance: Provenance::gather(),
+        provenance: Provenance::gather(Built::default()),
         data: BTreeMap::from([("tinystories".to_owned(), "00ff".to_owned())]),
         ..Manifest::default()
     };

@@ -86,6 +86,10 @@ impl AssignConfig for NoisyTopKConfig {
         dims.width * dims.experts
     }
 
+    fn flops(&self, dims: &RouterDims) -> usize {
+        2 * dims.width * dims.experts
+    }
+
     fn switches(&self, k: usize) -> Switches {
         Switches::softmax(if k == 1 {
             GateRule::Raw

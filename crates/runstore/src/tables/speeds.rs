@@ -18,7 +18,7 @@ table! {
         "Time" {
             /// Time of the step, warm and with the device waited for.
             step_ms: Option<f64> = "ms",
-            /// Mean time of the reference cell's steps just before and just after this one.
+            /// Geometric mean of the times of the reference cell's steps just before and just after this one.
             reference_ms: Option<f64> = "ms",
             /// Tokens of the step.
             tokens: u64 = "tokens",

@@ -203,9 +203,9 @@ table! {
             host: String,
             /// Version of `xp`.
             xp_version: String,
-            /// Commit of the source; null outside a checkout.
+            /// Commit of the source that `xp` was built from; null outside a checkout.
             git_sha: Option<String>,
-            /// Whether `crates`, `Cargo.toml` or `Cargo.lock` differed from that commit.
+            /// Whether `crates`, `Cargo.toml` or `Cargo.lock` differed from that commit when it was built.
             git_dirty: Option<bool>,
             /// Compiler that built `xp`.
             rustc: Option<String>,

@@ -58,6 +58,7 @@ fn options(args: &PeersArgs, choice: DeviceChoice) -> Options {
         _ => Precision::F32,
     };
     Options {
+        provenance: crate::built::provenance(),
         scale: args.scale,
         only: args.only.clone(),
         variants: args.variant.clone(),

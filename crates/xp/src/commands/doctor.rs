@@ -47,7 +47,7 @@ struct Folder {
 pub(super) fn run(args: &DoctorArgs) -> Result<Exit, Expected> {
     let data = args.places.data.dir();
     let findings = Findings {
-        provenance: Provenance::gather(),
+        provenance: crate::built::provenance(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         cpu_features: cpu_features(),
         backends: backends(),

@@ -73,7 +73,7 @@ fn write_report(args: &PlanArgs) -> Result<Exit, Expected> {
             format!("run `xp sweep {}` first", args.select.sweep),
         ));
     }
-    let published = publish(&session, &runstore::Provenance::gather())?;
+    let published = publish(&session, &crate::built::provenance())?;
     let outstanding = states.iter().filter(|state| !state.is_recorded()).count();
     if args.json {
         ui::json(&published);

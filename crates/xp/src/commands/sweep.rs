@@ -50,7 +50,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
         FetchPolicy::Never
     };
     let session = Session::open(&args.select, &args.place, Access::Run(policy))?;
-    let provenance = Provenance::gather();
+    let provenance = crate::built::provenance();
     refuse_if_changed(args.runs.frozen, &provenance)?;
     let chosen = chosen(args, &session)?;
     let states = plan::states(&session)?;
@@ -146,7 +146,9 @@ fn execute(
     ));
     let threads = share_of_threads(args.runs.threads, args.jobs);
     let snapshot = session.snapshot()?;
-    let mut executor = ProcessExecutor::new(snapshot.into(), flags(args, session), threads);
+    let alone = share_of_threads(args.runs.threads, 1);
+    let flags = flags(args, session);
+    let mut executor = ProcessExecutor::new(snapshot.into(), flags, threads, alone);
     let ledger = StoreLedger {
         store: &session.store,
         provenance,

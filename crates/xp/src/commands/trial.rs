@@ -8,7 +8,7 @@ use std::{
 
 use corpora::FetchPolicy;
 use runstore::{
-    Claim, ClaimOutcome, FailureRecord, Provenance, TrialRecord,
+    Claim, ClaimOutcome, FailureRecord, TrialRecord,
     tables::{Row, TrialRow, TrialStatus},
 };
 
@@ -53,7 +53,7 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     };
     let session = Session::open(&args.select, &args.place, Access::Run(policy))?;
     let trial = &session.trials[session.pick(&args.id)?];
-    let provenance = Provenance::gather();
+    let provenance = crate::built::provenance();
     refuse_if_changed(args.runs.frozen, &provenance)?;
     start_logging(args, &args.place.places.work, trial)?;
     signals::listen()?;

@@ -23,6 +23,8 @@ pub(crate) struct ProcessExecutor {
     /// The flags that they get.
     flags: Vec<OsString>,
     threads: usize,
+    /// Those of a trial that runs alone.
+    threads_alone: usize,
     running: BTreeMap<usize, Running>,
 }
 
@@ -33,25 +35,32 @@ struct Running {
 }
 
 impl ProcessExecutor {
-    /// An executor whose children read this sweep file and get these flags and threads.
-    pub(crate) fn new(sweep: OsString, flags: Vec<OsString>, threads: usize) -> Self {
+    /// An executor whose children read this sweep file and get these flags and threads; `alone` are
+    /// those of a trial that has the machine to itself.
+    pub(crate) fn new(sweep: OsString, flags: Vec<OsString>, threads: usize, alone: usize) -> Self {
         Self {
             sweep,
             flags,
             threads,
+            threads_alone: alone,
             running: BTreeMap::new(),
         }
     }
 
     fn command(&self, trial: &Trial) -> io::Result<Command> {
         let mut command = own_program()?;
+        let threads = if trial.runs_alone() {
+            self.threads_alone
+        } else {
+            self.threads
+        };
         command
             .arg("trial")
             .args(&self.flags)
             .args(["--supervised", "--json", "--"])
             .arg(&self.sweep)
             .arg(trial.id.full())
-            .env("RAYON_NUM_THREADS", self.threads.to_string())
+            .env("RAYON_NUM_THREADS", threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
