@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn pairing_sees_what_overlapping_intervals_hide() {
-        // Perplexities of two cells with three seeds; p by scipy.stats.ttest_rel. The better cell's largest value lies
+        // Perplexities of two cells with three seeds; p by SciPy's t test of pairs. The better cell's largest value lies
         // close to the other's smallest.
         let pairs = [(4.115, 4.238), (4.063, 4.170), (4.155, 4.282)];
         let paired = Paired::of(&pairs).unwrap();

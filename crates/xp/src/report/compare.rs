@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn cells_are_ranked_and_compared_seed_by_seed() {
-        // a - b: 0.123, 0.107, 0.127, p = 0.002626 (scipy.stats.ttest_rel); c - b: 0.02, -0.02, 0.03, t = 0.6547
+        // a - b: 0.123, 0.107, 0.127, p = 0.002626 (SciPy, t test of pairs); c - b: 0.02, -0.02, 0.03, t = 0.6547
         // with two degrees of freedom, p = 0.5799. Of two, Holm doubles the smaller p.
         let collected = collected(&[
             ("a", &[4.238, 4.170, 4.282]),
