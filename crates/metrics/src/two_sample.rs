@@ -24,7 +24,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_difference_agrees_with_scipy() {
-        // SciPy's t test of two samples([1, 2, 3], [2, 4, 9]).confidence_interval(): -8.99781 to 2.99781.
+        // SciPy's t test of the samples [1, 2, 3] and [2, 4, 9] has the interval -8.99781 to 2.99781.
         let of = |values: &[f64]| MeanInterval::of(values).unwrap();
         let width = difference_half_width(&of(&[1.0, 2.0, 3.0]), &of(&[2.0, 4.0, 9.0])).unwrap();
         assert_relative_eq!(width, 5.997_806_930_05, max_relative = 1e-9);
