@@ -95,11 +95,12 @@ impl Look {
         dash: DASHES[0],
     };
 
-    /// Colour and marker by one index.
+    /// Colour and marker by one index. Each round of the palette takes the markers one further on, so
+    /// that as many pairs differ as there are.
     pub(super) fn hue(self, index: usize) -> Self {
         Self {
             color: PALETTE[index % PALETTE.len()],
-            ..self.shape(index)
+            ..self.shape(index + index / PALETTE.len())
         }
     }
 
@@ -149,4 +150,18 @@ pub(super) fn tint(color: Rgb, strength: f64) -> Rgb {
         (255.0 + (f64::from(channel) - 255.0) * strength.clamp(0.0, 1.0)).round() as u8
     };
     (mix(color.0), mix(color.1), mix(color.2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_and_marker_tell_a_palette_of_rounds_apart() {
+        let looks: Vec<Look> = (0..49).map(|index| Look::PLAIN.hue(index)).collect();
+        for (place, look) in looks.iter().enumerate() {
+            assert!(!looks[..place].contains(look), "{place}");
+        }
+        assert_eq!(looks[7].marker, Marker::Square);
+    }
 }
