@@ -4,6 +4,7 @@
 //! `tempfile` crate's are private to their owner), and beside their target, so that the rename
 //! stays within one file system.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -135,14 +136,37 @@ pub fn copy_folder(from: &Path, to: &Path) -> Result<(), Error> {
         let Some(name) = entry.file_name() else {
             continue;
         };
-        let target = to.join(name);
-        if entry.is_dir() {
-            copy_folder(&entry, &target)?;
-        } else {
-            fs::copy(&entry, &target).map_err(|source| Error::write(&target, source))?;
-        }
+        copy(&entry, &to.join(name))?;
     }
     Ok(())
+}
+
+/// Copies a file, or a folder with all it holds.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    if from.is_dir() {
+        return copy_folder(from, to);
+    }
+    let copied = fs::copy(from, to).map(|_| ());
+    copied.map_err(|source| Error::write(to, source))
+}
+
+/// The digests of all files below a folder, by their path in it.
+pub(crate) fn digests(folder: &Path) -> Result<BTreeMap<String, String>, Error> {
+    let mut digests = BTreeMap::new();
+    for path in entries(folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            let inner = self::digests(&path)?.into_iter();
+            digests.extend(inner.map(|(file, digest)| (format!("{name}/{file}"), digest)));
+        } else {
+            let mut hasher = blake3::Hasher::new();
+            File::open(&path)
+                .and_then(|mut file| io::copy(&mut file, &mut hasher))
+                .map_err(|source| Error::read(&path, source))?;
+            digests.insert(name.into_owned(), hasher.finalize().to_hex().to_string());
+        }
+    }
+    Ok(digests)
 }
 
 /// The BLAKE3 digest of some bytes, as 64 hexadecimal digits.

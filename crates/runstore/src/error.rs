@@ -95,7 +95,8 @@ pub enum Error {
 
     /// A name cannot name a folder.
     #[error(
-        "{what} `{name}`: expected letters, digits, `.`, `_` and `-`, not beginning with `.`; rename it"
+        "{what} `{name}`: expected letters, digits, `.`, `_` and `-`, beginning with a letter or \
+         digit, and no reserved name such as `logs` or `nul`; rename it"
     )]
     Name {
         /// What the name is of.

@@ -2,14 +2,14 @@
 //!
 //! This crate decides what a trial is called ([`TrialId`]), what its results look like ([`tables`]),
 //! who may run it and when it counts as done ([`Store`]), and how results leave the working folder
-//! ([`write_results`]). It decides nothing about what a trial does: settings come as JSON, measures
+//! ([`ResultsWriter`]). It decides nothing about what a trial does: settings come as JSON, measures
 //! as rows. polars stands behind one private module and appears in no signature.
 //!
 //! A trial's life:
 //!
 //! ```
 //! use runstore::tables::{TrialRow, TrialStatus};
-//! use runstore::{ClaimOutcome, Manifest, Store, TrialId, TrialRecord, TrialState};
+//! use runstore::{ClaimOutcome, Manifest, ResultsWriter, Store, TrialId, TrialRecord, TrialState};
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let (work, results) = (folder.path().join(".xp"), folder.path().join("results"));
 //! let settings = serde_json::json!({ "seed": 17, "moe": { "experts": 8 } });
@@ -23,8 +23,9 @@
 //! assert_eq!(store.state(&id)?, TrialState::Done);
 //! assert!(matches!(store.claim(&id)?, ClaimOutcome::AlreadyDone));
 //!
-//! let collected = store.collect(&[id])?;
-//! runstore::write_results(&results, &collected, &Manifest::default())?;
+//! let mut writer = ResultsWriter::create(&results)?;
+//! writer.put_tables(&store.collect(&[id])?, &Manifest::default())?;
+//! writer.commit()?;
 //! assert_eq!(runstore::read_results(&results)?.trials[0].trial_id, id.full());
 //! # Ok::<(), runstore::Error>(())
 //! ```
@@ -49,10 +50,13 @@ pub use manifest::{Manifest, TrialSummary, tidy_command};
 pub use parquet::{COLUMNS_KEY, SCHEMA_KEY};
 pub use provenance::{Built, Provenance, now, peak_memory_bytes};
 pub use readme::readme;
-pub use results::{Collected, read_manifest, read_peers, read_results, write_peers, write_results};
+pub use results::{
+    Collected, ResultsWriter, check_writable, read_manifest, read_peers, read_results, read_trials,
+    update_peers,
+};
 pub use store::{
     Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, PendingCheckpoint, Store,
-    TrialRecord, TrialState,
+    TrialRecord, TrialState, is_name,
 };
 
 /// JSON for people to read, with a newline at the end.

@@ -11,7 +11,7 @@ use crate::{Collected, Provenance, TrialId};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Manifest {
-    /// Table name to its schema, such as `trials/1.0`; filled in by `write_results`.
+    /// Table name to its schema, such as `trials/1.0`; filled in when the tables are written.
     pub schemas: BTreeMap<String, String>,
     /// The sweep's name.
     pub sweep: String,
@@ -44,9 +44,14 @@ pub struct Manifest {
     pub seeds: Vec<u64>,
     /// Name of a data set to its BLAKE3 digest.
     pub data: BTreeMap<String, String>,
+    /// How many trials the sweep has, with and without a record; `None` in older results.
+    pub planned: Option<u64>,
+    /// What each source of data is made of: settings as JSON text to the names and digests of files.
+    /// With it the trials of a sweep are known where its data are not.
+    pub sources: BTreeMap<String, BTreeMap<String, String>>,
     /// Every trial of the sweep that has a record.
     pub trials: Vec<TrialSummary>,
-    /// File name to BLAKE3 digest; filled in by `write_results`.
+    /// File name to BLAKE3 digest; filled in when the tables are written.
     pub files: BTreeMap<String, String>,
 }
 

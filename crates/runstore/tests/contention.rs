@@ -26,7 +26,7 @@ fn run_all(work: &Path) {
     while (0..TRIALS).any(|n| !store.state(&id(n)).unwrap().is_recorded()) {
         for n in 0..TRIALS {
             if let ClaimOutcome::Claimed(claim) = store.claim(&id(n)).unwrap() {
-                let slot = claim.checkpoints();
+                let slot = claim.checkpoints().unwrap();
                 let pending = slot.begin().unwrap();
                 fs::write(pending.dir().join("weights"), vec![7_u8; 4096]).unwrap();
                 pending.commit(1).unwrap();

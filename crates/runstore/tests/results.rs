@@ -4,12 +4,24 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use common::{id, record};
 use runstore::tables::TrialStatus;
 use runstore::{
-    Built, Collected, Error, Manifest, Provenance, read_manifest, read_results, write_results,
+    Built, Collected, Error, Manifest, Provenance, ResultsWriter, read_manifest, read_results,
 };
+
+fn write_results(
+    folder: &Path,
+    collected: &Collected,
+    manifest: &Manifest,
+) -> Result<Manifest, Error> {
+    let mut writer = ResultsWriter::create(folder)?;
+    let manifest = writer.put_tables(collected, manifest)?;
+    writer.commit()?;
+    Ok(manifest)
+}
 
 fn collected(trials: impl IntoIterator<Item = u64>) -> Collected {
     let mut collected = Collected::default();
@@ -171,8 +183,9 @@ fn tables_without_a_manifest_are_read_as_they_are() {
 #[test]
 fn what_a_killed_writer_left_is_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let left = folder.path().join(".switchyard-123-0.tmp");
-    fs::write(&left, "half").unwrap();
+    let left = folder.path().join(".switchyard-stage-123-0");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("trials.parquet"), "half").unwrap();
     write_results(folder.path(), &collected([1]), &Manifest::default()).unwrap();
     assert!(!left.exists());
 }
@@ -228,4 +241,131 @@ fn a_table_without_rows_that_few_jobs_have_is_no_file() {
     // What the manifest lists must be there.
     fs::remove_file(folder.path().join("histograms.parquet")).unwrap();
     assert!(read_results(folder.path()).is_err());
+}
+
+/// The folder as a kill leaves it in the middle of a switch: `moved` of the new files are at their
+/// places.
+fn cut_off(folder: &Path, new: &Collected, moved: &[&str]) {
+    let whole = tempfile::tempdir().unwrap();
+    write_results(whole.path(), new, &Manifest::default()).unwrap();
+    let binding = folder.join(".switchyard-switch");
+    fs::create_dir(&binding).unwrap();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(whole.path()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let place = if moved.contains(&name.as_str()) {
+            folder
+        } else {
+            &binding
+        };
+        fs::copy(whole.path().join(&name), place.join(&name)).unwrap();
+        names.push(name);
+    }
+    let list = serde_json::json!({ "put": names, "remove": ["figures/old.svg"] });
+    fs::write(binding.join("switch.json"), list.to_string()).unwrap();
+}
+
+#[test]
+fn a_binding_switch_is_seen_through_and_finished() {
+    for moved in [
+        &[][..],
+        &["trials.parquet"],
+        &["trials.parquet", "manifest.json"],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        write_results(path, &collected([1]), &Manifest::default()).unwrap();
+        fs::create_dir(path.join("figures")).unwrap();
+        fs::write(path.join("figures/old.svg"), "old").unwrap();
+        cut_off(path, &collected([1, 2]), moved);
+        assert_eq!(read_results(path).unwrap(), collected([1, 2]));
+        assert_eq!(runstore::read_trials(path).unwrap().len(), 2);
+
+        let writer = ResultsWriter::open(path).unwrap();
+        assert_eq!(writer.read().unwrap(), Some(collected([1, 2])));
+        drop(writer);
+        assert!(!path.join("figures/old.svg").exists());
+        let own = |entry: std::io::Result<fs::DirEntry>| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .starts_with(".switchyard")
+        };
+        assert!(!fs::read_dir(path).unwrap().any(own));
+        assert_eq!(read_results(path).unwrap(), collected([1, 2]));
+    }
+}
+
+#[test]
+fn a_switch_stays_inside_its_folder() {
+    for name in ["../victim", "/victim", "figures/../../victim", ""] {
+        let outer = tempfile::tempdir().unwrap();
+        let victim = outer.path().join("victim");
+        fs::write(&victim, "mine").unwrap();
+        let folder = outer.path().join("results");
+        let binding = folder.join(".switchyard-switch");
+        fs::create_dir_all(&binding).unwrap();
+        let list = serde_json::json!({ "put": [], "remove": [name] });
+        fs::write(binding.join("switch.json"), list.to_string()).unwrap();
+        let error = ResultsWriter::open(&folder).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{name}: {error}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+    }
+}
+
+#[test]
+fn without_a_commit_nothing_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    write_results(folder.path(), &collected([1]), &Manifest::default()).unwrap();
+    let mut writer = ResultsWriter::open(folder.path()).unwrap();
+    writer
+        .put_tables(&collected([2]), &Manifest::default())
+        .unwrap();
+    writer.put("report.html", b"new").unwrap();
+    drop(writer);
+    assert_eq!(read_results(folder.path()).unwrap(), collected([1]));
+    assert!(!folder.path().join("report.html").exists());
+}
+
+#[test]
+fn a_folder_in_the_way_is_found_before_anything_moves() {
+    let folder = tempfile::tempdir().unwrap();
+    write_results(folder.path(), &collected([1]), &Manifest::default()).unwrap();
+    fs::create_dir(folder.path().join("report.html")).unwrap();
+    let mut writer = ResultsWriter::open(folder.path()).unwrap();
+    writer
+        .put_tables(&collected([2]), &Manifest::default())
+        .unwrap();
+    let error = writer.put("report.html", b"page").unwrap_err();
+    assert!(error.to_string().contains("report.html"), "{error}");
+    drop(writer);
+    assert_eq!(read_results(folder.path()).unwrap(), collected([1]));
+}
+
+#[test]
+fn what_is_set_aside_is_kept_once_under_its_digest() {
+    let sweep = tempfile::tempdir().unwrap();
+    let folder = sweep.path().join("cpu-cpu");
+    write_results(&folder, &collected([1]), &Manifest::default()).unwrap();
+    fs::create_dir(folder.join("figures")).unwrap();
+    fs::write(folder.join("figures/a.svg"), "drawing").unwrap();
+    let writer = ResultsWriter::open(&folder).unwrap();
+    let place = writer.set_aside().unwrap();
+    assert_eq!(writer.set_aside().unwrap(), place);
+    assert!(place.parent().unwrap().ends_with("before"));
+    assert!(
+        place
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("cpu-cpu-")
+    );
+    assert_eq!(read_results(&place).unwrap(), collected([1]));
+    assert_eq!(
+        fs::read_to_string(place.join("figures/a.svg")).unwrap(),
+        "drawing"
+    );
+    assert_eq!(fs::read_dir(place.parent().unwrap()).unwrap().count(), 1);
 }

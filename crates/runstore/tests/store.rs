@@ -196,7 +196,7 @@ fn only_complete_checkpoints_count() {
     let work = tempfile::tempdir().unwrap();
     let store = open(work.path());
     let running = claim(&store, 1);
-    let slot = running.checkpoints();
+    let slot = running.checkpoints().unwrap();
     let first = slot.begin().unwrap();
     fs::write(first.dir().join("weights"), "step 100").unwrap();
     assert_eq!(slot.latest().unwrap(), None);
@@ -253,7 +253,7 @@ fn an_abandoned_or_discarded_checkpoint_is_gone() {
     let work = tempfile::tempdir().unwrap();
     let store = open(work.path());
     let running = claim(&store, 1);
-    let slot = running.checkpoints();
+    let slot = running.checkpoints().unwrap();
     drop(slot.begin().unwrap());
     assert_eq!(names(&store.root().join("tmp")), [""; 0]);
     slot.begin().unwrap().commit(5).unwrap();
@@ -266,7 +266,13 @@ fn an_interruption_after_a_failure_shows_as_interrupted() {
     let work = tempfile::tempdir().unwrap();
     let store = open(work.path());
     let running = claim(&store, 1);
-    running.checkpoints().begin().unwrap().commit(7).unwrap();
+    running
+        .checkpoints()
+        .unwrap()
+        .begin()
+        .unwrap()
+        .commit(7)
+        .unwrap();
     running
         .fail(FailureRecord {
             error: "disk full".into(),
@@ -344,4 +350,141 @@ fn looking_makes_nothing() {
     assert_eq!(store.published().unwrap(), []);
     assert_eq!(store.collect(&[id(1)]).unwrap().trials, []);
     assert_eq!(names(work.path()), [""; 0]);
+}
+
+/// A trial that was stopped with a checkpoint of two files.
+fn stopped(store: &Store) {
+    let running = claim(store, 1);
+    let pending = running.checkpoints().unwrap().begin().unwrap();
+    fs::write(pending.dir().join("model.bpk"), [0; 256]).unwrap();
+    fs::create_dir(pending.dir().join("inner")).unwrap();
+    fs::write(pending.dir().join("inner/rows.json"), "[1]").unwrap();
+    pending.commit(7).unwrap();
+    running.interrupt().unwrap();
+}
+
+#[test]
+fn a_damaged_checkpoint_is_removed_and_named() {
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 6] = [
+        ("model.bpk", |dir| {
+            let mut bytes = vec![0; 256];
+            bytes[100] ^= 1;
+            fs::write(dir.join("model.bpk"), bytes).unwrap();
+        }),
+        ("model.bpk", |dir| {
+            fs::write(dir.join("model.bpk"), [0; 128]).unwrap()
+        }),
+        ("model.bpk", |dir| {
+            fs::remove_file(dir.join("model.bpk")).unwrap()
+        }),
+        ("inner/rows.json", |dir| {
+            fs::write(dir.join("inner/rows.json"), "[2]").unwrap()
+        }),
+        ("more", |dir| fs::write(dir.join("more"), "?").unwrap()),
+        ("checkpoint.json", |dir| {
+            fs::write(dir.join("checkpoint.json"), "{}").unwrap()
+        }),
+    ];
+    for (file, damage) in damages {
+        let work = tempfile::tempdir().unwrap();
+        let store = open(work.path());
+        stopped(&store);
+        damage(
+            &store
+                .root()
+                .join("checkpoints")
+                .join(id(1).full())
+                .join("000001"),
+        );
+        let running = claim(&store, 1);
+        let slot = running.checkpoints().unwrap();
+        let said = slot.damage().unwrap_or_default();
+        assert!(said.contains(file), "{file}: {said}");
+        assert_eq!(slot.latest().unwrap(), None, "{file}");
+        assert!(slot.wall_s() < 60.0);
+    }
+}
+
+#[test]
+fn the_clock_of_a_trial_goes_on_in_its_next_process() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    stopped(&store);
+    let path = store
+        .root()
+        .join("checkpoints")
+        .join(id(1).full())
+        .join("000001/checkpoint.json");
+    let mut marker: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    marker["wall_s"] = 100.0.into();
+    marker["started_at"] = "2025-01-01T00:00:00Z".into();
+    fs::write(&path, marker.to_string()).unwrap();
+    let running = claim(&store, 1);
+    let slot = running.checkpoints().unwrap();
+    assert_eq!(
+        (slot.damage(), slot.started_at()),
+        (None, "2025-01-01T00:00:00Z")
+    );
+    assert!((100.0..160.0).contains(&slot.wall_s()), "{}", slot.wall_s());
+    let next = slot.begin().unwrap().commit(9).unwrap();
+    let marker = fs::read_to_string(next.dir.join("checkpoint.json")).unwrap();
+    assert!(marker.contains("2025-01-01T00:00:00Z"), "{marker}");
+}
+
+#[test]
+fn a_damaged_record_of_a_failure_counts_as_none() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    claim(&store, 1).fail(FailureRecord::default()).unwrap();
+    let path = store
+        .root()
+        .join("failed")
+        .join(format!("{}.json", id(1).full()));
+    fs::write(&path, "{").unwrap();
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Missing);
+    claim(&store, 1).publish(record(1)).unwrap();
+    assert_eq!(store.state(&id(1)).unwrap(), TrialState::Done);
+}
+
+#[test]
+fn the_copy_of_a_sweep_file_is_whole_and_leaves_nothing() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let path = store.keep_sweep_file(b"name = 'a'").unwrap();
+    fs::write(&path, "").unwrap();
+    assert_eq!(store.keep_sweep_file(b"name = 'a'").unwrap(), path);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "name = 'a'");
+    assert_ne!(store.keep_sweep_file(b"name = 'b'").unwrap(), path);
+    // What a kill between writing and renaming left goes with the next opening.
+    let left = store.root().join("tmp/shared-123-0.tmp");
+    fs::write(&left, "name").unwrap();
+    open(work.path());
+    assert!(!left.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_copy_of_a_sweep_file_can_be_read_by_whom_the_umask_allows() {
+    use std::os::unix::fs::PermissionsExt;
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    let plain = work.path().join("plain");
+    fs::write(&plain, "").unwrap();
+    let copy = store.keep_sweep_file(b"name = 'a'").unwrap();
+    assert_eq!(mode(&copy), mode(&plain));
+}
+
+#[test]
+fn names_that_mean_something_else_are_refused() {
+    for name in ["unified", "a", "cpu-cpu", "smoke-wgpu-0", "console", "9"] {
+        assert!(runstore::is_name(name), "{name}");
+    }
+    for name in [
+        "", ".", "..", "-x", "--help", "_a", "a b", "a/b", "../x", "logs", "peers", "before",
+        "nul", "con", "aux.toml", "com1", "lpt9", "ä",
+    ] {
+        assert!(!runstore::is_name(name), "{name}");
+    }
 }

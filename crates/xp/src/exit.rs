@@ -23,7 +23,7 @@ pub(crate) enum Exit {
     Outstanding = 5,
     /// A trial failed or diverged.
     TrialFailed = 6,
-    /// The store cannot be read, or has another schema.
+    /// The store or results cannot be read or written, or have another schema.
     Store = 7,
     /// Refused: `--frozen` with changed source.
     Refused = 8,
@@ -43,7 +43,7 @@ impl Exit {
         (Self::TrialFailed, "a trial failed or diverged"),
         (
             Self::Store,
-            "the store cannot be read, or has another schema",
+            "store or results cannot be read or written, or have another schema",
         ),
         (Self::Refused, "refused: --frozen with changed source"),
         (

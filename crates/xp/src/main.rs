@@ -16,11 +16,14 @@ mod device;
 mod exit;
 mod jobs;
 mod ledger;
+mod pick;
 mod publish;
 mod report;
 mod runner;
 mod session;
 mod signals;
+mod sources;
+mod states;
 mod ui;
 
 use std::{panic, process::ExitCode};
@@ -47,5 +50,16 @@ fn main() -> ExitCode {
             exit::Exit::Bug
         }
     };
-    ExitCode::from(exit.code())
+    ExitCode::from(told(exit).code())
+}
+
+/// A result that nobody could read is none.
+fn told(exit: exit::Exit) -> exit::Exit {
+    match ui::unwritten() {
+        Some(error) if exit == exit::Exit::Done => {
+            ui::say(&format!("error: write to standard output: {error}"));
+            exit::Exit::Store
+        }
+        _ => exit,
+    }
 }

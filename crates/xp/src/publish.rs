@@ -2,21 +2,28 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
-use runstore::{Collected, Manifest, Provenance, TrialId, tables::TrialStatus};
+use runstore::{Collected, Manifest, Provenance, ResultsWriter, TrialId, tables::TrialStatus};
 use serde::Serialize;
 
-use crate::{exit::Expected, jobs, report, session::Session};
+use crate::{
+    exit::{Exit, Expected},
+    jobs, report,
+    session::Session,
+};
 
-/// What was written where.
+/// What stands where.
 #[derive(Debug, Serialize)]
 pub(crate) struct Published {
     /// The results folder.
     pub(crate) folder: PathBuf,
-    /// The report, when it could be written.
-    pub(crate) report: Option<PathBuf>,
+    /// The report.
+    pub(crate) report: PathBuf,
+    /// Where results of another question were moved that stood in the folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) set_aside: Option<SetAside>,
     #[serde(skip)]
     pub(crate) collected: Collected,
     /// The manifest's baseline.
@@ -24,121 +31,125 @@ pub(crate) struct Published {
     pub(crate) baseline: BTreeMap<String, String>,
 }
 
-/// Collects the records of a sweep's trials and writes everything that is made from them.
+/// Results that the sweep does not ask for any more, and no working folder holds.
+#[derive(Debug, Serialize)]
+pub(crate) struct SetAside {
+    /// The copy of the results folder as it was.
+    pub(crate) folder: PathBuf,
+    /// How many such trials it holds.
+    pub(crate) trials: usize,
+}
+
+impl Published {
+    /// What stands in the results folder already.
+    pub(crate) fn before(session: &Session) -> Result<Self, Expected> {
+        let folder = session.results.clone();
+        Ok(Self {
+            collected: runstore::read_results(&folder)?,
+            baseline: runstore::read_manifest(&folder)?.baseline,
+            report: folder.join(report::PAGE),
+            set_aside: None,
+            folder,
+        })
+    }
+}
+
+/// Collects the records of a sweep's trials and writes everything that is made from them, as one.
 pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Published, Expected> {
+    let mut results = ResultsWriter::create(&session.results)?;
+    // Collected while nobody else writes: what another runner has finished by now is seen here, and
+    // of what it finishes later it writes the tables itself.
     let ids: Vec<TrialId> = session.trials.iter().map(|trial| trial.id).collect();
     let mut collected = session.store.collect(&ids)?;
-    carry_over(&mut collected, &ids, &session.results);
-    let mut manifest = Manifest {
-        sweep: session.sweep.name.clone(),
-        question: Some(session.sweep.question.clone()),
-        scale: session.sweep.scale.clone(),
-        device: session.device.to_string(),
-        device_name: Some(session.device.describe()),
-        backend: session.device.backend().to_owned(),
-        provenance: provenance.clone(),
-        threads: collected
-            .trials
-            .iter()
-            .filter_map(|row| row.threads)
-            .next_back(),
-        command: runstore::tidy_command(std::env::args()),
-        overrides: session.sweep.overrides.clone(),
-        data: session
-            .trials
-            .iter()
-            .flat_map(|trial| trial.data.clone())
-            .collect(),
-        ..Manifest::default()
-    };
-    manifest.describe(&collected);
-    let baseline = session.sweep.baseline(&session.trials);
-    let baseline: Vec<String> = baseline.iter().map(|trial| trial.id.full()).collect();
-    manifest.baseline = report::describe(&collected, &baseline);
-    let manifest = runstore::write_results(&session.results, &collected, &manifest)?;
-    let report = match report::write(&collected, &manifest, &session.results) {
-        Ok(files) => Some(files.html),
-        Err(error) => {
-            // The tables are what counts: a figure that cannot be drawn does not undo them.
-            tracing::error!(%error, "the report could not be written");
-            crate::ui::say(&format!(
-                "warning: the report could not be written: {error}"
-            ));
-            None
-        }
-    };
+    let set_aside = keep(session, &results, &mut collected)?;
+    let manifest = results.put_tables(&collected, &manifest(session, provenance, &collected))?;
+    // A page that cannot be drawn does not undo the tables.
+    let drawn = report::draw(&collected, &manifest);
+    if let Ok(report) = &drawn {
+        report.put(&mut results)?;
+    }
+    results.commit()?;
+    drawn.map_err(undrawn)?;
     Ok(Published {
         folder: session.results.clone(),
-        report,
+        report: session.results.join(report::PAGE),
+        set_aside,
         collected,
         baseline: manifest.baseline,
     })
 }
 
-/// Adds trials of this sweep that the results folder has and the working folder has not: those of a
-/// clone, whose working folder is empty, must survive the first trial that is run in it.
-fn carry_over(collected: &mut Collected, ids: &[TrialId], folder: &Path) {
-    if !folder.join("trials.parquet").exists() {
-        return;
-    }
-    let before = match runstore::read_results(folder) {
-        Ok(before) => before,
-        Err(error) => {
-            tracing::warn!(%error, "results that cannot be read are replaced");
-            return;
-        }
+/// A template that does not fit what it is given.
+pub(crate) fn undrawn(error: minijinja::Error) -> Expected {
+    let message = format!("the report could not be drawn: {error}");
+    Expected::new(Exit::Bug, message, "the tables are written and whole")
+}
+
+fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -> Manifest {
+    let sweep = &session.sweep;
+    let mut threads = collected.trials.iter().filter_map(|row| row.threads);
+    let data = session.trials.iter().flat_map(|trial| trial.data.clone());
+    let baseline = sweep.baseline(&session.trials);
+    let baseline: Vec<String> = baseline.iter().map(|trial| trial.id.full()).collect();
+    let mut manifest = Manifest {
+        sweep: sweep.name.clone(),
+        question: Some(sweep.question.clone()),
+        scale: sweep.scale.clone(),
+        device: session.device.to_string(),
+        device_name: Some(session.device.describe()),
+        backend: session.device.backend().to_owned(),
+        provenance: provenance.clone(),
+        threads: threads.next_back(),
+        command: runstore::tidy_command(std::env::args()),
+        overrides: sweep.overrides.clone(),
+        data: data.collect(),
+        sources: session.sources.known().clone(),
+        planned: Some(session.trials.len() as u64),
+        baseline: report::describe(collected, &baseline),
+        ..Manifest::default()
     };
-    let known: BTreeSet<String> = collected
+    manifest.describe(collected);
+    manifest
+}
+
+/// Sees to what the results folder has and the working folder has not, which is all there is in a
+/// clone. Trials of this sweep stay in the tables. Others, those of a sweep file that has changed
+/// since, are set aside with their report: they answer another question, and nobody else has them.
+fn keep(
+    session: &Session,
+    results: &ResultsWriter,
+    collected: &mut Collected,
+) -> Result<Option<SetAside>, Expected> {
+    let Some(mut before) = results.read()? else {
+        return Ok(None);
+    };
+    // The working folder's records are the newer ones.
+    let mut known: BTreeSet<String> = collected
         .trials
         .iter()
         .map(|row| row.trial_id.clone())
         .collect();
-    let wanted: BTreeSet<String> = ids.iter().map(TrialId::full).collect();
-    let missing = |id: &String| wanted.contains(id) && !known.contains(id);
-    let finished: BTreeSet<String> = before
+    known.extend(session.store.published()?.iter().map(TrialId::full));
+    let only_here: BTreeSet<String> = before
         .trials
         .iter()
-        .filter(|row| row.status != TrialStatus::Failed && missing(&row.trial_id))
+        .filter(|row| row.status != TrialStatus::Failed && !known.contains(&row.trial_id))
         .map(|row| row.trial_id.clone())
         .collect();
-    let carried = |id: &String| finished.contains(id);
-    let Collected {
-        trials,
-        steps,
-        experts,
-        tokens,
-        alarms,
-        probabilities,
-        histograms,
-        speeds,
-    } = before;
-    collected
-        .trials
-        .extend(trials.into_iter().filter(|row| carried(&row.trial_id)));
-    collected
-        .steps
-        .extend(steps.into_iter().filter(|row| carried(&row.trial_id)));
-    collected
-        .experts
-        .extend(experts.into_iter().filter(|row| carried(&row.trial_id)));
-    collected
-        .tokens
-        .extend(tokens.into_iter().filter(|row| carried(&row.trial_id)));
-    collected
-        .alarms
-        .extend(alarms.into_iter().filter(|row| carried(&row.trial_id)));
-    let kept = probabilities.into_iter();
-    collected
-        .probabilities
-        .extend(kept.filter(|row| carried(&row.trial_id)));
-    let kept = histograms.into_iter();
-    collected
-        .histograms
-        .extend(kept.filter(|row| carried(&row.trial_id)));
-    let kept = speeds.into_iter();
-    collected
-        .speeds
-        .extend(kept.filter(|row| carried(&row.trial_id)));
+    let wanted: BTreeSet<String> = session.trials.iter().map(|trial| trial.id.full()).collect();
+    let others = only_here.difference(&wanted).count();
+    let set_aside = if others > 0 {
+        let folder = results.set_aside()?;
+        Some(SetAside {
+            folder,
+            trials: others,
+        })
+    } else {
+        None
+    };
+    before.retain(|id| only_here.contains(id) && wanted.contains(id));
+    collected.extend(before);
+    Ok(set_aside)
 }
 
 /// Threads that one trial gets when this many run at once.

@@ -1,12 +1,8 @@
 //! One sweep at one scale on one device, opened: what every command on a sweep starts from.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
-use corpora::{CorpusError, DataDir, Digest, FetchPolicy, TokenizerConfig};
+use corpora::{DataDir, FetchPolicy};
 use runstore::{Store, TrialId, TrialRef};
 
 use crate::{
@@ -14,8 +10,7 @@ use crate::{
     config::{Sweep, SweepFile, SweepOptions, Trial},
     device::DeviceChoice,
     exit::Expected,
-    jobs::{BertSource, DataSettings, JobSettings, SourceConfig},
-    ui,
+    sources::{Memory, Sources},
 };
 
 /// An opened sweep.
@@ -37,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) results: PathBuf,
     /// Where text is.
     pub(crate) data: DataDir,
+    /// What the data are made of that its trials read.
+    pub(crate) sources: Sources,
 }
 
 /// Whether a command only looks or also runs trials.
@@ -66,25 +63,22 @@ impl Session {
         if access != Access::Look {
             device.check_compiled()?;
         }
-        let data = place.places.data.dir();
-        let mut digests = Digests {
-            data: &data,
-            access,
-            known: Vec::new(),
-            encoders: Vec::new(),
-        };
-        let trials = sweep.trials(points, &mut |settings| digests.of(settings))?;
         let variant = format!("{}-{}", sweep.scale, device.label());
         let work = &place.places.work;
-        let store = match access {
-            Access::Look => Store::view(work, &sweep.name, &variant)?,
-            Access::Run(_) => Store::open(work, &sweep.name, &variant)?,
-        };
+        let mut store = Store::view(work, &sweep.name, &variant)?;
         let results = place
             .places
             .results
             .join(&sweep.name)
             .join(results_name(&variant, &sweep.overrides));
+        let memory = Memory::of(&store, &results);
+        let data = memory.data_dir(&place.places.data);
+        let mut sources = Sources::new(data.clone(), access, memory);
+        let trials = sweep.trials(points, &mut |settings| sources.of(settings))?;
+        if access != Access::Look {
+            store = Store::open(work, &sweep.name, &variant)?;
+            sources.remember(&store, &place.places.data)?;
+        }
         Ok(Self {
             text,
             sweep,
@@ -94,6 +88,7 @@ impl Session {
             store,
             results,
             data,
+            sources,
         })
     }
 
@@ -112,12 +107,7 @@ impl Session {
     /// A copy of the sweep file in the working folder, so that the trials of a running sweep are
     /// not changed by editing the file.
     pub(crate) fn snapshot(&self) -> Result<PathBuf, Expected> {
-        let digest = blake3::hash(&self.text).to_hex();
-        let folder = self.store.root().join("sweeps");
-        let path = folder.join(format!("{}.toml", &digest[..12]));
-        write_once(&folder, &path, &self.text)
-            .map_err(|error| Expected::io(format!("write {}", path.display()), error))?;
-        Ok(path)
+        Ok(self.store.keep_sweep_file(&self.text)?)
     }
 }
 
@@ -129,82 +119,4 @@ fn results_name(variant: &str, overrides: &[String]) -> String {
     }
     let digest = blake3::hash(overrides.join("\n").as_bytes()).to_hex();
     format!("{variant}-set-{}", &digest[..6])
-}
-
-/// Writes a file whose name says its content; a second writer writes the same.
-fn write_once(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if path.exists() {
-        return Ok(());
-    }
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::Write::write_all(&mut file, bytes)?;
-    file.persist(path)?;
-    Ok(())
-}
-
-/// Digests of the data that settings read; each text and model is read once.
-struct Digests<'a> {
-    data: &'a DataDir,
-    access: Access,
-    known: Vec<(DataSettings, BTreeMap<String, String>)>,
-    encoders: Vec<(BertSource, BTreeMap<String, String>)>,
-}
-
-impl Digests<'_> {
-    fn of(&mut self, settings: &JobSettings) -> Result<BTreeMap<String, String>, CorpusError> {
-        match settings {
-            JobSettings::Train(settings) => self.dataset(&settings.data),
-            JobSettings::Router(settings) => match &settings.hidden.source {
-                SourceConfig::Bert(source) => self.encoder(source),
-                SourceConfig::Random(_) => Ok(BTreeMap::new()),
-            },
-            // A speed trial reads what its cells read.
-            JobSettings::Pack(_) | JobSettings::Layer(_) | JobSettings::Speed(_) => {
-                Ok(BTreeMap::new())
-            }
-        }
-    }
-
-    fn dataset(&mut self, wanted: &DataSettings) -> Result<BTreeMap<String, String>, CorpusError> {
-        if let Some((_, digests)) = self.known.iter().find(|(data, _)| data == wanted) {
-            return Ok(digests.clone());
-        }
-        if let Access::Run(FetchPolicy::IfMissing) = self.access {
-            let bar = ui::fetch_bar();
-            let (corpus, tokenizer) = (&wanted.corpus, &wanted.tokenizer);
-            corpora::ensure(corpus, tokenizer, self.data, FetchPolicy::IfMissing, &bar)?;
-            bar.finish_and_clear();
-        }
-        let digests = corpora::digests(&wanted.corpus, &wanted.tokenizer, self.data)?;
-        let digests = by_file(digests);
-        self.known.push((wanted.clone(), digests.clone()));
-        Ok(digests)
-    }
-
-    fn encoder(&mut self, wanted: &BertSource) -> Result<BTreeMap<String, String>, CorpusError> {
-        let same =
-            |known: &BertSource| (&known.model, &known.corpus) == (&wanted.model, &wanted.corpus);
-        if let Some((_, digests)) = self.encoders.iter().find(|(known, _)| same(known)) {
-            return Ok(digests.clone());
-        }
-        if let Access::Run(FetchPolicy::IfMissing) = self.access {
-            let (bar, policy) = (ui::fetch_bar(), FetchPolicy::IfMissing);
-            // Characters need no file: the encoder brings a tokenizer of its own.
-            let none = TokenizerConfig::default();
-            corpora::ensure(&wanted.corpus, &none, self.data, policy, &bar)?;
-            corpora::ensure_model(&wanted.model, self.data, policy, &bar)?;
-            bar.finish_and_clear();
-        }
-        let mut digests = corpora::model_digests(&wanted.model, self.data)?;
-        digests.extend(corpora::text_digests(&wanted.corpus, self.data)?);
-        let digests = by_file(digests);
-        self.encoders.push((wanted.clone(), digests.clone()));
-        Ok(digests)
-    }
-}
-
-fn by_file(digests: Vec<Digest>) -> BTreeMap<String, String> {
-    let pairs = digests.into_iter();
-    pairs.map(|digest| (digest.file, digest.blake3)).collect()
 }

@@ -94,9 +94,13 @@ impl Claim {
         self.id
     }
 
-    /// The trial's checkpoints.
-    pub fn checkpoints(&self) -> CheckpointSlot {
-        CheckpointSlot::new(self.store.layout.clone(), self.id)
+    /// The trial's checkpoints; those that are damaged are removed.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read or removed.
+    pub fn checkpoints(&self) -> Result<CheckpointSlot, Error> {
+        CheckpointSlot::open(self.store.layout.clone(), self.id)
     }
 
     /// A folder for the kept model (weights, `config.json`, vocabulary), made when it is not there.

@@ -128,6 +128,51 @@ impl Store {
         Ok(lock::while_free(&self.layout, id, retract)?.unwrap_or(false))
     }
 
+    /// Keeps a copy of a sweep file under its digest and returns its path. A copy that was damaged
+    /// is written anew.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn keep_sweep_file(&self, text: &[u8]) -> Result<PathBuf, Error> {
+        let folder = self.layout.root().join("sweeps");
+        let path = folder.join(format!("{}.toml", &durable::digest(text)[..12]));
+        if durable::read_if_there(&path)?.is_none_or(|kept| kept != text) {
+            durable::make_dir(&folder)?;
+            self.replace(&path, text)?;
+        }
+        Ok(path)
+    }
+
+    /// A small note of the program's own in the folder; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        durable::read_if_there(&self.layout.root().join(name))
+    }
+
+    /// Writes such a note, when it says something new.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn write_note(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        if self.note(name)?.is_some_and(|kept| kept == bytes) {
+            return Ok(());
+        }
+        self.replace(&self.layout.root().join(name), bytes)
+    }
+
+    /// Inside the gate, so that its temporary file is not taken for a dead process's.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let tmp = self.layout.tmp();
+        lock::gated(&self.layout, || {
+            durable::write_atomic(path, bytes, &tmp, "shared")
+        })
+    }
+
     /// Reads the records of these trials: those that are done, diverged or failed. The others have
     /// none and are left out.
     ///

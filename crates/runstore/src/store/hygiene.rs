@@ -10,6 +10,10 @@ impl Store {
     /// What cannot be removed is logged and left: it takes space and does no harm.
     pub(super) fn sweep_leftovers(&self) {
         let layout = &self.layout;
+        let swept = lock::gated(layout, || self.sweep_shared());
+        if let Err(error) = swept {
+            tracing::warn!(%error, "left over from a process that died");
+        }
         for folder in [layout.tmp(), layout.failures(), layout.all_checkpoints()] {
             let paths = durable::entries(&folder).unwrap_or_default();
             let mut owners: Vec<TrialId> = paths.iter().filter_map(|path| owner(path)).collect();
@@ -24,6 +28,16 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Removes temporary files that belong to no trial; only inside the gate, where they are made.
+    fn sweep_shared(&self) -> Result<(), Error> {
+        for path in durable::entries(&self.layout.tmp())? {
+            if owner(&path).is_none() {
+                durable::remove(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes one trial's leftovers; only under its claim.

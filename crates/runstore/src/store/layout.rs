@@ -89,12 +89,32 @@ pub(super) fn owner(path: &Path) -> Option<TrialId> {
 }
 
 fn check_name(what: &'static str, name: &str) -> Result<(), Error> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+    if !is_name(name) {
         return Err(Error::Name {
             what,
             name: name.to_owned(),
         });
     }
     Ok(())
+}
+
+/// Whether a sweep or scale may be called so: letters, digits, `.`, `_` and `-`, beginning with a
+/// letter or digit, and nothing that a system or this program has another use for.
+pub fn is_name(name: &str) -> bool {
+    /// Devices of Windows, whatever ending follows.
+    const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
+    /// Folders beside those of sweeps.
+    const TAKEN: [&str; 4] = ["logs", "peers", "gpu", "before"];
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let stem = name.split('.').next().unwrap_or_default().to_lowercase();
+    let numbered = |device: &str| {
+        let number = stem.strip_prefix(device);
+        number.is_some_and(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit())
+    };
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(plain)
+        && !DEVICES.contains(&stem.as_str())
+        && !TAKEN.contains(&stem.as_str())
+        && !numbered("com")
+        && !numbered("lpt")
 }

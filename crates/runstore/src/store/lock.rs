@@ -47,6 +47,15 @@ pub(super) fn while_free<T>(
     }
 }
 
+/// Runs something while nobody else is inside the gate.
+pub(super) fn gated<T>(
+    layout: &Layout,
+    run: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let _gate = enter_gate(layout)?;
+    run()
+}
+
 /// Who holds the claim now; `None` when nobody does. Works on a folder that may not be written.
 pub(super) fn holder(layout: &Layout, id: &TrialId) -> Result<Option<Holder>, Error> {
     let path = layout.claim(id);

@@ -35,6 +35,7 @@ mod state;
 pub use checkpoint::{Checkpoint, CheckpointSlot, PendingCheckpoint};
 pub use claim::{Claim, ClaimOutcome, FailureRecord, TrialRecord};
 pub use folder::Store;
+pub use layout::is_name;
 pub use state::TrialState;
 
 pub(crate) use part::read_part;

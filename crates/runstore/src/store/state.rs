@@ -30,6 +30,12 @@ pub enum TrialState {
         /// The steps done by then.
         step: u64,
     },
+    /// The working folder knows nothing of it, and a results folder holds its record: a clone's.
+    /// [`Store::state`] does not look there and never says so.
+    InResults {
+        /// Whether its loss stopped being finite.
+        diverged: bool,
+    },
     /// Nothing is known of it.
     Missing,
 }
@@ -43,13 +49,25 @@ impl TrialState {
             Self::Failed { .. } => "failed",
             Self::Running { .. } => "running",
             Self::Interrupted { .. } => "interrupted",
+            Self::InResults { .. } => "in results",
             Self::Missing => "missing",
         }
     }
 
     /// Whether the trial has its record and does not run again.
     pub fn is_recorded(&self) -> bool {
-        matches!(self, Self::Done | Self::Diverged { .. })
+        matches!(
+            self,
+            Self::Done | Self::Diverged { .. } | Self::InResults { .. }
+        )
+    }
+
+    /// Whether its loss stopped being finite.
+    pub fn is_diverged(&self) -> bool {
+        matches!(
+            self,
+            Self::Diverged { .. } | Self::InResults { diverged: true }
+        )
     }
 }
 
@@ -92,7 +110,8 @@ impl Store {
         Ok(read_note(&self.layout.trial(id))?.and_then(|note| note.alarms))
     }
 
-    /// The record of the last failed attempt.
+    /// The record of the last failed attempt. A damaged one counts as none, since the trial runs
+    /// again anyway.
     ///
     /// # Errors
     ///
@@ -102,9 +121,11 @@ impl Store {
         let Some(bytes) = durable::read_if_there(&path)? else {
             return Ok(None);
         };
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| Error::corrupt(&path, error, "delete it; the trial runs again anyway"))
+        let record = serde_json::from_slice(&bytes);
+        if let Err(error) = &record {
+            tracing::warn!(path = %path.display(), %error, "a damaged record of a failure");
+        }
+        Ok(record.ok())
     }
 
     fn recorded(&self, id: &TrialId) -> Result<Option<TrialState>, Error> {

@@ -139,7 +139,7 @@ table! {
             data_s: Option<f64> = "s",
             /// Time in measuring what is logged, such as the router gradients.
             observe_s: Option<f64> = "s",
-            /// Time from the trial's start to its end.
+            /// Time from the trial's start to its end; of one that was interrupted, the sum over its processes.
             wall_s: Option<f64> = "s",
             /// Threads that the trial was allowed.
             threads: Option<u64>,
@@ -195,7 +195,7 @@ table! {
             buffer_bytes: Option<u64> = "bytes",
         }
         "Provenance" {
-            /// When the trial started, UTC, RFC 3339.
+            /// When the trial first started, UTC, RFC 3339.
             started_at: String,
             /// When the trial ended, UTC, RFC 3339.
             finished_at: String,

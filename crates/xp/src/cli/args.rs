@@ -1,6 +1,6 @@
 //! Groups of flags that several commands share.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
 
@@ -78,4 +78,39 @@ pub(crate) struct Runs {
     /// Refuses to run when tracked source files differ from their commit.
     #[arg(long)]
     pub(crate) frozen: bool,
+}
+
+// Which of the sweep's trials.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Pick {
+    /// Only these trials: ids or their first digits, or values of axes such as strategy=top1; several
+    /// values of one axis add up, several axes narrow.
+    #[arg(long, value_name = "ID|AXIS=VALUE", num_args = 1..)]
+    pub(crate) only: Vec<String>,
+    /// All but these trials, named as for --only.
+    #[arg(long, value_name = "ID|AXIS=VALUE", num_args = 1..)]
+    pub(crate) skip: Vec<String>,
+    /// One of several equal parts, for machines that share a sweep: 1/4, 2/4 and so on.
+    #[arg(long, value_name = "I/N")]
+    pub(crate) partition: Option<Partition>,
+}
+
+/// Part `part` of `of`, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Partition {
+    pub(crate) part: usize,
+    pub(crate) of: usize,
+}
+
+impl FromStr for Partition {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('/');
+        let numbers = parts.and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((part, of)) if 1 <= part && part <= of => Ok(Self { part, of }),
+            _ => Err("give a part and how many there are, such as 1/4 or 4/4"),
+        }
+    }
 }

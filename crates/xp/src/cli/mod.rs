@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use args::{Data, Places, Runs, Select, Where};
+pub(crate) use args::{Data, Pick, Places, Runs, Select, Where};
 pub(crate) use bench::{BenchCommand, PeersArgs};
 
 /// A laboratory for mixture-of-experts routing.
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Shows one trial: its resolved settings and, once it is done, its measures.
     Show(ShowArgs),
     /// Writes tables, figures and the report again from the finished trials.
-    Report(PlanArgs),
+    Report(ReportArgs),
     /// Draws figures and report again from results folders, without the working folder.
     Figures {
         /// Folders with trials.parquet, such as results/unified/cpu-cpu.
@@ -81,9 +81,11 @@ pub(crate) struct SweepArgs {
     pub(crate) place: Where,
     #[command(flatten)]
     pub(crate) runs: Runs,
-    /// Runs only these trials: ids, or their first digits.
-    #[arg(long, value_name = "ID", num_args = 1..)]
-    pub(crate) only: Vec<String>,
+    #[command(flatten)]
+    pub(crate) pick: Pick,
+    /// Runs trials here of which only the results folder has a record, such as those of a clone.
+    #[arg(long)]
+    pub(crate) rerun: bool,
     /// Trials that run at the same time; the processor's cores are shared among them.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: u16,
@@ -114,9 +116,23 @@ pub(crate) struct TrialArgs {
     pub(crate) supervised: bool,
 }
 
-// `xp plan`, `xp status`, `xp report`.
+// `xp plan`, `xp status`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) place: Where,
+    #[command(flatten)]
+    pub(crate) pick: Pick,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+// `xp report`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) select: Select,
     #[command(flatten)]

@@ -23,8 +23,11 @@ pub(super) fn peers(args: &PeersArgs) -> Result<Exit, Expected> {
 
     let folder = args.results.join("peers");
     let folder = folder.join(format!("{}-{}", options.scale, choice.label()));
-    let kept = carry_over(runstore::read_peers(&folder)?, &rows);
-    runstore::write_peers(&folder, &kept, &table::markdown(&kept))?;
+    runstore::update_peers(&folder, |before| {
+        let kept = carry_over(before, &rows);
+        let text = table::markdown(&kept);
+        (kept, text)
+    })?;
     if args.json {
         ui::json(&rows);
     } else {

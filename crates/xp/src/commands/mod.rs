@@ -13,13 +13,15 @@ mod trial;
 use std::path::PathBuf;
 
 use clap::CommandFactory;
+use runstore::{ResultsWriter, TrialState};
 
 use crate::{
-    cli::{BenchCommand, Cli, Command, PlanArgs},
+    cli::{BenchCommand, Cli, Command, ReportArgs},
     exit::{Exit, Expected},
-    publish::publish,
+    publish::{publish, undrawn},
     report,
     session::{Access, Session},
+    states::states,
     ui,
 };
 
@@ -49,28 +51,31 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
 /// Needs nothing but the folders: what was committed can be drawn again in any clone.
 fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
     for folder in folders {
-        let collected = runstore::read_results(folder)?;
-        let manifest = runstore::read_manifest(folder)?;
-        let files = report::write(&collected, &manifest, folder).map_err(|error| {
-            let what = format!("{}: {error}", folder.display());
-            Expected::new(Exit::Store, what, "make the folder writable")
-        })?;
-        ui::data(&format!("{}\n", files.html.display()));
+        let mut results = ResultsWriter::open(folder)?;
+        let Some(collected) = results.read()? else {
+            let message = format!("{} holds no trials.parquet", folder.display());
+            let help = "name a folder such as results/unified/cpu-cpu";
+            return Err(Expected::new(Exit::Store, message, help));
+        };
+        let report = report::draw(&collected, &results.manifest()?).map_err(undrawn)?;
+        report.put(&mut results)?;
+        results.commit()?;
+        ui::data(&format!("{}\n", folder.join(report::PAGE).display()));
     }
     Ok(Exit::Done)
 }
 
-fn write_report(args: &PlanArgs) -> Result<Exit, Expected> {
+fn write_report(args: &ReportArgs) -> Result<Exit, Expected> {
     let session = Session::open(&args.select, &args.place, Access::Look)?;
-    let states = plan::states(&session)?;
-    if !states.iter().any(runstore::TrialState::is_recorded) {
+    let states = states(&session)?;
+    if !states.iter().any(TrialState::is_recorded) {
         return Err(Expected::new(
             Exit::Nothing,
             format!(
                 "no trial of {} has finished at scale {}",
                 session.sweep.name, session.sweep.scale
             ),
-            format!("run `xp sweep {}` first", args.select.sweep),
+            format!("first run {}", ui::this_command("sweep")),
         ));
     }
     let published = publish(&session, &crate::built::provenance())?;

@@ -1,6 +1,6 @@
 //! `xp plan` and `xp status`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use runstore::{Store, TrialState};
 use serde::Serialize;
@@ -10,7 +10,9 @@ use crate::{
     config::{AxisValue, SweepFacts, Trial},
     exit::{Exit, Expected},
     jobs::{self, DataSettings, JobSettings, Sizes},
+    pick,
     session::{Access, Session},
+    states::states,
     ui::{self, Align},
 };
 
@@ -24,6 +26,8 @@ struct Plan<'a> {
     results: String,
     duplicates: usize,
     states: BTreeMap<&'static str, usize>,
+    /// How many of the recorded ones diverged, wherever they are recorded.
+    diverged: usize,
     trials: Vec<Planned<'a>>,
 }
 
@@ -39,57 +43,61 @@ struct Planned<'a> {
     why: String,
 }
 
-/// The state of every trial, in order.
-pub(super) fn states(session: &Session) -> Result<Vec<TrialState>, Expected> {
-    let state = |trial: &Trial| session.store.state(&trial.id);
-    Ok(session.trials.iter().map(state).collect::<Result<_, _>>()?)
-}
-
 pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
     let session = Session::open(&args.select, &args.place, Access::Look)?;
-    let states = states(&session)?;
+    let (picked, states) = picked(args, &session)?;
     let mut vocabularies = Vocabularies {
         session: &session,
         known: Vec::new(),
     };
-    let trials = session
-        .trials
-        .iter()
-        .zip(&states)
-        .map(|(trial, state)| Planned {
-            id: trial.id.full(),
-            axes: &trial.axes,
-            seed: trial.seed,
-            sizes: jobs::sizes(&trial.settings, vocabularies.of(&trial.settings)),
-            state: state.name(),
-            would_run: !state.is_recorded(),
-            why: why(trial, state),
-        });
+    let trials = picked.iter().zip(&states).map(|(trial, state)| Planned {
+        id: trial.id.full(),
+        axes: &trial.axes,
+        seed: trial.seed,
+        sizes: jobs::sizes(&trial.settings, vocabularies.of(&trial.settings)),
+        state: state.name(),
+        would_run: !state.is_recorded(),
+        why: why(trial, state),
+    });
     let plan = Plan {
         sweep: session.sweep.facts(),
         device: session.device.to_string(),
         results: session.results.display().to_string(),
         duplicates: session.duplicates,
         trials: trials.collect(),
+        diverged: states.iter().filter(|state| state.is_diverged()).count(),
         states: count(&states),
     };
     if args.json {
         ui::json(&plan);
     } else {
-        show(&session, &plan);
+        show(&session, &picked, &plan);
     }
     Ok(Exit::Done)
 }
 
+/// The trials that are meant, and their states.
+fn picked<'a>(
+    args: &PlanArgs,
+    session: &'a Session,
+) -> Result<(Vec<&'a Trial>, Vec<TrialState>), Expected> {
+    let states = states(session)?;
+    let chosen = pick::chosen(session, &args.pick)?;
+    let pairs = chosen
+        .iter()
+        .map(|&index| (&session.trials[index], states[index].clone()));
+    Ok(pairs.unzip())
+}
+
 pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
     let session = Session::open(&args.select, &args.place, Access::Look)?;
-    let states = states(&session)?;
+    let (picked, states) = picked(args, &session)?;
     let counts = count(&states);
     if args.json {
         ui::json(&counts);
     } else {
         ui::data(&format!("{}\n  {}", title(&session), counted(&counts)));
-        for (trial, state) in session.trials.iter().zip(&states) {
+        for (trial, state) in picked.iter().zip(&states) {
             if let TrialState::Failed { error } | TrialState::Diverged { error: Some(error) } =
                 state
             {
@@ -100,8 +108,9 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
             }
         }
     }
-    let any = |name| counts.get(name).is_some_and(|count| *count > 0);
-    Ok(if any("failed") || any("diverged") {
+    let failed = |state: &TrialState| matches!(state, TrialState::Failed { .. });
+    let wrong = |state: &TrialState| failed(state) || state.is_diverged();
+    Ok(if states.iter().any(wrong) {
         Exit::TrialFailed
     } else if states.iter().all(TrialState::is_recorded) {
         Exit::Done
@@ -110,7 +119,7 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
     })
 }
 
-fn show(session: &Session, plan: &Plan<'_>) {
+fn show(session: &Session, picked: &[&Trial], plan: &Plan<'_>) {
     let mut header = vec![("trial", Align::Left)];
     header.extend(
         session
@@ -125,29 +134,25 @@ fn show(session: &Session, plan: &Plan<'_>) {
         header.push(("params (active)", Align::Right));
     }
     header.extend([("state", Align::Left), ("why", Align::Left)]);
-    let rows = plan
-        .trials
-        .iter()
-        .zip(&session.trials)
-        .map(|(planned, trial)| {
-            let mut row = vec![trial.id.short()];
-            row.extend(planned.axes.iter().map(|axis| axis.value.clone()));
-            row.push(planned.seed.to_string());
-            if sized {
-                row.push(planned.sizes.map_or_else(
-                    || "-".to_owned(),
-                    |sizes| {
-                        format!(
-                            "{} ({})",
-                            short(sizes.params_total),
-                            short(sizes.params_active)
-                        )
-                    },
-                ));
-            }
-            row.extend([planned.state.to_owned(), planned.why.clone()]);
-            row
-        });
+    let rows = plan.trials.iter().zip(picked).map(|(planned, trial)| {
+        let mut row = vec![trial.id.short()];
+        row.extend(planned.axes.iter().map(|axis| axis.value.clone()));
+        row.push(planned.seed.to_string());
+        if sized {
+            row.push(planned.sizes.map_or_else(
+                || "-".to_owned(),
+                |sizes| {
+                    format!(
+                        "{} ({})",
+                        short(sizes.params_total),
+                        short(sizes.params_active)
+                    )
+                },
+            ));
+        }
+        row.extend([planned.state.to_owned(), planned.why.clone()]);
+        row
+    });
     let table = ui::plain_table(&header, rows.collect());
     let mut text = format!("{}\n  {}\n", title(session), counted(&plan.states));
     if plan.duplicates > 0 {
@@ -160,22 +165,17 @@ fn show(session: &Session, plan: &Plan<'_>) {
         text.push_str(&format!("  {line}\n"));
     }
     let left = plan.trials.iter().filter(|trial| trial.would_run).count();
+    let ended = match plan.diverged {
+        0 => "every trial is done".to_owned(),
+        diverged => format!("every trial is recorded, {diverged} of them diverged"),
+    };
     if left > 0 {
-        text.push_str(&format!("run the {left} that are not done: {}", as_sweep()));
+        let command = ui::this_command("sweep");
+        text.push_str(&format!("run the {left} that are not done: {command}"));
     } else {
-        text.push_str("nothing to run: every trial is done");
+        text.push_str(&format!("nothing to run: {ended}"));
     }
     ui::data(&text);
-}
-
-/// This command line with `sweep` in place of `plan`.
-fn as_sweep() -> String {
-    let rest = std::env::args().skip(2).filter(|word| word != "--json");
-    ["xp".to_owned(), "sweep".to_owned()]
-        .into_iter()
-        .chain(rest)
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 /// `unified (scale cpu, device cpu): 30 trials (5 strategy x 2 capacity-factor x 3 seeds)`; of several
@@ -234,6 +234,10 @@ fn why(trial: &Trial, state: &TrialState) -> String {
     match state {
         TrialState::Missing if trial.runs_alone() => format!("{}: has not run", trial.cell()),
         TrialState::Done => String::new(),
+        TrialState::InResults { diverged: false } => "the results folder has it".to_owned(),
+        TrialState::InResults { diverged: true } => {
+            "diverged; the results folder has it".to_owned()
+        }
         TrialState::Missing => "has not run".to_owned(),
         TrialState::Failed { error } => format!("will be tried again: {error}"),
         TrialState::Diverged { error } => error.clone().unwrap_or_default(),
@@ -285,24 +289,24 @@ impl Vocabularies<'_> {
 }
 
 /// Every working folder below a work folder: sweep and variant.
-pub(super) fn stores(work: &std::path::Path) -> Result<Vec<Store>, Expected> {
-    let folders = |path: &std::path::Path| -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(path) else {
-            return Vec::new();
-        };
-        let mut names: Vec<_> = entries
-            .flatten()
-            .filter(|entry| entry.path().is_dir())
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect();
-        names.sort();
-        names
-    };
+pub(super) fn stores(work: &Path) -> Result<Vec<Store>, Expected> {
     let mut stores = Vec::new();
-    for sweep in folders(work).into_iter().filter(|name| name != "logs") {
+    for sweep in folders(work) {
         for variant in folders(&work.join(&sweep)) {
             stores.push(Store::view(work, &sweep, &variant)?);
         }
     }
     Ok(stores)
+}
+
+/// The folders in a folder that can be a sweep's or a variant's, sorted.
+pub(super) fn folders(path: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| runstore::is_name(name))
+        .collect();
+    names.sort();
+    names
 }

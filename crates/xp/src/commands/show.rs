@@ -1,16 +1,17 @@
 //! `xp show`: one trial's resolved settings and measures.
 
-use std::time::SystemTime;
+use std::{path::Path, time::SystemTime};
 
-use runstore::{Store, TrialId, TrialRef, tables::TrialRow};
+use runstore::{Store, TrialId, TrialRef, TrialState, tables::TrialRow};
 use serde_json::{Map, Value, json};
 
-use super::plan::stores;
+use super::plan::{folders, stores};
 use crate::{
     cli::{Select, ShowArgs, Where},
     config::Trial,
     exit::{Exit, Expected},
     session::{Access, Session},
+    states::states,
     ui,
 };
 
@@ -40,14 +41,25 @@ fn planned(args: &ShowArgs, sweep: &str) -> Result<Value, Expected> {
         places: args.places.clone(),
     };
     let session = Session::open(&select, &place, Access::Look)?;
-    let trial = &session.trials[session.pick(&args.id)?];
-    let state = session.store.state(&trial.id)?;
-    let row = session.store.collect(&[trial.id])?.trials.pop();
+    let index = session.pick(&args.id)?;
+    let trial = &session.trials[index];
+    let state = &states(&session)?[index];
+    let row = match state {
+        TrialState::InResults { .. } => in_results(&session.results, &trial.id)?,
+        _ => session.store.collect(&[trial.id])?.trials.pop(),
+    };
     let question = Trial::question(&trial.settings, trial.seed);
     Ok(shown(&trial.id, state.name(), question, row.as_ref()))
 }
 
-/// A trial that has run, of whatever sweep.
+/// The row of a trial in a results folder.
+fn in_results(folder: &Path, id: &TrialId) -> Result<Option<TrialRow>, Expected> {
+    let name = id.full();
+    let rows = runstore::read_trials(folder)?;
+    Ok(rows.into_iter().find(|row| row.trial_id == name))
+}
+
+/// A trial that has run, of whatever sweep: here, or where the results came from.
 fn recorded(args: &ShowArgs) -> Result<Value, Expected> {
     let stores = stores(&args.places.work)?;
     let mut known: Vec<(TrialId, &Store)> = Vec::new();
@@ -59,19 +71,40 @@ fn recorded(args: &ShowArgs) -> Result<Value, Expected> {
             latest = latest.max(time.ok().map(|time| (time, id)));
         }
     }
-    let ids: Vec<_> = known.iter().map(|(id, _)| *id).collect();
+    let published = published(&args.places.results)?;
+    let mut ids: Vec<_> = known.iter().map(|(id, _)| *id).collect();
+    ids.extend(published.iter().map(|(id, _)| *id));
+    ids.sort_unstable();
+    ids.dedup();
     let id = args
         .id
         .parse::<TrialRef>()?
         .pick(&ids, latest.map(|(_, id)| id))?;
-    let (_, store) = known
-        .iter()
-        .find(|(known, _)| *known == id)
-        .expect("it was picked of these");
-    let row = store.collect(&[id])?.trials.pop();
+    let (state, row) = match known.iter().find(|(known, _)| *known == id) {
+        Some((_, store)) => (store.state(&id)?.name(), store.collect(&[id])?.trials.pop()),
+        None => {
+            let mut published = published.into_iter();
+            let row = published.find(|(published, _)| *published == id);
+            let state = TrialState::InResults { diverged: false };
+            (state.name(), row.map(|(_, row)| row))
+        }
+    };
     let settings = row.as_ref().map_or("{}", |row| row.settings.as_str());
     let question = serde_json::from_str(settings).unwrap_or(Value::Null);
-    Ok(shown(&id, store.state(&id)?.name(), question, row.as_ref()))
+    Ok(shown(&id, state, question, row.as_ref()))
+}
+
+/// The trials of all results folders: `<results>/<sweep>/<scale>-<device>/`.
+fn published(results: &Path) -> Result<Vec<(TrialId, TrialRow)>, Expected> {
+    let mut found = Vec::new();
+    for sweep in folders(results) {
+        for variant in folders(&results.join(&sweep)) {
+            let rows = runstore::read_trials(&results.join(&sweep).join(variant))?;
+            let rows = rows.into_iter();
+            found.extend(rows.filter_map(|row| Some((row.trial_id.parse().ok()?, row))));
+        }
+    }
+    Ok(found)
 }
 
 fn shown(id: &TrialId, state: &str, question: Value, row: Option<&TrialRow>) -> Value {

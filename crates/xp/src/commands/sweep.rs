@@ -1,21 +1,23 @@
 //! `xp sweep`: runs what is not done, then writes tables, figures and the report.
 
-use std::{collections::BTreeSet, ffi::OsString, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
 use corpora::FetchPolicy;
 use runstore::{Provenance, TrialState};
 use serde::Serialize;
 
-use super::plan;
 use crate::{
     cli::SweepArgs,
-    config::SweepFacts,
+    config::{Save, SweepFacts},
     exit::{Exit, Expected},
     ledger::StoreLedger,
+    pick,
     publish::{Published, publish, share_of_threads},
     runner::{self, Outcome, ProcessExecutor, RunOptions, RunSummary},
     session::{Access, Session},
-    signals, ui,
+    signals,
+    states::states,
+    ui,
 };
 
 /// How often trials held by another runner are looked at.
@@ -29,6 +31,8 @@ struct Summary<'a> {
     trials: usize,
     /// Recorded before this run.
     before: usize,
+    /// Those of them that only the results folder has.
+    in_results: usize,
     done: usize,
     diverged: usize,
     failed: Vec<Failure>,
@@ -52,16 +56,28 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     let session = Session::open(&args.select, &args.place, Access::Run(policy))?;
     let provenance = crate::built::provenance();
     refuse_if_changed(args.runs.frozen, &provenance)?;
-    let chosen = chosen(args, &session)?;
-    let states = plan::states(&session)?;
-    let recorded = |index: &usize| states[*index].is_recorded();
-    let before = chosen.iter().filter(|index| recorded(index)).count();
-    let diverged = |index: &&usize| matches!(states[**index], TrialState::Diverged { .. });
-    let lost = chosen.iter().filter(diverged).count();
+    // What stands there is read before anything runs: what is found unreadable after hours of work
+    // would keep it from being published.
+    check_results(&session)?;
+    let chosen = pick::chosen(&session, &args.pick)?;
+    let states = states(&session)?;
+    let recorded = |index: usize| {
+        let state = &states[index];
+        state.is_recorded() && !(args.rerun && matches!(state, TrialState::InResults { .. }))
+    };
+    let is = |fits: fn(&TrialState) -> bool| {
+        let fits = |&&index: &&usize| recorded(index) && fits(&states[index]);
+        chosen.iter().filter(fits).count()
+    };
+    let before = Before {
+        trials: is(|_| true),
+        diverged: is(TrialState::is_diverged),
+        in_results: is(|state| matches!(state, TrialState::InResults { .. })),
+    };
     let mut todo: Vec<usize> = chosen
         .iter()
         .copied()
-        .filter(|index| !recorded(index))
+        .filter(|&index| !recorded(index))
         .collect();
     // One seed of every point before the second of any: what is there when a sweep is stopped can
     // be compared, and the slow phases of a machine fall on all points alike.
@@ -74,14 +90,12 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     });
 
     let summary = if todo.is_empty() {
-        ui::say(&format!(
-            "nothing to run: {before} trials done{}",
-            among(lost)
-        ));
+        ui::say(&format!("nothing to run: {}", before.text(&session)));
         RunSummary::default()
     } else {
-        execute(args, &session, &provenance, todo, before)?
+        execute(args, &session, &provenance, todo, before.trials)?
     };
+    say_where_weights_are_not(&session, &chosen)?;
     let published = conclude(&session, &provenance, &summary)?;
     let exit = tell(
         args,
@@ -92,16 +106,67 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     )?;
     match summary.halted {
         Some(error) => Err(error),
-        None if exit == Exit::Done && lost > 0 => Ok(Exit::TrialFailed),
+        None if exit == Exit::Done && before.diverged > 0 => Ok(Exit::TrialFailed),
         None => Ok(exit),
     }
 }
 
-fn among(diverged: usize) -> String {
-    if diverged == 0 {
-        return String::new();
+/// What was recorded before this run.
+#[derive(Clone, Copy)]
+struct Before {
+    trials: usize,
+    diverged: usize,
+    /// Of which the working folder knows nothing.
+    in_results: usize,
+}
+
+impl Before {
+    fn text(&self, session: &Session) -> String {
+        let mut text = format!("{} trials done", self.trials);
+        if self.diverged > 0 {
+            text.push_str(&format!(", {} of them diverged", self.diverged));
+        }
+        if self.in_results > 0 {
+            let folder = session.results.display();
+            text.push_str(&format!(
+                "; {} of them are known from {folder} alone: `--rerun` runs them here",
+                self.in_results
+            ));
+        }
+        text
     }
-    format!(", {diverged} of them diverged")
+}
+
+/// Refuses to run into a results folder that cannot be read or written.
+fn check_results(session: &Session) -> Result<(), Expected> {
+    if session.results.join("trials.parquet").exists() {
+        runstore::read_results(&session.results)?;
+    }
+    Ok(runstore::check_writable(&session.results)?)
+}
+
+/// A finished trial that was run without `save` has no weights, and does not run again to get them.
+fn say_where_weights_are_not(session: &Session, chosen: &[usize]) -> Result<(), Expected> {
+    if session.sweep.save == Save::None {
+        return Ok(());
+    }
+    let mut without = Vec::new();
+    for &index in chosen {
+        let trial = &session.trials[index];
+        let done = session.store.state(&trial.id)? == TrialState::Done;
+        if done && trial.keeps_weights() && session.store.model_dir(&trial.id).is_none() {
+            without.push(session.store.trial_dir(&trial.id));
+        }
+    }
+    if let Some(first) = without.first() {
+        ui::say(&format!(
+            "{} finished trials have no weights, since they ran without `save`; a trial runs again, \
+             and keeps them, when its folder is deleted: {}",
+            without.len(),
+            first.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses to run what a commit would not reproduce.
@@ -116,14 +181,6 @@ pub(super) fn refuse_if_changed(frozen: bool, provenance: &Provenance) -> Result
         format!("refused by --frozen: {why}"),
         "commit the changes and build again, or run without --frozen",
     ))
-}
-
-fn chosen(args: &SweepArgs, session: &Session) -> Result<Vec<usize>, Expected> {
-    if args.only.is_empty() {
-        return Ok((0..session.trials.len()).collect());
-    }
-    let picked: Result<BTreeSet<_>, _> = args.only.iter().map(|id| session.pick(id)).collect();
-    Ok(picked?.into_iter().collect())
 }
 
 fn execute(
@@ -194,23 +251,31 @@ fn conclude(
     provenance: &Provenance,
     summary: &RunSummary,
 ) -> Result<Option<Published>, Expected> {
-    let recorded = plan::states(session)?.iter().any(TrialState::is_recorded);
-    if recorded {
-        publish(session, provenance).map(Some)
-    } else {
+    let states = states(session)?;
+    let in_results = |state: &TrialState| matches!(state, TrialState::InResults { .. });
+    if !states.iter().any(TrialState::is_recorded) {
         tracing::warn!(
             interrupted = summary.interrupted,
             "no trial has finished: no results"
         );
-        Ok(None)
+        return Ok(None);
     }
+    // What stands there already stays as it is: a clone is not changed by looking.
+    if states
+        .iter()
+        .filter(|state| state.is_recorded())
+        .all(in_results)
+    {
+        return Published::before(session).map(Some);
+    }
+    publish(session, provenance).map(Some)
 }
 
 /// Says how it went, and gives the exit code.
 fn tell(
     args: &SweepArgs,
     session: &Session,
-    (before, chosen): (usize, usize),
+    (before, chosen): (Before, usize),
     summary: &RunSummary,
     published: Option<&Published>,
 ) -> Result<Exit, Expected> {
@@ -227,7 +292,7 @@ fn tell(
             _ => None,
         })
         .collect();
-    let outstanding = chosen - before - done - diverged - failed.len();
+    let outstanding = chosen - before.trials - done - diverged - failed.len();
     let exit = if let Some(error) = &summary.halted {
         error.exit()
     } else if summary.interrupted {
@@ -244,7 +309,8 @@ fn tell(
             sweep: session.sweep.facts(),
             device: session.device.to_string(),
             trials: session.trials.len(),
-            before,
+            before: before.trials,
+            in_results: before.in_results,
             done,
             diverged,
             failed,
@@ -261,13 +327,21 @@ fn tell(
         ui::say(&format!("failed: {} {}", failure.trial, failure.error));
     }
     if !summary.outcomes.is_empty() {
+        let earlier = match before.trials {
+            0 => String::new(),
+            trials => format!(" ({trials} before)"),
+        };
         ui::say(&format!(
-            "{done} done, {diverged} diverged, {} failed, {outstanding} outstanding",
+            "{} done{earlier}, {} diverged, {} failed, {outstanding} outstanding",
+            before.trials - before.diverged + done,
+            before.diverged + diverged,
             failed.len()
         ));
     }
-    if !failed.is_empty() || outstanding > 0 {
+    if outstanding > 0 {
         ui::say("run the same command again to go on with what is not done");
+    } else if !failed.is_empty() {
+        ui::say("the same command tries what failed again");
     }
     if let Some(published) = published {
         ui::places(published);

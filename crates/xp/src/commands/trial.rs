@@ -3,12 +3,11 @@
 use std::{
     panic::{self, AssertUnwindSafe},
     path::Path,
-    time::Instant,
 };
 
 use corpora::FetchPolicy;
 use runstore::{
-    Claim, ClaimOutcome, FailureRecord, TrialRecord,
+    CheckpointSlot, Claim, ClaimOutcome, FailureRecord, TrialRecord,
     tables::{Row, TrialRow, TrialStatus},
 };
 
@@ -75,13 +74,19 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     // Opened under the claim, so that two runners do not both fill a card.
     let device = session.device.open()?;
     let device_name = session.device.describe();
-    let row = jobs::trial_row(trial, &provenance, session.device, &device_name);
-    let slot = claim.checkpoints();
+    let slot = claim.checkpoints()?;
+    if let Some(damage) = slot.damage() {
+        let text = format!("its checkpoint is damaged and was removed: {damage}; it starts afresh");
+        tell(json, &Event::Note { text });
+    }
+    let row = TrialRow {
+        started_at: slot.started_at().to_owned(),
+        ..jobs::trial_row(trial, &provenance, session.device, &device_name)
+    };
     let model_dir = match session.sweep.save {
         Save::None => None,
         Save::Last | Save::Best => Some(claim.model_dir()?),
     };
-    let clock = Instant::now();
     let context = JobContext {
         trial,
         device,
@@ -96,7 +101,7 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
         events: &mut |event| tell(json, &event),
     };
     let end = panic::catch_unwind(AssertUnwindSafe(|| jobs::run(context)));
-    settle(end, claim, row, clock, json)
+    settle(end, claim, row, &slot, json)
 }
 
 /// Records how the job ended.
@@ -104,14 +109,14 @@ fn settle(
     end: std::thread::Result<Result<JobEnd, JobError>>,
     claim: Claim,
     row: TrialRow,
-    clock: Instant,
+    slot: &CheckpointSlot,
     json: bool,
 ) -> Result<Exit, Expected> {
     let error = match end {
         Ok(Ok(JobEnd::Finished(record))) => {
-            return publish(claim, record, false, clock, json);
+            return publish(claim, record, false, slot, json);
         }
-        Ok(Ok(JobEnd::Diverged(record))) => return publish(claim, record, true, clock, json),
+        Ok(Ok(JobEnd::Diverged(record))) => return publish(claim, record, true, slot, json),
         Ok(Ok(JobEnd::Interrupted { step })) => {
             claim.interrupt()?;
             tell(json, &Event::Interrupted { step });
@@ -140,7 +145,7 @@ fn publish(
     claim: Claim,
     mut record: TrialRecord,
     diverged: bool,
-    clock: Instant,
+    slot: &CheckpointSlot,
     json: bool,
 ) -> Result<Exit, Expected> {
     let row = &mut record.trial;
@@ -151,7 +156,7 @@ fn publish(
     if row.finished_at.is_empty() {
         row.finished_at = runstore::now();
     }
-    row.wall_s = row.wall_s.or_else(|| Some(clock.elapsed().as_secs_f64()));
+    row.wall_s = row.wall_s.or_else(|| Some(slot.wall_s()));
     row.peak_memory_bytes = row.peak_memory_bytes.or_else(runstore::peak_memory_bytes);
     let mut measures: Vec<_> = HEADLINES
         .into_iter()

@@ -97,13 +97,14 @@ pub(crate) fn read(tree: &Tree, problems: &mut Problems) -> Option<Header> {
 fn checked_name(name: &Spanned<String>, problems: &mut Problems) -> Option<String> {
     let text = name.get_ref();
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    if !text.is_empty() && text.len() <= 64 && text.chars().all(fits) {
+    if runstore::is_name(text) && text.len() <= 64 && text.chars().all(fits) {
         return Some(text.clone());
     }
     problems.at(
         name.span(),
         format!("`name` names the results folder and cannot be `{text}`"),
-        "use 1 to 64 of the characters a-z, 0-9, `-` and `_`",
+        "use 1 to 64 of the characters a-z, 0-9, `-` and `_`, beginning with a letter or digit, and \
+         no reserved name such as `logs`, `before` or `nul`",
     );
     None
 }

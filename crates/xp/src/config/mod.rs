@@ -38,6 +38,7 @@ pub(crate) use locate::SweepFile;
 pub(crate) use problem::ConfigErrors;
 pub(crate) use source::Tree;
 pub(crate) use speed::SpeedConfig;
+pub(crate) use suggest::closest;
 
 pub(crate) use sweep::{Sweep, SweepFacts, SweepOptions};
 pub(crate) use tree::join;

@@ -219,6 +219,14 @@ fn pick_scale(
     } else {
         BARE_SCALE
     });
+    if let Some((key, _)) = scales.get_key_value(name)
+        && !runstore::is_name(name)
+    {
+        let message = format!("a scale names a results folder and cannot be `{name}`");
+        let help = "use letters, digits, `.`, `-` and `_`, beginning with a letter or digit";
+        problems.at(key.span(), message, help);
+        return None;
+    }
     match scales.get(name).map(|node| (node.span(), node.get_ref())) {
         Some((_, DeValue::Table(over))) => Some((name.to_owned(), Some(over.clone()))),
         Some((span, _)) => {

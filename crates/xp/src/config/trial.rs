@@ -58,6 +58,11 @@ impl Trial {
         matches!(self.settings, JobSettings::Speed(_))
     }
 
+    /// Whether it has weights to leave behind, when they are asked for.
+    pub(crate) const fn keeps_weights(&self) -> bool {
+        matches!(self.settings, JobSettings::Train(_))
+    }
+
     /// The cell that the trial's seeds share.
     pub(crate) fn cell(&self) -> String {
         if matches!(self.settings, JobSettings::Speed(_)) {

@@ -75,7 +75,7 @@ fn page(
         question => manifest.question.as_deref().unwrap_or_default(),
         scale => &manifest.scale,
         device => &manifest.device,
-        counts => counts(collected, cells),
+        counts => counts(collected, manifest, cells),
         facts => facts(manifest),
         axes => cells.first().map_or_else(Vec::new, axes),
         measures => shown.iter().map(|measure| (measure.heading, measure.unit)).collect::<Vec<_>>(),
@@ -178,7 +178,7 @@ fn on_page(figure: &Figure) -> Value {
     context! { file => figure.file, caption => &figure.caption, svg => Value::from_safe_string(svg) }
 }
 
-fn counts(collected: &Collected, cells: &[Cell]) -> String {
+fn counts(collected: &Collected, manifest: &Manifest, cells: &[Cell]) -> String {
     let of = |status| trials(collected).filter(|row| row.status == status).count();
     let mut parts = vec![format!(
         "{} finished trials in {} cells",
@@ -189,6 +189,11 @@ fn counts(collected: &Collected, cells: &[Cell]) -> String {
         .into_iter()
         .filter(|status| of(*status) > 0);
     parts.extend(lost.map(|status| format!("{} {status}", of(status))));
+    let planned = manifest.planned.unwrap_or_default() as usize;
+    let outstanding = planned.saturating_sub(collected.trials.len());
+    if outstanding > 0 {
+        parts.push(format!("{outstanding} outstanding"));
+    }
     parts.join(", ")
 }
 

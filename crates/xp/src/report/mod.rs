@@ -14,6 +14,7 @@ mod arithmetic;
 mod axes;
 mod cells;
 mod compare;
+mod draw;
 mod figures;
 mod format;
 mod health;
@@ -27,8 +28,7 @@ mod speeds;
 mod standing;
 #[cfg(test)]
 mod tests;
-mod write;
 
 pub(crate) use cells::{Cell, summary};
 pub(crate) use compare::{Comparison, describe, ranking};
-pub(crate) use write::write;
+pub(crate) use draw::{PAGE, draw};

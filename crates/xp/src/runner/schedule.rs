@@ -256,8 +256,12 @@ impl Runner<'_> {
 
     fn is_free(&mut self, index: usize) -> Result<bool, Expected> {
         let outcome = match self.ledger.state(&self.trials[index])? {
-            TrialState::Done => Outcome::Done(Vec::new()),
-            TrialState::Diverged { .. } => Outcome::Diverged,
+            TrialState::Done | TrialState::InResults { diverged: false } => {
+                Outcome::Done(Vec::new())
+            }
+            TrialState::Diverged { .. } | TrialState::InResults { diverged: true } => {
+                Outcome::Diverged
+            }
             // It failed elsewhere while this runner was at work: once is enough.
             TrialState::Failed { error } if !self.failed_before.contains(&index) => {
                 Outcome::Failed(error)
@@ -352,7 +356,10 @@ fn judge(ending: Ending) -> Verdict {
             };
         }
         Ending::Signal(signal, tail) => {
-            let error = format!("ended by signal {signal}{}", last_line(&tail));
+            let error = match out_of_memory(&tail) {
+                Some(line) => format!("memory ran out: {line}"),
+                None => format!("ended by signal {signal}{}", last_line(&tail)),
+            };
             return Verdict::Failed {
                 error,
                 exit: format!("signal {signal}"),
@@ -375,9 +382,17 @@ fn judge(ending: Ending) -> Verdict {
     }
 }
 
+/// The last line that says something of what went wrong.
 fn last_line(tail: &str) -> String {
-    match tail.lines().rev().find(|line| !line.trim().is_empty()) {
-        Some(line) => format!(": {}", line.trim()),
+    let says = |line: &&str| !line.is_empty() && !line.starts_with("note: ");
+    match tail.lines().map(str::trim).rev().find(says) {
+        Some(line) => format!(": {line}"),
         None => String::new(),
     }
+}
+
+/// What Rust's allocator says before it ends the process.
+fn out_of_memory(tail: &str) -> Option<&str> {
+    let says = |line: &&str| line.starts_with("memory allocation of ");
+    tail.lines().map(str::trim).find(says)
 }

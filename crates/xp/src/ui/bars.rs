@@ -66,7 +66,8 @@ impl Watcher for Bars {
             ProgressBar::hidden()
         };
         bar.set_style(style("  {prefix}  {bar:20} {pos}/{len}{msg}"));
-        bar.set_prefix(format!("{} {} seed={}", trial.id, trial.cell(), trial.seed));
+        let name = format!("{} {} seed={}", trial.id, trial.cell(), trial.seed);
+        bar.set_prefix(super::visible(&name).into_owned());
         self.trials.insert(index, (bar, Instant::now()));
         self.sweep.set_message("");
     }
@@ -106,7 +107,7 @@ impl Watcher for Bars {
         let seconds = self
             .remove(index)
             .map(|start| start.elapsed().as_secs_f64());
-        self.ended += 1;
+        self.ended += usize::from(*outcome != Outcome::Interrupted);
         self.sweep.set_position(self.ended as u64);
         let line = ended_line((self.ended, self.total), trial, outcome, seconds);
         self.all.suspend(|| super::say(&line));

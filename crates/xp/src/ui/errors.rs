@@ -4,12 +4,15 @@ use std::fmt::Write;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
-use super::{colour, say};
+use super::{colour, command::as_called, say, say_as_is};
 use crate::exit::Expected;
 
 /// Shows an error on stderr.
 pub(crate) fn show_error(error: &Expected) {
-    say(render(error, colour()).trim_end());
+    let colour = colour();
+    let text = render(error, colour);
+    let text = as_called(text.trim_end());
+    if colour { say_as_is(&text) } else { say(&text) }
 }
 
 /// An error as text without colour.

@@ -43,7 +43,7 @@ impl Watcher for Lines {
     }
 
     fn ended(&mut self, index: usize, trial: &Trial, outcome: &Outcome) {
-        self.ended += 1;
+        self.ended += usize::from(*outcome != Outcome::Interrupted);
         let seconds = self
             .started
             .get(&index)

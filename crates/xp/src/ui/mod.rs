@@ -4,32 +4,54 @@
 //! is not an error: whoever reads has read enough.
 
 mod bars;
+mod command;
 mod errors;
 mod lines;
 mod log;
 mod tables;
+mod visible;
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::OnceLock,
+};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+pub(crate) use command::this_command;
 pub(crate) use errors::{error_text, show_error};
 pub(crate) use lines::event_text;
 pub(crate) use log::{log_to_file, log_to_stderr};
 pub(crate) use tables::{Align, cells, plain_table};
 
+use self::visible::visible;
 use crate::{publish::Published, runner::Watcher};
+
+/// What kept a result from being written to stdout.
+static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
 
 /// Writes a result to stdout.
 pub(crate) fn data(text: &str) {
+    let text = visible(text);
+    let end = if text.ends_with('\n') { "" } else { "\n" };
     let mut out = io::stdout().lock();
+    let written = out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.write_all(end.as_bytes()))
+        .and_then(|()| out.flush());
     // A closed pipe ends the reading, not the run.
-    let _ = out.write_all(text.as_bytes());
-    if !text.ends_with('\n') {
-        let _ = out.write_all(b"\n");
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        // The first is told; it says why the others were not written either.
+        let _ = UNWRITTEN.set(error);
     }
-    let _ = out.flush();
+}
+
+/// What kept a result from reaching whoever reads stdout, if anything did.
+pub(crate) fn unwritten() -> Option<&'static io::Error> {
+    UNWRITTEN.get()
 }
 
 /// Writes a result as indented JSON to stdout.
@@ -44,6 +66,11 @@ pub(crate) fn json_line(value: &impl Serialize) {
 
 /// Says something on stderr.
 pub(crate) fn say(text: &str) {
+    say_as_is(&visible(text));
+}
+
+/// Says something that has colours of its own.
+fn say_as_is(text: &str) {
     let mut out = io::stderr().lock();
     let _ = writeln!(out, "{text}");
 }
@@ -52,13 +79,18 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn places(published: &Published) {
     let folder = &published.folder;
     let mut text = format!("tables:  {}\n", folder.join("*.parquet").display());
-    if published.report.is_some() {
-        text.push_str(&format!("figures: {}\n", folder.join("figures").display()));
-    }
-    if let Some(report) = &published.report {
-        text.push_str(&format!("report:  {}\n", report.display()));
-    }
+    text.push_str(&format!("figures: {}\n", folder.join("figures").display()));
+    text.push_str(&format!("report:  {}\n", published.report.display()));
     data(&text);
+    if let Some(aside) = &published.set_aside {
+        say(&format!(
+            "{} held {} trials that the sweep file does not ask for now; they and their report are \
+             kept in {}",
+            folder.display(),
+            aside.trials,
+            aside.folder.display()
+        ));
+    }
 }
 
 /// Shows the trials of a sweep: bars on a terminal, a line for each finished trial elsewhere.

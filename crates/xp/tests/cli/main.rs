@@ -4,6 +4,7 @@ mod basics;
 mod devices;
 mod fixture;
 mod health;
+mod keeping;
 mod mistakes;
 mod peers;
 mod recompute;

@@ -3,12 +3,11 @@
 mod routers;
 
 use std::collections::BTreeSet;
-use std::fs;
 
-use runstore::{Collected, Manifest};
+use runstore::{Collected, Manifest, ResultsWriter};
 
 use crate::report::figures::{Figure, draw_all};
-use crate::report::{cells::summary, sample, write};
+use crate::report::{cells::summary, draw, sample};
 
 fn figures(collected: &Collected) -> Vec<Figure> {
     draw_all(collected, &summary(collected)).0
@@ -263,32 +262,21 @@ fn equal_tables_give_equal_bytes_whatever_the_order_of_rows() {
         reversed.steps.reverse();
         reversed.experts.reverse();
         reversed.tokens.reverse();
-        let (once, again) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let manifest = sample::manifest(sweep);
-        let first = write(&collected, &manifest, once.path()).unwrap();
-        let second = write(&reversed, &manifest, again.path()).unwrap();
+        let first = draw(&collected, &manifest).unwrap();
+        let second = draw(&reversed, &manifest).unwrap();
         assert_eq!(first.figures.len(), second.figures.len());
-        let pairs = first
-            .figures
-            .iter()
-            .zip(&second.figures)
-            .chain([(&first.html, &second.html)]);
-        for (one, other) in pairs {
-            assert!(
-                fs::read(one).unwrap() == fs::read(other).unwrap(),
-                "{} differs",
-                one.display()
-            );
+        for (one, other) in first.figures.iter().zip(&second.figures) {
+            assert!(one.svg == other.svg, "{} differs", one.file);
         }
+        assert!(first.page == second.page, "{sweep}: the page differs");
     }
 }
 
 #[test]
 fn the_page_needs_no_network() {
-    let folder = tempfile::tempdir().unwrap();
     for (sweep, collected) in samples() {
-        let files = write(&collected, &sample::manifest(sweep), folder.path()).unwrap();
-        let page = fs::read_to_string(files.html).unwrap();
+        let page = draw(&collected, &sample::manifest(sweep)).unwrap().page;
         for address in ["http://", "https://", "src=", "@import", "url("] {
             assert!(!page.contains(address), "{sweep}: the page has {address}");
         }
@@ -297,14 +285,9 @@ fn the_page_needs_no_network() {
 
 #[test]
 fn the_page_says_what_was_asked_found_and_lost() {
-    let folder = tempfile::tempdir().unwrap();
-    let files = write(
-        &sample::unified(),
-        &sample::manifest("unified"),
-        folder.path(),
-    )
-    .unwrap();
-    let page = fs::read_to_string(files.html).unwrap();
+    let page = draw(&sample::unified(), &sample::manifest("unified"))
+        .unwrap()
+        .page;
     for text in [
         "Which strategy gives the best quality at a given speed?",
         "30 finished trials in 10 cells, 1 diverged",
@@ -330,7 +313,6 @@ fn the_page_says_what_was_asked_found_and_lost() {
 
 #[test]
 fn the_page_of_scaling_states_the_cost_of_more_experts() {
-    let folder = tempfile::tempdir().unwrap();
     let mut collected = sample::scaling();
     // Without its noise the step of the sample is 163.84 (1 + 0.0005 E) ms at T = 4096, k = 2.
     for row in &mut collected.trials {
@@ -342,8 +324,7 @@ fn the_page_of_scaling_states_the_cost_of_more_experts() {
         let step = 0.02 * (tokens * k) as f64 * (1.0 + 0.0005 * experts as f64);
         row.step_ms_median = Some(step);
     }
-    let files = write(&collected, &sample::manifest("scaling"), folder.path()).unwrap();
-    let page = fs::read_to_string(files.html).unwrap();
+    let page = draw(&collected, &sample::manifest("scaling")).unwrap().page;
     let cells = |row: [&str; 7]| {
         let row = row.map(|value| format!("<td class=\"number\">{value}</td>"));
         row.concat()
@@ -357,14 +338,10 @@ fn the_page_of_scaling_states_the_cost_of_more_experts() {
 
 #[test]
 fn few_seeds_are_marked() {
-    let folder = tempfile::tempdir().unwrap();
-    let files = write(
-        &sample::experts(),
-        &sample::manifest("experts"),
-        folder.path(),
-    )
-    .unwrap();
-    assert!(fs::read_to_string(files.html).unwrap().contains('†'));
+    let page = draw(&sample::experts(), &sample::manifest("experts"))
+        .unwrap()
+        .page;
+    assert!(page.contains('†'));
     assert!(
         figures(&sample::experts())
             .iter()
@@ -375,21 +352,22 @@ fn few_seeds_are_marked() {
 #[test]
 fn a_figure_without_data_does_not_stay_behind() {
     let folder = tempfile::tempdir().unwrap();
-    write(&sample::unified(), &Manifest::default(), folder.path()).unwrap();
+    let put = |collected: &Collected| {
+        let mut results = ResultsWriter::open(folder.path()).unwrap();
+        let report = draw(collected, &Manifest::default()).unwrap();
+        report.put(&mut results).unwrap();
+        results.commit().unwrap();
+    };
+    put(&sample::unified());
     let frontier = folder.path().join("figures/frontier.svg");
-    assert!(frontier.exists());
-    write(&sample::capacity(), &Manifest::default(), folder.path()).unwrap();
+    assert!(frontier.exists() && folder.path().join("report.html").exists());
+    put(&sample::capacity());
     assert!(!frontier.exists());
 }
 
 #[test]
 fn an_empty_sweep_still_has_a_page() {
-    let folder = tempfile::tempdir().unwrap();
-    let files = write(&Collected::default(), &Manifest::default(), folder.path()).unwrap();
-    assert!(files.figures.is_empty());
-    assert!(
-        fs::read_to_string(files.html)
-            .unwrap()
-            .contains("0 finished trials in 0 cells")
-    );
+    let report = draw(&Collected::default(), &Manifest::default()).unwrap();
+    assert!(report.figures.is_empty());
+    assert!(report.page.contains("0 finished trials in 0 cells"));
 }

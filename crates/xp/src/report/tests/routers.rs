@@ -1,9 +1,7 @@
 //! The report of a router sweep.
 
-use std::fs;
-
 use super::{figures, texts};
-use crate::report::{sample, write};
+use crate::report::{draw, sample};
 
 #[test]
 fn figures_of_routers_name_axes_units_and_routers() {
@@ -52,15 +50,9 @@ fn figures_of_routers_name_axes_units_and_routers() {
 
 #[test]
 fn the_page_of_routers_sets_the_paper_beside_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let collected = sample::routers();
-    let files = write(
-        &collected,
-        &sample::manifest("routers-random"),
-        folder.path(),
-    )
-    .unwrap();
-    let page = fs::read_to_string(files.html).unwrap();
+    let page = draw(&sample::routers(), &sample::manifest("routers-random"))
+        .unwrap()
+        .page;
     for text in [
         "<h2>Beside the paper</h2>",
         "1.9513",

@@ -1,0 +1,191 @@
+//! The right to change what a results folder holds.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::switch::{self, OWN, Stage};
+use super::{Collected, MANIFEST, lock_folder, reader};
+use crate::parquet::encode;
+use crate::tables::{Row, TABLES, TrialRow};
+use crate::{Error, Manifest, durable};
+
+/// Changes a results folder as one: nobody else writes it meanwhile, and a reader of this crate
+/// finds what stood before or what stands after [`commit`](Self::commit).
+///
+/// What a writer wants to put together with what is there is read from it, not before: then no
+/// slow writer replaces what came between.
+#[derive(Debug)]
+pub struct ResultsWriter {
+    folder: PathBuf,
+    stage: Stage,
+    _lock: Option<File>,
+}
+
+impl ResultsWriter {
+    /// Opens a folder, and makes it where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn create(folder: &Path) -> Result<Self, Error> {
+        durable::make_dir(folder)?;
+        Self::open(folder)
+    }
+
+    /// Opens a folder that is there. Waits for another writer, and finishes what a dead one began.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there or cannot be written.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let lock = lock_folder(folder, true);
+        switch::finish(folder)?;
+        if lock.is_some() {
+            switch::remove_leftovers(folder)?;
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            stage: Stage::new(folder)?,
+            _lock: lock,
+        })
+    }
+
+    /// The tables that are there; `None` in a folder without trials.
+    ///
+    /// # Errors
+    ///
+    /// As of [`read_results`](super::read_results).
+    pub fn read(&self) -> Result<Option<Collected>, Error> {
+        let is_there = |name: &str| self.folder.join(name).exists();
+        if !is_there(MANIFEST) && !is_there(&TrialRow::SCHEMA.file_name()) {
+            return Ok(None);
+        }
+        reader::tables(&self.folder).map(Some)
+    }
+
+    /// The manifest that is there.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing or damaged.
+    pub fn manifest(&self) -> Result<Manifest, Error> {
+        reader::manifest(&self.folder.join(MANIFEST))
+    }
+
+    /// Puts the tables and the manifest, and returns the manifest as it will stand: with the schemas
+    /// and the digests of the tables.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written or two rows of a table have one key.
+    pub fn put_tables(
+        &mut self,
+        collected: &Collected,
+        manifest: &Manifest,
+    ) -> Result<Manifest, Error> {
+        let mut files = BTreeMap::new();
+        self.put_table(&collected.trials, &mut files)?;
+        self.put_table(&collected.steps, &mut files)?;
+        self.put_table(&collected.experts, &mut files)?;
+        self.put_table(&collected.tokens, &mut files)?;
+        self.put_table(&collected.alarms, &mut files)?;
+        self.put_rare(&collected.probabilities, &mut files)?;
+        self.put_rare(&collected.histograms, &mut files)?;
+        self.put_rare(&collected.speeds, &mut files)?;
+        let mut manifest = manifest.clone();
+        manifest.schemas = TABLES
+            .iter()
+            .filter(|table| files.contains_key(&table.file_name()))
+            .map(|table| (table.name.to_owned(), table.id()))
+            .collect();
+        manifest.files = files;
+        self.put(MANIFEST, &crate::json_bytes(&manifest))?;
+        Ok(manifest)
+    }
+
+    /// Puts a file at a path below the folder, such as `figures/frontier.svg`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, or a folder stands in its place.
+    pub fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.stage.put(name, bytes)
+    }
+
+    /// Has nothing stand at a path below the folder.
+    ///
+    /// # Errors
+    ///
+    /// When a folder stands there.
+    pub fn remove(&mut self, name: &str) -> Result<(), Error> {
+        self.stage.remove(name)
+    }
+
+    /// Copies what is there now, tables and report, into `before/<name>-<digest>` beside the folder
+    /// and returns that place. The digest is of the trials, so that a second copy of the same is not
+    /// made.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or the copy cannot be written.
+    pub fn set_aside(&self) -> Result<PathBuf, Error> {
+        let trials = self.folder.join(TrialRow::SCHEMA.file_name());
+        let bytes = std::fs::read(&trials).map_err(|source| Error::read(&trials, source))?;
+        let name = self.folder.file_name().unwrap_or_default();
+        let shelf = self.folder.with_file_name("before");
+        let digest = &durable::digest(&bytes)[..6];
+        let target = shelf.join(format!("{}-{digest}", name.to_string_lossy()));
+        if target.exists() {
+            return Ok(target);
+        }
+        let copy = shelf.join(format!("{OWN}-{}", durable::unique_suffix()));
+        durable::make_dir(&copy)?;
+        for path in durable::entries(&self.folder)? {
+            let Some(name) = path.file_name().filter(|name| !is_own(name)) else {
+                continue;
+            };
+            durable::copy(&path, &copy.join(name))?;
+        }
+        durable::sync_tree(&copy)?;
+        durable::rename(&copy, &target)?;
+        Ok(target)
+    }
+
+    /// Makes everything that was put stand, as one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written. Then either nothing has changed, or the next writer finishes.
+    pub fn commit(self) -> Result<(), Error> {
+        self.stage.commit()
+    }
+
+    pub(super) fn put_table<R: Row>(
+        &mut self,
+        rows: &[R],
+        files: &mut BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let name = R::SCHEMA.file_name();
+        let bytes = encode(rows, &self.folder.join(&name))?;
+        self.put(&name, &bytes)?;
+        files.insert(name, durable::digest(&bytes));
+        Ok(())
+    }
+
+    /// Puts a table that most sweeps have no rows of; without any there is no file.
+    fn put_rare<R: Row>(
+        &mut self,
+        rows: &[R],
+        files: &mut BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        if rows.is_empty() {
+            return self.remove(&R::SCHEMA.file_name());
+        }
+        self.put_table(rows, files)
+    }
+}
+
+fn is_own(name: &std::ffi::OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(OWN.as_bytes())
+}

@@ -1,0 +1,31 @@
+//! What is known of each trial of a sweep: the working folder's word, and that of the results folder
+//! where the working folder has none.
+
+use std::collections::BTreeMap;
+
+use runstore::{TrialState, tables::TrialStatus};
+
+use crate::{exit::Expected, session::Session};
+
+/// The state of every trial, in order.
+pub(crate) fn states(session: &Session) -> Result<Vec<TrialState>, Expected> {
+    let in_results: BTreeMap<String, TrialStatus> = runstore::read_trials(&session.results)?
+        .into_iter()
+        .filter(|row| row.status != TrialStatus::Failed)
+        .map(|row| (row.trial_id, row.status))
+        .collect();
+    let state = |trial: &crate::config::Trial| {
+        let own = session.store.state(&trial.id)?;
+        // One that runs is being run again.
+        if own.is_recorded() || matches!(own, TrialState::Running { .. }) {
+            return Ok(own);
+        }
+        Ok(match in_results.get(&trial.id.full()) {
+            Some(status) => TrialState::InResults {
+                diverged: *status == TrialStatus::Diverged,
+            },
+            None => own,
+        })
+    };
+    session.trials.iter().map(state).collect()
+}

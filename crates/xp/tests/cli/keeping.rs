@@ -1,0 +1,409 @@
+//! What is never lost: results that only the results folder holds, and what was measured so far.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use runstore::{Collected, read_results, tables::TrialRow};
+
+use crate::fixture::{Lab, Ran};
+
+/// Eight trials that are over in a moment.
+const QUICK: &str = "name = 'quick'\nquestion = 'q'\njob = 'pack'\nseeds = [1, 2]\n\
+    [pack]\ntokens = 64\nwidth = 8\niterations = 2\nwarmup = 1\n[moe]\nexperts = 4\n\
+    [axes]\ncapacity-factor = [1.0, 1.5]\npacking = ['compact', 'fixed']\n";
+
+fn rows(lab: &Lab) -> Vec<TrialRow> {
+    tables(lab).trials
+}
+
+fn tables(lab: &Lab) -> Collected {
+    read_results(&lab.results("quick", "base-cpu")).expect("results")
+}
+
+/// A folder as after cloning: results, and no working folder.
+fn clone() -> (Lab, String) {
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    lab.xp(&format!("sweep {file}")).expect(0);
+    fs::remove_dir_all(lab.path().join(".xp")).unwrap();
+    (lab, file)
+}
+
+/// Every file below a folder with its bytes.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn a_clone_knows_its_results_and_changes_nothing_by_looking() {
+    let (lab, file) = clone();
+    let before = files(&lab.path().join("results"));
+    lab.xp(&format!("plan {file}"))
+        .expect(0)
+        .says(&["in results 8", "nothing to run: every trial is done"]);
+    lab.xp(&format!("status {file}"))
+        .expect(0)
+        .says(&["in results 8"]);
+    let id = rows(&lab)[0].trial_id.clone();
+    for line in [
+        format!("show {id}"),
+        format!("show {} --sweep {file}", &id[..12]),
+    ] {
+        lab.xp(&line)
+            .expect(0)
+            .says(&["state = \"in results\"", "[row]"]);
+    }
+    lab.xp(&format!("sweep {file}")).expect(0).says(&[
+        "nothing to run: 8 trials done",
+        "alone: `--rerun` runs them here",
+        "*.parquet",
+    ]);
+    assert_eq!(files(&lab.path().join("results")), before);
+
+    let again = lab.xp(&format!("sweep {file} --rerun --only {}", &id[..12]));
+    again.expect(0).says(&["1 done"]);
+    assert_eq!(rows(&lab).len(), 8);
+    lab.xp(&format!("plan {file}"))
+        .expect(0)
+        .says(&["done 1", "in results 7"]);
+}
+
+#[test]
+fn rows_of_another_question_are_set_aside() {
+    let (lab, _) = clone();
+    let file = lab.file("quick.toml", QUICK.replace("[1.0, 1.5]", "[3.0]"));
+    let old = files(&lab.results("quick", "base-cpu"));
+    lab.xp(&format!("sweep {file}")).expect(0).says(&[
+        "held 8 trials that the sweep file does not ask for now",
+        "kept in",
+    ]);
+    assert_eq!(rows(&lab).len(), 4);
+    let shelf = lab.path().join("results/quick/before");
+    let kept: Vec<PathBuf> = fs::read_dir(&shelf)
+        .unwrap()
+        .flatten()
+        .map(|e| e.path())
+        .collect();
+    let [kept] = kept.as_slice() else {
+        panic!("one copy, not {kept:?}");
+    };
+    let bytes = |all: BTreeMap<PathBuf, Vec<u8>>| all.into_values().collect::<Vec<_>>();
+    assert_eq!(bytes(files(kept)), bytes(old));
+    // What the working folder holds can be had again and is not kept twice.
+    lab.file("quick.toml", QUICK.replace("[1.0, 1.5]", "[3.5]"));
+    lab.xp(&format!("sweep {file}")).expect(0);
+    assert_eq!(fs::read_dir(&shelf).unwrap().count(), 1);
+    let read = lab
+        .xp("figures results/quick/before/base-cpu-000000")
+        .expect(7);
+    read.says(&["base-cpu-000000"]);
+}
+
+#[test]
+fn results_that_cannot_be_read_stop_a_sweep_before_anything_runs() {
+    let damages: [(&str, fn(&Path)); 4] = [
+        ("alarms.parquet", |folder| {
+            append(&folder.join("alarms.parquet"))
+        }),
+        ("steps.parquet", |folder| {
+            fs::remove_file(folder.join("steps.parquet")).unwrap()
+        }),
+        ("manifest.json", |folder| {
+            fs::write(folder.join("manifest.json"), "{").unwrap()
+        }),
+        ("trials.parquet", |folder| {
+            // A newer schema, as a newer program would write it.
+            let path = folder.join("trials.parquet");
+            let mut bytes = fs::read(&path).unwrap();
+            let at: Vec<usize> = (0..bytes.len() - 8)
+                .filter(|&at| bytes[at..].starts_with(b"trials/1"))
+                .collect();
+            at.iter().for_each(|at| bytes[at + 7] = b'2');
+            assert!(!at.is_empty());
+            fs::write(&path, bytes).unwrap();
+            fs::remove_file(folder.join("manifest.json")).unwrap();
+        }),
+    ];
+    for (name, damage) in damages {
+        let (lab, file) = clone();
+        let folder = lab.results("quick", "base-cpu");
+        damage(&folder);
+        let before = files(&folder);
+        for command in ["sweep", "report"] {
+            lab.xp(&format!("{command} {file}")).expect(7).says(&[name]);
+        }
+        assert_eq!(files(&folder), before, "{name}");
+        let trials = lab.path().join(".xp/quick/base-cpu/trials");
+        assert!(
+            fs::read_dir(trials).map_or(true, |mut dir| dir.next().is_none()),
+            "{name}"
+        );
+    }
+}
+
+fn append(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes.push(b'x');
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error_and_changes_nothing() {
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    lab.xp(&format!("sweep {file}")).expect(0);
+    let folder = lab.results("quick", "base-cpu");
+    fs::remove_file(folder.join("report.html")).unwrap();
+    fs::create_dir(folder.join("report.html")).unwrap();
+    let before = files(&folder);
+    for line in [
+        format!("report {file}"),
+        format!("figures {}", folder.display()),
+    ] {
+        lab.xp(&line).expect(7).says(&["report.html", "directory"]);
+    }
+    assert_eq!(files(&folder), before);
+}
+
+#[test]
+fn reports_at_the_same_time_do_not_disturb_each_other() {
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    lab.xp(&format!("sweep {file}")).expect(0);
+    let folder = lab.results("quick", "base-cpu");
+    let lines = [
+        format!("report {file}"),
+        format!("figures {}", folder.display()),
+    ];
+    for _ in 0..3 {
+        let children: Vec<_> = (0..6)
+            .map(|n| lab.command(lines[n % 2].split_whitespace()))
+            .map(|mut command| command.stdout(std::process::Stdio::null()).spawn().unwrap())
+            .collect();
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+    }
+    assert_eq!(rows(&lab).len(), 8);
+    let own = |entry: std::io::Result<fs::DirEntry>| {
+        entry
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with('.')
+    };
+    assert!(!fs::read_dir(&folder).unwrap().any(own));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_slow_writer_does_not_replace_newer_tables() {
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    let plan = lab.xp(&format!("plan {file} --json")).expect(0).json();
+    let last = plan["trials"][7]["id"].as_str().unwrap().to_owned();
+    lab.xp(&format!("sweep {file} --skip {last}")).expect(0);
+    // Another writer has the folder: the report waits, and an eighth trial ends meanwhile.
+    let folder = File::open(lab.results("quick", "base-cpu")).unwrap();
+    folder.lock().unwrap();
+    let slow = lab.start(&format!("report {file}"));
+    thread::sleep(Duration::from_millis(500));
+    lab.xp(&format!("trial {file} {last}")).expect(0);
+    folder.unlock().unwrap();
+    Ran::of(slow.wait_with_output().unwrap());
+    assert_eq!(rows(&lab).len(), 8);
+}
+
+#[test]
+fn weights_that_are_asked_for_later_are_told_of() {
+    let lab = Lab::new();
+    let text = "name = 'small'\nquestion = 'q'\njob = 'train'\nseeds = [1]\n\
+        [data]\ncorpus = { tinytales = { stories = 50 } }\n\
+        [model.tiny-moe]\nlayers = 1\ndim = 16\nheads = 2\n[moe]\nexperts = 4\n\
+        [train]\nsteps = 2\nwarmup = 1\nbatch = 2\nsequence = 16\neval-windows = 2\n";
+    let file = lab.file("small.toml", text);
+    lab.xp(&format!("sweep {file}")).expect(0);
+    let ran = lab.xp(&format!("sweep {file} --set save=last")).expect(0);
+    let ran = ran.says(&["1 finished trials have no weights", "its folder is deleted"]);
+    let line = ran
+        .stderr
+        .lines()
+        .find(|line| line.contains("is deleted"))
+        .unwrap();
+    let folder = line.rsplit(": ").next().unwrap();
+    fs::remove_dir_all(lab.path().join(folder)).unwrap();
+    lab.xp(&format!("sweep {file} --set save=last")).expect(0);
+    assert!(
+        lab.path()
+            .join(folder)
+            .join("model/model.safetensors")
+            .exists()
+    );
+}
+
+#[test]
+fn trials_are_chosen_by_the_values_of_their_axes_and_in_parts() {
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    let count = |flags: &str| {
+        let plan = lab
+            .xp(&format!("plan {file} --json {flags}"))
+            .expect(0)
+            .json();
+        plan["trials"].as_array().unwrap().len()
+    };
+    assert_eq!(count("--only packing=fixed"), 4);
+    assert_eq!(count("--only packing=fixed capacity-factor=1"), 2);
+    assert_eq!(count("--only packing=fixed packing=compact seed=2"), 4);
+    assert_eq!(count("--skip packing=fixed --only seed=1"), 2);
+    let parts = (1..=3).map(|part| count(&format!("--partition {part}/3")));
+    assert_eq!(parts.collect::<Vec<_>>(), [3, 3, 2]);
+    let wrong = [
+        ("--only packng=fixed", 2, "did you mean `packing`?"),
+        ("--only packing=fixd", 4, "did you mean `packing=fixed`?"),
+        ("--skip seed=1 seed=2", 4, "leave no trial"),
+        ("--partition 4/3", 2, "such as 1/4"),
+    ];
+    for (flags, code, says) in wrong {
+        lab.xp(&format!("plan {file} {flags}"))
+            .expect(code)
+            .says(&[says]);
+    }
+    lab.xp(&format!("sweep {file} --partition 1/3"))
+        .expect(0)
+        .says(&["3 done, 0 diverged, 0 failed, 0 outstanding"]);
+    lab.xp(&format!("sweep {file} --only packing=fixed"))
+        .expect(0)
+        .says(&["4 done"]);
+}
+
+#[test]
+fn counts_agree_after_a_restart() {
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    lab.xp(&format!("sweep {file} --partition 1/4")).expect(0);
+    let page = fs::read_to_string(lab.results("quick", "base-cpu").join("report.html")).unwrap();
+    assert!(
+        page.contains("2 finished trials in 2 cells, 6 outstanding"),
+        "{page}"
+    );
+    lab.xp(&format!("sweep {file}"))
+        .expect(0)
+        .says(&["8 done (2 before), 0 diverged, 0 failed, 0 outstanding"]);
+    let page = fs::read_to_string(lab.results("quick", "base-cpu").join("report.html")).unwrap();
+    assert!(page.contains("8 finished trials in 4 cells.") && !page.contains("outstanding"));
+}
+
+#[test]
+fn a_printed_command_can_be_pasted_into_a_shell() {
+    let lab = Lab::new();
+    let set = "axes={capacity-factor=[1.0, 2.0], packing=[\"compact\"]}";
+    let file = lab.file("quick sweep.toml", QUICK);
+    let plan = lab.command(["plan", &file, "--set", set]).output().unwrap();
+    let plan = Ran::of(plan).expect(0);
+    let line = plan.stdout.lines().last().unwrap();
+    let (_, command) = line.split_once("are not done: ").expect("a command");
+    let words = shlex::split(command).expect("a shell reads it");
+    assert_eq!(words[1..], ["sweep", &file, "--set", set]);
+    // The program is named as it was called, so that the line works where it is not on the path.
+    assert!(Path::new(&words[0]).exists(), "{command}");
+}
+
+#[test]
+fn the_data_folder_of_a_sweep_is_remembered_and_not_needed_to_look() {
+    let lab = Lab::new();
+    let data = lab.path().join("texts");
+    fs::create_dir_all(data.join("tiny-shakespeare")).unwrap();
+    fs::write(
+        data.join("tiny-shakespeare/input.txt"),
+        "To be or not to be.\n".repeat(200),
+    )
+    .unwrap();
+    let text = "name = 'small'\nquestion = 'q'\njob = 'train'\nseeds = [1, 2]\n\
+        [data]\ncorpus = 'tiny-shakespeare'\n\
+        [model.tiny-moe]\nlayers = 1\ndim = 16\nheads = 2\n[moe]\nexperts = 4\n\
+        [train]\nsteps = 2\nwarmup = 1\nbatch = 2\nsequence = 16\neval-windows = 2\n";
+    let file = lab.file("small.toml", text);
+    lab.xp(&format!("plan {file}")).expect(3);
+    lab.xp(&format!("sweep {file} --only seed=1 --data-dir texts"))
+        .expect(0);
+    // Remembered to run.
+    lab.xp(&format!("sweep {file}"))
+        .expect(0)
+        .says(&["2 done (1 before)"]);
+    // Not needed to look, here or in a clone.
+    fs::remove_dir_all(&data).unwrap();
+    lab.xp(&format!("status {file}"))
+        .expect(0)
+        .says(&["done 2"]);
+    lab.xp(&format!("report {file}")).expect(0);
+    fs::remove_dir_all(lab.path().join(".xp")).unwrap();
+    lab.xp(&format!("status {file}"))
+        .expect(0)
+        .says(&["in results 2"]);
+    lab.xp(&format!("plan {file}")).expect(0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let ran = lab
+        .command(["plan", &file, "--json"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    Ran::of(ran).expect(7).says(&["standard output"]);
+}
+
+#[test]
+fn a_results_folder_that_cannot_be_written_is_found_first() {
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    fs::write(lab.path().join("taken"), "a file").unwrap();
+    lab.xp(&format!("sweep {file} --results taken"))
+        .expect(7)
+        .says(&["taken"]);
+    assert!(!lab.path().join(".xp/logs").exists(), "nothing has run");
+}
+
+#[test]
+fn terminal_escapes_are_shown_and_not_sent() {
+    let lab = Lab::new();
+    let text = QUICK.replace("question = 'q'", "question = \"\\u001b[2Jgone\"");
+    let file = lab.file("quick.toml", text);
+    let ran = lab.xp(&format!("plan {file}")).expect(0);
+    assert!(!ran.stdout.contains('\u{1b}') && ran.stdout.contains("\\u{1b}[2Jgone"));
+}
+
+#[test]
+fn names_that_mean_something_else_are_refused() {
+    let lab = Lab::new();
+    for name in ["--help", "-x", "logs", "nul", "before"] {
+        let file = lab.file("odd.toml", QUICK.replace("'quick'", &format!("'{name}'")));
+        lab.xp(&format!("plan {file}"))
+            .expect(2)
+            .says(&["reserved name"]);
+    }
+    let text = format!("{QUICK}[scale.'../../evil']\npack.tokens = 32\n");
+    let file = lab.file("quick.toml", text);
+    lab.xp(&format!("plan {file} --scale ../../evil"))
+        .expect(2)
+        .says(&["cannot be `../../evil`"]);
+}
