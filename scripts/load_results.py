@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
 """Load the results of a sweep, print a summary, draw one plot.
 
-    pip install polars matplotlib
+    pip install 'polars>=1.31' matplotlib
     python3 scripts/load_results.py results/unified/cpu-cpu
     python3 scripts/load_results.py results/capacity/cpu-cpu --out capacity.png
 
-A results folder holds trials.parquet, steps.parquet, experts.parquet and tokens.parquet;
-results/README.md says what each column is, and so does each file: `columns(path)` below reads the
-descriptions out of the Parquet metadata. Trials are told apart by `trial_id`, which joins the
-tables. A null means "not measured".
+A results folder holds trials.parquet, cells.parquet, steps.parquet, experts.parquet, tokens.parquet
+and more; results/README.md says what each column is, and so does each file: `columns(path)` below
+reads the descriptions out of the Parquet metadata. `trial_id` joins the tables, `cell_id` is one for
+all trials that differ in the seed alone, and cells.parquet says what sets each cell apart. A null
+means "not measured".
 
 For a training sweep the cells are also ranked by perplexity and compared, seed by seed, with the
 baseline that manifest.json names and with the best; p values are of the paired t test, corrected by
 Holm's method over each family of comparisons.
 
-For a training sweep the plot shows validation perplexity over tokens seen, a line a strategy and
-capacity factor: the mean over seeds, with the range of the seeds as a band. For a packing sweep it
+For a training sweep the plot shows validation perplexity over tokens seen, a line a cell: the
+mean over seeds, with the range of the seeds as a band. For a packing sweep it
 shows the drop rate over the capacity factor, a line a load shape, one panel an expert count; for a
 sweep of layers the time of a step over experts, tokens and k, with the ideal.
 """
@@ -23,21 +24,23 @@ sweep of layers the time of a step over experts, tokens and k, with the ideal.
 import argparse
 import json
 import math
+import sys
 from pathlib import Path
 
-import matplotlib
+try:
+    import matplotlib
+    import polars as pl
+except ModuleNotFoundError as missing:
+    sys.exit(f"needs {missing.name}: pip install 'polars>=1.31' matplotlib")
+if tuple(int(part) for part in pl.__version__.split(".")[:2]) < (1, 31):
+    sys.exit(f"needs polars 1.31 or newer, this is {pl.__version__}: pip install -U polars")
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-import polars as pl
 
 
 # Student's t for 2 to 10 seeds, 95 %; with one seed there is no interval.
 T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-
-# Further columns that tell cells apart where they vary.
-AXES = ["scorer", "balancer", "drop_policy", "renormalise", "dispatch", "steps", "learning_rate"]
-
 
 def leaves(value: object, path: str = "") -> dict:
     """The leaves of a settings document by dotted path."""
@@ -45,28 +48,6 @@ def leaves(value: object, path: str = "") -> dict:
         return {path: json.dumps(value)}
     parts = [leaves(own, f"{path}.{name}" if path else name) for name, own in value.items()]
     return {name: leaf for part in parts for name, leaf in part.items()}
-
-
-def cells_of(trials: pl.DataFrame) -> pl.DataFrame:
-    """Adds `cell`, the settings without the seed, and `apart`, those that no column tells apart."""
-    documents = [json.loads(text) for text in trials["settings"]]
-    for document in documents:
-        document.pop("seed", None)
-    cell = [json.dumps(document, sort_keys=True) for document in documents]
-    columns = [c for c in ["strategy", "experts", "top_k", "capacity_factor", *AXES] if c in trials.columns]
-    named = list(trials.select(columns).iter_rows())
-    alike: dict = {}
-    for key, document, text in zip(named, documents, cell):
-        alike.setdefault(key, {})[text] = leaves(document)
-
-    def apart(key: tuple, text: str) -> str:
-        others = alike[key]
-        paths = {path for own in others.values() for path in own}
-        differ = sorted(p for p in paths if len({own.get(p) for own in others.values()}) > 1)
-        return ", ".join(f"{p.rsplit('.')[-1]} {others[text].get(p, '-')}".replace('"', "") for p in differ)
-
-    texts = [apart(key, text) for key, text in zip(named, cell)]
-    return trials.with_columns(pl.Series("cell", cell), pl.Series("apart", texts))
 
 
 def load(folder: Path, table: str) -> pl.DataFrame:
@@ -79,7 +60,7 @@ def columns(path: Path) -> dict:
     return json.loads(pl.read_parquet_metadata(path)["switchyard.columns"])
 
 
-def summarise(trials: pl.DataFrame, by: list[str], measures: list[str]) -> pl.DataFrame:
+def summarise(trials: pl.DataFrame, cells: pl.DataFrame, measures: list[str]) -> pl.DataFrame:
     """Mean and half-width of the 95% interval over seeds, of trials that ran to their end."""
     def interval(name: str) -> pl.Expr:
         n = pl.col(name).count()
@@ -89,8 +70,15 @@ def summarise(trials: pl.DataFrame, by: list[str], measures: list[str]) -> pl.Da
     measured = [m for m in measures if trials[m].count() > 0]
     done = trials.filter(pl.col("status") == "done")
     statistics = [e for m in measured for e in (pl.col(m).mean(), interval(m))]
-    groups = done.group_by("cell", *by).agg(pl.len().alias("seeds"), *statistics)
-    return groups.sort(by).drop("cell")
+    groups = done.group_by("cell_id").agg(pl.len().alias("seeds"), *statistics)
+    return shown(cells).join(groups, on="cell_id", maintain_order="left").drop("cell_id")
+
+
+def shown(cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells by what sets them apart: a column for each axis of the sweep."""
+    axes = [name for name in cells.columns if name.startswith("axis_")]
+    names = [pl.col(name).alias(name.removeprefix("axis_")) for name in axes]
+    return cells.select("cell_id", *(names or [pl.col("cell")]))
 
 
 def two_sided(t: float, degrees: int) -> float:
@@ -137,14 +125,15 @@ def family(cells: list[dict], other: dict, name: str) -> None:
         cell[f"{name} verdict"] = None if cell is other else "too few common seeds" if few else told
 
 
-def compare(trials: pl.DataFrame, by: list[str], baseline: dict[str, str]) -> pl.DataFrame:
+def compare(trials: pl.DataFrame, baseline: dict[str, str]) -> pl.DataFrame:
     """Cells by perplexity, each beside the baseline (where there is one) and the best."""
     done = trials.filter((pl.col("status") == "done") & pl.col("perplexity").is_not_null())
     cells = []
-    for _, own in done.sort("seed").group_by("cell", maintain_order=True):
+    for _, own in done.sort("seed").group_by("cell_id", maintain_order=True):
         if own["seed"].n_unique() < len(own):
             raise ValueError(f"two trials of one cell and seed: {own['trial_id'].to_list()}")
-        cells.append({name: own[name][0] for name in by} | {
+        cells.append({
+            "cell": own["cell"][0],
             "perplexity": own["perplexity"].mean(),
             "by_seed": dict(zip(own["seed"], own["perplexity"])),
             "all": own.row(0, named=True) | leaves(json.loads(own["settings"][0])),
@@ -177,21 +166,20 @@ def plot_training(trials: pl.DataFrame, steps: pl.DataFrame, axis: plt.Axes) -> 
     """Validation perplexity over tokens seen."""
     curves = (
         steps.filter(pl.col("perplexity").is_not_null())
-        .join(trials.select("trial_id", "strategy", "capacity_factor", "seed"), on="trial_id")
-        .group_by("strategy", "capacity_factor", "tokens_seen")
+        .join(trials.select("trial_id", "cell"), on="trial_id")
+        .group_by("cell", "tokens_seen")
         .agg(
             pl.col("perplexity").mean(),
             pl.col("perplexity").min().alias("low"),
             pl.col("perplexity").max().alias("high"),
         )
-        .sort("strategy", "capacity_factor", "tokens_seen")
+        .sort("cell", "tokens_seen")
     )
-    for (strategy, factor), curve in curves.group_by(
-        "strategy", "capacity_factor", maintain_order=True
-    ):
+    # Colour and mark together tell more lines apart than matplotlib has colours.
+    for at, ((cell,), curve) in enumerate(curves.group_by("cell", maintain_order=True)):
         x = curve["tokens_seen"] / 1e6
-        label = strategy if factor is None else f"{strategy}, CF {factor:g}"
-        (line,) = axis.plot(x, curve["perplexity"], marker="o", markersize=3, label=label)
+        look = {"color": f"C{at % 10}", "marker": "osDv^<>"[at // 10 % 7], "markersize": 3}
+        (line,) = axis.plot(x, curve["perplexity"], label=cell, **look)
         axis.fill_between(x, curve["low"], curve["high"], color=line.get_color(), alpha=0.15)
     if "ngram_perplexity" in trials.columns and trials["ngram_perplexity"].count() > 0:
         line = trials.drop_nulls("ngram_perplexity").row(0, named=True)
@@ -254,7 +242,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the PNG to write (default: <sweep>-<folder>.png)")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
-    trials = load(folder, "trials")
+    for table in ("trials", "cells"):
+        if not (folder / f"{table}.parquet").exists():
+            parser.exit(3, f"{folder} holds no {table}.parquet; name a folder such as results/unified/cpu-cpu\n")
+    trials, cells = load(folder, "trials"), load(folder, "cells")
     if trials.is_empty():
         parser.exit(4, f"{folder} holds no trials\n")
     # One trial a seed may have timed all cells in turn: it is no cell itself.
@@ -262,27 +253,22 @@ def main() -> None:
     sweep = trials["sweep"][0]
     out = arguments.out or Path(f"{sweep}-{folder.name}.png")
 
-    trials = cells_of(trials)
     done = trials.filter(pl.col("status") == "done")
     job = trials["job"][0]
     packing, scaling = job == "pack", job == "layer"
     if scaling:
-        by = ["strategy", "experts", "tokens", "top_k"]
         measures = ["step_ms_median", "forward_ms_median", "backward_ms_median", "gflop_per_s"]
     elif packing:
-        by = ["experts", "top_k", "capacity_factor", "load_shape", "packing"]
         measures = ["drop_rate", "tokens_per_s", "gb_per_s", "memcpy_share", "peak_memory_bytes"]
     else:
-        by = ["strategy", "experts", "top_k", "capacity_factor"]
         measures = ["perplexity", "tokens_per_s", "drop_rate", "load_cv_before"]
     layout = {"tbl_rows": -1, "tbl_cols": -1, "tbl_width_chars": 200, "float_precision": 3}
     with pl.Config(**layout, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
         print(trials.group_by("status").len().sort("status"))
-        print(summarise(trials, by, measures))
+        print(summarise(trials, cells, measures))
         if trials["perplexity"].count() > 0:
             manifest = json.loads((folder / "manifest.json").read_text())
-            varying = [c for c in [*by, *AXES, "apart"] if trials[c].n_unique() > 1] or by[:1]
-            print(compare(trials, varying, manifest.get("baseline", {})))
+            print(compare(trials, manifest.get("baseline", {})))
     about = columns(folder / "trials.parquet")
     for name in measures:
         unit = about[name]["unit"]

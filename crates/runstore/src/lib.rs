@@ -8,7 +8,7 @@
 //! A trial's life:
 //!
 //! ```
-//! use runstore::tables::{TrialRow, TrialStatus};
+//! use runstore::tables::{CellTable, TrialRow, TrialStatus};
 //! use runstore::{ClaimOutcome, Manifest, ResultsWriter, Store, TrialId, TrialRecord, TrialState};
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let (work, results) = (folder.path().join(".xp"), folder.path().join("results"));
@@ -24,7 +24,7 @@
 //! assert!(matches!(store.claim(&id)?, ClaimOutcome::AlreadyDone));
 //!
 //! let mut writer = ResultsWriter::create(&results)?;
-//! writer.put_tables(&store.collect(&[id])?, &Manifest::default())?;
+//! writer.put_tables(&store.collect(&[id])?, &CellTable::default(), &Manifest::default())?;
 //! writer.commit()?;
 //! assert_eq!(runstore::read_results(&results)?.trials[0].trial_id, id.full());
 //! # Ok::<(), runstore::Error>(())

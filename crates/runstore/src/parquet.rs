@@ -10,7 +10,9 @@ use polars::prelude::{
 };
 use serde_json::json;
 
-use crate::tables::{ColumnKind, ColumnSchema, Row, SCHEMA_MAJOR, TableSchema, Value};
+use crate::tables::{
+    CELLS, CellTable, ColumnKind, ColumnSchema, Row, SCHEMA_MAJOR, TableSchema, Value,
+};
 use crate::{Error, canonical_json, durable};
 
 /// The metadata key under which a file says its schema, such as `trials/1.0`.
@@ -38,14 +40,40 @@ pub(crate) fn encode<R: Row>(rows: &[R], path: &Path) -> Result<Vec<u8>, Error> 
         .columns
         .iter()
         .zip(cells)
-        .map(|(schema, cells)| to_column(schema, cells))
+        .map(|(schema, cells)| to_column(schema.name, schema.kind, cells))
         .collect();
+    encode_columns(order.len(), columns, metadata(&R::SCHEMA), path)
+}
+
+/// Encodes the cells of a sweep, whose columns are the sweep's own.
+pub(crate) fn encode_cells(table: &CellTable, path: &Path) -> Result<Vec<u8>, Error> {
+    let kind = |cells: &[Value]| {
+        let known = cells.iter().find(|cell| !cell.is_null());
+        match known {
+            Some(Value::Text(_)) | None => ColumnKind::Text,
+            Some(Value::U64(_)) => ColumnKind::U64,
+            Some(Value::Bool(_)) => ColumnKind::Bool,
+            Some(_) => ColumnKind::F64,
+        }
+    };
+    let columns = table.columns().into_iter();
+    let columns = columns.map(|(name, cells)| to_column(&name, kind(&cells), cells));
+    let about = vec![(SCHEMA_KEY.to_owned(), format!("{CELLS}/{SCHEMA_MAJOR}.0"))];
+    encode_columns(table.rows.len(), columns.collect(), about, path)
+}
+
+fn encode_columns(
+    height: usize,
+    columns: Vec<Column>,
+    about: Vec<(String, String)>,
+    path: &Path,
+) -> Result<Vec<u8>, Error> {
     let write = || -> PolarsResult<Vec<u8>> {
-        let mut frame = DataFrame::new(order.len(), columns)?;
+        let mut frame = DataFrame::new(height, columns)?;
         let mut bytes = Vec::new();
         ParquetWriter::new(&mut bytes)
             .with_compression(ParquetCompression::Zstd(None))
-            .with_key_value_metadata(Some(KeyValueMetadata::from_static(metadata(&R::SCHEMA))))
+            .with_key_value_metadata(Some(KeyValueMetadata::from_static(about)))
             .finish(&mut frame)?;
         Ok(bytes)
     };
@@ -156,9 +184,9 @@ fn check_schema(schema: &TableSchema, found: Option<String>, path: &Path) -> Res
     })
 }
 
-fn to_column(schema: &ColumnSchema, cells: Vec<Value>) -> Column {
-    let name = schema.name.into();
-    match schema.kind {
+fn to_column(name: &str, kind: ColumnKind, cells: Vec<Value>) -> Column {
+    let name = name.into();
+    match kind {
         ColumnKind::Text => Column::new(
             name,
             collect(cells, |cell| match cell {

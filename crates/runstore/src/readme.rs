@@ -77,6 +77,8 @@ Each sweep has a folder `<sweep>/<scale>-<device>/`, such as `unified/cpu-cpu/`,
 | `alarms.parquet` | one row a kind of alarm in a layer: when its routing was found unwell |
 | `probabilities.parquet` | one row a sampled token and expert; of router jobs alone |
 | `histograms.parquet` | one row a bin of a histogram; of router jobs alone |
+| `speeds.parquet` | one row a step that was timed in turn; of sweeps with `[speed]` alone |
+| `cells.parquet` | one row a cell: `cell_id`, what sets it apart in words (`cell`), how many trials are `done`, and a column `axis_...` for every setting that varies in the sweep |
 | `manifest.json` | program, machine, command, seeds, data digests, how each trial ended |
 | `figures/*.svg` | figures, made from the tables |
 | `report.html` | tables and figures in one file |
@@ -91,10 +93,15 @@ To load and plot a sweep: `python3 scripts/load_results.py results/unified/cpu-c
 import polars as pl
 trials = pl.read_parquet("results/unified/cpu-cpu/trials.parquet")
 steps = pl.read_parquet("results/unified/cpu-cpu/steps.parquet")
-done = trials.filter(pl.col("status") == "done")
-done.group_by("strategy", "capacity_factor").agg(pl.col("perplexity").mean(), pl.len())
-curves = steps.join(trials.select("trial_id", "strategy", "seed"), on="trial_id")
+cells = pl.read_parquet("results/unified/cpu-cpu/cells.parquet")
+done = trials.filter((pl.col("status") == "done") & (pl.col("job") == "train"))
+done.group_by("cell_id").agg(pl.col("perplexity").mean(), pl.len()).join(cells, on="cell_id")
+curves = steps.group_by("cell_id", "step").agg(pl.col("loss_lm").mean()).join(cells, on="cell_id")
 ```
+
+Group by `cell_id`: the trials of one cell differ in the seed alone, whatever the sweep varies. All sweeps at
+once are `pl.read_parquet("results/*/*/trials.parquet")`. Results of a sweep file that has changed since are kept
+in `<sweep>/before/`, where that pattern does not reach.
 
 A null means "not measured" or "does not apply"; a number is never NaN or infinite. A measure that
 stopped being finite is null too, and the trial's `status` and `error` say so. Shares are from 0 to

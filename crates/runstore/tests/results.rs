@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{id, record};
-use runstore::tables::TrialStatus;
+use runstore::tables::{CellTable, TrialStatus};
 use runstore::{
     Built, Collected, Error, Manifest, Provenance, ResultsWriter, read_manifest, read_results,
 };
@@ -18,7 +18,7 @@ fn write_results(
     manifest: &Manifest,
 ) -> Result<Manifest, Error> {
     let mut writer = ResultsWriter::create(folder)?;
-    let manifest = writer.put_tables(collected, manifest)?;
+    let manifest = writer.put_tables(collected, &CellTable::default(), manifest)?;
     writer.commit()?;
     Ok(manifest)
 }
@@ -89,6 +89,7 @@ fn results_read_back_and_do_not_depend_on_order() {
         names,
         [
             "alarms.parquet",
+            "cells.parquet",
             "experts.parquet",
             "histograms.parquet",
             "manifest.json",
@@ -147,7 +148,7 @@ fn the_manifest_knows_its_tables_and_trials() {
             .all(|trial| trial.status == TrialStatus::Done)
     );
     let written = write_results(folder.path(), &rows, &manifest).unwrap();
-    assert_eq!(written.schemas["trials"], "trials/1.4");
+    assert_eq!(written.schemas["trials"], "trials/1.5");
     assert_eq!(written.files["steps.parquet"].len(), 64);
     let read = read_manifest(folder.path()).unwrap();
     assert_eq!(
@@ -278,11 +279,11 @@ fn a_binding_switch_is_seen_through_and_finished() {
         fs::create_dir(path.join("figures")).unwrap();
         fs::write(path.join("figures/old.svg"), "old").unwrap();
         cut_off(path, &collected([1, 2]), moved);
-        assert_eq!(read_results(path).unwrap(), collected([1, 2]));
+        assert_eq!(read_results(path).unwrap(), sorted(collected([1, 2])));
         assert_eq!(runstore::read_trials(path).unwrap().len(), 2);
 
         let writer = ResultsWriter::open(path).unwrap();
-        assert_eq!(writer.read().unwrap(), Some(collected([1, 2])));
+        assert_eq!(writer.read().unwrap(), Some(sorted(collected([1, 2]))));
         drop(writer);
         assert!(!path.join("figures/old.svg").exists());
         let own = |entry: std::io::Result<fs::DirEntry>| {
@@ -293,7 +294,7 @@ fn a_binding_switch_is_seen_through_and_finished() {
                 .starts_with(".switchyard")
         };
         assert!(!fs::read_dir(path).unwrap().any(own));
-        assert_eq!(read_results(path).unwrap(), collected([1, 2]));
+        assert_eq!(read_results(path).unwrap(), sorted(collected([1, 2])));
     }
 }
 
@@ -320,7 +321,7 @@ fn without_a_commit_nothing_changes() {
     write_results(folder.path(), &collected([1]), &Manifest::default()).unwrap();
     let mut writer = ResultsWriter::open(folder.path()).unwrap();
     writer
-        .put_tables(&collected([2]), &Manifest::default())
+        .put_tables(&collected([2]), &CellTable::default(), &Manifest::default())
         .unwrap();
     writer.put("report.html", b"new").unwrap();
     drop(writer);
@@ -335,7 +336,7 @@ fn a_folder_in_the_way_is_found_before_anything_moves() {
     fs::create_dir(folder.path().join("report.html")).unwrap();
     let mut writer = ResultsWriter::open(folder.path()).unwrap();
     writer
-        .put_tables(&collected([2]), &Manifest::default())
+        .put_tables(&collected([2]), &CellTable::default(), &Manifest::default())
         .unwrap();
     let error = writer.put("report.html", b"page").unwrap_err();
     assert!(error.to_string().contains("report.html"), "{error}");

@@ -62,7 +62,9 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
     let ids: Vec<TrialId> = session.trials.iter().map(|trial| trial.id).collect();
     let mut collected = session.store.collect(&ids)?;
     let set_aside = keep(session, &results, &mut collected)?;
-    let manifest = results.put_tables(&collected, &manifest(session, provenance, &collected))?;
+    let cells = report::name_cells(&mut collected);
+    let manifest = manifest(session, provenance, &collected);
+    let manifest = results.put_tables(&collected, &cells, &manifest)?;
     // A page that cannot be drawn does not undo the tables.
     let drawn = report::draw(&collected, &manifest);
     if let Ok(report) = &drawn {

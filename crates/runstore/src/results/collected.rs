@@ -1,8 +1,11 @@
 //! The tables of a sweep, in memory.
 
+use std::collections::BTreeMap;
+
 use crate::TrialRecord;
 use crate::tables::{
-    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow, TrialRow,
+    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, Row, SpeedRow, StepRow, TokenRow, TrialRow,
+    Value,
 };
 
 /// The tables of a sweep.
@@ -49,6 +52,27 @@ impl Collected {
         self.probabilities.retain(|row| wanted(&row.trial_id));
         self.histograms.retain(|row| wanted(&row.trial_id));
         self.speeds.retain(|row| wanted(&row.trial_id));
+    }
+
+    /// Writes each row's cell, found by its trial's id.
+    pub fn name_cells(&mut self, of_trial: &BTreeMap<String, String>) {
+        fn one<R: Row>(rows: &mut [R], of_trial: &BTreeMap<String, String>) {
+            for row in rows {
+                let Some(Value::Text(trial)) = row.value("trial_id") else {
+                    continue;
+                };
+                let cell = of_trial.get(&trial).cloned();
+                row.set("cell_id", cell.map_or(Value::Null, Value::Text));
+            }
+        }
+        one(&mut self.trials, of_trial);
+        one(&mut self.steps, of_trial);
+        one(&mut self.experts, of_trial);
+        one(&mut self.tokens, of_trial);
+        one(&mut self.alarms, of_trial);
+        one(&mut self.probabilities, of_trial);
+        one(&mut self.histograms, of_trial);
+        one(&mut self.speeds, of_trial);
     }
 
     /// Adds the rows of other trials.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::switch::{self, OWN, Stage};
 use super::{Collected, MANIFEST, lock_folder, reader};
-use crate::parquet::encode;
-use crate::tables::{Row, TABLES, TrialRow};
+use crate::parquet::{encode, encode_cells};
+use crate::tables::{CELLS, CellTable, Row, TABLES, TrialRow};
 use crate::{Error, Manifest, durable};
 
 /// Changes a results folder as one: nobody else writes it meanwhile, and a reader of this crate
@@ -73,8 +73,8 @@ impl ResultsWriter {
         reader::manifest(&self.folder.join(MANIFEST))
     }
 
-    /// Puts the tables and the manifest, and returns the manifest as it will stand: with the schemas
-    /// and the digests of the tables.
+    /// Puts the tables, that of the cells and the manifest, and returns the manifest as it will stand:
+    /// with the schemas and the digests of the tables.
     ///
     /// # Errors
     ///
@@ -82,9 +82,14 @@ impl ResultsWriter {
     pub fn put_tables(
         &mut self,
         collected: &Collected,
+        cells: &CellTable,
         manifest: &Manifest,
     ) -> Result<Manifest, Error> {
         let mut files = BTreeMap::new();
+        let name = format!("{CELLS}.parquet");
+        let bytes = encode_cells(cells, &self.folder.join(&name))?;
+        self.put(&name, &bytes)?;
+        files.insert(name, durable::digest(&bytes));
         self.put_table(&collected.trials, &mut files)?;
         self.put_table(&collected.steps, &mut files)?;
         self.put_table(&collected.experts, &mut files)?;

@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a kind of alarm in a layer: when its routing was first found unwell, and for how long.
-    pub struct AlarmRow in "alarms", minor 0, by (trial_id, layer, kind) {
+    pub struct AlarmRow in "alarms", minor 1, by (trial_id, layer, kind) {
         "Identity" {
             /// The trial's id.
             trial_id: String,
@@ -28,6 +28,10 @@ table! {
             threshold: Option<f64>,
             /// The first dead expert, the coldest or the busiest one; null where the alarm is the layer's.
             expert: Option<u64>,
+        }
+        "Cell" {
+            /// The trial's cell, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
+            cell_id: Option<String>,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row an expert of a layer at a logged step: what it was given over the interval.
-    pub struct ExpertRow in "experts", minor 0, by (trial_id, step, layer, expert) {
+    pub struct ExpertRow in "experts", minor 1, by (trial_id, step, layer, expert) {
         "Identity" {
             /// The trial's id.
             trial_id: String,
@@ -26,6 +26,10 @@ table! {
             assignments_after: u64,
             /// Mean gate of the assignments that were kept; null where there were none.
             mean_gate: Option<f64>,
+        }
+        "Cell" {
+            /// The trial's cell, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
+            cell_id: Option<String>,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a bin of a histogram of a router job; a histogram's bins are equally wide and hold every value. The file is there where a trial counted any.
-    pub struct HistogramRow in "histograms", minor 0, by (trial_id, quantity, bin) {
+    pub struct HistogramRow in "histograms", minor 1, by (trial_id, quantity, bin) {
         "Identity" {
             /// The trial's id.
             trial_id: String,
@@ -20,6 +20,10 @@ table! {
             high: Option<f64>,
             /// Values in the bin.
             count: u64,
+        }
+        "Cell" {
+            /// The trial's cell, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
+            cell_id: Option<String>,
         }
     }
 }

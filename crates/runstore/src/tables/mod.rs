@@ -7,6 +7,7 @@
 
 mod alarms;
 mod cell;
+mod cells;
 pub(crate) mod declare;
 mod experts;
 mod histograms;
@@ -21,6 +22,8 @@ mod trials;
 
 pub use alarms::AlarmRow;
 pub use cell::{Cell, ColumnKind, Value};
+pub(crate) use cells::CELLS;
+pub use cells::{CellRow, CellTable};
 pub use experts::ExpertRow;
 pub use histograms::HistogramRow;
 pub use peers::PeerRow;

@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a sampled token and expert of a router job: what the router gave the pair. The file is there where a trial sampled any.
-    pub struct ProbabilityRow in "probabilities", minor 0, by (trial_id, token, expert) {
+    pub struct ProbabilityRow in "probabilities", minor 1, by (trial_id, token, expert) {
         "Identity" {
             /// The trial's id.
             trial_id: String,
@@ -20,6 +20,10 @@ table! {
             probability: Option<f64> = "share",
             /// The weight that the expert's output is multiplied by; null where the token does not go there.
             gate: Option<f64>,
+        }
+        "Cell" {
+            /// The trial's cell, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
+            cell_id: Option<String>,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a timed step of a speed trial, which times the steps of a sweep's cells in turn in one process. The file is there where a trial timed any.
-    pub struct SpeedRow in "speeds", minor 0, by (trial_id, round, place) {
+    pub struct SpeedRow in "speeds", minor 1, by (trial_id, round, place) {
         "Identity" {
             /// The id of the speed trial.
             trial_id: String,
@@ -24,6 +24,10 @@ table! {
             tokens: u64 = "tokens",
             /// Processes that wanted to run on the machine, the mean of the last minute, this one included.
             machine_load: Option<f64> = "processes",
+        }
+        "Cell" {
+            /// The trial's cell, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
+            cell_id: Option<String>,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a logged step of a training trial; means are over the interval that the step ends.
-    pub struct StepRow in "steps", minor 2, by (trial_id, step) {
+    pub struct StepRow in "steps", minor 3, by (trial_id, step) {
         "Identity" {
             /// The trial's id.
             trial_id: String,
@@ -118,6 +118,10 @@ table! {
             load_entropy_summed_before: Option<f64> = "nats",
             /// The same after drops.
             load_entropy_summed_after: Option<f64> = "nats",
+        }
+        "Cell" {
+            /// The trial's cell, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
+            cell_id: Option<String>,
         }
     }
 }

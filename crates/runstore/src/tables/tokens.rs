@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a sampled routing decision: one choice of one token of the validation text.
-    pub struct TokenRow in "tokens", minor 1, by (trial_id, step, layer, window, position, choice) {
+    pub struct TokenRow in "tokens", minor 2, by (trial_id, step, layer, window, position, choice) {
         "Identity" {
             /// The trial's id.
             trial_id: String,
@@ -38,6 +38,10 @@ table! {
         "Prediction" {
             /// Loss of the prediction of the token that follows, under the evaluation's capacity.
             nll: Option<f64> = "nats",
+        }
+        "Cell" {
+            /// The trial's cell, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
+            cell_id: Option<String>,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::declare::table;
 
 table! {
     /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
-    pub struct TrialRow in "trials", minor 4, by (trial_id) {
+    pub struct TrialRow in "trials", minor 5, by (trial_id) {
         "Identity" {
             /// The trial's id: 64 hexadecimal digits of BLAKE3 over settings, data digests and schema major; 12 are shown.
             trial_id: String,
@@ -333,6 +333,12 @@ table! {
             load_entropy_summed_before: Option<f64> = "nats",
             /// The same after drops.
             load_entropy_summed_after: Option<f64> = "nats",
+        }
+        "Cell" {
+            /// The trial's cell, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
+            cell_id: Option<String>,
+            /// What sets the cell apart in this sweep, in words.
+            cell: Option<String>,
         }
     }
 }

@@ -148,6 +148,22 @@ impl Writer<'_> {
         )
     }
 
+    /// A member's own settings with their defaults, a line each.
+    fn settings(&self, member: &Value) -> Vec<String> {
+        let properties = self.follow(member)["properties"].as_object();
+        let line = |(key, property): (&String, &Value)| {
+            let description = property["description"].as_str();
+            let description = description.or_else(|| self.follow(property)["description"].as_str());
+            let about = sentence(description.unwrap_or_default());
+            let default = match &property["default"] {
+                Value::Null => "not set".to_owned(),
+                value => inline(value),
+            };
+            format!("      {key} = {default}: {about}")
+        };
+        properties.into_iter().flatten().map(line).collect()
+    }
+
     fn follow<'s>(&'s self, schema: &'s Value) -> &'s Value {
         let name = schema["$ref"]
             .as_str()
@@ -172,12 +188,27 @@ impl Writer<'_> {
             let name = member["properties"]
                 .as_object()
                 .and_then(|map| map.keys().next().cloned());
+            let name = name.unwrap_or_default();
             let summary = member["description"].as_str().unwrap_or_default();
-            lines.push(format!("  {}: {summary}", name.unwrap_or_default()));
+            lines.push(format!("  {name}: {summary}"));
+            lines.extend(self.settings(&member["properties"][&name]));
         }
         for line in lines {
             let _ = writeln!(self.text, "{}", format!("# {line}").trim_end());
         }
+    }
+}
+
+/// The first sentence of a description.
+fn sentence(text: &str) -> String {
+    let line = text
+        .split("\n\n")
+        .next()
+        .unwrap_or_default()
+        .replace('\n', " ");
+    match line.split_once(". ") {
+        Some((first, _)) => format!("{first}."),
+        None => line,
     }
 }
 
@@ -206,6 +237,21 @@ fn inline(value: &Value) -> String {
 mod tests {
     use super::*;
     use crate::config::{Sweep, SweepFile, SweepOptions};
+
+    #[test]
+    fn every_member_of_a_family_shows_its_own_settings() {
+        let text = toml(JobKind::Train);
+        for line in [
+            "#   top-p: The fewest best experts",
+            "#       p = 0.9: ",
+            "#       entropy-weight = 0.0: ",
+            "#       max-experts = not set: ",
+            "#   mlp: One hidden layer.",
+            "#       hidden = ",
+        ] {
+            assert!(text.contains(line), "`{line}` is not in\n{text}");
+        }
+    }
 
     #[test]
     fn the_printed_defaults_are_a_sweep_with_the_default_settings() {

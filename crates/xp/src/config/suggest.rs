@@ -1,10 +1,45 @@
 //! "Did you mean": the nearest of the names that would have been right.
 
-/// The known name nearest to what was written, if it is near enough to be a slip.
+/// What other programs call settings of this one.
+const OTHER_NAMES: [(&str, &str); 22] = [
+    ("lr", "learning-rate"),
+    ("wd", "weight-decay"),
+    ("bs", "batch"),
+    ("batch-size", "batch"),
+    ("seq-len", "sequence"),
+    ("block-size", "sequence"),
+    ("context-length", "sequence"),
+    ("max-steps", "steps"),
+    ("num-steps", "steps"),
+    ("warmup-steps", "warmup"),
+    ("grad-clip", "clip"),
+    ("gradient-accumulation-steps", "accumulate"),
+    ("top-k", "k"),
+    ("topk", "k"),
+    ("num-experts-per-tok", "k"),
+    ("num-experts", "experts"),
+    ("n-experts", "experts"),
+    ("cf", "capacity-factor"),
+    ("hidden-size", "dim"),
+    ("d-model", "dim"),
+    ("n-layers", "layers"),
+    ("n-heads", "heads"),
+];
+
+/// The known name nearest to what was written, if it is near enough to be a slip, or the one that other
+/// programs call so.
 pub(crate) fn closest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    let known: Vec<&str> = known.into_iter().collect();
+    let plain = written.to_lowercase().replace('_', "-");
+    let other = OTHER_NAMES.iter().find(|(other, _)| *other == plain);
+    if let Some((_, name)) = other
+        && let Some(own) = known.iter().find(|own| *own == name)
+    {
+        return Some(own);
+    }
     known
         .into_iter()
         .map(|name| (strsim::jaro_winkler(&written.to_lowercase(), name), name))
@@ -36,6 +71,16 @@ mod tests {
             Some("capacity-factor")
         );
         assert_eq!(closest("zebra", ["k", "capacity-factor"]), None);
+    }
+
+    #[test]
+    fn the_names_of_other_programs_are_known_where_ours_would_be_right() {
+        assert_eq!(
+            closest("lr", ["steps", "learning-rate"]),
+            Some("learning-rate")
+        );
+        assert_eq!(closest("top_k", ["k", "experts"]), Some("k"));
+        assert_eq!(closest("lr", ["steps", "batch"]), None);
     }
 
     #[test]

@@ -8,9 +8,14 @@ use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
 
 use super::axes::{Setting, is_dense, leaves, value_label, varying_columns};
 
+mod naming;
+
+pub(crate) use naming::name_cells;
+
 /// The groups of columns in `trials.parquet` that hold no measure.
-const NO_MEASURES: [&str; 5] = [
+const NO_MEASURES: [&str; 6] = [
     "Identity",
+    "Cell",
     "Settings",
     "Provenance",
     "Settings of a router job",

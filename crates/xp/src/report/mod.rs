@@ -29,6 +29,6 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cells::{Cell, summary};
-pub(crate) use compare::{Comparison, describe, ranking};
+pub(crate) use cells::{Cell, name_cells, summary};
+pub(crate) use compare::{Ranked, describe, ranking};
 pub(crate) use draw::{PAGE, draw};

@@ -66,7 +66,8 @@ impl Watcher for Lines {
     }
 }
 
-/// `[3/30] 3fa91c07b2de strategy=top1 seed=17: done in 12.0 s, perplexity 5.12`.
+/// `[3/30] 3fa91c07b2de strategy=top1 seed=17: done in 12.0 s, perplexity 5.12`, as much of it as a line of the
+/// terminal holds: first the last measures go, then the names of the axes. What went wrong is always said whole.
 pub(super) fn ended_line(
     (ended, total): (usize, usize),
     trial: &Trial,
@@ -77,14 +78,28 @@ pub(super) fn ended_line(
     let took = seconds
         .map(|seconds| format!(" in {seconds:.1} s"))
         .unwrap_or_default();
-    format!(
-        "[{ended:width$}/{total}] {} {} seed={}: {}{took}{}",
-        trial.id,
-        trial.cell(),
-        trial.seed,
-        word(outcome),
-        measures(outcome)
-    )
+    let start = format!("[{ended:width$}/{total}] {}", trial.id);
+    let named = format!("{start} {} seed={}", trial.cell(), trial.seed);
+    let end = format!(": {}{took}", word(outcome));
+    let measures = measures(outcome);
+    let room = super::width();
+    let length = |text: &str| text.chars().count();
+    // A line without its first measure says little, so that is worth more than names.
+    let needed = length(&end) + measures.first().map_or(0, |first| length(first));
+    let mut line = if length(&named) + needed <= room {
+        named
+    } else {
+        let values: Vec<&str> = trial.axes.iter().map(|axis| axis.value.as_str()).collect();
+        format!("{start} {} seed={}", values.join(" "), trial.seed)
+    };
+    line.push_str(&end);
+    for measure in &measures {
+        if length(&line) + length(measure) > room {
+            break;
+        }
+        line.push_str(measure);
+    }
+    line
 }
 
 fn word(outcome: &Outcome) -> String {
@@ -97,15 +112,14 @@ fn word(outcome: &Outcome) -> String {
     }
 }
 
-fn measures(outcome: &Outcome) -> String {
+fn measures(outcome: &Outcome) -> Vec<String> {
     let Outcome::Done(measures) = outcome else {
-        return String::new();
+        return Vec::new();
     };
     measures
         .iter()
         .map(|(name, value)| format!(", {}", measure(name, *value)))
-        .collect::<Vec<_>>()
-        .concat()
+        .collect()
 }
 
 /// A headline measure with its unit.
@@ -139,7 +153,8 @@ pub(crate) fn event_text(event: &Event) -> Option<String> {
         Event::Note { text } => text.clone(),
         Event::Finished { diverged: true, .. } => "diverged".to_owned(),
         Event::Finished { measures, .. } => {
-            format!("done{}", self::measures(&Outcome::Done(measures.clone())))
+            let measures = self::measures(&Outcome::Done(measures.clone()));
+            format!("done{}", measures.concat())
         }
         Event::Held => "another process runs this trial".to_owned(),
         Event::AlreadyDone => "nothing to run: the trial is done".to_owned(),

@@ -4,6 +4,7 @@
 //! is not an error: whoever reads has read enough.
 
 mod bars;
+mod cells;
 mod command;
 mod errors;
 mod lines;
@@ -19,11 +20,12 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+pub(crate) use cells::cells;
 pub(crate) use command::this_command;
 pub(crate) use errors::{error_text, show_error};
 pub(crate) use lines::event_text;
 pub(crate) use log::{log_to_file, log_to_stderr};
-pub(crate) use tables::{Align, cells, plain_table};
+pub(crate) use tables::{Align, plain_table};
 
 use self::visible::visible;
 use crate::{publish::Published, runner::Watcher};
@@ -107,6 +109,13 @@ pub(crate) fn fetch_bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{msg} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
     bar.with_style(style.expect("the template is a constant"))
+}
+
+/// Columns of the terminal, or what is usual where there is none.
+fn width() -> usize {
+    comfy_table::Table::new()
+        .width()
+        .map_or(tables::USUAL_WIDTH, usize::from)
 }
 
 /// Whether stderr may be coloured.

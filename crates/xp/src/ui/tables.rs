@@ -1,23 +1,12 @@
 //! Tables on stdout.
 
-use std::collections::BTreeMap;
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use metrics::MeanInterval;
-use runstore::{
-    Collected,
-    tables::{Row, TrialRow},
-};
+/// The width of a table where there is no terminal to ask.
+pub(super) const USUAL_WIDTH: usize = 80;
 
-use crate::{
-    config::Trial,
-    jobs::JobKind,
-    report::{Cell, Comparison, ranking, summary},
-    session::Session,
-};
-
-/// More cells than this are left to the Parquet file.
-const MOST_CELLS: usize = 60;
+/// Between two columns.
+const GAP: usize = 2;
 
 /// Where the text of a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,194 +19,146 @@ pub(crate) enum Align {
 
 /// A table without lines, its width that of its content.
 pub(crate) fn plain_table(header: &[(&str, Align)], rows: Vec<Vec<String>>) -> String {
+    let mut table = bare();
+    table.set_header(header.iter().map(|(name, _)| name.to_uppercase()));
+    table.add_rows(rows);
+    align(&mut table, header.iter().map(|(_, align)| *align));
+    table.trim_fmt()
+}
+
+/// A column that may be left out where there is no room.
+pub(super) struct Column {
+    pub(super) heading: String,
+    pub(super) align: Align,
+    pub(super) cells: Vec<String>,
+    /// Those with the highest number go first; 0 always stays.
+    pub(super) rank: usize,
+}
+
+impl Column {
+    fn width(&self) -> usize {
+        let words = self
+            .heading
+            .split([' ', '-'])
+            .map(|word| word.chars().count());
+        let cells = self.cells.iter().map(|cell| cell.chars().count());
+        words.chain(cells).max().unwrap_or_default()
+    }
+
+    /// The heading in as many lines as the column's width asks for.
+    fn folded(&self) -> String {
+        let width = self.width();
+        let mut lines: Vec<String> = Vec::new();
+        for word in self.heading.to_uppercase().split_inclusive([' ', '-']) {
+            let fits = |line: &&mut String| {
+                (line.chars().count() + word.trim_end().chars().count()) <= width
+            };
+            match lines.last_mut().filter(fits) {
+                Some(line) => line.push_str(word),
+                None => lines.push(word.to_owned()),
+            }
+        }
+        let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+        lines.join("\n")
+    }
+}
+
+/// A table that fits the terminal, or 80 columns where there is none, and the headings that found no room.
+/// `strong` names the row that stands out.
+pub(super) fn fitted(columns: Vec<Column>, strong: Option<usize>) -> (String, Vec<String>) {
+    let mut table = bare();
+    let (columns, left_out) = fit(columns, super::width());
+    table.set_header(columns.iter().map(Column::folded));
+    let height = columns.first().map_or(0, |column| column.cells.len());
+    for row in 0..height {
+        let bold = strong == Some(row);
+        table.add_row(columns.iter().map(|column| {
+            let cell = Cell::new(&column.cells[row]);
+            if bold {
+                cell.add_attribute(Attribute::Bold)
+            } else {
+                cell
+            }
+        }));
+    }
+    align(&mut table, columns.iter().map(|column| column.align));
+    (table.trim_fmt(), left_out)
+}
+
+/// Leaves out columns until the others fit.
+fn fit(mut columns: Vec<Column>, width: usize) -> (Vec<Column>, Vec<String>) {
+    let mut left_out = Vec::new();
+    loop {
+        let total: usize = columns.iter().map(|column| column.width() + GAP).sum();
+        let last = (0..columns.len())
+            .rev()
+            .max_by_key(|&at| (columns[at].rank, at));
+        match last.filter(|&at| total > width + GAP && columns[at].rank > 0) {
+            Some(at) => left_out.insert(0, columns.remove(at).heading),
+            None => return (columns, left_out),
+        }
+    }
+}
+
+fn bare() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header.iter().map(|(name, _)| name.to_uppercase()));
-    table.add_rows(rows);
-    for (column, (_, align)) in table.column_iter_mut().zip(header) {
-        column.set_padding((0, 2));
+    table
+}
+
+fn align(table: &mut Table, columns: impl Iterator<Item = Align>) {
+    for (column, align) in table.column_iter_mut().zip(columns) {
+        column.set_padding((0, GAP as u16));
         column.set_cell_alignment(match align {
             Align::Left => CellAlignment::Left,
             Align::Right => CellAlignment::Right,
         });
     }
-    table.trim_fmt()
 }
 
-/// One headline measure: its column in `trials.parquet`, its heading, and how it is written.
-struct Measure {
-    column: &'static str,
-    heading: &'static str,
-    scale: f64,
-    digits: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-const fn measure(
-    column: &'static str,
-    heading: &'static str,
-    scale: f64,
-    digits: usize,
-) -> Measure {
-    Measure {
-        column,
-        heading,
-        scale,
-        digits,
-    }
-}
-
-const TRAIN: &[Measure] = &[
-    measure("perplexity", "perplexity", 1.0, 3),
-    measure("tokens_per_s", "tokens/s", 1.0, 0),
-    measure("perplexity_train_capacity", "under training CF", 1.0, 3),
-    measure("drop_rate", "dropped %", 100.0, 1),
-    measure("load_cv_before", "load cv", 1.0, 3),
-    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
-];
-
-const PACK: &[Measure] = &[
-    measure("drop_rate", "dropped %", 100.0, 2),
-    measure("tokens_per_s", "tokens/s", 1.0, 0),
-    measure("gb_per_s", "GB/s", 1.0, 2),
-    measure("memcpy_share", "of memcpy %", 100.0, 0),
-    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
-];
-
-const LAYER: &[Measure] = &[
-    measure("step_ms_median", "step ms", 1.0, 2),
-    measure("forward_ms_median", "forward ms", 1.0, 2),
-    measure("backward_ms_median", "backward ms", 1.0, 2),
-    measure("update_ms_median", "update ms", 1.0, 2),
-    measure("tokens_per_s", "tokens/s", 1.0, 0),
-    measure("gflop_per_s", "GFLOP/s", 1.0, 1),
-    measure("routing_share", "routing %", 100.0, 1),
-    measure("drop_rate", "dropped %", 100.0, 1),
-    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
-];
-
-const ROUTER: &[Measure] = &[
-    measure("params_router", "parameters", 1.0, 0),
-    measure("router_ms_median", "router ms", 1.0, 4),
-    measure("forward_ms_median", "with experts ms", 1.0, 3),
-    measure("router_entropy", "entropy", 1.0, 4),
-    measure("mean_top_k_prob", "top-k prob", 1.0, 4),
-    measure("output_std", "output std", 1.0, 4),
-    measure("load_cv_before", "load cv", 1.0, 3),
-];
-
-/// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval. Where perplexity was measured, the
-/// best cell comes first, and each is compared with the baseline, or with the best without one.
-pub(crate) fn cells(session: &Session, collected: &Collected, baseline: &BTreeMap<String, String>) {
-    let measures = match session.sweep.job {
-        JobKind::Train => TRAIN,
-        JobKind::Pack => PACK,
-        JobKind::Layer => LAYER,
-        JobKind::Router => ROUTER,
-        JobKind::Speed => &[],
-    };
-    let mut groups: Vec<(&Trial, Vec<&TrialRow>)> = Vec::new();
-    let cells = summary(collected);
-    let ranking = ranking(&cells, baseline);
-    // A trial that times all cells is none of them.
-    let speed = |trial: &&Trial| trial.settings.kind() == JobKind::Speed;
-    for trial in session.trials.iter().filter(|trial| !speed(trial)) {
-        let id = trial.id.full();
-        let row = collected.trials.iter().find(|row| row.trial_id == id);
-        match groups
-            .iter_mut()
-            .find(|(first, _)| first.axes == trial.axes)
-        {
-            Some((_, rows)) => rows.extend(row),
-            None => groups.push((trial, row.into_iter().collect())),
+    fn column(heading: &str, cell: &str, rank: usize) -> Column {
+        Column {
+            heading: heading.to_owned(),
+            align: Align::Left,
+            cells: vec![cell.to_owned()],
+            rank,
         }
     }
-    let mut header: Vec<_> = session
-        .sweep
-        .axes()
-        .iter()
-        .map(|axis| (axis.name.as_str(), Align::Left))
-        .collect();
-    let place = |rows: &[&TrialRow]| {
-        let own = |cell: &Cell| rows.iter().any(|row| cell.trials.contains(&row.trial_id));
-        ranking.iter().position(|row| own(row.cell))
-    };
-    if !ranking.is_empty() {
-        // What has no place, such as a cell that has not run, keeps its order behind the others.
-        groups.sort_by_key(|(_, rows)| place(rows).unwrap_or(ranking.len()));
-    }
-    header.push(("n", Align::Right));
-    header.extend(
-        measures
-            .iter()
-            .map(|measure| (measure.heading, Align::Right)),
-    );
-    let compared: &[_] = match ranking.first() {
-        None => &[],
-        Some(first) if first.baseline.is_some() => {
-            &[("less baseline", Align::Right), ("beside it", Align::Left)]
-        }
-        Some(_) => &[("less best", Align::Right), ("beside it", Align::Left)],
-    };
-    header.extend(compared);
-    let comparison = |rows: &[&TrialRow]| -> Vec<String> {
-        if ranking.is_empty() {
-            return Vec::new();
-        }
-        let own = place(rows).map(|place| ranking[place].baseline.unwrap_or(ranking[place].best));
-        own.map_or_else(
-            || vec!["-".to_owned(); 2],
-            |own: Comparison| vec![own.difference(), own.verdict.word().to_owned()],
-        )
-    };
-    let all = groups.len();
-    let rows = groups.into_iter().take(MOST_CELLS).map(|(trial, rows)| {
-        let finished = rows.iter().filter(|row| row.finished()).count();
-        let axes = trial.axes.iter().map(|axis| axis.value.clone());
-        let values = measures.iter().map(|measure| measure.show(&rows));
-        axes.chain([finished.to_string()])
-            .chain(values)
-            .chain(comparison(&rows))
-            .collect()
-    });
-    super::data(&plain_table(&header, rows.collect()));
-    if all > MOST_CELLS {
-        super::say(&format!(
-            "{} more cells are in trials.parquet",
-            all - MOST_CELLS
-        ));
-    }
-}
 
-/// Whether a row counts into means.
-trait Finished {
-    fn finished(&self) -> bool;
-}
-
-impl Finished for TrialRow {
-    fn finished(&self) -> bool {
-        self.status == runstore::tables::TrialStatus::Done
+    #[test]
+    fn what_finds_no_room_goes_by_its_rank() {
+        let columns = || {
+            vec![
+                column("a", "1234567890", 0),
+                column("b", "12345", 2),
+                column("c", "12345", 1),
+            ]
+        };
+        // 10 + 2 + 5 + 2 + 5.
+        assert_eq!(fit(columns(), 24).0.len(), 3);
+        let (kept, left_out) = fit(columns(), 23);
+        assert_eq!(
+            (kept[1].heading.as_str(), left_out),
+            ("c", vec!["b".to_owned()])
+        );
+        assert_eq!(fit(columns(), 3).1, ["c", "b"]);
     }
-}
 
-impl Measure {
-    fn show(&self, rows: &[&TrialRow]) -> String {
-        let numbers: Vec<f64> = rows
-            .iter()
-            .filter(|row| row.finished())
-            .filter_map(|row| Some(row.value(self.column)?.number()? * self.scale))
-            .collect();
-        let digits = self.digits;
-        match MeanInterval::of(&numbers) {
-            None => "-".to_owned(),
-            Some(MeanInterval {
-                mean,
-                half_width: Some(half),
-                ..
-            }) => {
-                format!("{mean:.digits$} ± {half:.digits$}")
-            }
-            Some(MeanInterval { mean, .. }) => format!("{mean:.digits$}"),
-        }
+    #[test]
+    fn a_heading_takes_as_many_lines_as_its_cells_are_narrow() {
+        assert_eq!(
+            column("capacity-factor", "1.25", 0).folded(),
+            "CAPACITY-\nFACTOR"
+        );
+        assert_eq!(
+            column("under training CF", "12.34 ± 0.12", 0).folded(),
+            "UNDER\nTRAINING CF"
+        );
+        assert_eq!(column("n", "3", 0).folded(), "N");
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn probabilities(
             token_text: hidden.texts.as_ref().map(|texts| texts[token].clone()),
             probability: probability.map(|&probability| f64::from(probability)),
             gate: chosen.next().map(|decision| f64::from(decision.gate)),
+            cell_id: None,
         }
     };
     let tokens = 0..sample.min(observed.reading.tokens);
@@ -49,6 +50,7 @@ pub(super) fn histograms(quantities: &[(&str, &[f32])], bins: usize) -> Vec<Hist
                     low: Some(low),
                     high: Some(high),
                     count,
+                    cell_id: None,
                 }
             })
         })

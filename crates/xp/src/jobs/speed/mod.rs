@@ -72,6 +72,7 @@ pub(super) fn run(cx: JobContext<'_>, settings: &SpeedSettings) -> Result<JobEnd
                 reference_ms: Some(lap.reference * 1e3),
                 tokens: bench.tokens(lap.cell) as u64,
                 machine_load: load,
+                cell_id: None,
             });
         }
         (cx.events)(Event::Progress {

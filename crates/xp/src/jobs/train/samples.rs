@@ -70,6 +70,7 @@ pub(super) fn take(
                 gate: Some(f64::from(decision.gate)),
                 kept: decision.kept,
                 nll: Some(losses[decision.token]),
+                cell_id: None,
             }
         }));
     }

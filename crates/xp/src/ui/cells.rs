@@ -1,0 +1,335 @@
+//! The summary of a sweep: a row for each cell.
+
+use std::collections::BTreeMap;
+
+use metrics::MeanInterval;
+use runstore::{
+    Collected,
+    tables::{Row, TrialRow},
+};
+
+use super::tables::{Align, Column, fitted};
+use crate::{
+    config::Trial,
+    jobs::JobKind,
+    report::{Cell, Ranked, ranking, summary},
+    session::Session,
+};
+
+/// More cells than this are left to the Parquet file.
+const MOST_CELLS: usize = 60;
+
+/// With fewer seeds a row is marked.
+const FEW_SEEDS: usize = 3;
+
+/// The longest value of an axis that is shown whole.
+const LONGEST_VALUE: usize = 30;
+
+/// One headline measure: its column in `trials.parquet`, its heading, and how it is written.
+struct Measure {
+    column: &'static str,
+    heading: &'static str,
+    scale: f64,
+    digits: usize,
+}
+
+const fn measure(
+    column: &'static str,
+    heading: &'static str,
+    scale: f64,
+    digits: usize,
+) -> Measure {
+    Measure {
+        column,
+        heading,
+        scale,
+        digits,
+    }
+}
+
+const TRAIN: &[Measure] = &[
+    measure("perplexity", "perplexity", 1.0, 3),
+    measure("tokens_per_s", "tokens/s", 1.0, 0),
+    measure("perplexity_train_capacity", "under training CF", 1.0, 3),
+    measure("drop_rate", "dropped %", 100.0, 1),
+    measure("load_cv_before", "load cv", 1.0, 3),
+    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
+];
+
+const PACK: &[Measure] = &[
+    measure("drop_rate", "dropped %", 100.0, 2),
+    measure("tokens_per_s", "tokens/s", 1.0, 0),
+    measure("gb_per_s", "GB/s", 1.0, 2),
+    measure("memcpy_share", "of memcpy %", 100.0, 0),
+    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
+];
+
+const LAYER: &[Measure] = &[
+    measure("step_ms_median", "step ms", 1.0, 2),
+    measure("forward_ms_median", "forward ms", 1.0, 2),
+    measure("backward_ms_median", "backward ms", 1.0, 2),
+    measure("update_ms_median", "update ms", 1.0, 2),
+    measure("tokens_per_s", "tokens/s", 1.0, 0),
+    measure("gflop_per_s", "GFLOP/s", 1.0, 1),
+    measure("routing_share", "routing %", 100.0, 1),
+    measure("drop_rate", "dropped %", 100.0, 1),
+    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
+];
+
+const ROUTER: &[Measure] = &[
+    measure("params_router", "parameters", 1.0, 0),
+    measure("router_ms_median", "router ms", 1.0, 4),
+    measure("forward_ms_median", "with experts ms", 1.0, 3),
+    measure("router_entropy", "entropy", 1.0, 4),
+    measure("mean_top_k_prob", "top-k prob", 1.0, 4),
+    measure("output_std", "output std", 1.0, 4),
+    measure("load_cv_before", "load cv", 1.0, 3),
+];
+
+/// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval. Where perplexity was measured, the
+/// best cell comes first, each is compared with the baseline, or with the best without one, and the lines to
+/// beat follow.
+pub(crate) fn cells(session: &Session, collected: &Collected, baseline: &BTreeMap<String, String>) {
+    let cells = summary(collected);
+    let ranking = ranking(&cells, baseline);
+    let mut groups = groups(session, collected);
+    let place = |group: &Group<'_>| {
+        let own = |cell: &Cell| {
+            group
+                .rows
+                .iter()
+                .any(|row| cell.trials.contains(&row.trial_id))
+        };
+        ranking.iter().position(|ranked| own(ranked.cell))
+    };
+    if !ranking.is_empty() {
+        // What has no place, such as a cell that has not run, keeps its order behind the others.
+        groups.sort_by_key(|group| place(group).unwrap_or(ranking.len()));
+    }
+    let all = groups.len();
+    groups.truncate(MOST_CELLS);
+    let ranked: Vec<Option<&Ranked<'_>>> = groups
+        .iter()
+        .map(|group| place(group).map(|place| &ranking[place]))
+        .collect();
+
+    let mut columns = axes(session, &groups);
+    columns.push(counts(&groups));
+    columns.extend(measured(session.sweep.job, &groups));
+    if !ranking.is_empty() {
+        columns.extend(compared(&ranked));
+    }
+    lines_to_beat(&mut columns, &groups);
+    let (table, left_out) = fitted(columns, (!ranking.is_empty()).then_some(0));
+    super::data(&table);
+    let mut notes = vec!["mean ± half of the 95 % interval over seeds".to_owned()];
+    if groups.iter().any(Group::is_marked) {
+        notes.push(format!("†: fewer than {FEW_SEEDS} seeds"));
+    }
+    if all > MOST_CELLS {
+        notes.push(format!("{} more cells", all - MOST_CELLS));
+    }
+    if !left_out.is_empty() {
+        notes.push(format!("not shown: {}", left_out.join(", ")));
+    }
+    super::say(&format!("{}; trials.parquet has all", notes.join("; ")));
+}
+
+/// A cell: its first trial and the rows of those that are recorded.
+struct Group<'a> {
+    trial: &'a Trial,
+    rows: Vec<&'a TrialRow>,
+}
+
+impl Group<'_> {
+    fn finished(&self) -> usize {
+        self.rows.iter().filter(|row| row.finished()).count()
+    }
+
+    fn is_marked(&self) -> bool {
+        (1..FEW_SEEDS).contains(&self.finished())
+    }
+}
+
+fn groups<'a>(session: &'a Session, collected: &'a Collected) -> Vec<Group<'a>> {
+    let by_id: BTreeMap<&str, &TrialRow> = collected
+        .trials
+        .iter()
+        .map(|row| (row.trial_id.as_str(), row))
+        .collect();
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    // A trial that times all cells is none of them.
+    let speed = |trial: &&Trial| trial.settings.kind() == JobKind::Speed;
+    for trial in session.trials.iter().filter(|trial| !speed(trial)) {
+        let row = by_id.get(trial.id.full().as_str()).copied();
+        match groups
+            .iter_mut()
+            .find(|group| group.trial.axes == trial.axes)
+        {
+            Some(group) => group.rows.extend(row),
+            None => groups.push(Group {
+                trial,
+                rows: row.into_iter().collect(),
+            }),
+        }
+    }
+    groups
+}
+
+fn axes(session: &Session, groups: &[Group<'_>]) -> Vec<Column> {
+    let axes = session.sweep.axes();
+    let axes = axes.iter().enumerate();
+    axes.map(|(at, axis)| Column {
+        heading: axis.name.clone(),
+        align: Align::Left,
+        cells: groups
+            .iter()
+            .map(|group| shortened(&group.trial.axes[at].value))
+            .collect(),
+        rank: 0,
+    })
+    .collect()
+}
+
+fn shortened(value: &str) -> String {
+    if value.chars().count() <= LONGEST_VALUE {
+        return value.to_owned();
+    }
+    let start: String = value.chars().take(LONGEST_VALUE - 1).collect();
+    format!("{start}…")
+}
+
+fn counts(groups: &[Group<'_>]) -> Column {
+    let count = |group: &Group<'_>| {
+        let mark = if group.is_marked() { "†" } else { "" };
+        format!("{}{mark}", group.finished())
+    };
+    Column {
+        heading: "n".to_owned(),
+        align: Align::Right,
+        cells: groups.iter().map(count).collect(),
+        rank: 0,
+    }
+}
+
+/// The headline measures, the first of which always stays.
+fn measured(job: JobKind, groups: &[Group<'_>]) -> Vec<Column> {
+    let measures = match job {
+        JobKind::Train => TRAIN,
+        JobKind::Pack => PACK,
+        JobKind::Layer => LAYER,
+        JobKind::Router => ROUTER,
+        JobKind::Speed => &[],
+    };
+    let columns = measures.iter().enumerate();
+    columns
+        .map(|(rank, measure)| Column {
+            heading: measure.heading.to_owned(),
+            align: Align::Right,
+            cells: groups
+                .iter()
+                .map(|group| measure.show(&group.rows))
+                .collect(),
+            rank: if rank == 0 { 0 } else { rank + COMPARISONS },
+        })
+        .collect()
+}
+
+/// The columns of comparisons, which come right after the first measure.
+const COMPARISONS: usize = 2;
+
+fn compared(ranked: &[Option<&Ranked<'_>>]) -> [Column; COMPARISONS] {
+    let with_baseline = ranked.iter().flatten().any(|row| row.baseline.is_some());
+    let other = if with_baseline { "baseline" } else { "best" };
+    let own = |row: &Option<&Ranked<'_>>| row.map(|row| row.baseline.unwrap_or(row.best));
+    let missing = || "-".to_owned();
+    let column = |heading: String, rank, cells| Column {
+        heading,
+        align: if rank == 1 { Align::Right } else { Align::Left },
+        cells,
+        rank,
+    };
+    let difference = |row| own(row).map_or_else(missing, |own| own.difference());
+    let verdict = |row| own(row).map_or_else(missing, |own| own.verdict.word().to_owned());
+    [
+        column(
+            format!("less {other}"),
+            1,
+            ranked.iter().map(difference).collect(),
+        ),
+        column(
+            "beside it".to_owned(),
+            2,
+            ranked.iter().map(verdict).collect(),
+        ),
+    ]
+}
+
+/// Adds the rows of the best n-gram model and the bigram, where there are such.
+fn lines_to_beat(columns: &mut [Column], groups: &[Group<'_>]) {
+    let rows = || groups.iter().flat_map(|group| &group.rows);
+    let mean = |of: fn(&TrialRow) -> Option<f64>| {
+        let values: Vec<f64> = rows().filter_map(|row| of(row)).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let order = rows().find_map(|row| row.ngram_order).unwrap_or_default();
+    let lines = [
+        (
+            format!("n-gram, order {order}"),
+            mean(|row| row.ngram_perplexity),
+        ),
+        ("bigram".to_owned(), mean(|row| row.bigram_perplexity)),
+    ];
+    let measure = columns
+        .iter()
+        .position(|column| column.heading == TRAIN[0].heading);
+    // Without an axis there is no column for a name.
+    let Some(measure) = measure.filter(|measure| *measure > 1) else {
+        return;
+    };
+    for (name, value) in lines
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+    {
+        for (at, column) in columns.iter_mut().enumerate() {
+            column.cells.push(match at {
+                0 => name.clone(),
+                at if at == measure => format!("{value:.*}", TRAIN[0].digits),
+                _ => String::new(),
+            });
+        }
+    }
+}
+
+/// Whether a row counts into means.
+trait Finished {
+    fn finished(&self) -> bool;
+}
+
+impl Finished for TrialRow {
+    fn finished(&self) -> bool {
+        self.status == runstore::tables::TrialStatus::Done
+    }
+}
+
+impl Measure {
+    fn show(&self, rows: &[&TrialRow]) -> String {
+        let numbers: Vec<f64> = rows
+            .iter()
+            .filter(|row| row.finished())
+            .filter_map(|row| Some(row.value(self.column)?.number()? * self.scale))
+            .collect();
+        let digits = self.digits;
+        match MeanInterval::of(&numbers) {
+            None => "-".to_owned(),
+            Some(MeanInterval {
+                mean,
+                half_width: Some(half),
+                ..
+            }) => {
+                format!("{mean:.digits$} ± {half:.digits$}")
+            }
+            Some(MeanInterval { mean, .. }) => format!("{mean:.digits$}"),
+        }
+    }
+}
