@@ -196,26 +196,45 @@ pub enum CorpusError {
         folder: PathBuf,
     },
 
+    /// An address that is to be asked may not be.
+    #[error(
+        "{named_by} is {address:?}, {reason}; it must be an https address such as \
+         https://huggingface.co (unset HF_ENDPOINT for that one), or plain http that is asked for \
+         with `xp data fetch NAME --plain-http`"
+    )]
+    Endpoint {
+        /// Who says so.
+        named_by: &'static str,
+        /// The address, without a password.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// A download failed or stopped.
     #[error(
-        "fetching {file} from {url} failed: {reason}; nothing was changed in the data folder: run \
-         `xp data fetch {name}` again, or set HF_ENDPOINT to a mirror if the hub cannot be reached"
+        "fetching {url} failed: {reason}; {}; run `xp data fetch {name}` again, set \
+         HF_ENDPOINT to another mirror if it is the hub that fails, or copy the file to {place:?}",
+        kept_text(*.kept)
     )]
     Download {
         /// The entry.
         name: String,
-        /// The file, relative to the data folder.
-        file: String,
         /// Where it was asked for.
         url: String,
+        /// Where it would stand.
+        place: PathBuf,
         /// What went wrong.
         reason: String,
+        /// How many bytes of it are kept for the next fetch.
+        kept: u64,
     },
 
     /// A fetched file is not the recorded one.
     #[error(
         "{file} fetched from {url} has blake3 {got}, but the manifest records {expected}; the \
-         file was discarded: fetch again, and if it repeats the source has changed"
+         file was discarded: fetch again, set HF_ENDPOINT to another mirror, and if it repeats \
+         the source has changed"
     )]
     DigestMismatch {
         /// The file, relative to the data folder.
@@ -257,7 +276,8 @@ pub enum CorpusError {
 }
 
 impl CorpusError {
-    /// Whether data is absent (and not wrong): the program then exits with its code for missing data.
+    /// Whether data is absent, because it was never fetched or could not be: the program then exits
+    /// with its code for missing data.
     pub const fn is_missing(&self) -> bool {
         matches!(
             self,
@@ -265,7 +285,17 @@ impl CorpusError {
                 | Self::MissingTokenizer { .. }
                 | Self::MissingModel { .. }
                 | Self::NoSource { .. }
+                | Self::Write { .. }
+                | Self::Endpoint { .. }
                 | Self::Download { .. }
+                | Self::DigestMismatch { .. }
         )
+    }
+}
+
+fn kept_text(kept: u64) -> String {
+    match kept {
+        0 => "nothing of it is kept".to_owned(),
+        kept => format!("the first {kept} bytes are kept and not fetched again"),
     }
 }

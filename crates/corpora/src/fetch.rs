@@ -1,4 +1,4 @@
-//! Bringing files into the data folder, and saying what is there.
+//! Bringing files into the data folder.
 
 use std::{
     fs::{self, File},
@@ -9,11 +9,14 @@ use indicatif::ProgressBar;
 
 use crate::{
     CorpusError,
+    address::{self, Address},
+    client::{Client, Patience},
     data_dir::DataDir,
     digest::Digest,
-    download,
-    manifest::{Entry, EntryKind, FileEntry, Manifest, Source},
-    record,
+    download::{Download, Failure},
+    manifest::{Entry, FileEntry, Manifest, Source},
+    part::Part,
+    plausible, record,
 };
 
 /// Whether data that is not there may be fetched.
@@ -32,63 +35,25 @@ pub struct Fetched {
     pub digest: Digest,
     /// Whether it was there before.
     pub was_present: bool,
-}
-
-/// The state of one file of the data folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileState {
-    /// It is not there.
-    Missing,
-    /// Its content is a known edition.
-    Known(String),
-    /// It is as it was when it was fetched.
-    AsFetched,
-    /// It was fetched and has changed since; the digest it had.
-    Changed(String),
-    /// It is there, and nothing is known about its content.
-    Unrecognised,
-}
-
-/// One file of an entry, as it is in the data folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileReport {
-    /// The file that is there, or the one that is missing, relative to the data folder.
-    pub file: String,
-    /// Its digest, if it is there.
-    pub digest: Option<Digest>,
-    /// Its state.
-    pub state: FileState,
-}
-
-/// An entry of the manifest and its files; an entry without files is built in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
-    /// The name that `fetch` takes.
-    pub name: String,
-    /// Corpus, tokenizer or model.
-    pub kind: EntryKind,
-    /// One line about it.
-    pub title: String,
-    /// The licence of the data.
-    pub licence: String,
-    /// The repository or address it comes from, if it can be fetched.
-    pub source: Option<String>,
-    /// Its files.
-    pub files: Vec<FileReport>,
+    /// The known edition that its content is; without one, nobody has said what it should be.
+    pub edition: Option<String>,
 }
 
 /// Fetches what a manifest describes from a hub.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
-    manifest: Manifest,
+    pub(crate) manifest: Manifest,
     endpoint: String,
+    patience: Patience,
+    plain_http: bool,
 }
 
 impl Fetcher {
     /// The committed manifest and the public hub, or the mirror that `HF_ENDPOINT` names.
     pub fn from_env() -> Self {
-        let endpoint = std::env::var("HF_ENDPOINT")
-            .ok()
+        // Text that is not Unicode is no address, and refused as such when it is asked.
+        let endpoint = std::env::var_os("HF_ENDPOINT")
+            .map(|endpoint| endpoint.to_string_lossy().into_owned())
             .filter(|endpoint| !endpoint.is_empty());
         let endpoint = endpoint.unwrap_or_else(|| "https://huggingface.co".to_owned());
         Self::new(Manifest::embedded().clone(), &endpoint)
@@ -99,14 +64,36 @@ impl Fetcher {
         Self {
             manifest,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
+            patience: Patience::default(),
+            plain_http: false,
         }
+    }
+
+    /// Waits as long as this for a server.
+    #[must_use]
+    pub fn patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Whether plain http is taken from other machines. It is taken from this one (`localhost`,
+    /// `127.0.0.1`, `[::1]`) in any case.
+    #[must_use]
+    pub fn plain_http(self, plain_http: bool) -> Self {
+        Self { plain_http, ..self }
     }
 
     /// Fetches the files of an entry that are not there. What is built in needs none.
     ///
-    /// A file appears under its name only when it is complete and its digest agrees with the
-    /// manifest, where that records one; the digest is then recorded beside it. A hub download
-    /// that stopped goes on where it stopped. Two processes that fetch the same entry take turns.
+    /// A file appears under its name only when it is complete, can be what its name says, and has
+    /// the digest that the manifest records, where it records one; the digest is then written down
+    /// beside it. A download that stopped goes on where it stopped. Two processes that fetch the
+    /// same entry take turns.
+    ///
+    /// # Errors
+    ///
+    /// For an unknown name, an entry without a source, an endpoint that may not be asked, a server
+    /// that does not send the file, a content that is not the recorded one, and a folder that
+    /// cannot be written. Files that arrived before stay.
     pub fn fetch(
         &self,
         name: &str,
@@ -128,17 +115,15 @@ impl Fetcher {
         data: &DataDir,
         bar: &ProgressBar,
     ) -> Result<Fetched, CorpusError> {
-        if let Some(present) = data.find(file) {
-            return Ok(Fetched {
-                digest: data.digest(&present)?,
-                was_present: true,
-            });
+        if let Some(present) = present(file, data)? {
+            return Ok(present);
         }
         let source = file.source.as_ref().ok_or_else(|| CorpusError::NoSource {
             name: entry.name.clone(),
             file: file.names(),
             folder: data.path.clone(),
         })?;
+        let address = self.address(source)?;
         let target = data.file(file.target());
         let folder = target
             .parent()
@@ -148,61 +133,66 @@ impl Fetcher {
             source,
         })?;
         let _turn = take_turn(folder)?;
-        if let Some(present) = data.find(file) {
-            return Ok(Fetched {
-                digest: data.digest(&present)?,
-                was_present: true,
-            });
+        if let Some(present) = present(file, data)? {
+            return Ok(present);
         }
 
-        let url = source.url(&self.endpoint);
-        tracing::info!(entry = entry.name, url, "fetching");
-        let part = match source {
-            Source::Hub(hub) => download::from_hub(&self.endpoint, hub, folder, bar),
-            Source::Url(url) => download::from_url(url, &target, bar),
-        }
-        .map_err(|reason| CorpusError::Download {
-            name: entry.name.clone(),
-            file: file.target().to_owned(),
-            url: url.clone(),
-            reason,
-        })?;
-        let digest = accept(file, &url, part.path())?;
-        part.place(&target).map_err(|source| CorpusError::Write {
-            path: target,
-            source,
-        })?;
-        record::write(data, &digest, &url)?;
-        Ok(Fetched {
-            digest,
-            was_present: false,
-        })
-    }
-
-    /// The files of an entry, each held against the manifest and against its record.
-    pub fn check(&self, name: &str, data: &DataDir) -> Result<Vec<FileReport>, CorpusError> {
-        self.manifest
-            .entry(name)?
-            .files
-            .iter()
-            .map(|file| report(file, data))
-            .collect()
-    }
-
-    /// Every entry and the state of its files.
-    pub fn list(&self, data: &DataDir) -> Result<Vec<Listing>, CorpusError> {
-        let listing = |entry: &Entry| {
-            let source = entry.files.iter().find_map(|file| file.source.as_ref());
-            Ok(Listing {
-                name: entry.name.clone(),
-                kind: entry.kind,
-                title: entry.title.clone(),
-                licence: entry.licence.clone(),
-                source: source.map(Source::describe),
-                files: self.check(&entry.name, data)?,
-            })
+        tracing::info!(entry = entry.name, %address, "fetching");
+        let download = Download {
+            client: &Client::new(self.patience, self.plain_http),
+            address: &address,
+            target: &target,
+            bytes: file.served().map(|edition| edition.bytes),
+            bar,
         };
-        self.manifest.entries.iter().map(listing).collect()
+        let unwritable = |source| CorpusError::Write {
+            path: target.clone(),
+            source,
+        };
+        let refused = |reason| CorpusError::Download {
+            name: entry.name.clone(),
+            url: address.to_string(),
+            place: target.clone(),
+            reason,
+            kept: Part::of(&target).bytes(),
+        };
+        let part = download.run().map_err(|failure| match failure {
+            Failure::Server(reason) => refused(reason),
+            Failure::Disk(source) => unwritable(source),
+        })?;
+        let digest = digest(file, &address, part.path());
+        let odd = plausible::implausible(file.target(), part.path()).map_err(unwritable)?;
+        if digest.is_err() || odd.is_some() {
+            part.discard().map_err(unwritable)?;
+        }
+        if let Some(odd) = odd {
+            return Err(refused(odd));
+        }
+        let digest = digest?;
+        // Written down first: a fetch that is killed here leaves no file that nothing is known of.
+        record::write(data, &digest, &address.to_string())?;
+        part.place(&target).map_err(unwritable)?;
+        // Unfinished downloads of earlier versions of the program; it is only untidy if they stay.
+        let _ = fs::remove_dir_all(folder.join(".fetch"));
+        Ok(Fetched::new(file, digest, false))
+    }
+
+    /// The address of a file, if it may be asked.
+    fn address(&self, source: &Source) -> Result<Address, CorpusError> {
+        let (text, named_by) = match source {
+            // The path is the manifest's, so what is wrong with the whole is wrong with this part.
+            Source::Hub(_) => (&self.endpoint, "HF_ENDPOINT"),
+            Source::Url(url) => (url, "an address of the manifest"),
+        };
+        Address::parse(text)
+            .and_then(|address| address.allow(self.plain_http))
+            .and_then(|_| Address::parse(&source.url(&self.endpoint)))
+            .map_err(|reason| CorpusError::Endpoint {
+                named_by,
+                // Without what may be a password.
+                address: text.rsplit('@').next().unwrap_or_default().to_owned(),
+                reason,
+            })
     }
 }
 
@@ -210,32 +200,10 @@ impl Source {
     /// The full address of the file.
     pub(crate) fn url(&self, endpoint: &str) -> String {
         match self {
-            Self::Hub(hub) => download::hub_url(endpoint, hub),
+            Self::Hub(hub) => address::hub_url(endpoint, hub),
             Self::Url(url) => url.clone(),
         }
     }
-
-    fn describe(&self) -> String {
-        match self {
-            Self::Hub(hub) => hub.repo.clone(),
-            Self::Url(url) => url.clone(),
-        }
-    }
-}
-
-/// Fetches the files of an entry of the committed manifest; see [`Fetcher::fetch`].
-pub fn fetch(name: &str, data: &DataDir, bar: &ProgressBar) -> Result<Vec<Fetched>, CorpusError> {
-    Fetcher::from_env().fetch(name, data, bar)
-}
-
-/// The files of an entry of the committed manifest; see [`Fetcher::check`].
-pub fn check(name: &str, data: &DataDir) -> Result<Vec<FileReport>, CorpusError> {
-    Fetcher::from_env().check(name, data)
-}
-
-/// Every entry of the committed manifest and the state of its files.
-pub fn list(data: &DataDir) -> Result<Vec<Listing>, CorpusError> {
-    Fetcher::from_env().list(data)
 }
 
 /// Waits for other processes that write to this folder; the lock goes with the value.
@@ -246,8 +214,27 @@ fn take_turn(folder: &Path) -> Result<File, CorpusError> {
         .map_err(|source| CorpusError::Write { path, source })
 }
 
+impl Fetched {
+    fn new(file: &FileEntry, digest: Digest, was_present: bool) -> Self {
+        let edition = file.edition(&digest).map(|edition| edition.name.clone());
+        Self {
+            digest,
+            was_present,
+            edition,
+        }
+    }
+}
+
+/// A file that is there, under whichever of its names.
+fn present(file: &FileEntry, data: &DataDir) -> Result<Option<Fetched>, CorpusError> {
+    let Some(present) = data.find(file) else {
+        return Ok(None);
+    };
+    Ok(Some(Fetched::new(file, data.digest(&present)?, true)))
+}
+
 /// The digest of what came, if it is what the manifest expects.
-fn accept(file: &FileEntry, url: &str, part: &Path) -> Result<Digest, CorpusError> {
+fn digest(file: &FileEntry, address: &Address, part: &Path) -> Result<Digest, CorpusError> {
     let digest = Digest::of_file(file.target(), part).map_err(|source| CorpusError::Read {
         path: part.to_owned(),
         source,
@@ -255,37 +242,10 @@ fn accept(file: &FileEntry, url: &str, part: &Path) -> Result<Digest, CorpusErro
     match file.served() {
         Some(edition) if edition.blake3 != digest.blake3 => Err(CorpusError::DigestMismatch {
             file: file.target().to_owned(),
-            url: url.to_owned(),
+            url: address.to_string(),
             expected: edition.blake3.clone(),
             got: digest.blake3,
         }),
         _ => Ok(digest),
     }
-}
-
-fn report(file: &FileEntry, data: &DataDir) -> Result<FileReport, CorpusError> {
-    let Some(present) = data.find(file) else {
-        let file = file.target().to_owned();
-        return Ok(FileReport {
-            file,
-            digest: None,
-            state: FileState::Missing,
-        });
-    };
-    let path = data.file(&present);
-    let digest =
-        Digest::of_file(&present, &path).map_err(|source| CorpusError::Read { path, source })?;
-    let state = match (file.edition(&digest), record::recorded(data, &present)?) {
-        (_, Some(recorded)) if recorded.blake3 != digest.blake3 => {
-            FileState::Changed(recorded.blake3)
-        }
-        (Some(edition), _) => FileState::Known(edition.name.clone()),
-        (None, Some(_)) => FileState::AsFetched,
-        (None, None) => FileState::Unrecognised,
-    };
-    Ok(FileReport {
-        file: present,
-        digest: Some(digest),
-        state,
-    })
 }

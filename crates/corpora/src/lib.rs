@@ -50,7 +50,18 @@
 //!
 //! Missing data is an error that names the file, the folder and the remedies. No other text takes
 //! its place.
+//!
+//! # What a server may do
+//!
+//! [`Fetcher`] takes every server for one that may lie, mirrors above all. Paths come from the
+//! manifest, never from a header. It asks https addresses, and plain http ones on this machine or
+//! where a person asked for it; follows ten redirects, none from https to anything else; waits a
+//! minute and no longer; sends no token. What comes must have the announced length and, where the
+//! manifest records them, the recorded size and digest; an empty file or a page for people is never
+//! taken for data.
 
+mod address;
+mod client;
 mod config;
 mod data_dir;
 mod dataset;
@@ -58,9 +69,12 @@ mod digest;
 mod download;
 mod error;
 mod fetch;
+mod listing;
 mod manifest;
 mod models;
 mod ngram;
+mod part;
+mod plausible;
 mod predicted;
 mod record;
 mod seeds;
@@ -69,6 +83,7 @@ pub mod tinytales;
 mod tokenizer;
 mod windows;
 
+pub use client::Patience;
 pub use config::{
     CharConfig, Commonsense170kConfig, CorpusConfig, PretrainedConfig, TinyShakespeareConfig,
     TinyStoriesConfig, TinytalesConfig, TokenizerConfig,
@@ -79,9 +94,8 @@ pub use dataset::{
 };
 pub use digest::Digest;
 pub use error::CorpusError;
-pub use fetch::{
-    FetchPolicy, Fetched, Fetcher, FileReport, FileState, Listing, check, fetch, list,
-};
+pub use fetch::{FetchPolicy, Fetched, Fetcher};
+pub use listing::{FileReport, FileState, Listing, check, list};
 pub use manifest::{Edition, Entry, EntryKind, FileEntry, HubSource, Manifest, RepoKind, Source};
 pub use models::{ensure_model, model_digests, model_folder};
 pub use ngram::NgramLine;

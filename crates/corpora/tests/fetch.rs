@@ -108,6 +108,7 @@ fn a_hub_file_arrives_whole_and_is_recorded() {
     let fetcher = place.fetcher(&edition(BODY));
     let fetched = place.fetch(&fetcher, "stories").unwrap();
     assert!(!fetched[0].was_present);
+    assert_eq!(fetched[0].edition.as_deref(), Some("complete"));
     assert_eq!(
         fs::read(place.data.file("stories/train.txt")).unwrap(),
         BODY
@@ -129,7 +130,11 @@ fn a_file_without_a_known_digest_is_held_to_the_one_it_arrived_with() {
     let place = Place::new();
     place.server.serve("/plain.txt", BODY, None);
     let fetcher = place.fetcher("");
-    place.fetch(&fetcher, "plain").unwrap();
+    let fetched = place.fetch(&fetcher, "plain").unwrap();
+    assert_eq!(
+        fetched[0].edition, None,
+        "that nothing is known of it is said"
+    );
     let file = place.data.file("plain/input.txt");
     assert_eq!(fs::read(&file).unwrap(), BODY);
     let state = || fetcher.check("plain", &place.data).unwrap().remove(0).state;
@@ -150,7 +155,9 @@ fn a_file_without_a_known_digest_is_held_to_the_one_it_arrived_with() {
 #[test]
 fn another_content_than_the_recorded_one_is_discarded() {
     let place = Place::new();
-    place.server.serve(HUB_PATH, b"not the file", None);
+    let altered = [b"Twice", &BODY[5..]].concat();
+    assert_eq!(altered.len(), BODY.len());
+    place.server.serve(HUB_PATH, &altered, None);
     let error = place
         .fetch(&place.fetcher(&edition(BODY)), "stories")
         .unwrap_err();
@@ -163,6 +170,7 @@ fn another_content_than_the_recorded_one_is_discarded() {
             .to_string()
             .contains(&blake3::hash(BODY).to_hex().to_string())
     );
+    assert!(error.is_missing());
     assert_eq!(place.names("stories"), [".fetch.lock"]);
 }
 
@@ -183,7 +191,7 @@ fn a_missing_file_names_the_address() {
 }
 
 #[test]
-fn a_broken_line_leaves_no_file_and_a_hub_download_goes_on() {
+fn a_broken_line_leaves_no_file_and_the_download_goes_on() {
     let place = Place::new();
     let fetcher = place.fetcher(&edition(BODY));
     place.server.serve(HUB_PATH, BODY, Some(20));
@@ -193,19 +201,27 @@ fn a_broken_line_leaves_no_file_and_a_hub_download_goes_on() {
         assert!(matches!(error, CorpusError::Download { .. }), "{error}");
         assert!(!place.has_target(name));
     }
-    assert_eq!(place.names("plain"), [".fetch.lock"]);
 
     place.server.serve(HUB_PATH, BODY, None);
-    place.fetch(&fetcher, "stories").unwrap();
-    assert_eq!(
-        fs::read(place.data.file("stories/train.txt")).unwrap(),
-        BODY
-    );
-    assert_eq!(place.server.asked().last().unwrap(), "20-");
-    assert_eq!(
-        place.names("stories"),
-        [".fetch.lock", "digest.toml", "train.txt"]
-    );
+    place.server.serve("/plain.txt", BODY, None);
+    for (name, file) in [("stories", "train.txt"), ("plain", "input.txt")] {
+        place.fetch(&fetcher, name).unwrap();
+        let path = place.data.file(&format!("{name}/{file}"));
+        assert_eq!(fs::read(path).unwrap(), BODY);
+        assert_eq!(place.server.asked().last().unwrap(), "20-");
+        assert_eq!(place.names(name), [".fetch.lock", "digest.toml", file]);
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let place = Place::new();
+    fs::create_dir_all(&place.data.path).unwrap();
+    fs::write(place.data.file("stories"), "no folder").unwrap();
+    let error = place.fetch(&place.fetcher(""), "stories").unwrap_err();
+    assert!(matches!(error, CorpusError::Write { .. }), "{error}");
+    assert!(error.is_missing() && error.to_string().contains("stories"));
+    assert!(place.server.asked().is_empty());
 }
 
 #[test]
@@ -269,9 +285,10 @@ fn a_model_arrives_in_a_folder_of_its_own() {
     let files = ["config.json", "model.safetensors", "tokenizer.json"];
     let bar = ProgressBar::hidden();
     let fetch = || fetcher.ensure_model(name, &place.data, &bar);
+    let weights: &[u8] = b"\x02\0\0\0\0\0\0\0{}";
     // A fetch that stops before the configuration leaves no folder that looks whole.
-    for file in &files[1..] {
-        place.server.serve(&format!("{hub}/{file}"), BODY, None);
+    for (file, body) in [(files[1], weights), (files[2], b"{ }")] {
+        place.server.serve(&format!("{hub}/{file}"), body, None);
     }
     assert!(matches!(fetch().unwrap_err(), CorpusError::Download { .. }));
     let missing = corpora::model_folder(name, &place.data).unwrap_err();
@@ -283,7 +300,7 @@ fn a_model_arrives_in_a_folder_of_its_own() {
     fetch().unwrap();
     let folder = corpora::model_folder(name, &place.data).unwrap();
     assert_eq!(folder, place.data.file("models/bert-base-uncased"));
-    assert_eq!(fs::read(folder.join("model.safetensors")).unwrap(), BODY);
+    assert_eq!(fs::read(folder.join("model.safetensors")).unwrap(), weights);
     let digests = corpora::model_digests(name, &place.data).unwrap();
     let found: Vec<_> = digests.iter().map(|digest| digest.file.clone()).collect();
     assert_eq!(found, files.map(|file| format!("models/{name}/{file}")));

@@ -111,10 +111,6 @@ fn answer(mut stream: TcpStream, state: &State) -> std::io::Result<()> {
             ""
         },
     )?;
-    let metadata_only = (from, to) == (0, 1);
-    let sent = served
-        .breaks_after
-        .filter(|_| !metadata_only)
-        .map_or(to, |after| to.min(after));
+    let sent = served.breaks_after.map_or(to, |after| to.min(after));
     stream.write_all(&served.body[from.min(sent)..sent])
 }

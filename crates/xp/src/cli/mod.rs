@@ -173,6 +173,9 @@ pub(crate) enum DataCommand {
         /// What to fetch; `xp data list` shows the names.
         #[arg(required = true)]
         names: Vec<String>,
+        /// Takes plain http from the mirror in HF_ENDPOINT; anyone on the way can alter it.
+        #[arg(long)]
+        plain_http: bool,
         #[command(flatten)]
         data: Data,
     },

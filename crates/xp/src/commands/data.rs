@@ -1,6 +1,6 @@
 //! `xp data`: what text there is, and whether it is what it should be.
 
-use corpora::{DataDir, FileReport, FileState, Listing};
+use corpora::{DataDir, Fetched, Fetcher, FileReport, FileState, Listing};
 use serde_json::{Value, json};
 
 use crate::{
@@ -12,7 +12,11 @@ use crate::{
 pub(super) fn run(command: &DataCommand) -> Result<Exit, Expected> {
     match command {
         DataCommand::List(args) => list(args),
-        DataCommand::Fetch { names, data } => fetch(names, &data.dir()),
+        DataCommand::Fetch {
+            names,
+            plain_http,
+            data,
+        } => fetch(names, *plain_http, &data.dir()),
         DataCommand::Check { names, data } => check(names, &data.dir()),
     }
 }
@@ -62,10 +66,11 @@ fn as_json(listing: &Listing) -> Value {
     })
 }
 
-fn fetch(names: &[String], data: &DataDir) -> Result<Exit, Expected> {
+fn fetch(names: &[String], plain_http: bool, data: &DataDir) -> Result<Exit, Expected> {
+    let fetcher = Fetcher::from_env().plain_http(plain_http);
     for name in names {
         let bar = ui::fetch_bar();
-        let fetched = corpora::fetch(name, data, &bar);
+        let fetched = fetcher.fetch(name, data, &bar);
         bar.finish_and_clear();
         let fetched = fetched?;
         if fetched.is_empty() {
@@ -79,13 +84,23 @@ fn fetch(names: &[String], data: &DataDir) -> Result<Exit, Expected> {
             };
             let path = data.file(&file.digest.file);
             ui::data(&format!(
-                "{name}: {verb}: {} ({} bytes)",
+                "{name}: {verb}: {} ({} bytes, {})",
                 path.display(),
-                file.digest.bytes
+                file.digest.bytes,
+                edition(&file)
             ));
         }
     }
     Ok(Exit::Done)
+}
+
+/// What is known of the content of a file that was fetched or was there.
+fn edition(file: &Fetched) -> String {
+    match &file.edition {
+        Some(edition) => format!("known edition `{edition}`"),
+        None if file.was_present => "not a known edition".to_owned(),
+        None => "not a known edition; digest.toml holds its digest from now on".to_owned(),
+    }
 }
 
 fn check(names: &[String], data: &DataDir) -> Result<Exit, Expected> {
