@@ -29,8 +29,8 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 bug in xp, 2 wrong command line or sweep file, 3 data or device missing,
-4 nothing selected, 5 trials outstanding, 6 a trial failed or diverged, 7 store unreadable,
-8 refused (--frozen), 130 interrupted (started again, it goes on).
+4 nothing selected, 5 trials outstanding, 6 a trial failed or diverged, 7 store or results
+unreadable or unwritable, 8 refused (--frozen), 130 interrupted (started again, it goes on).
 
 Results go to stdout, everything else to stderr. Logs are under .xp/logs; RUST_LOG sets their level.";
 
