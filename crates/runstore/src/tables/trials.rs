@@ -334,6 +334,10 @@ table! {
             /// The same after drops.
             load_entropy_summed_after: Option<f64> = "nats",
         }
+        "Data" {
+            /// What is odd about the text, in sentences: how much of the validation text the training text holds too, and what the tokenizer dropped.
+            data_warnings: Option<String>,
+        }
         "Cell" {
             /// The trial's cell, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
             cell_id: Option<String>,

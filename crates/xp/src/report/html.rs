@@ -96,6 +96,7 @@ fn page(
         alarms => health::rows(collected, cells),
         problems => problems(collected),
         unmeasured => unmeasured(collected),
+        warnings => warnings(collected),
     }
 }
 
@@ -264,6 +265,13 @@ fn problems(collected: &Collected) -> Vec<(String, String, String)> {
         )
     };
     unfinished.map(problem).collect()
+}
+
+/// What is odd about the data, each once.
+fn warnings(collected: &Collected) -> BTreeSet<&str> {
+    let rows = collected.trials.iter();
+    rows.filter_map(|row| row.data_warnings.as_deref())
+        .collect()
 }
 
 /// Columns of `trials.parquet` that are null in every row.

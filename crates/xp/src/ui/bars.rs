@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::lines::{ended_line, progress_tail};
+use super::lines::{Notes, ended_line, progress_tail};
 use crate::{
     config::Trial,
     jobs::Event,
@@ -17,11 +17,13 @@ use crate::{
 /// Bars of running trials that are shown at most.
 const MOST_BARS: usize = 8;
 
-/// Draws bars.
+/// Draws bars, that of the sweep last: it is short, so that what a terminal writes behind it (`^C`) starts no
+/// new line, which would leave a dead bar behind.
 pub(super) struct Bars {
     all: MultiProgress,
     sweep: ProgressBar,
     trials: BTreeMap<usize, (ProgressBar, Instant)>,
+    notes: Notes,
     total: usize,
     ended: usize,
 }
@@ -45,6 +47,7 @@ impl Bars {
             all,
             sweep,
             trials: BTreeMap::new(),
+            notes: Notes::default(),
             total,
             ended: before,
         }
@@ -61,7 +64,7 @@ impl Bars {
 impl Watcher for Bars {
     fn started(&mut self, index: usize, trial: &Trial) {
         let bar = if self.trials.len() < MOST_BARS {
-            self.all.add(ProgressBar::new(0))
+            self.all.insert_before(&self.sweep, ProgressBar::new(0))
         } else {
             ProgressBar::hidden()
         };
@@ -92,8 +95,9 @@ impl Watcher for Bars {
                 bar.set_message(progress_tail(event));
             }
             Event::Note { text } => {
-                self.all
-                    .suspend(|| super::say(&format!("{}: {text}", trial.id)));
+                if let Some(line) = self.notes.line(trial, text) {
+                    self.all.suspend(|| super::say(&line));
+                }
             }
             Event::Alarm { text, .. } => {
                 self.all

@@ -1,6 +1,9 @@
 //! Progress where there is no terminal: a line for each finished trial.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use super::say;
 use crate::{
@@ -14,7 +17,20 @@ pub(super) struct Lines {
     total: usize,
     ended: usize,
     started: BTreeMap<usize, Instant>,
+    notes: Notes,
     waiting: bool,
+}
+
+/// What trials note: each once, however many of them note it.
+#[derive(Default)]
+pub(super) struct Notes(BTreeSet<String>);
+
+impl Notes {
+    /// The note as a line, the first time.
+    pub(super) fn line(&mut self, trial: &Trial, text: &str) -> Option<String> {
+        let is_new = self.0.insert(text.to_owned());
+        is_new.then(|| format!("{}: {text}", trial.id))
+    }
 }
 
 impl Lines {
@@ -23,6 +39,7 @@ impl Lines {
             total,
             ended: before,
             started: BTreeMap::new(),
+            notes: Notes::default(),
             waiting: false,
         }
     }
@@ -36,7 +53,11 @@ impl Watcher for Lines {
 
     fn event(&mut self, _: usize, trial: &Trial, event: &Event) {
         match event {
-            Event::Note { text } => say(&format!("{}: {text}", trial.id)),
+            Event::Note { text } => {
+                if let Some(line) = self.notes.line(trial, text) {
+                    say(&line);
+                }
+            }
             Event::Alarm { text, .. } => say(&format!("{}: warning: {text}", trial.id)),
             _ => {}
         }
