@@ -21,6 +21,7 @@ mod axes;
 mod compare;
 mod header;
 mod locate;
+mod members;
 mod problem;
 mod set;
 mod show;

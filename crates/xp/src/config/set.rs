@@ -14,7 +14,8 @@ use crate::jobs::JobKind;
 pub(crate) struct Setting {
     /// Dotted path of the setting; an axis' short name has been written out.
     pub(crate) path: String,
-    key: Span,
+    /// Where its path stands.
+    pub(crate) key: Span,
     value: Node,
 }
 
@@ -65,7 +66,12 @@ impl Setting {
 
     /// The setting as a tree to overlay.
     pub(crate) fn tree(&self) -> Tree {
-        tree::single(&self.path, &self.key, self.value.clone())
+        self.tree_at(&self.path)
+    }
+
+    /// The same at another path.
+    pub(crate) fn tree_at(&self, path: &str) -> Tree {
+        tree::single(path, &self.key, self.value.clone())
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     compare::{self, Baseline},
     header::{self, HEADER_KEYS, Header, Save},
     locate::SweepFile,
+    members,
     problem::{ConfigErrors, Problem, Problems},
     set::Setting,
     source::{Sources, Tree},
@@ -147,18 +148,33 @@ fn build(
         tree::overlay(tree, over, job.families());
     }
     let mut fixed = Vec::new();
+    let mut below = Vec::new();
     for text in &options.set {
         let setting = Setting::parse(text, job, sources, problems)?;
         let mut over = setting.tree();
         check_keys(&over, job, "", problems);
         axes::take(tree, &mut over, job, &mut anew, problems);
-        tree::overlay(tree, over, job.families());
-        fixed.push(setting.path);
+        let grids = axes::read(tree, job, &mut Problems::default());
+        let varies = members::axis_above(&axes::union(&grids), &setting.path);
+        let varies = varies.filter(|axis| !fixed.contains(&axis.path));
+        if let Some(axis) = varies {
+            let in_file = members::file_has(tree, &setting.path, &axis.path);
+            if in_file {
+                tree::overlay(tree, over, job.families());
+            }
+            below.push((setting, in_file));
+        } else {
+            tree::overlay(tree, over, job.families());
+            fixed.push(setting.path);
+        }
     }
     let header = header::read(tree, problems)?;
     let compare = compare::read(tree, job, problems);
     let mut grids = axes::read(tree, job, problems);
     axes::replace(&mut grids, anew, problems);
+    for (setting, in_file) in &below {
+        members::lay_below(&mut grids, setting, job.families(), *in_file, problems);
+    }
     for axes in &mut grids {
         // A setting given on the command line is one value, whatever the file varies.
         axes.retain(|axis| !fixed.contains(&axis.path));
@@ -170,6 +186,7 @@ fn build(
                 .unwrap_or(order.len())
         });
     }
+    members::check_axes(tree, &grids, job.families(), problems);
     problems
         .is_empty()
         .then_some((header, compare, grids, scale))

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     axes::{Axis, Grid},
+    members,
     problem::{ConfigErrors, Problem, Problems},
     show,
     source::{Node, Tree},
@@ -253,7 +254,13 @@ impl Sweep {
 
     fn at(&self, chosen: &[(&Axis, &Node)]) -> Tree {
         let mut settings = self.settings.clone();
-        for (axis, value) in chosen {
+        // A family before what lies below its members.
+        let mut chosen = chosen.to_vec();
+        chosen.sort_by_key(|(axis, _)| axis.path.split('.').count());
+        for (axis, value) in &chosen {
+            if !members::applies(&settings, axis, &chosen) {
+                continue;
+            }
             let over = tree::single(&axis.path, &axis.key, (*value).clone());
             tree::overlay(&mut settings, over, self.job.families());
         }
