@@ -39,7 +39,9 @@ def killed(record: Record, campaign: str) -> None:
     found = points(Folder(settings, settings.work / "clone-probe", template.path), "report", NAME)
     renames = [point for point in found if point.call in RENAMES]
     others = [point for point in found if point.call not in (*RENAMES, "openat")]
-    disturbed(record, campaign, "SIGKILL at each rename of `xp report` in a clone", renames, "signal=KILL", template, known)
+    disturbed(
+        record, campaign, "SIGKILL at each rename of `xp report` in a clone", renames, "signal=KILL", template, known
+    )
     chosen = spread(settings, others, settings.pick(4, 60), "clone")
     disturbed(record, campaign, "SIGKILL at other calls of it", chosen, "signal=KILL", template, known)
     undisturbed(record, campaign)

@@ -25,7 +25,7 @@ SWEEP = ("sweep", NAME, "--threads", "1")
 HOW: dict[str, Callable[[bytes], bytes]] = {
     "a flipped bit": lambda data: flip(data, 3 * len(data) // 4),
     "a flipped bit in the middle": lambda data: flip(data, len(data) // 2),
-    "4 KiB of zeros": lambda data: data[: len(data) // 2] + bytes(len(data[len(data) // 2 :][:4096])) + data[len(data) // 2 + 4096 :],
+    "4 KiB of zeros": lambda data: zeroed(data, len(data) // 2),
     "half": lambda data: data[: len(data) // 2],
     "nothing": lambda data: b"",
     "other bytes": lambda data: bytes(b ^ 0x5A for b in data),
@@ -36,6 +36,12 @@ HOW: dict[str, Callable[[bytes], bytes]] = {
 def flip(data: bytes, place: int) -> bytes:
     """Data with one bit of one byte turned round."""
     return data[:place] + bytes([data[place] ^ 0x40]) + data[place + 1 :] if data else b"\x40"
+
+
+def zeroed(data: bytes, place: int) -> bytes:
+    """Data in which a page of zeros is."""
+    end = min(place + 4096, len(data))
+    return data[:place] + bytes(end - place) + data[end:]
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,9 @@ def checkpoints(record: Record, campaign: str) -> None:
     reference = finished(settings, "checkpoint-reference", text)
     chosen = damages(record, template, f"{STORE}/checkpoints", 14, "checkpoints")
     model = next(p for p in (template / STORE / "checkpoints").rglob("model.*"))
-    sure = [Damage(model.relative_to(template.path).as_posix(), how) for how in ("a flipped bit", "4 KiB of zeros", "half")]
+    sure = [
+        Damage(model.relative_to(template.path).as_posix(), how) for how in ("a flipped bit", "4 KiB of zeros", "half")
+    ]
 
     def attempt(case: Damage, path: Path) -> tuple[Folder, list[Complaint]]:
         folder = Folder(settings, path, template.path)
@@ -109,7 +117,9 @@ def checkpoints(record: Record, campaign: str) -> None:
         wrong = judge(run, {0})
         if run.code == 0:
             told = compare(reference / RESULTS, folder / RESULTS)
-            wrong += [Complaint("a damaged checkpoint changes the result", f"{one.kind}, {one.seen}") for one in told[:1]]
+            wrong += [
+                Complaint("a damaged checkpoint changes the result", f"{one.kind}, {one.seen}") for one in told[:1]
+            ]
         return folder, wrong
 
     record.each(campaign, "damaged checkpoints, resumed", dict.fromkeys([*sure, *chosen]), attempt)
@@ -139,11 +149,14 @@ def store(record: Record, campaign: str) -> None:
     # One trial is to be run: only then is the copy read.
     missing = f"{STORE}/trials/{ids(reference)[0]}"
     failed = f"{STORE}/failed/{Path(missing).name}.json"
-    cases = [Damage(copy, how) for copy in copies[:1] for how in HOW] + [Damage(failed, how) for how in ("half", "nothing")]
+    cases = [Damage(copy, how) for copy in copies[:1] for how in HOW] + [
+        Damage(failed, how) for how in ("half", "nothing")
+    ]
 
     def bookkeeping(case: Damage, path: Path) -> tuple[Folder, list[Complaint]]:
         folder = Folder(settings, path, reference.path)
         folder.remove(missing)
+        folder.remove("results")
         if case.name == failed:
             folder.edit(failed, b'{"status": "failed", "error": "no disk"}')
         case.do(folder)
@@ -157,29 +170,28 @@ def results(record: Record, campaign: str) -> None:
     """A clone one of whose files is damaged: refused as it is, or nothing of it lost."""
     settings = record.settings
     template, known = clones.one_more(settings, "results")
-    chosen = damages(record, template, RESULTS, 0, "results")
-    names = [f"{RESULTS}/{name}" for name in ("trials.parquet", "steps.parquet", "alarms.parquet", "manifest.json")]
-    sure = [Damage(name, how) for name in names for how in ("a flipped bit in the middle", "half", "missing")]
-    readable = [case for case in (*sure, *chosen) if "figures" not in case.name and "report.html" not in case.name]
+    trials = f"{RESULTS}/trials.parquet"
+    tables = [trials, *(f"{RESULTS}/{name}" for name in ("steps.parquet", "alarms.parquet", "manifest.json"))]
+    ways = HOW if settings.long else ("a flipped bit in the middle", "half", "missing")
+    # Rows whose table is gone cannot be kept.
+    cases = [Damage(name, how) for name in tables for how in ways if (name, how) != (trials, "missing")]
 
     def attempt(case: Damage | str, path: Path) -> tuple[Folder, list[Complaint]]:
         folder = Folder(settings, path, template.path)
         if isinstance(case, Damage):
-            data = case.do(folder)
+            case.do(folder)
         else:
-            data = newer(folder / RESULTS / "trials.parquet")
-            folder.edit(f"{RESULTS}/trials.parquet", data)
-        run = folder.xp("report", NAME)
-        wrong = judge(run, {0, 5, 7})
-        # What no longer reads must at least be there as it was.
-        table = data if isinstance(case, str) or case.name.endswith("trials.parquet") else None
-        if not (table and any(p.read_bytes() == table for p in (folder / "results").rglob("*") if p.is_file())):
-            if not (isinstance(case, Damage) and case.how == "missing" and case.name.endswith("trials.parquet")):
-                gone = known - trial_rows(folder / "results").keys()
-                wrong += [Complaint("rows of a damaged clone are thrown away", f"{len(gone)} of {len(known)}")] if gone else []
+            folder.edit(trials, newer(folder / trials))
+        before = (folder / trials).read_bytes()
+        wrong = judge(folder.xp("report", NAME), {0, 5, 7})
+        gone = known - trial_rows(folder / "results").keys()
+        # What does not read must be there as it was, under whatever name.
+        if gone and not any(p.read_bytes() == before for p in (folder / "results").rglob("*.parquet*")):
+            wrong.append(Complaint("rows of a damaged clone are thrown away", f"{len(gone)} of {len(known)}"))
         return folder, wrong
 
-    record.each(campaign, "damaged results of a clone, `xp report`", [*dict.fromkeys(readable), "a newer schema"], attempt)
+    everything: list[Damage | str] = [*cases, "a newer schema"]
+    record.each(campaign, "damaged results of a clone, `xp report`", everything, attempt)
 
 
 def newer(table: Path) -> bytes:

@@ -54,7 +54,9 @@ def mounted(folder: Folder, disk: Disk) -> Iterator[Path]:
     place.mkdir()
     mount(place, disk.kilobytes + size_kb(aside))
     folder.note(f"mv {disk.place} before; mkdir {disk.place}")
-    folder.note(f"mount -t tmpfs -o size={disk.kilobytes + size_kb(aside)}k none {disk.place}; cp -r before/. {disk.place}; rm -r before")
+    folder.note(
+        f"mount -t tmpfs -o size={disk.kilobytes + size_kb(aside)}k none {disk.place}; cp -r before/. {disk.place}; rm -r before"
+    )
     try:
         subprocess.run(["cp", "-r", f"{aside}/.", str(place)], check=False, capture_output=True)
         subprocess.run(["rm", "-r", str(aside)], check=True)
@@ -66,7 +68,9 @@ def mounted(folder: Folder, disk: Disk) -> Iterator[Path]:
 
 def mount(place: Path, kilobytes: int) -> None:
     """Mounts a file system of that size."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", str(place)], check=True, capture_output=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", str(place)], check=True, capture_output=True
+    )
 
 
 def enlarge(folder: Folder, place: Path) -> None:
@@ -135,7 +139,9 @@ def full_clones(record: Record) -> None:
             wrong += clones.lost(folder, known) + left_over(folder)
         return folder, wrong
 
-    record.each(CAMPAIGN, "the report of a clone on a disk that is nearly full", [Disk("results", kb) for kb in rooms], attempt)
+    record.each(
+        CAMPAIGN, "the report of a clone on a disk that is nearly full", [Disk("results", kb) for kb in rooms], attempt
+    )
 
 
 def unusable(record: Record) -> None:

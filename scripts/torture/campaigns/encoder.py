@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+SOURCE = 'source = { bert = { model = "./bert", tap = 2, sequence = 16, corpus = "tinytales" } }'
 ENCODER = """\
 name     = "killer"
 question = "What does a router do with damaged hidden states?"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A hub on 127.0.0.1 that misbehaves in one way.
 
-    python3 hub.py MODE PORT FOLDER        serves the files of FOLDER; --list shows the modes
+python3 hub.py MODE PORT FOLDER        serves the files of FOLDER; --list shows the modes
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BODIES = {"empty": b"", "html": b"<html>Sign in first</html>"}
 UP = {f"{kind}-up-{levels}": (kind, levels) for kind in ("etag", "commit") for levels in (1, 2, 4, 6, 8)}
 OTHER = (
     "good", "redirect", "404", "500", "escapes", "loop", "pingpong", "file-redirect", "garbage", "wrong-byte",
-    "short", "long", "more", "huge", "etag-absolute", "stall-head", "stall-body", "drip",
+    "short", "long", "more", "huge", "etag-absolute", "stall-head", "stall-body",
 )  # fmt: skip
 MODES = (*OTHER, *BODIES, *UP)
 VICTIM = "victim.txt"
@@ -144,16 +144,11 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
             self.server.closing.wait(STALL_S)
-        elif mode == "drip" and len(body) > 1:
-            for number in range(STALL_S):
-                self.wfile.write(body[number : number + 1])
-                if self.server.closing.wait(1.0):
-                    break
         elif mode == "short":
             self.wfile.write(body[: len(body) // 2])
         else:
             self.wfile.write(body + (b"more than was said" if mode == "more" else b""))
-        self.close_connection = mode in ("stall-body", "drip", "short", "long", "more", "huge")
+        self.close_connection = mode in ("stall-body", "short", "long", "more", "huge")
 
 
 def main() -> None:

@@ -52,14 +52,17 @@ def at_calls(record: Record) -> None:
     for target in (trial, sweep, report):
         probe = Folder(settings, settings.work / f"kills-{target.name}", target.template)
         chosen = spread(settings, points(probe, *target.args), counts[target.name], target.name)
-        record.each(
-            CAMPAIGN,
-            f"SIGKILL at a system call of `xp {target.name}`, then again",
-            chosen,
-            lambda point, path, target=target: kill_at(record, target, point, path),
-            name=lambda point: f"{point.call} {point.nth}",
-        )
+        row(record, f"SIGKILL at a system call of `xp {target.name}`, then again", chosen, target)
     resumed(record)
+
+
+def row(record: Record, tried: str, chosen: list[Point], target: Target) -> None:
+    """One row: a command is killed at each of the points."""
+
+    def attempt(point: Point, path: Path) -> tuple[Folder, list[Complaint]]:
+        return kill_at(record, target, point, path)
+
+    record.each(CAMPAIGN, tried, chosen, attempt, name=lambda point: f"{point.call} {point.nth}")
 
 
 def kill_at(record: Record, target: Target, point: Point, path: Path) -> tuple[Folder, list[Complaint]]:
@@ -84,10 +87,4 @@ def resumed(record: Record) -> None:
     probe = Folder(record.settings, record.settings.work / "resumed-probe", start.path)
     renames = points(probe, *target.args, calls=("rename", "renameat", "renameat2"))
     checkpoints = [point for point in renames if "/checkpoints/" in point.what]
-    record.each(
-        CAMPAIGN,
-        "SIGKILL of a trial at its last checkpoint, resumed",
-        checkpoints[-1:],
-        lambda point, path: kill_at(record, target, point, path),
-        name=lambda point: f"{point.call} {point.nth}",
-    )
+    row(record, "SIGKILL of a trial at its last checkpoint, resumed", checkpoints[-1:], target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -89,7 +90,5 @@ def hit(process: Process, whom: str) -> None:
         process.kill(signal.SIGTERM)
     else:
         for child in process.children()[:1]:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            except ProcessLookupError:
-                pass

@@ -98,7 +98,7 @@ def asked(folder: Folder, hub: Hub, limits: Limits) -> Process:
 
 def hung_up(folder: Folder) -> None:
     """Writes down that the fetch has ended, and that its hub may go."""
-    folder.note("wait $!; echo \"exit $?\"; kill $HUB")
+    folder.note('wait $!; echo "exit $?"; kill $HUB')
 
 
 def guarded(settings: Settings) -> Path:

@@ -128,7 +128,7 @@ def scramble(random: Random, data: bytes) -> bytes:
     return bytes(out[: random.randrange(len(out))]) if out and random.random() < 0.1 else bytes(out)
 
 
-JSON_VALUES = (
+JSON_VALUES: tuple = (
     None, True, 0, -1, 1, 2, 3, 0.5, -0.0, 1e308, 2**31, 2**32 - 1, 2**63, -(2**63), 10**30, "", "x", "\x1b[2J", "../x",
     "/etc/passwd", [], {}, [[]], {"a": {}}, "\u0000", "F16", "gelu", [0, 0], [1 << 40, 1 << 40], [8, 4],
 )  # fmt: skip

@@ -94,6 +94,8 @@ def together(folder: Folder, plan: Round) -> list[Complaint]:
     wrong = [complaint for run in killed for complaint in judge(run, signals_are_ours=True)]
     wrong += [complaint for run in runs for complaint in judge(run, {0, 5})]
     finishers = Counter(name for run in [*killed, *runs] for name in DONE.findall(run.err))
+    if not finishers:
+        wrong.append(Complaint("the tool itself failed", "no line says that a trial is done"))
     if twice := [name.decode() for name, count in finishers.items() if count > 1]:
         wrong.append(Complaint("a trial is finished by two runners", twice[0]))
     return wrong
@@ -122,7 +124,9 @@ def slow_tables(record: Record) -> None:
             wrong.append(Complaint("older tables replace newer ones", f"{rows} rows of 4"))
         return folder, wrong
 
-    record.each(CAMPAIGN, "a slow `xp report` beside a sweep that ends", found, attempt, name=lambda p: f"{p.call} {p.nth}")
+    record.each(
+        CAMPAIGN, "a slow `xp report` beside a sweep that ends", found, attempt, name=lambda p: f"{p.call} {p.nth}"
+    )
 
 
 def slow_figures(record: Record) -> None:

@@ -65,7 +65,7 @@ def read_trace(trace: Path, root: Path) -> list[Point]:
 def inside(arguments: str, root: Path) -> bool:
     """Whether the file that is opened is one of the folder's."""
     name = re.search(r'"([^"]*)"', arguments)
-    return bool(name) and (not name.group(1).startswith("/") or name.group(1).startswith(str(root)))
+    return name is not None and (not name.group(1).startswith("/") or name.group(1).startswith(str(root)))
 
 
 def spread(settings: Settings, found: list[Point], most: int, *name: object) -> list[Point]:

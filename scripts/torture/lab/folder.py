@@ -111,6 +111,6 @@ class Folder:
         steps = [
             line
             for step in self.steps
-            for line in ([f"{step}; echo \"exit $?\""] if '"$XP"' in step and " & P" not in step else [step])
+            for line in ([f'{step}; echo "exit $?"'] if '"$XP"' in step and " & P" not in step else [step])
         ]
         return "\n".join([*head, *steps, ""])

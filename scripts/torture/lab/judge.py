@@ -12,8 +12,8 @@ from .process import Run
 DOCUMENTED = {0, 2, 3, 4, 5, 6, 7, 8, 130}
 FAILURES = DOCUMENTED - {0}
 MOST_STDERR = 64 * 1024
-# Control characters that move a terminal's cursor, but for line ends and tabs; C1 ones in UTF-8 too.
-ESCAPES = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
+# Control characters that a terminal obeys, but for line ends and tabs; C1 ones in UTF-8 too.
+ESCAPES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|\xc2[\x80-\x9f]")
 
 
 @dataclass(frozen=True)

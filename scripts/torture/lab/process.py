@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -46,7 +47,7 @@ class Run:
     def last_line(self) -> str:
         """The last line of stderr that says something, shortened."""
         lines = [line.strip() for line in self.err.decode("utf-8", "replace").splitlines()]
-        return next((line for line in reversed(lines) if line), "")[:200]
+        return next((line for line in reversed(lines) if line and not line.startswith("note: ")), "")[:200]
 
 
 class Process:
@@ -88,10 +89,8 @@ class Process:
 
     def kill_group(self, number: int = signal.SIGKILL) -> None:
         """Sends a signal to this process and all that it started."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            pass
 
     def killed_by_shell(self, whom: str = "group") -> str:
         """How a shell would kill it."""

@@ -85,12 +85,15 @@ class Record:
             if time.monotonic() > self.deadline:
                 return
             path = workers / str(threading.get_ident())
-            folder, wrong = None, []
+            folder: Folder | None = None
+            wrong: list[Complaint] = []
             try:
                 folder, wrong = attempt(case, path)
             except Exception as error:  # The tool's own mistakes must not pass for a program's success.
                 where = traceback.extract_tb(error.__traceback__)[-1]
-                wrong = [Complaint("the tool itself failed", f"{error!r} at {Path(where.filename).name}:{where.lineno}")]
+                wrong = [
+                    Complaint("the tool itself failed", f"{error!r} at {Path(where.filename).name}:{where.lineno}")
+                ]
             self._add(row, name(case), weight(case), folder, wrong)
 
         with ThreadPoolExecutor(jobs or self.settings.jobs) as pool:

@@ -29,13 +29,6 @@ class Settings:
         """A stream of chance of its own for each name: one more draw elsewhere shifts nothing here."""
         return random.Random(f"{self.seed}/{'/'.join(map(str, name))}")
 
-    def sample(self, points: list, most: int, *name: object) -> list:
-        """At most so many of the points, in their order; the first and the last are among them."""
-        if len(points) <= most:
-            return points
-        inner = self.random("sample", *name).sample(range(1, len(points) - 1), max(most - 2, 0))
-        return [points[i] for i in sorted({0, len(points) - 1, *inner})][:most]
-
     def asset(self, *path: str) -> Path | None:
         """A file or folder of the assets, if they are there."""
         found = self.assets.joinpath(*path) if self.assets else None

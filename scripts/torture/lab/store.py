@@ -13,6 +13,8 @@ from .judge import Complaint, judge
 from .sweeps import NAME, RESULTS
 from .tables import compare, invented_times, trial_rows
 
+# What `xp plan` calls a trial that is in the store, or in the results alone.
+FINISHED = {"done", "in results"}
 LEFT_OVER = re.compile(r"\.partial$|\.tmp|/tmp/.|/checkpoints/.|/failed/.")
 
 
@@ -36,7 +38,7 @@ def states(folder: Folder) -> list[Complaint]:
     if run.code != 0:
         return judge(run, {0})
     states = Counter(trial["state"] for trial in json.loads(run.out)["trials"])
-    others = {state: count for state, count in states.items() if state != "done"}
+    others = {state: count for state, count in states.items() if state not in FINISHED}
     return [Complaint("a finished trial is not done", str(others))] if others else []
 
 
