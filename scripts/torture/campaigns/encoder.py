@@ -39,10 +39,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def tokenizer(more: int = 0) -> dict:
     """A WordPiece tokenizer of letters; with more tokens than it needs, if asked."""
     words = [*SPECIAL, *LETTERS, *(f"##{c}" for c in LETTERS), *".,!?'", *(f"word{i}" for i in range(more))]
-    special = [{"id": i, "content": word, "special": True, **PLAIN} for i, word in enumerate(SPECIAL)]
     return {
         "version": "1.0",
-        "added_tokens": special,
+        "added_tokens": [],
         "normalizer": {
             "type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None,
             "lowercase": True,
@@ -57,7 +56,6 @@ def tokenizer(more: int = 0) -> dict:
     }  # fmt: skip
 
 
-PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
 TEMPLATE = {
     "type": "TemplateProcessing",
     "single": [

@@ -67,12 +67,18 @@ class Known:
     limits: Limits = LIMITS
 
 
-def drops_nothing(folder: Folder, run: Run) -> list[Complaint]:
-    """Where there is room for all, nothing is dropped."""
+def has_room(folder: Folder, run: Run) -> list[Complaint]:
+    """Where there is room for all, nothing is dropped, and no expert has more room than there are choices."""
     if run.code != 0:
         return []
-    dropped = pl.read_parquet(results_of(folder) / "trials.parquet")["drop_rate"].max()
-    return [Complaint("tokens are dropped where there is room for all", f"drop_rate {dropped!r}")] if dropped else []
+    trials = pl.read_parquet(results_of(folder) / "trials.parquet")
+    wrong = []
+    if dropped := trials["drop_rate"].max():
+        wrong.append(Complaint("tokens are dropped where there is room for all", f"drop_rate {dropped!r}"))
+    beyond = trials.filter(pl.col("capacity") > pl.col("batch") * pl.col("sequence") * pl.col("top_k"))
+    if beyond.height:
+        wrong.append(Complaint("a capacity beyond all choices", f"{beyond['capacity'][0]} slots of an expert"))
+    return wrong
 
 
 def says_memory(_: Folder, run: Run) -> list[Complaint]:

@@ -54,5 +54,6 @@ def describe(number: int, fault: Fault) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Text without control characters and backquotes, on one line."""
+    """Text without control characters, backquotes and places on this machine, on one line."""
+    text = re.sub(r"/\S+/registry/src/[^/\s]+/", "", text)
     return re.sub(r"[\x00-\x1f\x7f-\x9f`]+", " ", text)
