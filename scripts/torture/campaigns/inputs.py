@@ -85,7 +85,7 @@ def plans(record: Record) -> None:
         folder.edit(f"experiments/{NAME}.toml", mutate.toml(settings.random("toml", number), files))
         return folder, judge(folder.xp("plan", NAME, limits=PLAN), {0, 2, 3})
 
-    record.each(CAMPAIGN, "mutated sweep files, `xp plan`", range(settings.pick(400, 60_000)), attempt)
+    record.each(CAMPAIGN, "mutated sweep files, `xp plan`", range(settings.pick(400, 62_000)), attempt)
 
 
 def settings_of(record: Record) -> None:

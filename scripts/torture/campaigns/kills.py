@@ -48,7 +48,7 @@ def at_calls(record: Record) -> None:
     trial = Target("trial", ("trial", NAME, ids(start)[0], "--threads", "1"), start.path, by_trial)
     sweep = Target("sweep", ("sweep", NAME, "--threads", "1"), start.path, reference)
     report = Target("report", ("report", NAME), reference.path, reference)
-    counts = {"trial": settings.pick(20, 450), "sweep": settings.pick(16, 220), "report": settings.pick(14, 180)}
+    counts = {"trial": settings.pick(20, 450), "sweep": settings.pick(16, 400), "report": settings.pick(14, 180)}
     for target in (trial, sweep, report):
         probe = Folder(settings, settings.work / f"kills-{target.name}", target.template)
         chosen = spread(settings, points(probe, *target.args), counts[target.name], target.name)
