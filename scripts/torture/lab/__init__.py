@@ -1,0 +1,1 @@
+"""What all campaigns share: running `xp` under limits, folders, tables, system calls, the record."""
