@@ -10,4 +10,5 @@ mod peers;
 mod recompute;
 mod routers;
 mod runs;
+mod saying;
 mod speeds;
