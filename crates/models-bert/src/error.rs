@@ -51,7 +51,7 @@ pub enum BertError {
     },
     /// The tensors are not those of the configuration.
     #[error(
-        "the weights in {folder:?} are not those of its config.json: {}; make sure that all files \
+        "the weights in {folder:?} are no model of its config.json: {}; make sure that all files \
          come from one model and are complete, and fetch or convert them again",
         listed(problems)
     )]

@@ -164,3 +164,29 @@ pub(crate) struct Sizes {
     /// Those of the routers.
     pub(crate) params_router: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_the_settings_is_the_fault_of_one_trial() {
+        let short = CorpusError::TooShort {
+            what: "the validation text".into(),
+            tokens: 40,
+            sequence: 64,
+            needed: 65,
+        };
+        assert!(matches!(short.into(), JobError::Unsupported(_)));
+        let empty = CorpusError::Empty {
+            path: "valid.txt".into(),
+        };
+        assert!(matches!(empty.into(), JobError::Data(_)));
+        let tap = models_bert::BertConfig::default().check_tap(13);
+        assert!(matches!(tap.unwrap_err().into(), JobError::Unsupported(_)));
+        let none = BertError::NoWeights {
+            folder: "models/tiny".into(),
+        };
+        assert!(matches!(none.into(), JobError::Model(_)));
+    }
+}

@@ -102,16 +102,18 @@ impl<'a> Recorder<'a> {
 
 impl Reporter<LayerTraces> for Recorder<'_> {
     fn step(&mut self, report: StepReport<LayerTraces>) {
-        // Where the loss is no number, neither are the scores by which experts were chosen.
-        let traces = report.observation.0.into_iter();
-        let traces = traces.filter(|_| report.lm.is_finite());
-        let layers: Vec<_> = traces.map(RoutingTrace::read).collect();
+        let layers: Vec<_> = report
+            .observation
+            .0
+            .into_iter()
+            .map(RoutingTrace::read)
+            .collect();
         let steps = Steps {
             last: report.step,
             count: report.steps,
         };
         let gradients = &report.router_gradient_norms_lm;
-        if let Some(watch) = self.watch.as_ref().filter(|_| !layers.is_empty()) {
+        if let Some(watch) = &self.watch {
             let new = watch.judge(steps, &layers, gradients, &mut self.rows.findings);
             new.into_iter().for_each(&mut *self.events);
         }
@@ -142,7 +144,7 @@ impl Reporter<LayerTraces> for Recorder<'_> {
             found.map(|(_, mean)| *mean)
         };
         let limited = named(measure::TRAIN_CAPACITY_LOSS);
-        self.rows.eval_drop_rate = named(measure::DROP_RATE).filter(|_| nll.is_finite());
+        self.rows.eval_drop_rate = named(measure::DROP_RATE);
         let row = self.row(step);
         row.valid_loss_train_capacity = limited;
         row.perplexity_train_capacity = limited.and_then(metrics::language::perplexity);
