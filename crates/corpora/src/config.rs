@@ -1,7 +1,6 @@
 //! What a sweep file says about text: the corpus and the tokenizer.
 
-use std::num::NonZeroUsize;
-
+use registry::Count;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,12 +38,16 @@ pub struct TinyShakespeareConfig {}
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Commonsense170kConfig {}
 
+/// Every command makes the stories anew, to know their digest.
+const MOST_STORIES: usize = 100_000;
+
 /// Generated stories with known topics and word roles; see [`crate::tinytales`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct TinytalesConfig {
-    /// Training stories; a tenth as many (at least one) are made for validation.
-    pub stories: NonZeroUsize,
+    /// Training stories, at most 100,000, which are 80 MB; a tenth as many (at least one) are made for
+    /// validation.
+    pub stories: Count<MOST_STORIES>,
     /// What the stories are about, drawn evenly.
     pub topics: Vec<Topic>,
     /// The seed of the text, apart from the seed of a trial.
@@ -54,7 +57,7 @@ pub struct TinytalesConfig {
 impl Default for TinytalesConfig {
     fn default() -> Self {
         Self {
-            stories: NonZeroUsize::new(2000).expect("2000 is not zero"),
+            stories: Count::new(2000),
             topics: Topic::ALL.to_vec(),
             seed: 0,
         }
@@ -155,7 +158,9 @@ mod tests {
         let error = read::<CorpusConfig>("'tinystory'").unwrap_err();
         assert!(error.contains("unknown corpus `tinystory`"), "{error}");
         let error = read::<CorpusConfig>("{ tinytales = { stories = 0 } }").unwrap_err();
-        assert!(error.contains("nonzero"), "{error}");
+        assert!(error.contains("from 1 to 100000, got 0"), "{error}");
+        let error = read::<CorpusConfig>("{ tinytales = { stories = 1000000 } }").unwrap_err();
+        assert!(error.contains("got 1000000"), "{error}");
         let error = read::<CorpusConfig>("{ tinytales = { topics = ['space'] } }").unwrap_err();
         assert!(error.contains("space"), "{error}");
     }

@@ -73,21 +73,33 @@ pub fn load(
 ) -> Result<Dataset, CorpusError> {
     ensure(corpus, tokenizer, data, policy, &ProgressBar::hidden())?;
     let (texts, mut digests) = text::texts(corpus, data)?;
-    let tokenizer = match tokenizer {
-        TokenizerConfig::Char(_) => Tokenizer::Char(CharTokenizer::of_training_text(&texts.train)),
-        TokenizerConfig::Pretrained(config) => {
-            let (path, name) = tokenizer::find(config, data)?;
-            let (tokenizer, digest) = PretrainedTokenizer::read_with_digest(&path, &name)?;
-            digests.push(digest);
-            Tokenizer::Pretrained(tokenizer)
-        }
-    };
+    let (tokenizer, digest) = tokenizer_of(tokenizer, &texts.train, data)?;
+    digests.extend(digest);
     Ok(Dataset {
         train: TokenStream::of_text(&texts.train, &tokenizer)?,
         valid: TokenStream::of_text(&texts.valid, &tokenizer)?,
         tokenizer,
         digests,
     })
+}
+
+/// The tokenizer that the settings ask for, and the digest of its file where it has one.
+pub(crate) fn tokenizer_of(
+    config: &TokenizerConfig,
+    training_text: &str,
+    data: &DataDir,
+) -> Result<(Tokenizer, Option<Digest>), CorpusError> {
+    match config {
+        TokenizerConfig::Char(_) => {
+            let tokenizer = CharTokenizer::of_training_text(training_text);
+            Ok((Tokenizer::Char(tokenizer), None))
+        }
+        TokenizerConfig::Pretrained(config) => {
+            let (path, name) = tokenizer::find(config, data)?;
+            let (tokenizer, digest) = PretrainedTokenizer::read_with_digest(&path, &name)?;
+            Ok((Tokenizer::Pretrained(tokenizer), Some(digest)))
+        }
+    }
 }
 
 /// What a corpus and a tokenizer are made from, without turning the text into ids.
@@ -112,7 +124,7 @@ pub fn digests(
 /// What a corpus is made from; see [`digests`].
 pub fn text_digests(corpus: &CorpusConfig, data: &DataDir) -> Result<Vec<Digest>, CorpusError> {
     match corpus {
-        CorpusConfig::Tinytales(config) => Ok(tinytales::generate(config)?.digests()),
+        CorpusConfig::Tinytales(config) => tinytales::digests(config),
         _ => text::files(corpus, data)?
             .iter()
             .map(|file| data.digest(file))

@@ -69,6 +69,7 @@ mod digest;
 mod download;
 mod error;
 mod fetch;
+mod lengths;
 mod listing;
 mod manifest;
 mod models;
@@ -95,6 +96,7 @@ pub use dataset::{
 pub use digest::Digest;
 pub use error::CorpusError;
 pub use fetch::{FetchPolicy, Fetched, Fetcher};
+pub use lengths::{check_windows, plainly_holds};
 pub use listing::{FileReport, FileState, Listing, check, list};
 pub use manifest::{Edition, Entry, EntryKind, FileEntry, HubSource, Manifest, RepoKind, Source};
 pub use models::{ensure_model, model_digests, model_folder};

@@ -121,6 +121,78 @@ impl BertConfig {
         }
     }
 
+    /// Checks that a model of these sizes has a row for each of `tokens` token ids, those of the
+    /// tokenizer in `folder`. It may have more.
+    ///
+    /// # Errors
+    ///
+    /// When it has fewer.
+    pub fn check_vocabulary(&self, folder: &Path, tokens: usize) -> Result<(), BertError> {
+        let rows = self.vocab_size;
+        if tokens <= rows {
+            return Ok(());
+        }
+        Err(BertError::Vocabulary {
+            folder: folder.to_owned(),
+            tokens,
+            rows,
+        })
+    }
+
+    /// Checks that a model of these sizes has a hidden state at `tap`.
+    ///
+    /// # Errors
+    ///
+    /// When it has fewer layers.
+    pub fn check_tap(&self, tap: usize) -> Result<(), BertError> {
+        let layers = self.num_hidden_layers;
+        if tap <= layers {
+            return Ok(());
+        }
+        Err(BertError::Layer {
+            what: "hidden state",
+            layer: tap,
+            layers,
+            most: layers,
+        })
+    }
+
+    /// Checks that a model of these sizes has a feed-forward network in `layer`, from 0.
+    ///
+    /// # Errors
+    ///
+    /// When it has fewer layers.
+    pub fn check_network(&self, layer: usize) -> Result<(), BertError> {
+        let layers = self.num_hidden_layers;
+        if layer < layers {
+            return Ok(());
+        }
+        Err(BertError::Layer {
+            what: "feed-forward network",
+            layer,
+            layers,
+            most: layers - 1,
+        })
+    }
+
+    /// Checks that a model of these sizes has a place for every token of a sequence.
+    ///
+    /// # Errors
+    ///
+    /// When the sequence is empty or longer.
+    pub fn check_sequence(&self, sequence: usize) -> Result<(), BertError> {
+        let most = self.max_position_embeddings;
+        if (1..=most).contains(&sequence) {
+            return Ok(());
+        }
+        Err(BertError::Input {
+            problem: format!(
+                "a sequence must have from 1 to {most} tokens, as many as the model has positions, \
+                 got {sequence}; cut it when it is encoded"
+            ),
+        })
+    }
+
     /// What is wrong with the settings, if anything.
     fn problem(&self) -> Option<String> {
         let sizes = [

@@ -51,7 +51,7 @@ pub enum BertError {
     },
     /// The tensors are not those of the configuration.
     #[error(
-        "the weights in {folder:?} are not those of its config.json: {}; make sure that all files \
+        "the weights in {folder:?} are no model of its config.json: {}; make sure that all files \
          come from one model and are complete, and fetch or convert them again",
         listed(problems)
     )]
@@ -60,6 +60,33 @@ pub enum BertError {
         folder: PathBuf,
         /// Each thing that is wrong.
         problems: Vec<TensorProblem>,
+    },
+    /// The configuration has more layers than the files, which need not be listed one by one.
+    #[error(
+        "config.json in {folder:?} has `num_hidden_layers` = {layers}, and the weights hold {stored} \
+         layers; make sure that all files come from one model and are complete, and fetch or \
+         convert them again"
+    )]
+    Depth {
+        /// The folder.
+        folder: PathBuf,
+        /// L of the configuration.
+        layers: usize,
+        /// Layers of which some tensor is there.
+        stored: usize,
+    },
+    /// The tokenizer beside the weights is that of another model.
+    #[error(
+        "the tokenizer.json in {folder:?} has {tokens} token ids, and the model of its config.json \
+         has {rows} rows for them; take the tokenizer.json that belongs to the model"
+    )]
+    Vocabulary {
+        /// The folder.
+        folder: PathBuf,
+        /// Token ids, one more than the largest.
+        tokens: usize,
+        /// V of the configuration.
+        rows: usize,
     },
     /// A layer that the model does not have.
     #[error("no {what} {layer}: the model has {layers} layers, so it must be from 0 to {most}")]
@@ -91,6 +118,33 @@ pub enum BertError {
         /// What does not fit, what was expected, and the remedy.
         problem: String,
     },
+}
+
+impl BertError {
+    /// Whether files are absent (and not wrong).
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Self::NoWeights { .. } => true,
+            Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+
+    /// Whether it is about the model's folder, and not about what was asked of the model.
+    #[must_use]
+    pub const fn is_of_folder(&self) -> bool {
+        matches!(
+            self,
+            Self::Read { .. }
+                | Self::NoWeights { .. }
+                | Self::Config { .. }
+                | Self::Damaged { .. }
+                | Self::Tensors { .. }
+                | Self::Depth { .. }
+                | Self::Vocabulary { .. }
+        )
+    }
 }
 
 /// One thing that is wrong with the tensors of a checkpoint.
@@ -141,6 +195,19 @@ pub enum TensorProblem {
         tensor: String,
         /// The name of the first.
         other: String,
+    },
+    /// Some of its numbers are infinite or none at all.
+    NotFinite {
+        /// The file.
+        file: PathBuf,
+        /// Its name there.
+        tensor: String,
+        /// How many of them.
+        numbers: usize,
+        /// Where the first stands, row by row.
+        place: Vec<usize>,
+        /// The first, `NaN`, `inf` or `-inf`.
+        got: String,
     },
     /// It differs from the tensor that it must equal.
     Untied {
@@ -194,6 +261,17 @@ impl fmt::Display for TensorProblem {
             } => write!(
                 f,
                 "`{tensor}` in {} is another name of `{other}`, which is there too",
+                name(file)
+            ),
+            Self::NotFinite {
+                file,
+                tensor,
+                numbers,
+                place,
+                got,
+            } => write!(
+                f,
+                "`{tensor}` in {} has {numbers} that are not finite, the first {got} at {place:?}",
                 name(file)
             ),
             Self::Untied {

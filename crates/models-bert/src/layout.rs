@@ -2,6 +2,9 @@
 
 use crate::{BertConfig, BertHeads};
 
+/// What the names of a layer's tensors begin with, before its number.
+pub(crate) const LAYER: &str = "encoder.layer.";
+
 impl BertConfig {
     /// Every tensor of a checkpoint with these heads: its name, without the prefix `bert.` that some
     /// files have, and its shape as stored (matrices are `[out, in]`).
@@ -21,7 +24,7 @@ impl BertConfig {
         }
         list.norm("embeddings.LayerNorm", width);
         for layer in 0..self.num_hidden_layers {
-            let layer = format!("encoder.layer.{layer}");
+            let layer = format!("{LAYER}{layer}");
             for map in ["self.query", "self.key", "self.value", "output.dense"] {
                 list.affine(&format!("{layer}.attention.{map}"), width, width);
             }

@@ -15,7 +15,7 @@ use crate::{
     block::Block,
     embeddings::Embeddings,
     heads::{MaskedLmHead, Pooler},
-    weights::Weights,
+    weights::Checked,
 };
 
 /// A BERT encoder with pretrained weights, and the heads that its files have.
@@ -97,10 +97,10 @@ impl Bert {
     /// # Errors
     ///
     /// When a file is missing, damaged or not that of a BERT, and unless the tensors are exactly
-    /// those that the configuration asks for.
+    /// those that the configuration asks for and all their numbers finite.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, BertError> {
         let config = BertConfig::read(folder)?;
-        let weights = Weights::read(folder, &config, device)?;
+        let weights = Checked::read(folder, &config)?.on(device);
         let heads = weights.heads();
         Ok(Self {
             embeddings: Embeddings::read(&weights, &config),
@@ -116,6 +116,17 @@ impl Bert {
                 .then(|| Affine::read(&weights, "cls.seq_relationship")),
             config,
         })
+    }
+
+    /// Reads a folder as [`load`](Self::load) does, and builds nothing: its sizes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Self::load).
+    pub fn inspect(folder: &Path) -> Result<BertConfig, BertError> {
+        let config = BertConfig::read(folder)?;
+        Checked::read(folder, &config)?;
+        Ok(config)
     }
 
     /// Its sizes.
@@ -138,8 +149,8 @@ impl Bert {
     ///
     /// # Errors
     ///
-    /// When the shapes of the input differ, or a sequence is empty or longer than the model's
-    /// positions.
+    /// When the shapes of the input differ, a sequence is empty or longer than the model's positions, or
+    /// an id or type is one that the model has no row for.
     pub fn forward(&self, input: &BertInput) -> Result<BertOutput, BertError> {
         self.run(input, self.blocks.len())
     }
@@ -157,15 +168,7 @@ impl Bert {
         mask_bs: Tensor<2, Bool>,
         tap: usize,
     ) -> Result<Tensor<3>, BertError> {
-        let layers = self.blocks.len();
-        if tap > layers {
-            return Err(BertError::Layer {
-                what: "hidden state",
-                layer: tap,
-                layers,
-                most: layers,
-            });
-        }
+        self.config.check_tap(tap)?;
         Ok(self.run(&BertInput::new(ids_bs, mask_bs), tap)?.last())
     }
 
@@ -240,34 +243,35 @@ impl Bert {
                 });
             }
         }
-        let ([_, sequence], most) = (shape, self.config.max_position_embeddings);
-        if sequence == 0 || sequence > most {
-            return Err(BertError::Input {
-                problem: format!(
-                    "a sequence must have from 1 to {most} tokens, as many as the model has \
-                     positions, got {sequence}; cut it when it is encoded"
-                ),
-            });
-        }
-        Ok(())
+        self.config.check_sequence(shape[1])?;
+        check_rows("token id", &input.ids_bs, self.config.vocab_size)?;
+        let types = self.config.type_vocab_size;
+        let given = input.types_bs.as_ref();
+        given.map_or(Ok(()), |ids| check_rows("segment type", ids, types))
     }
 
     pub(crate) fn block(&self, layer: usize) -> Result<&Block, BertError> {
-        let absent = no_network(layer, self.blocks.len());
-        self.blocks.get(layer).ok_or(absent)
+        self.config.check_network(layer)?;
+        Ok(&self.blocks[layer])
     }
 
     pub(crate) fn block_mut(&mut self, layer: usize) -> Result<&mut Block, BertError> {
-        let absent = no_network(layer, self.blocks.len());
-        self.blocks.get_mut(layer).ok_or(absent)
+        self.config.check_network(layer)?;
+        Ok(&mut self.blocks[layer])
     }
 }
 
-fn no_network(layer: usize, layers: usize) -> BertError {
-    BertError::Layer {
-        what: "feed-forward network",
-        layer,
-        layers,
-        most: layers - 1,
+/// Refuses what stands in no row of a table of `rows`.
+fn check_rows(what: &str, ids_bs: &Tensor<2, Int>, rows: usize) -> Result<(), BertError> {
+    let ids = ids_bs.to_data();
+    let mut ids = ids.iter::<i64>();
+    match ids.find(|&id| usize::try_from(id).map_or(true, |id| id >= rows)) {
+        None => Ok(()),
+        Some(id) => Err(BertError::Input {
+            problem: format!(
+                "every {what} must be below {rows}, the rows that the model has for them, got \
+                 {id}; take the tokenizer that belongs to the model"
+            ),
+        }),
     }
 }

@@ -5,8 +5,8 @@ mod common;
 use std::fs;
 
 use burn::tensor::{Bool, Device, Int, Tensor};
-use common::{ALL_HEADS, Folder, Tensors, f32s, random_tensors, serialised, small_config};
-use models_bert::{Bert, BertError, BertInput, TensorProblem};
+use common::{ALL_HEADS, Folder, Tensors, f32s, random_tensors, serialised, small_config, values};
+use models_bert::{Bert, BertConfig, BertError, BertInput, TensorProblem};
 use safetensors::Dtype;
 
 fn refusal(folder: &Folder) -> BertError {
@@ -169,12 +169,12 @@ fn integers_and_second_names_and_matrices_that_are_not_tied() {
 
 #[test]
 fn another_model_is_told_apart_in_a_few_words() {
-    // A third layer in the configuration alone: 16 tensors are missing, of which 6 are named.
-    let mut config = small_config();
-    let tensors = random_tensors(&config, ALL_HEADS, 1);
-    config.num_hidden_layers = 3;
-    let message = refusal(&Folder::with(&config, &tensors)).to_string();
-    assert_words(&message, &["encoder.layer.2.", "and 10 more"]);
+    // All but one of the 16 tensors of a layer are missing, of which 6 are named.
+    let (_, message) = changed(|tensors| {
+        let kept = "encoder.layer.1.output.dense.bias";
+        tensors.retain(|name, _| !name.starts_with("encoder.layer.1.") || name == kept);
+    });
+    assert_words(&message, &["encoder.layer.1.", "and 9 more"]);
 }
 
 #[test]
@@ -222,4 +222,81 @@ fn inputs_that_do_not_fit() {
     input.types_bs = Some(ids(5));
     let error = bert.forward(&input).map(|_| ()).expect_err("a refusal");
     assert_words(&error.to_string(), &["the types", "got [2, 5]"]);
+}
+
+#[test]
+fn numbers_that_are_not_finite() {
+    let name = "encoder.layer.0.intermediate.dense.weight";
+    for (bad, shown) in [(f32::NAN, "NaN"), (f32::NEG_INFINITY, "-inf")] {
+        let (problems, message) = changed(|tensors| {
+            let mut numbers = values(&tensors[name]);
+            numbers[3 * 8 + 5] = bad;
+            tensors.insert(name.to_owned(), f32s(&[32, 8], &numbers));
+        });
+        assert!(
+            matches!(problems[..], [TensorProblem::NotFinite { numbers: 1, .. }]),
+            "{message}"
+        );
+        assert_words(&message, &[name, "model.safetensors", shown, "[3, 5]"]);
+    }
+}
+
+#[test]
+fn more_layers_than_the_files_hold() {
+    let config = small_config();
+    let tensors = random_tensors(&config, ALL_HEADS, 1);
+    for layers in [3, 1_000_000, 1_000_000_000] {
+        let deep = BertConfig {
+            num_hidden_layers: layers,
+            ..small_config()
+        };
+        let error = refusal(&Folder::with(&deep, &tensors));
+        assert!(
+            matches!(error, BertError::Depth { stored: 2, .. }),
+            "{error}"
+        );
+        let said = format!("`num_hidden_layers` = {layers}");
+        assert_words(&error.to_string(), &[&said, "hold 2 layers"]);
+    }
+}
+
+#[test]
+fn an_inspection_refuses_what_loading_does() {
+    let config = small_config();
+    let tensors = random_tensors(&config, ALL_HEADS, 1);
+    let folder = Folder::with(&config, &tensors);
+    assert_eq!(Bert::inspect(folder.path()).expect("sizes"), config);
+    folder.write("model.safetensors", b"damaged");
+    let error = Bert::inspect(folder.path()).expect_err("a refusal");
+    assert!(error.is_of_folder() && !error.is_missing(), "{error}");
+    fs::remove_file(folder.file("model.safetensors")).expect("removed");
+    let error = Bert::inspect(folder.path()).expect_err("a refusal");
+    assert!(error.is_of_folder() && error.is_missing(), "{error}");
+}
+
+#[test]
+fn ids_and_types_that_the_model_has_no_row_for() {
+    let config = small_config();
+    let device = Device::flex();
+    let folder = Folder::with(&config, &random_tensors(&config, ALL_HEADS, 1));
+    let bert = Bert::load(folder.path(), &device).expect("a model");
+    let ids = |id: i32| Tensor::<2, Int>::from_data([[1, id]], &device);
+    let mask_bs = Tensor::<2, Bool>::from_data([[true, true]], &device);
+    let message = |input: &BertInput| bert.forward(input).expect_err("a refusal").to_string();
+    for id in [11, 6240, -1] {
+        let said = message(&BertInput::new(ids(id), mask_bs.clone()));
+        let got = format!("got {id}");
+        assert_words(
+            &said,
+            &["every token id must be below 11", &got, "tokenizer"],
+        );
+    }
+    let input = BertInput {
+        types_bs: Some(ids(2)),
+        ..BertInput::new(ids(10), mask_bs.clone())
+    };
+    assert_words(
+        &message(&input),
+        &["every segment type must be below 2", "got 2"],
+    );
 }

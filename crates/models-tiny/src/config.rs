@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use registry::Probability;
+use registry::Fraction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub struct TinyMoeConfig {
     /// Attention heads.
     pub heads: NonZeroUsize,
     /// Dropout after embeddings, attention and experts, in training only.
-    pub dropout: Probability,
+    pub dropout: Fraction,
 }
 
 impl Default for TinyMoeConfig {
@@ -26,7 +26,7 @@ impl Default for TinyMoeConfig {
             layers: NonZeroUsize::new(4).expect("4 is not zero"),
             dim: NonZeroUsize::new(256).expect("256 is not zero"),
             heads: NonZeroUsize::new(4).expect("4 is not zero"),
-            dropout: Probability::new(0.1),
+            dropout: Fraction::new(0.1),
         }
     }
 }

@@ -9,7 +9,7 @@ use burn::{
 use kernels::Precision;
 use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
 use moe_layer::{Capacity, MoeConfig};
-use registry::{PositiveF64, Probability, Variant};
+use registry::{Fraction, PositiveF64, Variant};
 use routers::{RouterConfig, StrategyConfig};
 
 const VOCAB: usize = 13;
@@ -36,7 +36,7 @@ fn model(strategy: StrategyConfig) -> TinyMoe {
         layers: size(2),
         dim: size(8),
         heads: size(2),
-        dropout: Probability::new(0.0),
+        dropout: Fraction::new(0.0),
     };
     let router = RouterConfig {
         strategy,

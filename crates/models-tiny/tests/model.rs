@@ -9,7 +9,7 @@ use burn::{
 use kernels::Precision;
 use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
 use moe_layer::{Capacity, DenseReference, LayerDims, MoeConfig, MoeLayer, NoneConfig};
-use registry::{Probability, Variant};
+use registry::{Fraction, Variant};
 use routers::{AssignConfig, RouterConfig, StrategyConfig};
 
 const DIMS: TinyMoeDims = TinyMoeDims {
@@ -25,7 +25,7 @@ fn config() -> TinyMoeConfig {
         layers: size(2),
         dim: size(8),
         heads: size(2),
-        dropout: Probability::new(0.0),
+        dropout: Fraction::new(0.0),
     }
 }
 
@@ -201,7 +201,7 @@ fn small(strategy: &str) -> (TinyMoeConfig, MoeConfig, RouterConfig, TinyMoeDims
         layers: size(2),
         dim: size(64),
         heads: size(4),
-        dropout: Probability::new(0.0),
+        dropout: Fraction::new(0.0),
     };
     let router = RouterConfig {
         strategy: StrategyConfig::by_default(strategy).expect("a member"),

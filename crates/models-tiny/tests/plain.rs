@@ -9,7 +9,7 @@ use burn::{
 use kernels::{Precision, attention_reference, cross_entropy_reference, layer_norm_reference};
 use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
 use moe_layer::{Capacity, MoeConfig, NoneConfig};
-use registry::{Probability, Variant};
+use registry::{Fraction, Variant};
 use routers::{RouterConfig, StrategyConfig};
 use testkit::{F32_SUM, assert_close, integers, normal};
 
@@ -33,7 +33,7 @@ fn model(dropout: f64, device: &Device) -> TinyMoe {
         layers: size(LAYERS),
         dim: size(DIM),
         heads: size(HEADS),
-        dropout: Probability::new(dropout),
+        dropout: Fraction::new(dropout),
     };
     // One expert with a gate of one: the mixture is a plain feed-forward network.
     let moe = MoeConfig {

@@ -79,22 +79,37 @@ impl MoeOutput {
 }
 
 impl MoeLayer {
+    /// Everything that keeps such a layer from being built.
+    #[must_use]
+    pub fn problems(
+        config: &MoeConfig,
+        router: &RouterConfig,
+        dims: &LayerDims,
+    ) -> Vec<RouterError> {
+        let (config, router) = config.as_built(router);
+        let (k, rounds) = (config.k.get(), config.chain.get());
+        if config.k_of_round().is_none() {
+            return vec![RouterError::Chain { k, rounds }];
+        }
+        router.problems(&Self::router_dims(&config, dims))
+    }
+
     /// Builds the layer.
     ///
     /// # Errors
     ///
-    /// What the router's configuration refuses.
+    /// The first of the [`problems`](Self::problems).
     pub fn new(
         config: &MoeConfig,
         router: &RouterConfig,
         dims: &LayerDims,
         device: &Device,
     ) -> Result<Self, RouterError> {
-        let (config, router) = config.as_built(router);
-        let (k, rounds) = (config.k.get(), config.chain.get());
-        if config.k_of_round().is_none() {
-            return Err(RouterError::Chain { k, rounds });
+        if let Some(error) = Self::problems(config, router, dims).into_iter().next() {
+            return Err(error);
         }
+        let (config, router) = config.as_built(router);
+        let rounds = config.chain.get();
         let experts = Self::expert_dims(&config, dims.width);
         let dims = Self::router_dims(&config, dims);
         let first = router.init(&dims, device)?;

@@ -131,9 +131,6 @@ impl DispatchPlan {
             return plan(experts_tk, queue.places_tk, gates_tk, None);
         };
         let room = capacity(factor, tokens, dims.top_k, experts);
-        // A token asks an expert once: room for all of them is the most that is ever wanted, and what
-        // is more need not fit the device's integers.
-        let room = room.min(tokens);
         let dropped = queue.places_tk.clone().greater_equal_elem(room as i64);
         let kept_gates = gates_tk.clone().mask_fill(dropped.clone(), 0.0);
         let final_gates = if config.renormalise {

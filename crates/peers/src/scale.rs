@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use models_tiny::TinyMoeConfig;
 use moe_layer::MoeConfig;
-use registry::Probability;
+use registry::Fraction;
 use routers::{RouterConfig, SoftTopKConfig};
 use serde_json::{Value, json};
 
@@ -106,7 +106,7 @@ impl ModelSizes {
             layers: self.layers.try_into().expect("above 0"),
             dim: self.dim.try_into().expect("above 0"),
             heads: self.heads.try_into().expect("above 0"),
-            dropout: Probability::new(0.0),
+            dropout: Fraction::new(0.0),
         }
     }
 

@@ -34,10 +34,12 @@
 //! In TOML a member is its name (`"hash"`, all defaults) or a table with that one key
 //! (`{ hash = { table-seed = 3 } }`). Aliases are read, never written.
 
+mod count;
 mod range;
 mod variant;
 
-pub use range::{NonNegativeF64, OutOfRange, PositiveF64, Probability};
+pub use count::Count;
+pub use range::{Fraction, NonNegativeF64, OutOfRange, PositiveF64, Probability};
 pub use variant::{Member, Variant};
 
 #[doc(hidden)]

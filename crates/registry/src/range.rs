@@ -93,6 +93,14 @@ ranged!(
 );
 
 ranged!(
+    /// A part of something that is never all of it: a number from 0 to below 1.
+    Fraction,
+    "a number from 0 to below 1",
+    value => matches!(value, 0.0..1.0),
+    { "type": "number", "minimum": 0, "exclusiveMaximum": 1 }
+);
+
+ranged!(
     /// A finite number that is not negative.
     NonNegativeF64,
     "a finite number of at least 0",

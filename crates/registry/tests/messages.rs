@@ -1,6 +1,6 @@
 //! What a person reads who wrote something else than a member of a family.
 
-use registry::{NonNegativeF64, OutOfRange, PositiveF64, Probability};
+use registry::{Fraction, NonNegativeF64, OutOfRange, PositiveF64, Probability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +145,11 @@ fn ranges_end_where_they_say() {
         let text = message(probability(outside));
         assert_eq!(text, format!("must be a number from 0 to 1, got {outside}"));
     }
+    assert_eq!(Fraction::try_from(0.0).map(Fraction::get), Ok(0.0));
+    assert_eq!(
+        message(Fraction::try_from(1.0).map(Fraction::get)),
+        "must be a number from 0 to below 1, got 1"
+    );
     let positive = |value| PositiveF64::try_from(value).map(PositiveF64::get);
     assert_eq!(positive(f64::MIN_POSITIVE), Ok(f64::MIN_POSITIVE));
     assert!(positive(0.0).is_err() && positive(f64::INFINITY).is_err());

@@ -83,16 +83,27 @@ impl Default for RouterConfig {
 
 impl RouterConfig {
     /// Checks that a router of these sizes can be built.
+    ///
+    /// # Errors
+    ///
+    /// The first of the [`problems`](Self::problems).
     pub fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
+        self.problems(dims).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Everything that keeps a router of these sizes from being built.
+    #[must_use]
+    pub fn problems(&self, dims: &RouterDims) -> Vec<RouterError> {
         if dims.experts == 0 {
-            return Err(RouterError::NoExperts { what: "router" });
+            return vec![RouterError::NoExperts { what: "router" }];
         }
-        self.strategy.check(dims)?;
+        let mut found = vec![self.strategy.check(dims)];
         if self.strategy.facts().needs_scores {
-            self.scorer.check(dims)?;
+            found.push(self.scorer.check(dims));
         }
-        self.check_balancers()?;
-        self.check_switches(dims)
+        found.extend([self.check_balancers(), self.check_bias()]);
+        found.extend(self.check_switches(dims));
+        found.into_iter().filter_map(Result::err).collect()
     }
 
     /// Refuses balancers whose losses would be logged as one.
@@ -123,37 +134,74 @@ impl RouterConfig {
         }
     }
 
-    fn check_switches(&self, dims: &RouterDims) -> Result<(), RouterError> {
-        let what = self.strategy.name();
+    /// Refuses a bias on a choice that is none.
+    fn check_bias(&self) -> Result<(), RouterError> {
+        let biased = self.balancers.iter().find(|b| b.selection_bias().is_some());
+        match biased {
+            Some(balancer) if !self.strategy.facts().takes_bias => Err(RouterError::Switch {
+                what: self.strategy.name(),
+                setting: "balancers",
+                value: balancer.name(),
+                why: "the bias moves a choice that ranks experts by score, and here nothing is \
+                      chosen so",
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Holds each switch by itself against the strategy, so that the message names the one to change.
+    fn check_switches(&self, dims: &RouterDims) -> [Result<(), RouterError>; 2] {
         let k = self.strategy.top_k(dims.top_k);
         let (own, asked) = (self.strategy.switches(k), self.switches(dims.top_k));
+        let function = Switches {
+            score_function: asked.score_function,
+            ..own
+        };
+        // With a score function that fits, for one that does not is no fault of the gate.
+        let fits = self.strategy.fits(&function, k);
+        let gate = Switches {
+            gate: asked.gate,
+            ..if fits.is_ok() { function } else { own }
+        };
         let refuse = |setting, value| {
             move |why| RouterError::Switch {
-                what,
+                what: self.strategy.name(),
                 setting,
                 value,
                 why,
             }
         };
-        // One switch at a time, so that the message names the one to change.
-        let function = Switches {
-            score_function: asked.score_function,
-            ..own
-        };
-        self.strategy
-            .fits(&function, k)
-            .map_err(refuse("score-function", asked.score_function.name()))?;
-        self.strategy
-            .fits(&asked, k)
-            .map_err(refuse("gate", asked.gate.name()))?;
-        let biased = self.balancers.iter().find(|b| b.selection_bias().is_some());
-        match biased {
-            Some(balancer) if !self.strategy.facts().takes_bias => {
-                Err(refuse("balancers", balancer.name())(
-                    "the bias moves a choice that ranks experts by score, and here nothing is chosen so",
-                ))
-            }
-            _ => Ok(()),
+        [
+            fits.map_err(refuse("score-function", asked.score_function.name())),
+            self.strategy
+                .fits(&gate, k)
+                .map_err(refuse("gate", asked.gate.name())),
+        ]
+    }
+
+    /// The values of `score-function` or `gate` that go with the rest, where `k` experts are asked for.
+    #[must_use]
+    pub fn fitting(&self, setting: &str, k: usize) -> Vec<&'static str> {
+        let k = self.strategy.top_k(k);
+        let own = self.strategy.switches(k);
+        let fits = |switches: Switches| self.strategy.fits(&switches, k).is_ok();
+        match setting {
+            "score-function" => ScoreFunction::ALL
+                .into_iter()
+                .filter(|&score_function| {
+                    fits(Switches {
+                        score_function,
+                        ..own
+                    })
+                })
+                .map(ScoreFunction::name)
+                .collect(),
+            "gate" => GateRule::ALL
+                .into_iter()
+                .filter(|&gate| fits(Switches { gate, ..own }))
+                .map(GateRule::name)
+                .collect(),
+            _ => Vec::new(),
         }
     }
 

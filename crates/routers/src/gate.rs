@@ -28,6 +28,15 @@ pub enum GateRule {
 }
 
 impl GateRule {
+    /// Every rule.
+    pub const ALL: [Self; 5] = [
+        Self::Raw,
+        Self::Renormalised,
+        Self::FullSoftmax,
+        Self::StraightThrough,
+        Self::DenseMixer,
+    ];
+
     /// Its name in TOML.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -16,6 +16,9 @@ pub enum ScoreFunction {
 }
 
 impl ScoreFunction {
+    /// Every function.
+    pub const ALL: [Self; 2] = [Self::Softmax, Self::Sigmoid];
+
     /// Its name in TOML.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -297,3 +297,36 @@ fn a_bias_wants_a_strategy_that_picks_by_score() {
         assert!(error.to_string().starts_with(&start), "{error}");
     }
 }
+
+#[test]
+fn everything_that_does_not_fit_is_told_at_once() {
+    let text = "gate = 'renormalised'\nscore-function = 'softmax'\nbalancers = ['bias']\n\
+        [strategy.top-p]\np = 1.5";
+    let config: RouterConfig = toml::from_str(text).expect("a router");
+    let problems = config.problems(&dims(4, 2));
+    let found: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    let expected = ["p is a probability", "gate = \"renormalised\""];
+    for part in expected {
+        let several = found.iter().filter(|problem| problem.contains(part));
+        assert_eq!(several.count(), 1, "{part} in {found:?}");
+    }
+    assert_eq!(config.check(&dims(4, 2)), Err(problems[0].clone()));
+}
+
+#[test]
+fn what_would_fit_is_known() {
+    let of = |strategy: &str, setting: &str, k: usize| {
+        let strategy = StrategyConfig::by_default(strategy).expect("a strategy");
+        let config = RouterConfig {
+            strategy,
+            ..RouterConfig::default()
+        };
+        config.fitting(setting, k)
+    };
+    assert_eq!(of("top-p", "gate", 2), ["raw", "full-softmax"]);
+    assert!(!of("soft-top-k", "gate", 1).contains(&"renormalised"));
+    assert!(of("soft-top-k", "gate", 2).contains(&"renormalised"));
+    assert_eq!(of("sigmoid-top-k", "score-function", 2), ["sigmoid"]);
+    assert_eq!(of("hash", "score-function", 2), ["softmax"]);
+    assert_eq!(of("hash", "balancers", 2), [""; 0]);
+}

@@ -154,6 +154,16 @@ impl From<JobError> for Expected {
         match error {
             JobError::Data(error) => Self::Data(error),
             JobError::Store(error) => Self::Store(error),
+            JobError::Model(error) => {
+                let exit = if error.is_missing() {
+                    Exit::Missing
+                } else {
+                    Exit::Usage
+                };
+                let text = error.to_string();
+                let (message, help) = text.split_once("; ").unwrap_or((&text, "fetch it again"));
+                Self::new(exit, message, help)
+            }
             JobError::Unsupported(message) | JobError::Failed(message) => Self::Other {
                 exit: Exit::TrialFailed,
                 message,

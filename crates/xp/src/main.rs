@@ -17,6 +17,7 @@ mod exit;
 mod jobs;
 mod ledger;
 mod pick;
+mod preflight;
 mod publish;
 mod report;
 mod runner;

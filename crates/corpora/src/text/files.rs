@@ -22,15 +22,7 @@ pub(crate) fn texts(
     data: &DataDir,
 ) -> Result<(Texts, Vec<Digest>), CorpusError> {
     if let CorpusConfig::Tinytales(config) = corpus {
-        let tales = tinytales::generate(config)?;
-        let digests = tales.digests();
-        return Ok((
-            Texts {
-                train: tales.train.text,
-                valid: tales.valid.text,
-            },
-            digests,
-        ));
+        return tinytales::texts(config);
     }
     let names = files(corpus, data)?;
     let mut read = Vec::with_capacity(names.len());

@@ -3,19 +3,23 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    AnnotatedText, Role, StorySpan, Topic,
+    AnnotatedText, Role, Topic,
     grammar::{self, Word},
     lexicon::{FEELINGS, PEOPLE, Pronouns},
+    page::{Hashed, Page},
 };
 use crate::{
     CorpusError, Digest,
     config::TinytalesConfig,
     seeds::{below, stream},
-    text::SEPARATOR,
+    text::{SEPARATOR, Texts},
 };
 
 /// One validation story for this many training stories.
 const VALID_ONE_IN: usize = 10;
+
+/// The names of the two texts.
+const NAMES: [&str; 2] = ["tinytales/train", "tinytales/valid"];
 
 /// Generated training and validation text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,31 +33,54 @@ pub struct Tales {
 impl Tales {
     /// The digests of the two texts, under the names `tinytales/train` and `tinytales/valid`.
     pub fn digests(&self) -> Vec<Digest> {
-        vec![
-            Digest::of_bytes("tinytales/train", self.train.text.as_bytes()),
-            Digest::of_bytes("tinytales/valid", self.valid.text.as_bytes()),
-        ]
+        of_texts([&self.train.text, &self.valid.text])
     }
+}
+
+fn of_texts(texts: [&str; 2]) -> Vec<Digest> {
+    let named = NAMES.into_iter().zip(texts);
+    let digest = |(name, text): (_, &str)| Digest::of_bytes(name, text.as_bytes());
+    named.map(digest).collect()
 }
 
 /// Generates the stories of a configuration, with their ground truth.
 pub fn generate(config: &TinytalesConfig) -> Result<Tales, CorpusError> {
+    let [train, valid] = written(config)?;
+    Ok(Tales { train, valid })
+}
+
+/// The stories and their digests, without the ground truth, which takes many times their room.
+pub(crate) fn texts(config: &TinytalesConfig) -> Result<(Texts, Vec<Digest>), CorpusError> {
+    let [train, valid]: [String; 2] = written(config)?;
+    let digests = of_texts([&train, &valid]);
+    Ok((Texts { train, valid }, digests))
+}
+
+/// The digests of the stories, none of which is kept.
+pub(crate) fn digests(config: &TinytalesConfig) -> Result<Vec<Digest>, CorpusError> {
+    let pages: [Hashed; 2] = written(config)?;
+    let named = NAMES.into_iter().zip(&pages);
+    Ok(named.map(|(name, page)| page.digest(name)).collect())
+}
+
+/// Writes the training stories and the validation stories.
+fn written<P: Page + Default>(config: &TinytalesConfig) -> Result<[P; 2], CorpusError> {
     if config.topics.is_empty() {
         return Err(CorpusError::NoTopics);
     }
     let stories = config.stories.get();
     let split = |name, count| {
-        let mut text = AnnotatedText::default();
+        let mut page = P::default();
         for number in 0..count {
             // A stream for each story, so that more stories leave the first ones as they were.
-            Story::begin(&config.topics, stream(config.seed, name, number)).write(&mut text);
+            Story::begin(&config.topics, stream(config.seed, name, number)).write(&mut page);
         }
-        text
+        page
     };
-    Ok(Tales {
-        train: split("tinytales-train", stories as u64),
-        valid: split("tinytales-valid", stories.div_ceil(VALID_ONE_IN) as u64),
-    })
+    Ok([
+        split("tinytales-train", stories as u64),
+        split("tinytales-valid", stories.div_ceil(VALID_ONE_IN) as u64),
+    ])
 }
 
 /// What stays the same through a story.
@@ -89,8 +116,7 @@ impl Story {
         }
     }
 
-    fn write(mut self, text: &mut AnnotatedText) {
-        let start = text.text.len();
+    fn write(mut self, text: &mut impl Page) {
         let sentences = self.sentences();
         for (index, template) in sentences.iter().enumerate() {
             if index > 0 {
@@ -103,10 +129,7 @@ impl Story {
         text.push("\n", Role::Space);
         text.push(SEPARATOR, Role::Separator);
         text.push("\n", Role::Space);
-        text.stories.push(StorySpan {
-            range: start..text.text.len(),
-            topic: self.topic,
-        });
+        text.end_story(self.topic);
     }
 
     /// The plan: an opening, a wish, two to five events with something said among them, an end.
@@ -127,7 +150,7 @@ impl Story {
         plan
     }
 
-    fn sentence(&mut self, template: &str, text: &mut AnnotatedText) {
+    fn sentence(&mut self, template: &str, text: &mut impl Page) {
         let mut pieces: Vec<Piece> = Vec::new();
         let mut opened = false;
         for word in grammar::words(template) {

@@ -18,7 +18,9 @@ mod annotation;
 mod generate;
 mod grammar;
 mod lexicon;
+mod page;
 
 pub use annotation::{AnnotatedText, Role, RoleSpan, StorySpan, TokenLabel};
 pub use generate::{Tales, generate};
+pub(crate) use generate::{digests, texts};
 pub use lexicon::Topic;

@@ -104,8 +104,7 @@ impl PretrainedTokenizer {
         inner
             .with_truncation(None)
             .map_err(|error| error.to_string())?;
-        let largest = inner.get_vocab(true).into_values().max();
-        let vocab_size = largest.ok_or("its vocabulary is empty")? as usize + 1;
+        let vocab_size = vocab_size(inner.get_vocab(true))?;
         let lacking = lacking_bytes(&inner);
         if lacking > 0 {
             tracing::warn!(
@@ -225,6 +224,26 @@ impl PretrainedTokenizer {
     }
 }
 
+/// Ids that a vocabulary may leave out, beside as many as it has tokens. Tables have a row for each id
+/// up to the largest, used or not, and one slip of the pen in a file must not cost gigabytes.
+const MOST_UNUSED: usize = 1 << 16;
+
+/// One more than the largest id of a vocabulary.
+fn vocab_size(vocabulary: impl IntoIterator<Item = (String, u32)>) -> Result<usize, String> {
+    let mut tokens = 0;
+    let each = vocabulary.into_iter().inspect(|_| tokens += 1);
+    let largest = each.max_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+    let (token, id) = largest.ok_or("its vocabulary is empty")?;
+    let limit = 2 * tokens + MOST_UNUSED;
+    if id as usize >= limit {
+        return Err(format!(
+            "its token {token:?} has the id {id}, which must be below {limit}, as it has {tokens} \
+             tokens"
+        ));
+    }
+    Ok(id as usize + 1)
+}
+
 /// How many of the 256 bytes a byte-level vocabulary has no token for and would silently drop, as
 /// the reference implementation does.
 fn lacking_bytes(inner: &tokenizers::Tokenizer) -> usize {
@@ -257,5 +276,27 @@ fn continues(letter: char) -> bool {
 fn failed(error: tokenizers::Error) -> CorpusError {
     CorpusError::Encode {
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::vocab_size;
+
+    #[test]
+    fn ids_are_numbered_through_with_few_left_out() {
+        let of = |ids: &[u32]| {
+            let tokens = ids.iter().enumerate();
+            vocab_size(tokens.map(|(at, id)| (format!("t{at}"), *id)))
+        };
+        assert_eq!(of(&[0, 1, 2]), Ok(3));
+        // Three tokens: below 2 * 3 + 65,536.
+        assert_eq!(of(&[0, 1, 65_541]), Ok(65_542));
+        for id in [65_542, 2_000_000_000, u32::MAX] {
+            let message = of(&[0, 1, id]).unwrap_err();
+            let words = [format!("\"t2\" has the id {id}"), "below 65542".to_owned()];
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+        }
+        assert_eq!(of(&[]).unwrap_err(), "its vocabulary is empty");
     }
 }

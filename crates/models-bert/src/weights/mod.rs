@@ -10,11 +10,14 @@ mod names;
 mod stored;
 mod tied;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::{BertConfig, BertError, BertHeads, TensorProblem};
+use crate::{BertConfig, BertError, BertHeads, TensorProblem, layout::LAYER};
 use files::Shard;
 use stored::Stored;
 
@@ -26,18 +29,30 @@ pub(crate) struct Weights {
     device: Device,
 }
 
-impl Weights {
-    /// Reads a folder whose tensors must be exactly those of the configuration.
-    pub(crate) fn read(
-        folder: &Path,
-        config: &BertConfig,
-        device: &Device,
-    ) -> Result<Self, BertError> {
+/// The tensors of a folder that have been checked and not yet been brought to a device.
+pub(crate) struct Checked {
+    shards: Vec<Shard>,
+    tensors: BTreeMap<String, Stored>,
+    heads: BertHeads,
+}
+
+impl Checked {
+    /// Reads a folder whose tensors must be exactly those of the configuration, and finite.
+    pub(crate) fn read(folder: &Path, config: &BertConfig) -> Result<Self, BertError> {
         let shards = files::read(folder)?;
         let mut problems = Vec::new();
         let mut tensors = collect(&shards, &mut problems);
         tied::drop_copies(&mut tensors, &shards, &mut problems);
         let heads = heads_of(&tensors);
+        let (layers, stored) = (config.num_hidden_layers, stored_layers(&tensors));
+        // Before the layout is made, which is as long as the configuration says.
+        if layers > stored {
+            return Err(BertError::Depth {
+                folder: folder.to_owned(),
+                layers,
+                stored,
+            });
+        }
         check(&tensors, &shards, &config.tensors(heads), &mut problems);
         if !problems.is_empty() {
             let folder = folder.to_owned();
@@ -47,10 +62,21 @@ impl Weights {
             shards,
             tensors,
             heads,
-            device: device.clone(),
         })
     }
 
+    /// The tensors for a device.
+    pub(crate) fn on(self, device: &Device) -> Weights {
+        Weights {
+            shards: self.shards,
+            tensors: self.tensors,
+            heads: self.heads,
+            device: device.clone(),
+        }
+    }
+}
+
+impl Weights {
     /// What the files have above the encoder.
     pub(crate) fn heads(&self) -> BertHeads {
         self.heads
@@ -118,7 +144,17 @@ fn heads_of(tensors: &BTreeMap<String, Stored>) -> BertHeads {
     }
 }
 
-/// Holds the tensors against the layout, both ways.
+/// How many layers have a tensor in the files.
+fn stored_layers(tensors: &BTreeMap<String, Stored>) -> usize {
+    let number = |name: &String| {
+        let rest = name.strip_prefix(LAYER)?;
+        rest.split_once('.').map(|(number, _)| number.to_owned())
+    };
+    let numbers: BTreeSet<_> = tensors.keys().filter_map(number).collect();
+    numbers.len()
+}
+
+/// Holds the tensors against the layout, both ways, and their numbers against the infinite.
 fn check(
     tensors: &BTreeMap<String, Stored>,
     shards: &[Shard],
@@ -144,10 +180,20 @@ fn check(
                 tensor: stored.name.clone(),
                 got: format!("{:?}", stored.dtype),
             }),
-            Some(_) => {}
+            Some(stored) => {
+                problems.extend(stored.not_finite(shards).map(|(numbers, place, got)| {
+                    TensorProblem::NotFinite {
+                        file: path(stored),
+                        tensor: stored.name.clone(),
+                        numbers,
+                        place,
+                        got: got.to_string(),
+                    }
+                }))
+            }
         }
     }
-    let known: std::collections::BTreeSet<_> = layout.iter().map(|(name, _)| name).collect();
+    let known: BTreeSet<_> = layout.iter().map(|(name, _)| name).collect();
     for (_, stored) in tensors.iter().filter(|(name, _)| !known.contains(name)) {
         problems.push(TensorProblem::Unexpected {
             file: path(stored),

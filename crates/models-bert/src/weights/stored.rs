@@ -37,6 +37,27 @@ impl Stored {
         shards[self.shard].data(self.place)
     }
 
+    /// How many of its numbers are not finite, where the first stands and what it is; `None` where all
+    /// are.
+    ///
+    /// # Panics
+    ///
+    /// As [`floats`](Self::floats).
+    pub(super) fn not_finite(&self, shards: &[Shard]) -> Option<(usize, Vec<usize>, f32)> {
+        let numbers = self.floats(shards);
+        let first = numbers.iter().position(|number| !number.is_finite())?;
+        let count = numbers.iter().filter(|number| !number.is_finite()).count();
+        let mut rest = first;
+        let place = self.shape.iter().rev().map(|size| {
+            let at = rest % size;
+            rest /= size;
+            at
+        });
+        let mut place: Vec<usize> = place.collect();
+        place.reverse();
+        Some((count, place, numbers[first]))
+    }
+
     /// Its numbers, row by row.
     ///
     /// # Panics

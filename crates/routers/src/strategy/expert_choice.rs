@@ -68,11 +68,6 @@ impl Group {
     }
 }
 
-/// C: the tokens that an expert takes of a group of `size`.
-fn room(capacity_factor: f64, size: usize, k: usize, experts: usize) -> usize {
-    crate::capacity(capacity_factor, size, k, experts).min(size)
-}
-
 /// The rule of [`ExpertChoiceConfig`].
 #[derive(Module, Debug)]
 pub struct ExpertChoice {
@@ -98,15 +93,8 @@ impl AssignConfig for ExpertChoiceConfig {
 
     fn own_capacity(&self, dims: &RouterDims, tokens: usize, sequences: usize) -> Option<usize> {
         let groups = self.group.count(sequences);
-        Some(
-            groups
-                * room(
-                    dims.capacity_factor,
-                    tokens / groups,
-                    dims.top_k,
-                    dims.experts,
-                ),
-        )
+        let size = tokens / groups;
+        Some(groups * crate::capacity(dims.capacity_factor, size, dims.top_k, dims.experts))
     }
 
     fn fits(&self, switches: &Switches, _: usize) -> Result<(), &'static str> {
@@ -136,7 +124,7 @@ impl Assign for ExpertChoice {
             1
         };
         let size = tokens / groups;
-        let capacity = room(self.capacity_factor, size, self.k, experts);
+        let capacity = crate::capacity(self.capacity_factor, size, self.k, experts);
 
         // [G, T', E] to one row of tokens per group and expert.
         let rows = |values_te: Tensor<2>| {

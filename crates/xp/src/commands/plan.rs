@@ -10,7 +10,7 @@ use crate::{
     config::{AxisValue, SweepFacts, Trial},
     exit::{Exit, Expected},
     jobs::{self, DataSettings, JobSettings, Sizes},
-    pick,
+    pick, preflight,
     session::{Access, Session},
     states::states,
     ui::{self, Align},
@@ -46,6 +46,9 @@ struct Planned<'a> {
 pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
     let session = Session::open(&args.select, &args.place, Access::Look)?;
     let (picked, states) = picked(args, &session)?;
+    let due = picked.iter().zip(&states);
+    let due = due.filter(|(_, state)| !state.is_recorded());
+    preflight::check(&session, due.map(|(trial, _)| *trial))?;
     let mut vocabularies = Vocabularies {
         session: &session,
         known: Vec::new(),

@@ -11,7 +11,7 @@ use crate::{
     config::{Save, SweepFacts},
     exit::{Exit, Expected},
     ledger::StoreLedger,
-    pick,
+    pick, preflight,
     publish::{Published, publish, share_of_threads},
     runner::{self, Outcome, ProcessExecutor, RunOptions, RunSummary},
     session::{Access, Session},
@@ -79,6 +79,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
         .copied()
         .filter(|&index| !recorded(index))
         .collect();
+    preflight::check(&session, todo.iter().map(|&index| &session.trials[index]))?;
     // One seed of every point before the second of any: what is there when a sweep is stopped can
     // be compared, and the slow phases of a machine fall on all points alike.
     let seeds = &session.sweep.seeds;

@@ -123,7 +123,7 @@ fn settle(
             return Ok(Exit::Interrupted);
         }
         // Not this trial's fault: every trial of the sweep would meet it.
-        Ok(Err(JobError::Data(error))) => return Err(error.into()),
+        Ok(Err(error @ (JobError::Data(_) | JobError::Model(_)))) => return Err(error.into()),
         Ok(Err(error)) => error.to_string(),
         Err(payload) => format!("panicked: {}", panic_text(payload.as_ref())),
     };
@@ -151,7 +151,8 @@ fn publish(
     let row = &mut record.trial;
     if diverged {
         row.status = TrialStatus::Diverged;
-        row.error = Some("a loss or gradient stopped being a finite number".into());
+        let usual = || "a loss or gradient stopped being a finite number".to_owned();
+        row.error.get_or_insert_with(usual);
     }
     if row.finished_at.is_empty() {
         row.finished_at = runstore::now();

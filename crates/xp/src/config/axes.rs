@@ -11,7 +11,7 @@ use super::{
     problem::{Problem, Problems},
     source::{Node, Span, Tree},
     suggest::closest,
-    tree::join,
+    tree::{join, too_deep},
 };
 use crate::jobs::JobKind;
 
@@ -173,6 +173,10 @@ pub(crate) fn path_of(
 ) -> Option<String> {
     if let Some(path) = job.long_path(name) {
         return Some(path.to_owned());
+    }
+    if let Some(message) = too_deep(name) {
+        problems.at(span, message, "name a setting, for example `train.steps`");
+        return None;
     }
     let section = name.split('.').next().unwrap_or(name);
     if name.contains('.') && job.sections().contains(&section) {

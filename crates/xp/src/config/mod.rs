@@ -19,6 +19,7 @@
 
 mod axes;
 mod compare;
+mod excerpt;
 mod header;
 mod locate;
 mod members;

@@ -1,16 +1,23 @@
 //! What is wrong with a sweep, where, and what to do: collected, then shown together.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, LabeledSpan, SourceCode};
 
 use super::{
+    excerpt::Excerpt,
     source::{Sources, Span, Tree},
     suggest, tree,
 };
 
+/// Problems that are shown; of others it is said how many there are.
+const SHOWN: usize = 20;
+
+/// Bytes of a message or remedy that are shown: it may quote a value, and a value may be of any length.
+const WORDS: usize = 2000;
+
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Problem {
     /// What is wrong, as a lower-case fragment.
     pub(crate) message: String,
@@ -24,12 +31,13 @@ pub(crate) struct Problem {
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     found: Vec<Problem>,
+    known: HashSet<Problem>,
 }
 
 impl Problems {
     /// Adds a problem, unless the same was found before.
     pub(crate) fn add(&mut self, problem: Problem) {
-        if !self.found.contains(&problem) {
+        if self.known.insert(problem.clone()) {
             self.found.push(problem);
         }
     }
@@ -77,13 +85,20 @@ impl Problems {
         if self.found.is_empty() {
             return Ok(());
         }
-        let errors = self
-            .found
-            .into_iter()
-            .map(|problem| ConfigError::new(problem, sources));
-        Err(ConfigErrors {
-            errors: errors.collect(),
-        })
+        let more = self.found.len().saturating_sub(SHOWN);
+        let shown = self.found.into_iter().take(SHOWN);
+        let mut errors: Vec<_> = shown
+            .map(|problem| ConfigError::new(problem, sources))
+            .collect();
+        if more > 0 {
+            let problem = Problem {
+                message: format!("and {more} more problems, which are not shown"),
+                places: Vec::new(),
+                help: Some(format!("mend these {SHOWN} first")),
+            };
+            errors.push(ConfigError::new(problem, sources));
+        }
+        Err(ConfigErrors { errors })
     }
 }
 
@@ -97,36 +112,48 @@ pub(crate) struct ConfigErrors {
 #[derive(Debug)]
 pub(crate) struct ConfigError {
     message: String,
-    source: Option<NamedSource<&'static str>>,
+    source: Option<Excerpt>,
     labels: Vec<LabeledSpan>,
     help: Option<String>,
 }
 
 impl ConfigError {
     fn new(problem: Problem, sources: &Sources) -> Self {
-        let mut located = problem.places.iter().filter_map(|(span, word)| {
-            let (name, text, span) = sources.locate(span)?;
-            Some((name.to_owned(), text, span, word.clone()))
+        let mut located = problem.places.into_iter().filter_map(|(span, word)| {
+            let (name, text, span) = sources.locate(&span)?;
+            Some((name, text, span, word))
         });
         let mut error = Self {
-            message: problem.message,
+            message: shortened(problem.message),
             source: None,
             labels: Vec::new(),
-            help: problem.help,
+            help: problem.help.map(shortened),
         };
         if let Some((name, text, span, word)) = located.next() {
-            // The main place is the one that the heading names.
-            error
-                .labels
-                .push(LabeledSpan::new_primary_with_span(Some(word), span));
             let same = located.filter(|(other, ..)| *other == name);
-            error
-                .labels
-                .extend(same.map(|(.., span, word)| LabeledSpan::new_with_span(Some(word), span)));
-            error.source = Some(NamedSource::new(name, text));
+            let others = same.map(|(.., span, word)| (span, word));
+            let (places, words): (Vec<_>, Vec<_>) =
+                std::iter::once((span, word)).chain(others).unzip();
+            let (excerpt, places) = Excerpt::new(name, text, &places);
+            let mut labels = places.into_iter().zip(words);
+            // The main place is the one that the heading names.
+            let main = labels.next().into_iter();
+            error.labels = main
+                .map(|(span, word)| LabeledSpan::new_primary_with_span(Some(word), span))
+                .chain(labels.map(|(span, word)| LabeledSpan::new_with_span(Some(word), span)))
+                .collect();
+            error.source = Some(excerpt);
         }
         error
     }
+}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > WORDS {
+        text.truncate(text.floor_char_boundary(WORDS));
+        text.push_str(" …");
+    }
+    text
 }
 
 impl fmt::Display for ConfigError {

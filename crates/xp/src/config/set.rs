@@ -36,6 +36,14 @@ impl Setting {
         };
         let key_span = start..start + key.len();
         let key = key.trim();
+        if let Some(message) = tree::too_deep(key) {
+            problems.at(
+                key_span,
+                message,
+                "name a setting, for example `train.steps`",
+            );
+            return None;
+        }
         if key.split('.').any(str::is_empty) {
             let help = "name a setting, for example `train.steps`";
             problems.at(whole, format!("`{key}` is not the path of a setting"), help);

@@ -130,6 +130,14 @@ impl Sweep {
     ) {
         for (key, value) in table {
             let name = join(prefix, key.get_ref());
+            if let Some(message) = tree::too_deep(&name) {
+                problems.at(
+                    key.span(),
+                    message,
+                    "name a setting, for example `moe.experts`",
+                );
+                continue;
+            }
             let is_section = self.job.sections().contains(&name.as_str());
             let section = name.split('.').next().unwrap_or_default();
             let path = match (self.job.long_path(&name), value.get_ref()) {

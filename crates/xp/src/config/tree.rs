@@ -40,6 +40,20 @@ fn names_another(old: &Tree, new: &Tree) -> bool {
     new.keys().any(|key| !old.contains_key(&**key.get_ref()))
 }
 
+/// Parts of the longest path that is looked up: no setting has half as many, and trees are walked by
+/// functions that call themselves.
+pub(crate) const DEEPEST: usize = 32;
+
+/// What is wrong with a path that no setting can have, however it is spelt.
+pub(crate) fn too_deep(path: &str) -> Option<String> {
+    let parts = path.split('.').count();
+    (parts > DEEPEST).then(|| {
+        let start: Vec<_> = path.split('.').take(3).collect();
+        let start = start.join(".");
+        format!("a path of {parts} parts, `{start}....`: no setting has more than {DEEPEST}")
+    })
+}
+
 /// A tree with one value at a dotted path whose parts carry the span of the whole key.
 pub(crate) fn single(path: &str, key: &Span, value: Node) -> Tree {
     let (first, rest) = match path.split_once('.') {

@@ -149,6 +149,37 @@ impl Sweep {
         Ok(Trials { list, duplicates })
     }
 
+    /// Refuses problems that were found with the settings of trials, at their places.
+    pub(crate) fn place(
+        &self,
+        found: &[(&JobSettings, SettingProblem)],
+    ) -> Result<(), ConfigErrors> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        let mut of: BTreeMap<String, Vec<&SettingProblem>> = BTreeMap::new();
+        for (settings, problem) in found {
+            let key = settings.to_json().to_string();
+            of.entry(key).or_default().push(problem);
+        }
+        let mut problems = Problems::default();
+        for chosen in self.grids.iter().flat_map(combinations) {
+            let tree = self.at(&chosen);
+            let Ok(mut settings) = JobSettings::read(self.job, tree.clone()) else {
+                continue;
+            };
+            settings.resolve();
+            for problem in of
+                .get(&settings.to_json().to_string())
+                .into_iter()
+                .flatten()
+            {
+                problems.add(locate((*problem).clone(), &tree));
+            }
+        }
+        problems.finish(&self.sources)
+    }
+
     /// Each value of each axis by itself, so that every wrong one is shown.
     fn check_values(&self, problems: &mut Problems) {
         if let Err(error) = JobSettings::read(self.job, self.settings.clone()) {

@@ -3,6 +3,8 @@
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
+use corpora::CorpusError;
+use models_bert::BertError;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Save, Trial};
@@ -38,7 +40,7 @@ pub(crate) struct JobContext<'a> {
 pub(crate) enum JobEnd {
     /// It did all it was asked.
     Finished(runstore::TrialRecord),
-    /// Its loss stopped being a number.
+    /// Its loss, or what it measures, stopped being a finite number; the row may say which in `error`.
     Diverged(runstore::TrialRecord),
     /// It was asked to stop; the checkpoint holds what it needs to go on.
     Interrupted {
@@ -50,9 +52,12 @@ pub(crate) enum JobEnd {
 /// Why a job could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JobError {
-    /// Text could not be had or used.
+    /// Text is missing or damaged, for every trial that reads it.
     #[error(transparent)]
-    Data(#[from] corpora::CorpusError),
+    Data(CorpusError),
+    /// A pretrained model is missing or damaged, for every trial that reads it.
+    #[error(transparent)]
+    Model(BertError),
     /// Results could not be written.
     #[error(transparent)]
     Store(#[from] runstore::Error),
@@ -62,6 +67,30 @@ pub(crate) enum JobError {
     /// Anything else, in words.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<CorpusError> for JobError {
+    /// What is about the settings is this trial's fault alone.
+    fn from(error: CorpusError) -> Self {
+        match error {
+            CorpusError::TooShort { .. }
+            | CorpusError::NoRoom { .. }
+            | CorpusError::Zero { .. }
+            | CorpusError::Encode { .. } => Self::Unsupported(error.to_string()),
+            _ => Self::Data(error),
+        }
+    }
+}
+
+impl From<BertError> for JobError {
+    /// What is asked of a model is this trial's fault alone.
+    fn from(error: BertError) -> Self {
+        if error.is_of_folder() {
+            Self::Model(error)
+        } else {
+            Self::Unsupported(error.to_string())
+        }
+    }
 }
 
 /// What a running trial tells, one JSON object a line.
@@ -134,4 +163,30 @@ pub(crate) struct Sizes {
     pub(crate) params_active: usize,
     /// Those of the routers.
     pub(crate) params_router: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_the_settings_is_the_fault_of_one_trial() {
+        let short = CorpusError::TooShort {
+            what: "the validation text".into(),
+            tokens: 40,
+            sequence: 64,
+            needed: 65,
+        };
+        assert!(matches!(short.into(), JobError::Unsupported(_)));
+        let empty = CorpusError::Empty {
+            path: "valid.txt".into(),
+        };
+        assert!(matches!(empty.into(), JobError::Data(_)));
+        let tap = models_bert::BertConfig::default().check_tap(13);
+        assert!(matches!(tap.unwrap_err().into(), JobError::Unsupported(_)));
+        let none = BertError::NoWeights {
+            folder: "models/tiny".into(),
+        };
+        assert!(matches!(none.into(), JobError::Model(_)));
+    }
 }

@@ -5,6 +5,7 @@
 
 mod clock;
 mod context;
+mod data_rules;
 mod kind;
 mod layer;
 mod measures;
@@ -18,6 +19,7 @@ mod speed;
 mod train;
 
 pub(crate) use context::{Event, JobContext, JobEnd, JobError, Sizes};
+pub(crate) use data_rules::DataRules;
 pub(crate) use kind::JobKind;
 pub(crate) use row::{threads, trial_row};
 pub(crate) use settings::{

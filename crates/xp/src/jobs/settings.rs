@@ -1,7 +1,9 @@
 //! The settings of each job, typed and complete.
 
+mod bounds;
 mod health;
 mod layer;
+pub(in crate::jobs) mod pack;
 mod profile;
 mod router;
 mod rules;
@@ -12,7 +14,6 @@ use std::num::NonZeroUsize;
 use corpora::{CorpusConfig, TokenizerConfig};
 use models_tiny::TinyMoeConfig;
 use moe_layer::MoeConfig;
-use registry::PositiveF64;
 use routers::{AssignConfig, RouterConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,11 +21,13 @@ use trainer::TrainConfig;
 
 pub(crate) use health::HealthConfig;
 pub(crate) use layer::LayerSettings;
+pub(crate) use pack::{LoadConfig, PackSettings, Packing};
 pub(crate) use profile::Profile;
 pub(crate) use router::{BertSource, ExpertInit, RouterSettings, SourceConfig};
 pub(crate) use speed::{SpeedCell, SpeedSettings};
 
-use rules::{layer_problems, top_k};
+pub(in crate::jobs) use rules::built;
+use rules::layer_problems;
 
 use super::JobKind;
 use crate::config::Tree;
@@ -87,136 +90,6 @@ registry::family! {
 impl Default for ModelConfig {
     fn default() -> Self {
         TinyMoeConfig::default().into()
-    }
-}
-
-/// Settings of `job = "pack"`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub(crate) struct PackSettings {
-    /// What is packed, and how often.
-    pub(crate) pack: PackConfig,
-    /// Experts and their room.
-    pub(crate) moe: PackMoeConfig,
-}
-
-/// The `[pack]` table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub(crate) struct PackConfig {
-    /// T: tokens that are packed at once.
-    pub(crate) tokens: NonZeroUsize,
-    /// D: width of a token.
-    pub(crate) width: NonZeroUsize,
-    /// Timed repetitions.
-    pub(crate) iterations: NonZeroUsize,
-    /// Repetitions before the clock starts.
-    pub(crate) warmup: usize,
-    /// The form of the packed tokens.
-    pub(crate) packing: Packing,
-    /// How the tokens spread over the experts.
-    pub(crate) load: LoadConfig,
-}
-
-impl Default for PackConfig {
-    fn default() -> Self {
-        let size = |n| NonZeroUsize::new(n).expect("a constant that is not zero");
-        Self {
-            tokens: size(4096),
-            width: size(512),
-            iterations: size(20),
-            warmup: 3,
-            packing: Packing::default(),
-            load: LoadConfig::default(),
-        }
-    }
-}
-
-/// The form of the packed tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Packing {
-    /// Kept tokens one after another, expert by expert.
-    #[default]
-    Compact,
-    /// A buffer of `[E, C, D]`, empty slots filled with zeros.
-    Fixed,
-}
-
-impl Packing {
-    /// The name in TOML and in result tables.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Compact => "compact",
-            Self::Fixed => "fixed",
-        }
-    }
-}
-
-/// It has no settings.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub(crate) struct GaussianConfig {}
-
-/// Settings of a Zipf-skewed load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub(crate) struct ZipfConfig {
-    /// Expert `i`, counted from 1, is chosen in proportion to `1 / i^exponent`.
-    pub(crate) exponent: PositiveF64,
-}
-
-impl Default for ZipfConfig {
-    fn default() -> Self {
-        Self {
-            exponent: PositiveF64::new(1.0),
-        }
-    }
-}
-
-registry::family! {
-    /// How the tokens spread over the experts.
-    pub(crate) enum LoadConfig: "load" {
-        /// The k largest of E independent Gaussian logits.
-        Gaussian(GaussianConfig) = "gaussian",
-        /// Every expert gets the same number of tokens, give or take one.
-        Balanced(BalancedConfig) = "balanced",
-        /// A few experts are chosen far more often than the rest.
-        Zipf(ZipfConfig) = "zipf",
-    }
-}
-
-/// It has no settings.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub(crate) struct BalancedConfig {}
-
-impl Default for LoadConfig {
-    fn default() -> Self {
-        Self::Gaussian(GaussianConfig {})
-    }
-}
-
-/// The `[moe]` table of a pack sweep.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub(crate) struct PackMoeConfig {
-    /// E: number of experts.
-    pub(crate) experts: NonZeroUsize,
-    /// k: experts per token.
-    pub(crate) k: NonZeroUsize,
-    /// Room per expert over the balanced share: `C = ceil(capacity-factor * T * k / E)`.
-    pub(crate) capacity_factor: PositiveF64,
-}
-
-impl Default for PackMoeConfig {
-    fn default() -> Self {
-        let size = |n| NonZeroUsize::new(n).expect("a constant that is not zero");
-        Self {
-            experts: size(64),
-            k: size(2),
-            capacity_factor: PositiveF64::new(1.25),
-        }
     }
 }
 
@@ -334,16 +207,16 @@ impl JobSettings {
     }
 }
 
-impl PackSettings {
-    fn check(&self) -> Vec<SettingProblem> {
-        top_k(self.moe.k, self.moe.experts).into_iter().collect()
-    }
-}
-
 impl TrainSettings {
     fn check(&self) -> Vec<SettingProblem> {
-        let mut problems = layer_problems(self.profile, &self.moe, &self.router);
         let ModelConfig::TinyMoe(model) = &self.model;
+        let mut problems = self.sizes(model);
+        if !problems.is_empty() {
+            // What follows multiplies them.
+            return problems;
+        }
+        let width = Some(model.dim.get());
+        problems.extend(layer_problems(self.profile, &self.moe, &self.router, width));
         if model.dim.get() % model.heads.get() != 0 {
             problems.push(SettingProblem {
                 message: format!(
@@ -366,6 +239,42 @@ impl TrainSettings {
                 help: help.to_owned(),
             }
         }));
+        problems
+    }
+}
+
+impl TrainSettings {
+    /// Sizes that are too large.
+    fn sizes(&self, model: &TinyMoeConfig) -> Vec<SettingProblem> {
+        let (train, moe) = (&self.train, &self.moe);
+        let sizes = [
+            ("model.tiny-moe.layers", model.layers.get()),
+            ("model.tiny-moe.dim", model.dim.get()),
+            ("model.tiny-moe.heads", model.heads.get()),
+        ];
+        let steps = [
+            ("train.steps", train.steps.get()),
+            ("train.accumulate", train.accumulate.get()),
+        ];
+        let mut problems = bounds::at_most(bounds::MOST, &sizes);
+        problems.extend(bounds::at_most(bounds::MOST_NUMBERED, &steps));
+        problems.extend(rules::layer_sizes(moe, &self.router));
+        problems.extend(bounds::batch(
+            (train.batch.get(), train.sequence.get()),
+            moe.k.get(),
+            &["train.batch", "train.sequence"],
+        ));
+        problems.extend(bounds::parameters(
+            model.layers.get(),
+            moe.experts.get(),
+            (model.dim.get(), moe.ffn_multiple.get()),
+            &[
+                "model.tiny-moe.dim",
+                "model.tiny-moe.layers",
+                "moe.experts",
+                "moe.ffn-multiple",
+            ],
+        ));
         problems
     }
 }

@@ -1,11 +1,15 @@
 //! The program as a person or a script meets it: text, exit codes, and what survives a kill.
 
 mod basics;
+mod before_running;
+mod bounds;
 mod devices;
+mod encoder;
 mod fixture;
 mod health;
 mod keeping;
 mod mistakes;
+mod numbers;
 mod peers;
 mod recompute;
 mod routers;

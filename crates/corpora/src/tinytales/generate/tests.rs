@@ -1,15 +1,13 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroUsize,
-};
+use std::collections::{BTreeMap, BTreeSet};
+
+use registry::Count;
 
 use super::*;
 use crate::tokenizer::{CharTokenizer, Tokenizer};
 
 fn config(stories: usize, seed: u64) -> TinytalesConfig {
-    let stories = NonZeroUsize::new(stories).unwrap();
     TinytalesConfig {
-        stories,
+        stories: Count::new(stories),
         seed,
         ..TinytalesConfig::default()
     }
@@ -92,6 +90,19 @@ fn the_ground_truth_covers_the_text() {
         (tales.train.stories.len(), tales.valid.stories.len()),
         (50, 5)
     );
+}
+
+#[test]
+fn text_alone_and_digest_alone_are_those_of_the_annotated_text() {
+    let config = config(50, 1);
+    let tales = generate(&config).unwrap();
+    let (texts, of_texts) = texts(&config).unwrap();
+    assert_eq!(
+        (texts.train, texts.valid),
+        (tales.train.text.clone(), tales.valid.text.clone())
+    );
+    assert_eq!(of_texts, tales.digests());
+    assert_eq!(digests(&config).unwrap(), tales.digests());
 }
 
 #[test]

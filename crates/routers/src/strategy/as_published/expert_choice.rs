@@ -89,7 +89,7 @@ impl Assign for ExpertChoiceAsPublished {
         let logits_te = scores.logits_te.clone();
         let [tokens, experts] = logits_te.dims();
         let room = crate::capacity(self.capacity_factor, tokens, self.k, experts);
-        let room = room.min(tokens).min(MOST);
+        let room = room.min(MOST);
 
         let taken_ec = top_k(logits_te.clone().detach().swap_dims(0, 1), room);
         let device = logits_te.device();

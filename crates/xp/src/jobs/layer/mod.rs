@@ -6,8 +6,9 @@ use std::num::NonZeroUsize;
 
 use std::sync::atomic::Ordering;
 
+use burn::tensor::Tensor;
 use metrics::{speed, statistics};
-use moe_layer::MoeLayer;
+use moe_layer::{MoeLayer, MoeOutput};
 use runstore::tables::TrialRow;
 
 use self::bench::Phases;
@@ -76,12 +77,21 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<Jo
         row.precision = Some(wanted.name().to_owned());
     }
     let wide = settings.moe.dense_experts().map_or(1, NonZeroUsize::get);
-    let kept = routing(&mut row, &bench, wide);
+    size(&mut row, settings);
+    let output = bench.forward();
+    if !is_finite(&output.y_td) {
+        // Experts that are chosen by what is no number say nothing of routing or speed.
+        row.error = Some("the layer's outputs are not finite".to_owned());
+        return Ok(JobEnd::Diverged(runstore::TrialRecord {
+            trial: row,
+            ..runstore::TrialRecord::default()
+        }));
+    }
+    let kept = routing(&mut row, &output, wide);
     let flops = {
         let (dim, ffn) = (settings.layer.dim.get(), settings.moe.ffn_multiple.get());
         speed::expert_flops(kept, dim as u64, (dim * ffn * wide) as u64, MATRICES)
     };
-    size(&mut row, settings);
     times(
         &mut row,
         &samples,
@@ -96,13 +106,17 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<Jo
 
 /// The columns of the routing, which every repetition repeats, with an expert of so many widths F;
 /// gives the assignments that were kept.
-fn routing(row: &mut TrialRow, bench: &Bench, wide: usize) -> u64 {
-    let output = bench.forward();
+fn routing(row: &mut TrialRow, output: &MoeOutput, wide: usize) -> u64 {
     row.capacity = output.plan.capacity.map(|capacity| capacity as u64);
     let reading = output.trace().read();
     let kept: f64 = reading.assignments_after.iter().sum();
     RoutingMeasures::of(&[reading], wide as f64).fill_trial(row);
     kept.round() as u64
+}
+
+fn is_finite(y_td: &Tensor<2>) -> bool {
+    let numbers = y_td.to_data();
+    numbers.iter::<f32>().all(f32::is_finite)
 }
 
 fn size(row: &mut TrialRow, settings: &LayerSettings) {

@@ -62,7 +62,7 @@ fn gumbel(rng: &mut impl Rng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::settings::{BalancedConfig, GaussianConfig, ZipfConfig};
+    use crate::jobs::settings::pack::{BalancedConfig, GaussianConfig, ZipfConfig};
 
     fn counts(load: &LoadConfig, tokens: usize, experts: usize, k: usize) -> Vec<usize> {
         let chosen = draw(load, tokens, experts, k, 17);

@@ -1,8 +1,8 @@
 //! Hidden states of an encoder that reads real text.
 
 use burn::tensor::{Bool, Int, Tensor, TensorData};
-use corpora::{SEPARATOR, SentenceTokenizer};
-use models_bert::{Bert, BertError};
+use corpora::{CorpusConfig, DataDir, SEPARATOR, SentenceTokenizer};
+use models_bert::Bert;
 
 use super::hidden::Hidden;
 use crate::jobs::{BertSource, ExpertInit, JobContext, JobError, RouterSettings};
@@ -19,19 +19,17 @@ pub(super) fn read(
 ) -> Result<Hidden, JobError> {
     let folder = corpora::model_folder(&source.model, cx.data)?;
     let tokenizer = SentenceTokenizer::read(&folder)?;
-    let text = corpora::valid_text(&source.corpus, cx.data)?.replace(SEPARATOR, " ");
     let length = source.sequence.get();
     let count = settings.hidden.tokens.get() / length;
-    let passages = passages(&text, count, length, cx.trial.seed).ok_or_else(|| {
-        JobError::Unsupported(format!(
-            "the validation text of {} has fewer than the {length} words of a passage; lower \
-             `hidden.source.bert.sequence` or choose another corpus",
-            source.corpus.name()
-        ))
-    })?;
+    let text = Passages::of(&source.corpus, cx.data)?;
+    let passages = text.take(count, length, cx.trial.seed);
+    let passages =
+        passages.ok_or_else(|| JobError::Unsupported(short_of(length, source.corpus.name())))?;
 
-    let refused = |error: BertError| JobError::Unsupported(error.to_string());
-    let bert = Bert::load(&folder, &cx.device).map_err(refused)?;
+    let bert = Bert::load(&folder, &cx.device)?;
+    // A token without a row would be an error of the pass, which knows nothing of files.
+    let tokens = tokenizer.words().vocab_size();
+    bert.config().check_vocabulary(&folder, tokens)?;
     let width = bert.config().hidden_size;
     let mut hidden = Hidden {
         values: Vec::with_capacity(count * length * width),
@@ -43,7 +41,7 @@ pub(super) fn read(
             ExpertInit::Random => None,
             ExpertInit::Copied => {
                 let experts = settings.moe.experts.get();
-                Some(bert.expert_bank(source.layer, experts).map_err(refused)?)
+                Some(bert.expert_bank(source.layer, experts)?)
             }
         },
     };
@@ -58,9 +56,7 @@ pub(super) fn read(
         let ids: Vec<i32> = rows.ids.iter().map(|&id| id as i32).collect();
         let ids_bs = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), &cx.device);
         let mask_bs = Tensor::<2, Bool>::from_data(TensorData::new(rows.mask, shape), &cx.device);
-        let x_bsd = bert
-            .hidden_states(ids_bs, mask_bs, source.tap)
-            .map_err(refused)?;
+        let x_bsd = bert.hidden_states(ids_bs, mask_bs, source.tap)?;
         hidden.values.extend(x_bsd.into_data().iter::<f32>());
         hidden.ids.extend(rows.ids);
     }
@@ -70,20 +66,46 @@ pub(super) fn read(
     Ok(hidden)
 }
 
-/// `count` passages of `words` words, which are that many tokens at least; after the end of the text
-/// comes its beginning. `None` where the text is shorter than a passage.
-fn passages(text: &str, count: usize, words: usize, seed: u64) -> Option<Vec<String>> {
-    let all: Vec<&str> = text.split_whitespace().collect();
-    if all.len() < words {
-        return None;
+/// The validation text of a corpus, from which passages are taken.
+pub(in crate::jobs) struct Passages {
+    text: String,
+}
+
+impl Passages {
+    /// Reads the text.
+    pub(in crate::jobs) fn of(corpus: &CorpusConfig, data: &DataDir) -> Result<Self, JobError> {
+        let text = corpora::valid_text(corpus, data)?.replace(SEPARATOR, " ");
+        Ok(Self { text })
     }
-    let start = corpora::below(&mut corpora::stream(seed, "passages", 0), all.len());
-    let passage = |number: usize| -> String {
-        let first = start + number * words;
-        let own = (first..first + words).map(|at| all[at % all.len()]);
-        own.collect::<Vec<_>>().join(" ")
-    };
-    Some((0..count).map(passage).collect())
+
+    /// Whether it has a passage of so many words.
+    pub(in crate::jobs) fn hold(&self, words: usize) -> bool {
+        self.text.split_whitespace().take(words).count() == words
+    }
+
+    /// `count` passages of `words` words, which are that many tokens at least; after the end of the
+    /// text comes its beginning. `None` where the text is shorter than a passage.
+    fn take(&self, count: usize, words: usize, seed: u64) -> Option<Vec<String>> {
+        if !self.hold(words) {
+            return None;
+        }
+        let all: Vec<&str> = self.text.split_whitespace().collect();
+        let start = corpora::below(&mut corpora::stream(seed, "passages", 0), all.len());
+        let passage = |number: usize| -> String {
+            let first = start + number * words;
+            let own = (first..first + words).map(|at| all[at % all.len()]);
+            own.collect::<Vec<_>>().join(" ")
+        };
+        Some((0..count).map(passage).collect())
+    }
+}
+
+/// What to say of a text without a passage.
+pub(in crate::jobs) fn short_of(words: usize, corpus: &str) -> String {
+    format!(
+        "the validation text of {corpus} has fewer than the {words} words of a passage; lower \
+         `hidden.source.bert.sequence` or choose another corpus"
+    )
 }
 
 #[cfg(test)]
@@ -93,7 +115,8 @@ mod tests {
     #[test]
     fn passages_follow_one_another_and_go_round() {
         let text = "a b c d e";
-        let found = passages(text, 3, 2, 17).unwrap();
+        let all = Passages { text: text.into() };
+        let found = all.take(3, 2, 17).unwrap();
         let words: Vec<&str> = found
             .iter()
             .flat_map(|passage| passage.split(' '))
@@ -103,6 +126,6 @@ mod tests {
         for pair in words.windows(2) {
             assert_eq!((at(pair[0]) + 1) % 5, at(pair[1]), "{words:?}");
         }
-        assert_eq!(passages(text, 1, 6, 17), None);
+        assert_eq!(all.take(1, 6, 17), None);
     }
 }

@@ -63,6 +63,13 @@ impl Hidden {
         }
     }
 
+    /// Whether every number is finite once it is scaled.
+    pub(super) fn is_finite(&self, settings: &RouterSettings) -> bool {
+        let scale = settings.hidden.scale.get() as f32;
+        let mut scaled = self.values.iter().map(|number| number * scale);
+        scaled.all(f32::is_finite)
+    }
+
     /// The batches, scaled, on the device: every token is in one of them.
     pub(super) fn batches(
         &self,

@@ -55,6 +55,12 @@ impl Observed {
         }
     }
 
+    /// Whether every score is a number: experts that are chosen by others say nothing.
+    pub(super) fn is_finite(&self) -> bool {
+        let mut scores = self.logits.iter().chain(&self.probs);
+        scores.all(|score| score.is_finite())
+    }
+
     /// Fills the columns of the routing.
     pub(super) fn fill(&self, row: &mut TrialRow, alpha: f64) {
         // All tokens count as one batch: a load of the single token that is timed would say nothing.

@@ -14,6 +14,7 @@ use routers::{AssignConfig, RouterConfig, ScoreConfig};
 use runstore::TrialRecord;
 use runstore::tables::TrialRow;
 
+pub(super) use self::bert::{Passages, short_of};
 use self::{
     hidden::{Batch, Hidden},
     measures::Observed,
@@ -72,6 +73,14 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &RouterSettings) -> Result<J
         steps: 2 * runs,
         done: 0,
     });
+    if !hidden.is_finite(settings) {
+        let mut row = std::mem::take(&mut cx.row);
+        describe(&mut row, settings, &hidden, &cx.device);
+        return Ok(diverged(
+            row,
+            "the hidden states, scaled, are not finite in f32",
+        ));
+    }
     let Some(router_s) = timed_runs(&mut cx, settings, 0, &batches, |batch| {
         let _ = layer.route(&batch.x_td, &batch.context);
         None
@@ -90,26 +99,48 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &RouterSettings) -> Result<J
     describe(&mut row, settings, &hidden, &cx.device);
     times(&mut row, settings, &router_s, &layer_s);
     let observed = Observed::of(&layer, &batches, settings.measure.sample);
+    if !observed.is_finite() {
+        return Ok(diverged(row, "the router's logits are not finite"));
+    }
     observed.fill(&mut row, settings.measure.alpha.get());
     row.experts_used = row
         .dead_experts
         .zip(row.experts)
         .map(|(dead, experts)| 1.0 - dead / experts as f64);
-    if let Some((mean, std)) = statistics::moments(&layer_s.outputs) {
+    let outputs = layer_s.outputs.as_slice();
+    let whole = outputs.iter().all(|output| output.is_finite());
+    if let Some((mean, std)) = statistics::moments(outputs).filter(|_| whole) {
         (row.output_mean, row.output_std) = (Some(mean), Some(std));
     }
-    let histograms = [
-        ("router-probability", observed.probs.as_slice()),
-        ("layer-output", layer_s.outputs.as_slice()),
-    ];
+    let mut histograms = vec![("router-probability", observed.probs.as_slice())];
+    histograms.extend(whole.then_some(("layer-output", outputs)));
     let bins = settings.measure.bins.get();
-    Ok(JobEnd::Finished(TrialRecord {
-        trial: row,
+    let record = TrialRecord {
         experts: expert_rows(0, std::slice::from_ref(&observed.reading)),
         probabilities: samples::probabilities(&observed, &hidden, settings.measure.sample),
         histograms: samples::histograms(&histograms, bins),
+        trial: row,
         ..TrialRecord::default()
-    }))
+    };
+    if whole {
+        return Ok(JobEnd::Finished(record));
+    }
+    // The router did its work: what is measured of it stands.
+    Ok(diverged_with(record, "the experts' outputs are not finite"))
+}
+
+/// The end of a trial whose numbers stopped being finite before anything of the routing was measured.
+fn diverged(trial: TrialRow, why: &str) -> JobEnd {
+    let record = TrialRecord {
+        trial,
+        ..TrialRecord::default()
+    };
+    diverged_with(record, why)
+}
+
+fn diverged_with(mut record: TrialRecord, why: &str) -> JobEnd {
+    record.trial.error = Some(why.to_owned());
+    JobEnd::Diverged(record)
 }
 
 /// The layer on its device, without gradients.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::Precision;
 
-use super::{Profile, SettingProblem, layer_problems};
+use super::{Profile, SettingProblem, bounds, layer_problems, rules};
 
 /// Settings of `job = "layer"`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -62,10 +62,38 @@ impl Default for LayerConfig {
 
 impl LayerSettings {
     pub(super) fn check(&self) -> Vec<SettingProblem> {
-        let mut problems = layer_problems(self.profile, &self.moe, &self.router);
         let LayerConfig {
-            tokens, sequences, ..
+            tokens,
+            sequences,
+            dim,
+            iterations,
+            warmup,
+            ..
         } = self.layer;
+        let (moe, router) = (&self.moe, &self.router);
+        let sizes = [
+            ("layer.dim", dim.get()),
+            ("layer.iterations", iterations.get()),
+            ("layer.warmup", warmup),
+        ];
+        let mut problems = bounds::at_most(bounds::MOST, &sizes);
+        problems.extend(rules::layer_sizes(moe, router));
+        problems.extend(bounds::batch(
+            (1, tokens.get()),
+            moe.k.get(),
+            &["layer.tokens"],
+        ));
+        problems.extend(bounds::parameters(
+            1,
+            moe.experts.get(),
+            (dim.get(), moe.ffn_multiple.get()),
+            &["layer.dim", "moe.experts", "moe.ffn-multiple"],
+        ));
+        if !problems.is_empty() {
+            // What follows multiplies them.
+            return problems;
+        }
+        problems.extend(layer_problems(self.profile, moe, router, Some(dim.get())));
         if tokens.get() % sequences.get() != 0 {
             problems.push(SettingProblem {
                 message: format!("{tokens} tokens are not {sequences} sequences of one length"),

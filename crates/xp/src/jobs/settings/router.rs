@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::Precision;
 
-use super::{SettingProblem, top_k};
+use super::{Profile, SettingProblem, bounds, layer_problems, rules};
 
 /// Settings of `job = "router"`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -178,8 +178,60 @@ impl Default for MeasureConfig {
 }
 
 impl RouterSettings {
+    /// Sizes that are too large.
+    fn sizes(&self) -> Vec<SettingProblem> {
+        let (hidden, measure, moe) = (&self.hidden, &self.measure, &self.moe);
+        let mut sizes = vec![
+            ("measure.runs", measure.runs.get()),
+            ("measure.warmup", measure.warmup),
+            ("measure.bins", measure.bins.get()),
+        ];
+        let mut counts = vec![("hidden.tokens", hidden.tokens.get())];
+        match &hidden.source {
+            SourceConfig::Random(random) => {
+                sizes.push(("hidden.source.random.width", random.width.get()));
+                counts.push(("hidden.source.random.vocab", random.vocab.get()));
+            }
+            SourceConfig::Bert(bert) => {
+                sizes.push(("hidden.source.bert.sequence", bert.sequence.get()));
+            }
+        }
+        let mut problems = bounds::at_most(bounds::MOST, &sizes);
+        problems.extend(bounds::at_most(bounds::MOST_TOKENS, &counts));
+        problems.extend(rules::layer_sizes(moe, &self.router));
+        let shape = (hidden.shape.sequences.get(), hidden.shape.length.get());
+        problems.extend(bounds::batch(shape, moe.k.get(), &["hidden.shape"]));
+        if let SourceConfig::Random(random) = &hidden.source {
+            problems.extend(bounds::parameters(
+                1,
+                moe.experts.get(),
+                (random.width.get(), moe.ffn_multiple.get()),
+                &[
+                    "hidden.source.random.width",
+                    "moe.experts",
+                    "moe.ffn-multiple",
+                ],
+            ));
+        }
+        problems
+    }
+
     pub(super) fn check(&self) -> Vec<SettingProblem> {
-        let mut problems: Vec<_> = top_k(self.moe.k, self.moe.experts).into_iter().collect();
+        let mut problems = self.sizes();
+        if !problems.is_empty() {
+            // What follows multiplies them.
+            return problems;
+        }
+        let width = match &self.hidden.source {
+            SourceConfig::Random(random) => Some(random.width.get()),
+            SourceConfig::Bert(_) => None,
+        };
+        problems.extend(layer_problems(
+            Profile::default(),
+            &self.moe,
+            &self.router,
+            width,
+        ));
         let HiddenConfig { tokens, shape, .. } = &self.hidden;
         if tokens.get() % shape.tokens() != 0 {
             problems.push(SettingProblem {

@@ -2,10 +2,10 @@
 
 use std::num::NonZeroUsize;
 
-use moe_layer::MoeConfig;
-use routers::RouterConfig;
+use moe_layer::{LayerDims, MoeConfig, MoeLayer};
+use routers::{RouterConfig, RouterError};
 
-use super::{Profile, SettingProblem};
+use super::{Profile, SettingProblem, bounds};
 
 /// A token cannot go to more experts than there are.
 pub(super) fn top_k(k: NonZeroUsize, experts: NonZeroUsize) -> Option<SettingProblem> {
@@ -18,11 +18,27 @@ pub(super) fn top_k(k: NonZeroUsize, experts: NonZeroUsize) -> Option<SettingPro
     })
 }
 
-/// The rules of a layer, in whichever job it is.
+/// The sizes of a layer that are too large, in whichever job it is.
+pub(super) fn layer_sizes(moe: &MoeConfig, router: &RouterConfig) -> Vec<SettingProblem> {
+    let sizes = [
+        ("moe.experts", moe.experts.get()),
+        ("moe.k", moe.k.get()),
+        ("moe.chain", moe.chain.get()),
+        ("moe.ffn-multiple", moe.ffn_multiple.get()),
+    ];
+    let mut problems = bounds::at_most(bounds::MOST, &sizes);
+    problems.extend(bounds::all_at_most("router.scorer", &router.scorer));
+    problems.extend(bounds::all_at_most("router.strategy", &router.strategy));
+    problems.extend(bounds::all_at_most("router.balancers", &router.balancers));
+    problems
+}
+
+/// The rules of a layer, in whichever job it is, and of `width` where that is known.
 pub(super) fn layer_problems(
     profile: Profile,
     moe: &MoeConfig,
     router: &RouterConfig,
+    width: Option<usize>,
 ) -> Vec<SettingProblem> {
     let uneven = || SettingProblem {
         message: format!("k = {} is not a multiple of chain = {}", moe.k, moe.chain),
@@ -32,5 +48,75 @@ pub(super) fn layer_problems(
     let mut problems: Vec<_> = top_k(moe.k, moe.experts).into_iter().collect();
     problems.extend(moe.k_of_round().is_none().then(uneven));
     problems.extend(profile.check(router));
+    problems.extend(built(moe, router, width));
     problems
+}
+
+/// What the layer and its router refuse to be built with. Without a width a scorer is not asked.
+pub(in crate::jobs) fn built(
+    moe: &MoeConfig,
+    router: &RouterConfig,
+    width: Option<usize>,
+) -> Vec<SettingProblem> {
+    // The vocabulary of the data is not known here, and none is refused.
+    let dims = LayerDims::new(width.unwrap_or(1), 1);
+    let refused = MoeLayer::problems(moe, router, &dims).into_iter();
+    refused
+        .filter_map(|error| setting_problem(&error, moe, router, width.is_some()))
+        .collect()
+}
+
+fn setting_problem(
+    error: &RouterError,
+    moe: &MoeConfig,
+    router: &RouterConfig,
+    asks_scorer: bool,
+) -> Option<SettingProblem> {
+    let problem = |paths, help: String| {
+        Some(SettingProblem {
+            message: error.to_string(),
+            paths,
+            help,
+        })
+    };
+    match error {
+        // Those have rules of their own, which say more.
+        RouterError::TopK { .. } | RouterError::Chain { .. } => None,
+        RouterError::Switch { what, setting, .. } => {
+            let path = match *setting {
+                "score-function" => "router.score-function",
+                "gate" => "router.gate",
+                _ => "router.balancers",
+            };
+            let k = moe.k_of_round().unwrap_or(moe.k.get());
+            let fitting = router.fitting(setting, k);
+            let help = if fitting.is_empty() {
+                "take it out of the list, or choose another strategy".to_owned()
+            } else {
+                let fitting: Vec<_> = fitting.iter().map(|name| format!("`{name}`")).collect();
+                format!(
+                    "leave it out for the strategy's own; `{what}` goes with {}",
+                    fitting.join(", ")
+                )
+            };
+            problem(vec![path, "router.strategy"], help)
+        }
+        RouterError::Setting { what, .. } => {
+            let is_scorer = *what == router.scorer.name();
+            if is_scorer && !asks_scorer {
+                return None;
+            }
+            let path = if is_scorer {
+                "router.scorer"
+            } else {
+                "router.strategy"
+            };
+            let help = format!("`xp schema --defaults` has the settings of `{what}`");
+            problem(vec![path, "moe.experts"], help)
+        }
+        _ => problem(
+            vec!["router.strategy"],
+            "choose another strategy, or other sizes".to_owned(),
+        ),
+    }
 }

@@ -255,3 +255,25 @@ impl Observation for LayerTraces {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_column_of_capacity_has_the_room_that_the_layer_gives() {
+        let capacity = |text: &str| {
+            let text = format!("train = {{ batch = 16, sequence = 64 }}\n{text}");
+            capacity(&toml::from_str(&text).expect("settings"))
+        };
+        // ceil(1.25 * 1024 * 2 / 8) = 320, and never above 1,024.
+        assert_eq!(capacity(""), Some(320));
+        for factor in ["4.0", "1e7", "1e17", "1e300"] {
+            let text = format!("moe.capacity-factor = {factor}");
+            assert_eq!(capacity(&text), Some(1024), "{factor}");
+        }
+        let choice = "moe.capacity-factor = 1e300\nrouter.strategy = 'expert-choice'";
+        assert_eq!(capacity(choice), Some(1024));
+        assert_eq!(capacity("moe.drop = 'none'"), None);
+    }
+}

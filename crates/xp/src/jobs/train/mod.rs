@@ -120,7 +120,7 @@ fn lines_to_beat(
         train.batch.get(),
         train.eval_windows,
     )?;
-    let seen = train.steps.get() * train.tokens_per_step();
+    let seen = train.steps.get().saturating_mul(train.tokens_per_step());
     let line = NgramLine::best(dataset, seen, &windows);
     cx.row.bigram_perplexity = Some(line.bigram_perplexity);
     cx.row.ngram_perplexity = Some(line.perplexity);
