@@ -8,7 +8,7 @@ use crate::{
     data_dir::DataDir,
     digest::Digest,
     fetch::{FetchPolicy, Fetcher},
-    text, tinytales,
+    oddities, text, tinytales,
     tokenizer::{self, CharTokenizer, PretrainedTokenizer, Tokenizer},
 };
 
@@ -34,6 +34,9 @@ pub struct Dataset {
     pub tokenizer: Tokenizer,
     /// What the data was made from; the same as [`digests`] gives.
     pub digests: Vec<Digest>,
+    /// What is odd about the texts, in sentences: validation text that the training text holds too, and
+    /// bytes that the tokenizer dropped.
+    pub warnings: Vec<String>,
 }
 
 impl TokenStream {
@@ -78,6 +81,7 @@ pub fn load(
     Ok(Dataset {
         train: TokenStream::of_text(&texts.train, &tokenizer)?,
         valid: TokenStream::of_text(&texts.valid, &tokenizer)?,
+        warnings: oddities::warnings(&texts.train, &texts.valid, &tokenizer),
         tokenizer,
         digests,
     })

@@ -74,6 +74,8 @@ mod listing;
 mod manifest;
 mod models;
 mod ngram;
+mod oddities;
+mod overlap;
 mod part;
 mod plausible;
 mod predicted;

@@ -31,7 +31,10 @@ pub(crate) fn share(train: &str, valid: &str) -> f64 {
         }
         if let Some(&next) = train.get(end) {
             let gone = u64::from(train[end - block]).wrapping_mul(first);
-            rolling = rolling.wrapping_sub(gone).wrapping_mul(BASE).wrapping_add(next.into());
+            rolling = rolling
+                .wrapping_sub(gone)
+                .wrapping_mul(BASE)
+                .wrapping_add(next.into());
         }
     }
     let shared = blocks.iter().filter(|hash| found.contains(hash)).count();
@@ -81,7 +84,9 @@ mod tests {
     fn text(seed: u64, bytes: usize) -> String {
         let mut state = seed;
         let mut letter = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             char::from(b'a' + (state >> 33) as u8 % 26)
         };
         (0..bytes).map(|_| letter()).collect()

@@ -26,6 +26,7 @@ mod signals;
 mod sources;
 mod states;
 mod ui;
+mod visible;
 
 use std::{panic, process::ExitCode};
 

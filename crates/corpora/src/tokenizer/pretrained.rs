@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use tokenizers::{DecoderWrapper, ModelWrapper, pre_tokenizers::byte_level::ByteLevel};
+use tokenizers::{DecoderWrapper, ModelWrapper};
 
 use super::{Spanned, TokenClass, TokenLength};
 use crate::{
@@ -25,6 +25,8 @@ pub struct PretrainedTokenizer {
     json: Arc<str>,
     vocab_size: usize,
     separator: Option<u32>,
+    /// Bytes that it has no token for.
+    lacks: Vec<u8>,
 }
 
 impl fmt::Debug for PretrainedTokenizer {
@@ -105,13 +107,7 @@ impl PretrainedTokenizer {
             .with_truncation(None)
             .map_err(|error| error.to_string())?;
         let vocab_size = vocab_size(inner.get_vocab(true))?;
-        let lacking = lacking_bytes(&inner);
-        if lacking > 0 {
-            tracing::warn!(
-                lacking,
-                "the tokenizer has no token for some bytes and drops them"
-            );
-        }
+        let lacks = lacking_bytes(&inner);
         let separator = inner
             .get_added_tokens_decoder()
             .into_iter()
@@ -121,7 +117,21 @@ impl PretrainedTokenizer {
             json: json.into(),
             vocab_size,
             separator,
+            lacks,
         })
+    }
+
+    /// How many bytes of a text it drops, since it has no token for them.
+    pub(crate) fn dropped_bytes(&self, text: &str) -> usize {
+        if self.lacks.is_empty() {
+            return 0;
+        }
+        let mut is_lacking = [false; 256];
+        self.lacks
+            .iter()
+            .for_each(|&byte| is_lacking[usize::from(byte)] = true);
+        let bytes = text.as_bytes().iter();
+        bytes.filter(|&&byte| is_lacking[usize::from(byte)]).count()
     }
 
     pub(super) fn inner(&self) -> &tokenizers::Tokenizer {
@@ -244,20 +254,32 @@ fn vocab_size(vocabulary: impl IntoIterator<Item = (String, u32)>) -> Result<usi
     Ok(id as usize + 1)
 }
 
-/// How many of the 256 bytes a byte-level vocabulary has no token for and would silently drop, as
-/// the reference implementation does.
-fn lacking_bytes(inner: &tokenizers::Tokenizer) -> usize {
+/// The bytes that a byte-level vocabulary has no token for and silently drops, as the reference
+/// implementation does.
+fn lacking_bytes(inner: &tokenizers::Tokenizer) -> Vec<u8> {
     let ModelWrapper::BPE(model) = inner.get_model() else {
-        return 0;
+        return Vec::new();
     };
     if model.unk_token.is_some() || !is_byte_level(inner) {
-        return 0;
+        return Vec::new();
     }
-    let lacks = |byte: &char| inner.token_to_id(&byte.to_string()).is_none();
-    ByteLevel::alphabet()
-        .iter()
-        .filter(|byte| lacks(byte))
-        .count()
+    let lacks = |(_, letter): &(u8, char)| inner.token_to_id(&letter.to_string()).is_none();
+    letters().filter(lacks).map(|(byte, _)| byte).collect()
+}
+
+/// The letter of each byte: its own where it can be shown, or one from 256 on, in the order of the bytes.
+fn letters() -> impl Iterator<Item = (u8, char)> {
+    let mut next = 256;
+    (0..=255).map(move |byte: u8| {
+        let is_shown = matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
+        let code = if is_shown {
+            u32::from(byte)
+        } else {
+            next += 1;
+            next - 1
+        };
+        (byte, char::from_u32(code).unwrap_or_default())
+    })
 }
 
 /// Whether the letters of the vocabulary are bytes.
@@ -298,5 +320,19 @@ mod tests {
             assert!(words.iter().all(|word| message.contains(word)), "{message}");
         }
         assert_eq!(of(&[]).unwrap_err(), "its vocabulary is empty");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+
+    #[test]
+    fn the_letters_of_bytes_are_those_of_the_library() {
+        let ours: std::collections::HashSet<char> =
+            super::letters().map(|(_, letter)| letter).collect();
+        assert_eq!(ours, ByteLevel::alphabet().into_iter().collect());
+        // A space is the letter that every such vocabulary writes it with.
+        assert!(super::letters().any(|pair| pair == (b' ', 'Ġ')));
     }
 }

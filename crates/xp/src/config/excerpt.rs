@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
 use super::source::Span;
+use crate::visible::harmless;
 
 /// Bytes of a line that are shown.
 const WIDE: usize = 160;
@@ -70,12 +71,13 @@ impl Excerpt {
         if !near.iter().any(long) {
             let excerpt = Self {
                 name: name.to_owned(),
-                text: Cow::Borrowed(text),
+                text: harmless(text),
                 main: (start, 0),
             };
             return (excerpt, places);
         }
         let (text, lines) = cut(text, &places, &near);
+        let text = harmless(&text).into_owned();
         let line_of = |offset: usize| {
             let after = lines.partition_point(|line| line.whole.start <= offset);
             &lines[after.saturating_sub(1)]

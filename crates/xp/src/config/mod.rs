@@ -34,6 +34,7 @@ mod sweep;
 mod tests;
 mod tree;
 mod trial;
+mod words;
 
 pub(crate) use header::Save;
 pub(crate) use locate::SweepFile;

@@ -7,8 +7,9 @@ use miette::{Diagnostic, LabeledSpan, SourceCode};
 use super::{
     excerpt::Excerpt,
     source::{Sources, Span, Tree},
-    suggest, tree,
+    suggest, tree, words,
 };
+use crate::visible::visible;
 
 /// Problems that are shown; of others it is said how many there are.
 const SHOWN: usize = 20;
@@ -55,7 +56,7 @@ impl Problems {
     pub(crate) fn read(&mut self, error: &toml::de::Error, tree: Option<&Tree>) {
         let span = error.span().unwrap_or(0..0);
         let path = tree.and_then(|tree| tree::path_at(tree, &span));
-        let text = error.message().trim_end();
+        let text = &words::plain(error.message().trim_end());
         let message = match &path {
             Some(path) => format!("`{path}`: {text}"),
             None => text.to_owned(),
@@ -124,10 +125,10 @@ impl ConfigError {
             Some((name, text, span, word))
         });
         let mut error = Self {
-            message: shortened(problem.message),
+            message: shown(&problem.message),
             source: None,
             labels: Vec::new(),
-            help: problem.help.map(shortened),
+            help: problem.help.as_deref().map(shown),
         };
         if let Some((name, text, span, word)) = located.next() {
             let same = located.filter(|(other, ..)| *other == name);
@@ -148,7 +149,9 @@ impl ConfigError {
     }
 }
 
-fn shortened(mut text: String) -> String {
+/// As much of a text as is shown, without what a terminal would act on.
+fn shown(text: &str) -> String {
+    let mut text = visible(text).into_owned();
     if text.len() > WORDS {
         text.truncate(text.floor_char_boundary(WORDS));
         text.push_str(" …");

@@ -234,7 +234,7 @@ fn ids_depend_on_the_question_alone() {
 #[case("[moe]\ncapasity-factor = 1.0", &["unknown field `capasity-factor`", "did you mean `capacity-factor`?"])]
 #[case("[mo]\nk = 1", &["unknown key `mo`", "did you mean `moe`?"])]
 #[case("[moe]\nexperts = 'many'", &["`moe.experts`", "invalid type: string"])]
-#[case("[moe]\nexperts = 0", &["`moe.experts`", "nonzero"])]
+#[case("[moe]\nexperts = 0", &["`moe.experts`", "a whole number from 1"])]
 #[case("[moe]\nexperts = 4\nk = 5", &["k = 5 exceeds 4 experts", "lower `k` or raise `experts`"])]
 #[case("[moe]\ncapacity-factor = -1.0", &["`moe.capacity-factor`", "greater than 0, got -1"])]
 #[case("[router]\nstrategy = 'soft-topk'", &["unknown strategy `soft-topk`", "did you mean `soft-top-k`?"])]

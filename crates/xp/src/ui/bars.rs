@@ -70,7 +70,7 @@ impl Watcher for Bars {
         };
         bar.set_style(style("  {prefix}  {bar:20} {pos}/{len}{msg}"));
         let name = format!("{} {} seed={}", trial.id, trial.cell(), trial.seed);
-        bar.set_prefix(super::visible(&name).into_owned());
+        bar.set_prefix(crate::visible::visible(&name).into_owned());
         self.trials.insert(index, (bar, Instant::now()));
         self.sweep.set_message("");
     }

@@ -10,7 +10,6 @@ mod errors;
 mod lines;
 mod log;
 mod tables;
-mod visible;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -27,8 +26,7 @@ pub(crate) use lines::event_text;
 pub(crate) use log::{log_to_file, log_to_stderr};
 pub(crate) use tables::{Align, plain_table};
 
-use self::visible::visible;
-use crate::{publish::Published, runner::Watcher};
+use crate::{publish::Published, runner::Watcher, visible::visible};
 
 /// What kept a result from being written to stdout.
 static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();

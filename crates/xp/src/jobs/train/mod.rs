@@ -139,6 +139,13 @@ fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset
         cx.row.params_router = Some(sizes.params_router as u64);
     }
     cx.row.vocab = Some(vocab as u64);
+    for text in &dataset.warnings {
+        let text = format!("warning: {text}");
+        (cx.events)(Event::Note { text });
+    }
+    if !dataset.warnings.is_empty() {
+        cx.row.data_warnings = Some(dataset.warnings.join("; "));
+    }
     cx.row.causal = Some(
         settings
             .moe
