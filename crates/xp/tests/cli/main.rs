@@ -12,6 +12,7 @@ mod mistakes;
 mod numbers;
 mod peers;
 mod recompute;
+mod resuming;
 mod routers;
 mod runs;
 mod saying;
