@@ -170,35 +170,35 @@ fn a_passage_longer_than_the_text_is_found_by_plan() {
 }
 
 /// How a folder is damaged.
-type Damage = fn(&Lab);
+struct Damage(fn(&Lab));
 
 fn model(lab: &Lab, file: &str) -> std::path::PathBuf {
     lab.path().join("models/tiny").join(file)
 }
 
 #[rstest]
-#[case::no_tokenizer(3, "tokenizer.json", |lab| fs::remove_file(model(lab, "tokenizer.json")).unwrap())]
-#[case::no_weights(3, "model.safetensors", |lab| fs::remove_file(model(lab, "model.safetensors")).unwrap())]
-#[case::broken_config(2, "config.json", |lab| fs::write(model(lab, "config.json"), "{").unwrap())]
-#[case::broken_tokenizer(2, "tokenizer.json", |lab| fs::write(model(lab, "tokenizer.json"), "{").unwrap())]
-#[case::cut_weights(2, "is damaged", |lab| {
+#[case::no_tokenizer(3, "tokenizer.json", Damage(|lab| fs::remove_file(model(lab, "tokenizer.json")).unwrap()))]
+#[case::no_weights(3, "model.safetensors", Damage(|lab| fs::remove_file(model(lab, "model.safetensors")).unwrap()))]
+#[case::broken_config(2, "config.json", Damage(|lab| fs::write(model(lab, "config.json"), "{").unwrap()))]
+#[case::broken_tokenizer(2, "tokenizer.json", Damage(|lab| fs::write(model(lab, "tokenizer.json"), "{").unwrap()))]
+#[case::cut_weights(2, "is damaged", Damage(|lab| {
     let whole = fs::read(model(lab, "model.safetensors")).unwrap();
     fs::write(model(lab, "model.safetensors"), &whole[..whole.len() - 9]).unwrap();
-})]
-#[case::far_id(2, "has the id 4294967295", |lab| {
+}))]
+#[case::far_id(2, "has the id 4294967295", Damage(|lab| {
     let text = encoder::TOKENIZER.replace("\"they\": 10", "\"they\": 4294967295");
     fs::write(model(lab, "tokenizer.json"), text).unwrap();
-})]
-#[case::many_layers(2, "`num_hidden_layers` = 1000000", |lab| {
+}))]
+#[case::many_layers(2, "`num_hidden_layers` = 1000000", Damage(|lab| {
     let text = fs::read_to_string(model(lab, "config.json")).unwrap();
     let text = text.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1000000");
     fs::write(model(lab, "config.json"), text).unwrap();
-})]
-#[case::another_tokenizer(2, "11 token ids", |lab| {
+}))]
+#[case::another_tokenizer(2, "11 token ids", Damage(|lab| {
     let sizes = models_bert::BertConfig { vocab_size: 10, ..encoder::sizes() };
     encoder::write(lab, &sizes, encoder::plain);
-})]
-#[case::not_a_number(2, "the first NaN at [3, 5]", |lab| {
+}))]
+#[case::not_a_number(2, "the first NaN at [3, 5]", Damage(|lab| {
     let numbers = |name: &str, count| {
         let mut numbers = encoder::plain(name, count);
         if name == "encoder.layer.0.intermediate.dense.weight" {
@@ -207,7 +207,7 @@ fn model(lab: &Lab, file: &str) -> std::path::PathBuf {
         numbers
     };
     encoder::write(lab, &encoder::sizes(), numbers);
-})]
+}))]
 fn a_damaged_encoder_is_found_once_and_before_the_first_trial(
     #[case] code: i32,
     #[case] said: &str,
@@ -216,7 +216,7 @@ fn a_damaged_encoder_is_found_once_and_before_the_first_trial(
     let lab = Lab::new();
     encoder::write(&lab, &encoder::sizes(), encoder::plain);
     let file = encoder::sweep(&lab);
-    damage(&lab);
+    (damage.0)(&lab);
     for command in ["plan", "sweep"] {
         let ran = lab.xp(&format!("{command} {file}")).expect(code);
         assert_eq!(ran.stderr.matches("error: ").count(), 1, "{}", ran.stderr);
