@@ -268,10 +268,9 @@ fn problems(collected: &Collected) -> Vec<(String, String, String)> {
 }
 
 /// What is odd about the data, each once.
-fn warnings(collected: &Collected) -> BTreeSet<&str> {
+fn warnings(collected: &Collected) -> BTreeSet<String> {
     let rows = collected.trials.iter();
-    rows.filter_map(|row| row.data_warnings.as_deref())
-        .collect()
+    rows.filter_map(|row| row.data_warnings.clone()).collect()
 }
 
 /// Columns of `trials.parquet` that are null in every row.

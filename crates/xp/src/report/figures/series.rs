@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::legend::{Group, Swatch};
-use super::theme::{Look, MOST_FILLS, Marker};
+use super::theme::{Look, MOST_FILLS};
 use crate::report::axes::{Setting, axis_label, is_dense, value_label};
 use crate::report::cells::Cell;
 
@@ -76,8 +76,13 @@ impl Axis {
     /// What a value looks like by its colour and marker; dense networks have marks of their own.
     fn look(&self, index: usize) -> Look {
         match (self.name.as_str(), self.values[index].text.as_str()) {
-            ("strategy", "dense-total") => Look::dense(Marker::Star),
-            ("strategy", dense) if is_dense(dense) => Look::dense(Marker::Bar),
+            ("strategy", "dense-total") => Look::dense(None),
+            ("strategy", dense) if is_dense(dense) => {
+                let smaller = self.values[..index]
+                    .iter()
+                    .filter(|value| is_dense(&value.text));
+                Look::dense(Some(smaller.count()))
+            }
             _ => Look::PLAIN.hue(self.hue(index)),
         }
     }

@@ -42,8 +42,10 @@ pub(super) enum Marker {
     Inverted,
     Cross,
     Pentagon,
-    /// Of a dense network of equal active arithmetic, and of nothing else.
+    /// Of dense networks of equal active arithmetic, and of nothing else.
+    Post,
     Bar,
+    Plus,
     /// Of a dense network of all parameters.
     Star,
 }
@@ -104,11 +106,13 @@ impl Look {
         }
     }
 
-    /// The look of a dense network, which is no strategy but what they are held against.
-    pub(super) fn dense(marker: Marker) -> Self {
+    /// The look of a dense network, which is no strategy but what they are held against: of all parameters
+    /// without an index, or of the arithmetic of some experts, by size.
+    pub(super) fn dense(index: Option<usize>) -> Self {
+        let sizes = [Marker::Post, Marker::Bar, Marker::Plus];
         Self {
             color: INK,
-            marker,
+            marker: index.map_or(Marker::Star, |index| sizes[index % sizes.len()]),
             ..Self::PLAIN
         }
     }
