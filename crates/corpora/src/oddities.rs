@@ -56,6 +56,6 @@ mod tests {
     #[test]
     fn the_built_in_stories_are_fine() {
         let stories = crate::tinytales::generate(&crate::TinytalesConfig::default()).unwrap();
-        assert_eq!(of(&stories.train, &stories.valid), [""; 0]);
+        assert_eq!(of(&stories.train.text, &stories.valid.text), [""; 0]);
     }
 }

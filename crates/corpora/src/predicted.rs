@@ -84,6 +84,7 @@ mod tests {
             valid: stream("aéa<|endoftext|>a字a€a"),
             tokenizer: tokenizer.clone(),
             digests: Vec::new(),
+            warnings: Vec::new(),
         };
         assert_eq!((dataset.valid.chars, dataset.valid.bytes), (21, 26));
         let of = |sequence, limit| {

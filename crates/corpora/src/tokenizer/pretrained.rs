@@ -303,6 +303,8 @@ fn failed(error: tokenizers::Error) -> CorpusError {
 
 #[cfg(test)]
 mod tests {
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+
     use super::vocab_size;
 
     #[test]
@@ -321,11 +323,6 @@ mod tests {
         }
         assert_eq!(of(&[]).unwrap_err(), "its vocabulary is empty");
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
     #[test]
     fn the_letters_of_bytes_are_those_of_the_library() {

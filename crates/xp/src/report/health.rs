@@ -104,6 +104,7 @@ mod tests {
             value: Some(value),
             threshold: Some(0.5),
             expert: None,
+            cell_id: None,
         }
     }
 

@@ -348,6 +348,7 @@ fn add_samples(collected: &mut Collected, row: &TrialRow, scored: bool) {
                 low: Some(from),
                 high: Some(from + (1.0 - low) / 20.0),
                 count: 100 - bin.abs_diff(10).pow(2),
+                cell_id: None,
             });
         }
     }
