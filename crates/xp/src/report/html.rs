@@ -268,10 +268,12 @@ fn problems(collected: &Collected) -> Vec<(String, String, String)> {
 }
 
 /// What is odd about the data, each once.
-fn warnings(collected: &Collected) -> BTreeSet<&str> {
+fn warnings(collected: &Collected) -> Vec<String> {
     let rows = collected.trials.iter();
-    rows.filter_map(|row| row.data_warnings.as_deref())
-        .collect()
+    let each: BTreeSet<&str> = rows
+        .filter_map(|row| row.data_warnings.as_deref())
+        .collect();
+    each.into_iter().map(str::to_owned).collect()
 }
 
 /// Columns of `trials.parquet` that are null in every row.
