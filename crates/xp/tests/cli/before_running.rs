@@ -164,7 +164,7 @@ fn a_passage_longer_than_the_text_is_found_by_plan() {
     let file = encoder::sweep(&lab);
     let folder = lab.path().join("datasets/tinyshakespeare");
     fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("input.txt"), "Speak, speak.\n".repeat(10)).unwrap();
+    fs::write(folder.join("input.txt"), "Speak, speak.\n".repeat(25)).unwrap();
     let line = format!("{file} --set hidden.source.bert.corpus=tiny-shakespeare");
     refused(&lab, &line).says(&["fewer than the 16 words of a passage"]);
 }
@@ -173,7 +173,7 @@ fn a_passage_longer_than_the_text_is_found_by_plan() {
 struct Damage(fn(&Lab));
 
 fn model(lab: &Lab, file: &str) -> std::path::PathBuf {
-    lab.path().join("models/tiny").join(file)
+    lab.path().join("datasets/models/tiny").join(file)
 }
 
 #[rstest]

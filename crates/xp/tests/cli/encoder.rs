@@ -51,10 +51,10 @@ pub(crate) fn sizes() -> BertConfig {
     }
 }
 
-/// Writes `config.json`, `model.safetensors` and `tokenizer.json` into `models/tiny`, where the data folder
-/// `datasets` finds them. The numbers of a tensor by its name and how many they are.
+/// Writes `config.json`, `model.safetensors` and `tokenizer.json` where the usual data folder has models. The
+/// numbers of a tensor follow from its name and how many they are.
 pub(crate) fn write(lab: &Lab, sizes: &BertConfig, numbers: impl Fn(&str, usize) -> Vec<f32>) {
-    let folder = lab.path().join("models/tiny");
+    let folder = lab.path().join("datasets/models/tiny");
     fs::create_dir_all(&folder).unwrap();
     let config = format!(
         r#"{{"model_type": "bert", "vocab_size": {}, "hidden_size": {}, "num_hidden_layers": {},
