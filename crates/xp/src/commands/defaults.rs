@@ -243,8 +243,8 @@ mod tests {
         let text = toml(JobKind::Train);
         for line in [
             "#   top-p: The fewest best experts",
-            "#       p = 0.9: ",
-            "#       entropy-weight = 0.0: ",
+            "#       p = 0.6: ",
+            "#       entropy-weight = not set: ",
             "#       max-experts = not set: ",
             "#   mlp: One hidden layer.",
             "#       hidden = ",

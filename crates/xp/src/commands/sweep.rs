@@ -161,8 +161,8 @@ fn say_where_weights_are_not(session: &Session, chosen: &[usize]) -> Result<(), 
     }
     if let Some(first) = without.first() {
         ui::say(&format!(
-            "{} finished trials have no weights, since they ran without `save`; a trial runs again, \
-             and keeps them, when its folder is deleted: {}",
+            "{} finished trials have no weights, since they ran without `save`: delete a trial's \
+             folder, such as {}, and run this command with `--rerun`",
             without.len(),
             first.display()
         ));

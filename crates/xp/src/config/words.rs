@@ -35,8 +35,7 @@ pub(super) fn plain(message: &str) -> String {
     });
     let before = before
         .replace("sequence", "list")
-        .replace("floating point `", "number `")
-        .replace("integer `", "number `");
+        .replace("floating point `", "number `");
     match known {
         Some((name, words)) => format!("{before}expected {words}{}", &expected[name.len()..]),
         None => format!("{before}expected {expected}"),
@@ -52,11 +51,11 @@ mod tests {
         for (said, plain_words) in [
             (
                 "invalid value: integer `0`, expected a nonzero usize",
-                "invalid value: number `0`, expected a whole number from 1",
+                "invalid value: integer `0`, expected a whole number from 1",
             ),
             (
                 "invalid type: integer `17`, expected a sequence",
-                "invalid type: number `17`, expected a list such as `[17, 18]`",
+                "invalid type: integer `17`, expected a list such as `[17, 18]`",
             ),
             (
                 "invalid type: string \"x\", expected f64",

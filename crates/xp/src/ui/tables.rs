@@ -37,10 +37,8 @@ pub(super) struct Column {
 
 impl Column {
     fn width(&self) -> usize {
-        let words = self
-            .heading
-            .split([' ', '-'])
-            .map(|word| word.chars().count());
+        let words = self.heading.split_inclusive([' ', '-']);
+        let words = words.map(|word| word.trim_end().chars().count());
         let cells = self.cells.iter().map(|cell| cell.chars().count());
         words.chain(cells).max().unwrap_or_default()
     }

@@ -53,7 +53,7 @@ fn a_sweep_leaves_tables_figures_and_a_report_and_then_has_nothing_to_do() {
             }
         }),
     );
-    assert!(first.stdout.contains("CAPACITY-FACTOR"), "{}", first.stdout);
+    assert!(first.stdout.contains("CAPACITY-"), "{}", first.stdout);
     let results = lab.results("quick", "base-cpu");
     for name in ["trials", "steps", "experts", "tokens"] {
         assert!(results.join(format!("{name}.parquet")).is_file(), "{name}");
