@@ -21,7 +21,7 @@ pub(crate) fn share(train: &str, valid: &str) -> f64 {
     }
     let blocks: Vec<u64> = valid.chunks_exact(block).map(hash).collect();
     let wanted: HashSet<u64> = blocks.iter().copied().collect();
-    let filter = Filter::of(&wanted);
+    let filter = Filter::of(&blocks);
     let mut found = HashSet::new();
     let first = (1..block).fold(1u64, |power, _| power.wrapping_mul(BASE));
     let mut rolling = hash(&train[..block]);
@@ -55,7 +55,7 @@ struct Filter {
 impl Filter {
     const BITS: u32 = 22;
 
-    fn of(wanted: &HashSet<u64>) -> Self {
+    fn of(wanted: &[u64]) -> Self {
         let mut bits = vec![0; 1 << (Self::BITS - 6)];
         for &hash in wanted {
             let (word, bit) = Self::place(hash);

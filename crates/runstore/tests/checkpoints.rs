@@ -137,17 +137,17 @@ fn a_damaged_checkpoint_is_removed_and_named() {
             fs::write(dir.join("model.bpk"), bytes).unwrap();
         }),
         ("model.bpk", |dir| {
-            fs::write(dir.join("model.bpk"), [0; 128]).unwrap()
+            fs::write(dir.join("model.bpk"), [0; 128]).unwrap();
         }),
         ("model.bpk", |dir| {
-            fs::remove_file(dir.join("model.bpk")).unwrap()
+            fs::remove_file(dir.join("model.bpk")).unwrap();
         }),
         ("inner/rows.json", |dir| {
-            fs::write(dir.join("inner/rows.json"), "[2]").unwrap()
+            fs::write(dir.join("inner/rows.json"), "[2]").unwrap();
         }),
         ("more", |dir| fs::write(dir.join("more"), "?").unwrap()),
         ("checkpoint.json", |dir| {
-            fs::write(dir.join("checkpoint.json"), "{}").unwrap()
+            fs::write(dir.join("checkpoint.json"), "{}").unwrap();
         }),
     ];
     for (file, damage) in damages {

@@ -94,12 +94,11 @@ fn check(session: &Session, axis: &str, value: &str) -> Result<(), Expected> {
     if known.iter().any(|own| same(own, value)) {
         return Ok(());
     }
-    let help = match closest(value, known.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{axis}={near}`?"),
-        None => {
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            format!("its values are `{}`", known.join("`, `"))
-        }
+    let help = if let Some(near) = closest(value, known.iter().map(String::as_str)) {
+        format!("did you mean `{axis}={near}`?")
+    } else {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        format!("its values are `{}`", known.join("`, `"))
     };
     let message = format!("no trial has `{axis}={value}`");
     Err(Expected::new(Exit::Nothing, message, help))

@@ -303,7 +303,6 @@ fn failed(error: tokenizers::Error) -> CorpusError {
 
 #[cfg(test)]
 mod tests {
-    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
     use super::vocab_size;
 

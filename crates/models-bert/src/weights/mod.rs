@@ -189,7 +189,7 @@ fn check(
                         place,
                         got: got.to_string(),
                     }
-                }))
+                }));
             }
         }
     }

@@ -80,14 +80,13 @@ fn recorded(args: &ShowArgs) -> Result<Value, Expected> {
         .id
         .parse::<TrialRef>()?
         .pick(&ids, latest.map(|(_, id)| id))?;
-    let (state, row) = match known.iter().find(|(known, _)| *known == id) {
-        Some((_, store)) => (store.state(&id)?.name(), store.collect(&[id])?.trials.pop()),
-        None => {
-            let mut published = published.into_iter();
-            let row = published.find(|(published, _)| *published == id);
-            let state = TrialState::InResults { diverged: false };
-            (state.name(), row.map(|(_, row)| row))
-        }
+    let (state, row) = if let Some((_, store)) = known.iter().find(|(known, _)| *known == id) {
+        (store.state(&id)?.name(), store.collect(&[id])?.trials.pop())
+    } else {
+        let mut published = published.into_iter();
+        let row = published.find(|(published, _)| *published == id);
+        let state = TrialState::InResults { diverged: false };
+        (state.name(), row.map(|(_, row)| row))
     };
     let settings = row.as_ref().map_or("{}", |row| row.settings.as_str());
     let question = serde_json::from_str(settings).unwrap_or(Value::Null);

@@ -205,10 +205,14 @@ impl SourceCode for Excerpt {
 mod tests {
     use super::*;
 
+    fn one(name: &str, text: &'static str, place: Span) -> (Excerpt, Vec<Span>) {
+        Excerpt::new(name, text, std::slice::from_ref(&place))
+    }
+
     #[test]
     fn short_lines_are_shown_as_they_are() {
         let text = "a = 1\nb = 2\n";
-        let (excerpt, places) = Excerpt::new("f.toml", text, &[10..11]);
+        let (excerpt, places) = one("f.toml", text, 10..11);
         assert!(matches!(excerpt.text, Cow::Borrowed(_)));
         assert_eq!(places, vec![10..11]);
     }
@@ -239,7 +243,7 @@ mod tests {
     #[test]
     fn a_tall_place_is_its_first_line() {
         let text: &'static str = Box::leak(format!("a = [\n{}]\n", "1,\n".repeat(500)).into());
-        let (_, places) = Excerpt::new("f.toml", text, &[4..text.len() - 1]);
+        let (_, places) = one("f.toml", text, 4..text.len() - 1);
         assert_eq!(places, vec![4..5]);
     }
 
@@ -248,12 +252,12 @@ mod tests {
         let line = "é".repeat(500);
         let text: &'static str = Box::leak(line.into());
         for place in [0..0, 0..1000, 500..502, 998..1000, 1000..1000] {
-            let (excerpt, places) = Excerpt::new("f.toml", text, std::slice::from_ref(&place));
+            let (excerpt, places) = one("f.toml", text, place.clone());
             assert!(excerpt.text.get(places[0].clone()).is_some(), "{place:?}");
             let span = (places[0].start, places[0].len()).into();
             assert!(excerpt.read_span(&span, 1, 1).is_ok(), "{place:?}");
         }
-        let (_, places) = Excerpt::new("f.toml", "", &[0..0]);
+        let (_, places) = one("f.toml", "", 0..0);
         assert_eq!(places, vec![0..0]);
     }
 }

@@ -89,12 +89,11 @@ pub(super) fn lay_below(
 /// Makes `mlp` and `{ mlp = { ... } }` a table with the setting in it.
 fn lay_over(value: &mut Node, member: &str, setting: &Setting, axis: &str, families: &[&str]) {
     let span = value.span();
-    let mut table = match value.get_ref() {
-        DeValue::Table(table) => table.clone(),
-        _ => {
-            let empty = Spanned::new(span.clone(), DeValue::Table(Tree::new()));
-            tree::single(member, &span, empty)
-        }
+    let mut table = if let DeValue::Table(table) = value.get_ref() {
+        table.clone()
+    } else {
+        let empty = Spanned::new(span.clone(), DeValue::Table(Tree::new()));
+        tree::single(member, &span, empty)
     };
     let below = &setting.path[axis.len() + 1..];
     tree::overlay(&mut table, setting.tree_at(below), families);

@@ -241,7 +241,7 @@ const COMPARISONS: usize = 2;
 fn compared(ranked: &[Option<&Ranked<'_>>]) -> [Column; COMPARISONS] {
     let with_baseline = ranked.iter().flatten().any(|row| row.baseline.is_some());
     let other = if with_baseline { "baseline" } else { "best" };
-    let own = |row: &Option<&Ranked<'_>>| row.map(|row| row.baseline.unwrap_or(row.best));
+    let own = |row: Option<&Ranked<'_>>| row.map(|row| row.baseline.unwrap_or(row.best));
     let missing = || "-".to_owned();
     let column = |heading: String, rank, cells| Column {
         heading,
@@ -255,12 +255,12 @@ fn compared(ranked: &[Option<&Ranked<'_>>]) -> [Column; COMPARISONS] {
         column(
             format!("less {other}"),
             1,
-            ranked.iter().map(difference).collect(),
+            ranked.iter().copied().map(difference).collect(),
         ),
         column(
             "beside it".to_owned(),
             2,
-            ranked.iter().map(verdict).collect(),
+            ranked.iter().copied().map(verdict).collect(),
         ),
     ]
 }

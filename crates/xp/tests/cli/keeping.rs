@@ -17,6 +17,9 @@ const QUICK: &str = "name = 'quick'\nquestion = 'q'\njob = 'pack'\nseeds = [1, 2
     [pack]\ntokens = 64\nwidth = 8\niterations = 2\nwarmup = 1\n[moe]\nexperts = 4\n\
     [axes]\ncapacity-factor = [1.0, 1.5]\npacking = ['compact', 'fixed']\n";
 
+/// What is done to a results folder.
+type Damage = fn(&Path);
+
 fn rows(lab: &Lab) -> Vec<TrialRow> {
     tables(lab).trials
 }
@@ -115,15 +118,15 @@ fn rows_of_another_question_are_set_aside() {
 
 #[test]
 fn results_that_cannot_be_read_stop_a_sweep_before_anything_runs() {
-    let damages: [(&str, fn(&Path)); 4] = [
+    let damages: [(&str, Damage); 4] = [
         ("alarms.parquet", |folder| {
-            append(&folder.join("alarms.parquet"))
+            append(&folder.join("alarms.parquet"));
         }),
         ("steps.parquet", |folder| {
-            fs::remove_file(folder.join("steps.parquet")).unwrap()
+            fs::remove_file(folder.join("steps.parquet")).unwrap();
         }),
         ("manifest.json", |folder| {
-            fs::write(folder.join("manifest.json"), "{").unwrap()
+            fs::write(folder.join("manifest.json"), "{").unwrap();
         }),
         ("trials.parquet", |folder| {
             // A newer schema, as a newer program would write it.
@@ -132,7 +135,9 @@ fn results_that_cannot_be_read_stop_a_sweep_before_anything_runs() {
             let at: Vec<usize> = (0..bytes.len() - 8)
                 .filter(|&at| bytes[at..].starts_with(b"trials/1"))
                 .collect();
-            at.iter().for_each(|at| bytes[at + 7] = b'2');
+            for &at in &at {
+                bytes[at + 7] = b'2';
+            }
             assert!(!at.is_empty());
             fs::write(&path, bytes).unwrap();
             fs::remove_file(folder.join("manifest.json")).unwrap();

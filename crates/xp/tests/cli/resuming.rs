@@ -20,6 +20,9 @@ const TEXT: &str = "name = 'training'\nquestion = 'q'\njob = 'train'\nseeds = [1
     [train]\nsteps = 300\nbatch = 2\nsequence = 32\nwarmup = 2\nlog-every = 20\neval-every = 100\n\
     eval-windows = 4\ncheckpoint-every = 10\n";
 
+/// What is done to a file of a checkpoint.
+type Damage = fn(&Path);
+
 fn tables(lab: &Lab) -> Collected {
     read_results(&lab.results("training", "base-cpu")).expect("results")
 }
@@ -34,7 +37,7 @@ fn interrupted(lab: &Lab, file: &str) -> PathBuf {
         generations.sort_by_key(fs::DirEntry::file_name);
         Some(generations.pop()?.path())
     };
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     // Late enough for some rows to be in it.
     let is_late = |path: PathBuf| path >= path.with_file_name("000004");
     while !checkpoint().is_some_and(is_late) {
@@ -91,7 +94,6 @@ fn a_damaged_checkpoint_is_not_gone_on_from() {
     whole.xp(&format!("sweep {file} --threads 1")).expect(0);
     let right = tables(&whole).trials[0].perplexity;
 
-    type Damage = fn(&Path);
     let damages: [Damage; 3] = [
         |model| {
             let mut bytes = fs::read(model).unwrap();
@@ -121,9 +123,8 @@ fn odd_texts_are_told_of_in_terminal_and_report() {
     let lab = Lab::new();
     let folder = lab.path().join("datasets/tinystories");
     fs::create_dir_all(&folder).unwrap();
-    let text: String = (0..400)
-        .map(|n| format!("Once upon a time there were {n} cats.\n"))
-        .collect();
+    let lines = (0..400).map(|n| format!("Once upon a time there were {n} cats.\n"));
+    let text = lines.collect::<Vec<_>>().concat();
     fs::write(folder.join("train.txt"), &text).unwrap();
     fs::write(folder.join("valid.txt"), &text).unwrap();
     let sweep = TEXT.replace("{ tinytales = { stories = 50 } }", "'tinystories'");
