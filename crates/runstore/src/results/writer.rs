@@ -14,12 +14,13 @@ use crate::{Error, Manifest, durable};
 /// finds what stood before or what stands after [`commit`](Self::commit).
 ///
 /// What a writer wants to put together with what is there is read from it, not before: then no
-/// slow writer replaces what came between.
+/// slow writer replaces what came between. Writers wait for each other at the folder above; readers
+/// wait for none of them but for the moment of the switch.
 #[derive(Debug)]
 pub struct ResultsWriter {
     folder: PathBuf,
     stage: Stage,
-    _lock: Option<File>,
+    _turn: Option<File>,
 }
 
 impl ResultsWriter {
@@ -39,15 +40,17 @@ impl ResultsWriter {
     ///
     /// When it is not there or cannot be written.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let lock = lock_folder(folder, true);
+        let turn = lock_folder(&above(folder), true);
+        let alone = lock_folder(folder, true);
         switch::finish(folder)?;
-        if lock.is_some() {
+        drop(alone);
+        if turn.is_some() {
             switch::remove_leftovers(folder)?;
         }
         Ok(Self {
             folder: folder.to_owned(),
             stage: Stage::new(folder)?,
-            _lock: lock,
+            _turn: turn,
         })
     }
 
@@ -163,6 +166,7 @@ impl ResultsWriter {
     ///
     /// When it cannot be written. Then either nothing has changed, or the next writer finishes.
     pub fn commit(self) -> Result<(), Error> {
+        let _alone = lock_folder(&self.folder, true);
         self.stage.commit()
     }
 
@@ -189,6 +193,12 @@ impl ResultsWriter {
         }
         self.put_table(rows, files)
     }
+}
+
+/// The folder above.
+fn above(folder: &Path) -> PathBuf {
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    whole.parent().map_or(whole.clone(), Path::to_owned)
 }
 
 fn is_own(name: &std::ffi::OsStr) -> bool {

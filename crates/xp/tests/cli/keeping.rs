@@ -222,8 +222,8 @@ fn a_slow_writer_does_not_replace_newer_tables() {
     let plan = lab.xp(&format!("plan {file} --json")).expect(0).json();
     let last = plan["trials"][7]["id"].as_str().unwrap().to_owned();
     lab.xp(&format!("sweep {file} --skip {last}")).expect(0);
-    // Another writer has the folder: the report waits, and an eighth trial ends meanwhile.
-    let folder = File::open(lab.results("quick", "base-cpu")).unwrap();
+    // It is another writer's turn: the report waits, and an eighth trial ends meanwhile.
+    let folder = File::open(lab.path().join("results/quick")).unwrap();
     folder.lock().unwrap();
     let slow = lab.start(&format!("report {file}"));
     thread::sleep(Duration::from_millis(500));
