@@ -30,12 +30,12 @@ pub struct Patience {
 }
 
 impl Default for Patience {
-    /// Half a minute to connect, a minute for an answer and for a pause in it.
+    /// Half a minute to connect, for an answer and for a pause in it.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(30),
-            answer: Duration::from_mins(1),
-            stall: Duration::from_mins(1),
+            answer: Duration::from_secs(30),
+            stall: Duration::from_secs(30),
         }
     }
 }

@@ -131,7 +131,8 @@ impl ConfigError {
             help: problem.help.as_deref().map(shown),
         };
         if let Some((name, text, span, word)) = located.next() {
-            let same = located.filter(|(other, ..)| *other == name);
+            // Every `--set` is a text of its own, and all have one name.
+            let same = located.filter(|(_, other, ..)| std::ptr::eq(*other, text));
             let others = same.map(|(.., span, word)| (span, word));
             let (places, words): (Vec<_>, Vec<_>) =
                 std::iter::once((span, word)).chain(others).unzip();

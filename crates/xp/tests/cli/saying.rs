@@ -118,3 +118,11 @@ fn names_that_mean_something_else_are_refused() {
         .expect(2)
         .says(&["cannot be `../../evil`"]);
 }
+
+#[test]
+fn a_problem_of_two_settings_from_the_command_line_is_shown() {
+    let lab = Lab::new();
+    lab.xp("plan unified --scale smoke --set balancers=[\"bias\"] --set strategy=expert-choice")
+        .expect(2)
+        .says(&["bias", "expert-choice"]);
+}
