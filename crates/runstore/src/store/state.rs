@@ -10,7 +10,7 @@ use crate::{Error, TrialId, durable};
 pub enum TrialState {
     /// It is recorded; it does not run again.
     Done,
-    /// Its loss stopped being finite; it is recorded and does not run again.
+    /// A loss or a measure stopped being finite; it is recorded and does not run again.
     Diverged {
         /// What was found, and at which step.
         error: Option<String>,
@@ -33,7 +33,7 @@ pub enum TrialState {
     /// The working folder knows nothing of it, and a results folder holds its record: a clone's.
     /// [`Store::state`] does not look there and never says so.
     InResults {
-        /// Whether its loss stopped being finite.
+        /// Whether a loss or a measure stopped being finite.
         diverged: bool,
     },
     /// Nothing is known of it.
@@ -62,7 +62,7 @@ impl TrialState {
         )
     }
 
-    /// Whether its loss stopped being finite.
+    /// Whether a loss or a measure stopped being finite.
     pub fn is_diverged(&self) -> bool {
         matches!(
             self,
