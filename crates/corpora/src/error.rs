@@ -174,12 +174,18 @@ pub enum CorpusError {
     },
 
     /// No entry of the manifest has this name.
-    #[error("no data is called `{name}`; `xp data list` knows {known}")]
+    #[error(
+        "no data is called `{name}`; {}`xp data list` knows `{}`",
+        near.as_ref().map_or_else(String::new, |near| format!("did you mean `{near}`? ")),
+        known.join("`, `")
+    )]
     Unknown {
         /// The name that was asked for.
         name: String,
+        /// The name that it is probably a slip of.
+        near: Option<String>,
         /// The names there are.
-        known: String,
+        known: Vec<String>,
     },
 
     /// The manifest names no source for a file.
@@ -213,9 +219,10 @@ pub enum CorpusError {
 
     /// A download failed or stopped.
     #[error(
-        "fetching {url} failed: {reason}; {}; run `xp data fetch {name}` again, set \
-         HF_ENDPOINT to another mirror if it is the hub that fails, or copy the file to {place:?}",
-        kept_text(*.kept)
+        "fetching {url} failed: {reason}; {}; run `xp data fetch {name}` again{}, or copy the file to \
+         {place:?}",
+        kept_text(*.kept),
+        mirror_text(*.from_hub)
     )]
     Download {
         /// The entry.
@@ -228,13 +235,15 @@ pub enum CorpusError {
         reason: String,
         /// How many bytes of it are kept for the next fetch.
         kept: u64,
+        /// Whether it is a file of the hub, which has mirrors.
+        from_hub: bool,
     },
 
     /// A fetched file is not the recorded one.
     #[error(
         "{file} fetched from {url} has blake3 {got}, but the manifest records {expected}; the \
-         file was discarded: fetch again, set HF_ENDPOINT to another mirror, and if it repeats \
-         the source has changed"
+         file was discarded: fetch again{}; if it repeats, the source has changed",
+        mirror_text(*.from_hub)
     )]
     DigestMismatch {
         /// The file, relative to the data folder.
@@ -245,6 +254,8 @@ pub enum CorpusError {
         expected: String,
         /// The digest of what came.
         got: String,
+        /// Whether it is a file of the hub, which has mirrors.
+        from_hub: bool,
     },
 
     /// A fetched file has changed since.
@@ -297,5 +308,13 @@ fn kept_text(kept: u64) -> String {
     match kept {
         0 => "nothing of it is kept".to_owned(),
         kept => format!("the first {kept} bytes are kept and not fetched again"),
+    }
+}
+
+const fn mirror_text(from_hub: bool) -> &'static str {
+    if from_hub {
+        ", or from another mirror that HF_ENDPOINT names"
+    } else {
+        ""
     }
 }

@@ -155,12 +155,13 @@ impl Fetcher {
             place: target.clone(),
             reason,
             kept: Part::of(&target).bytes(),
+            from_hub: source.is_hub(),
         };
         let part = download.run().map_err(|failure| match failure {
             Failure::Server(reason) => refused(reason),
             Failure::Disk(source) => unwritable(source),
         })?;
-        let digest = digest(file, &address, part.path());
+        let digest = digest(file, source, &address, part.path());
         let odd = plausible::implausible(file.target(), part.path()).map_err(unwritable)?;
         if digest.is_err() || odd.is_some() {
             part.discard().map_err(unwritable)?;
@@ -197,6 +198,11 @@ impl Fetcher {
 }
 
 impl Source {
+    /// Whether it is a file of the hub, which has mirrors.
+    const fn is_hub(&self) -> bool {
+        matches!(self, Self::Hub(_))
+    }
+
     /// The full address of the file.
     pub(crate) fn url(&self, endpoint: &str) -> String {
         match self {
@@ -234,7 +240,12 @@ fn present(file: &FileEntry, data: &DataDir) -> Result<Option<Fetched>, CorpusEr
 }
 
 /// The digest of what came, if it is what the manifest expects.
-fn digest(file: &FileEntry, address: &Address, part: &Path) -> Result<Digest, CorpusError> {
+fn digest(
+    file: &FileEntry,
+    from: &Source,
+    address: &Address,
+    part: &Path,
+) -> Result<Digest, CorpusError> {
     let digest = Digest::of_file(file.target(), part).map_err(|source| CorpusError::Read {
         path: part.to_owned(),
         source,
@@ -245,6 +256,7 @@ fn digest(file: &FileEntry, address: &Address, part: &Path) -> Result<Digest, Co
             url: address.to_string(),
             expected: edition.blake3.clone(),
             got: digest.blake3,
+            from_hub: from.is_hub(),
         }),
         _ => Ok(digest),
     }

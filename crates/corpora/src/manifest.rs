@@ -172,17 +172,21 @@ impl Manifest {
         self.entries
             .iter()
             .find(|entry| entry.name == name || entry.aliases.iter().any(|alias| alias == name))
-            .ok_or_else(|| {
-                let names: Vec<_> = self
-                    .entries
-                    .iter()
-                    .map(|entry| format!("`{}`", entry.name))
-                    .collect();
-                CorpusError::Unknown {
-                    name: name.to_owned(),
-                    known: names.join(", "),
-                }
-            })
+            .ok_or_else(|| self.unknown(name))
+    }
+
+    fn unknown(&self, name: &str) -> CorpusError {
+        let known: Vec<String> = self
+            .entries
+            .iter()
+            .map(|entry| entry.name.clone())
+            .collect();
+        let near = registry::nearest(name, known.iter().map(String::as_str));
+        CorpusError::Unknown {
+            name: name.to_owned(),
+            near: near.map(str::to_owned),
+            known,
+        }
     }
 }
 

@@ -186,6 +186,9 @@ fn a_missing_file_names_the_address() {
         assert_eq!(*url, format!("{}{path}", place.server.endpoint));
         assert!(reason.contains("404"), "{reason}");
         assert!(error.is_missing());
+        // What is not on the hub has no mirror.
+        let mirror = error.to_string().contains("HF_ENDPOINT");
+        assert_eq!(mirror, name == "stories", "{error}");
         assert!(!place.has_target(name));
     }
 }

@@ -36,10 +36,12 @@
 
 mod count;
 mod range;
+mod slip;
 mod variant;
 
 pub use count::Count;
 pub use range::{Fraction, NonNegativeF64, OutOfRange, PositiveF64, Probability};
+pub use slip::nearest;
 pub use variant::{Member, Variant};
 
 #[doc(hidden)]

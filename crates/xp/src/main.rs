@@ -11,6 +11,7 @@
 mod built;
 mod cli;
 mod commands;
+mod completion;
 mod config;
 mod device;
 mod exit;
@@ -19,8 +20,10 @@ mod ledger;
 mod pick;
 mod preflight;
 mod publish;
+mod recorded;
 mod report;
 mod runner;
+mod schema;
 mod session;
 mod signals;
 mod sources;
@@ -39,6 +42,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: LargeBlocks<MiMalloc> = LargeBlocks::new(MiMalloc, 2 << 30);
 
 fn main() -> ExitCode {
+    completion::answer();
     let cli = cli::Cli::parse();
     let exit = match panic::catch_unwind(|| commands::run(cli)) {
         Ok(Ok(exit)) => exit,

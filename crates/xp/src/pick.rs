@@ -81,9 +81,7 @@ fn check(session: &Session, axis: &str, value: &str) -> Result<(), Expected> {
     let own = |trial| value_of(trial, axis);
     let known: BTreeSet<String> = session.trials.iter().filter_map(own).collect();
     if known.is_empty() {
-        let axes = session.sweep.axes();
-        let mut names: Vec<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
-        names.push(SEED);
+        let names = axes(session);
         let help = match closest(axis, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("its axes are `{}`", names.join("`, `")),
@@ -104,8 +102,14 @@ fn check(session: &Session, axis: &str, value: &str) -> Result<(), Expected> {
     Err(Expected::new(Exit::Nothing, message, help))
 }
 
+/// What trials can be asked for by: the axes, and the seed.
+pub(crate) fn axes(session: &Session) -> Vec<&str> {
+    let axes = session.sweep.axes().into_iter();
+    axes.map(|axis| axis.name.as_str()).chain([SEED]).collect()
+}
+
 /// The value of an axis in a trial, as it is shown.
-fn value_of(trial: &Trial, axis: &str) -> Option<String> {
+pub(crate) fn value_of(trial: &Trial, axis: &str) -> Option<String> {
     if axis == SEED {
         return Some(trial.seed.to_string());
     }

@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Bench(BenchCommand),
     /// Checks this machine: processor, devices, data, store.
     Doctor(DoctorArgs),
-    /// Prints a completion script for a shell.
+    /// Prints what a shell reads to complete sweeps, scales, settings, trials and data.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,

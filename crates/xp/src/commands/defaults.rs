@@ -4,21 +4,21 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::schema;
 use crate::{
     config::SpeedConfig,
     jobs::{JobKind, JobSettings},
+    schema::{Member, SettingsSchema, sentence},
 };
 
 /// All settings of a job as TOML that a sweep file could hold, with a comment on each.
 pub(super) fn toml(job: JobKind) -> String {
-    let (schema, definitions) = schema::settings(job);
+    let schema = SettingsSchema::of(job);
     let mut writer = Writer {
-        definitions: &definitions,
+        schema: &schema,
         text: header(job),
     };
     if let Some(defaults) = JobSettings::defaults(job) {
-        writer.table(&schema, &defaults.to_json(), "");
+        writer.table(schema.root(), &defaults.to_json(), "");
     }
     let mut text = writer.text;
     text.push_str("\n# Settings that vary, by these short names or by their path.\n[axes]\n");
@@ -60,7 +60,7 @@ fn header(job: JobKind) -> String {
 }
 
 struct Writer<'a> {
-    definitions: &'a Map<String, Value>,
+    schema: &'a SettingsSchema,
     text: String,
 }
 
@@ -79,7 +79,7 @@ enum Form<'a> {
 impl Writer<'_> {
     /// A table: first what fits on lines, then the tables in it.
     fn table(&mut self, schema: &Value, values: &Value, path: &str) {
-        let schema = self.follow(schema).clone();
+        let schema = self.schema.follow(schema).clone();
         let Some(values) = values.as_object() else {
             return;
         };
@@ -112,7 +112,7 @@ impl Writer<'_> {
         let Some(map) = value.as_object() else {
             return Form::Line(inline(value));
         };
-        let Some(members) = self.members(property) else {
+        let Some(members) = self.schema.members(property) else {
             let schema = property.clone();
             return Form::Table {
                 path: path.to_owned(),
@@ -127,34 +127,19 @@ impl Writer<'_> {
             // A member with defaults alone is its name.
             return Form::Line(inline(&Value::String(name.clone())));
         }
-        let member = members
-            .into_iter()
-            .find_map(|member| member["properties"].get(name).cloned());
+        let member = members.into_iter().find(|member| member.name == name);
         Form::Table {
             path: format!("{path}.{name}"),
-            schema: member.unwrap_or_default(),
+            schema: member.map_or(Value::Null, |member| member.settings.clone()),
             values: settings,
         }
     }
 
-    /// The members of a family: schemas with one property, the member's name.
-    fn members(&self, property: &Value) -> Option<Vec<Value>> {
-        let any = self.follow(property)["anyOf"].as_array()?;
-        Some(
-            any.iter()
-                .filter(|member| member["properties"].is_object())
-                .cloned()
-                .collect(),
-        )
-    }
-
     /// A member's own settings with their defaults, a line each.
-    fn settings(&self, member: &Value) -> Vec<String> {
-        let properties = self.follow(member)["properties"].as_object();
+    fn settings(&self, member: Member<'_>) -> Vec<String> {
+        let properties = self.schema.follow(member.settings)["properties"].as_object();
         let line = |(key, property): (&String, &Value)| {
-            let description = property["description"].as_str();
-            let description = description.or_else(|| self.follow(property)["description"].as_str());
-            let about = sentence(description.unwrap_or_default());
+            let about = sentence(self.schema.description(property));
             let default = match &property["default"] {
                 Value::Null => "not set".to_owned(),
                 value => inline(value),
@@ -164,51 +149,20 @@ impl Writer<'_> {
         properties.into_iter().flatten().map(line).collect()
     }
 
-    fn follow<'s>(&'s self, schema: &'s Value) -> &'s Value {
-        let name = schema["$ref"]
-            .as_str()
-            .and_then(|path| path.strip_prefix("#/$defs/"));
-        match name.and_then(|name| self.definitions.get(name)) {
-            Some(definition) => self.follow(definition),
-            None => schema,
-        }
-    }
-
     fn comment(&mut self, property: &Value) {
-        let followed = self.follow(property);
-        let own = property["description"]
-            .as_str()
-            .or_else(|| followed["description"].as_str());
-        let mut lines: Vec<String> = own.unwrap_or_default().lines().map(str::to_owned).collect();
-        if let Some(names) = followed["enum"].as_array() {
+        let own = self.schema.description(property);
+        let mut lines: Vec<String> = own.lines().map(str::to_owned).collect();
+        if let Some(names) = self.schema.follow(property)["enum"].as_array() {
             let names: Vec<_> = names.iter().map(inline).collect();
             lines.push(format!("One of {}.", names.join(", ")));
         }
-        for member in self.members(property).unwrap_or_default() {
-            let name = member["properties"]
-                .as_object()
-                .and_then(|map| map.keys().next().cloned());
-            let name = name.unwrap_or_default();
-            let summary = member["description"].as_str().unwrap_or_default();
-            lines.push(format!("  {name}: {summary}"));
-            lines.extend(self.settings(&member["properties"][&name]));
+        for member in self.schema.members(property).unwrap_or_default() {
+            lines.push(format!("  {}: {}", member.name, member.description));
+            lines.extend(self.settings(member));
         }
         for line in lines {
             let _ = writeln!(self.text, "{}", format!("# {line}").trim_end());
         }
-    }
-}
-
-/// The first sentence of a description.
-fn sentence(text: &str) -> String {
-    let line = text
-        .split("\n\n")
-        .next()
-        .unwrap_or_default()
-        .replace('\n', " ");
-    match line.split_once(". ") {
-        Some((first, _)) => format!("{first}."),
-        None => line,
     }
 }
 

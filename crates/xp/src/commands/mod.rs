@@ -12,11 +12,11 @@ mod trial;
 
 use std::path::PathBuf;
 
-use clap::CommandFactory;
 use runstore::{ResultsWriter, TrialState};
 
 use crate::{
     cli::{BenchCommand, Cli, Command, ReportArgs},
+    completion,
     exit::{Exit, Expected},
     publish::{publish, undrawn},
     report,
@@ -40,9 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Bench(BenchCommand::Peers(args)) => bench::peers(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "xp", &mut script);
-            ui::data(&String::from_utf8_lossy(&script));
+            ui::data(&completion::script(shell, &ui::program_anywhere()));
             Ok(Exit::Done)
         }
     }

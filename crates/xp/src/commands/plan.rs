@@ -1,8 +1,8 @@
 //! `xp plan` and `xp status`.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
-use runstore::{Store, TrialState};
+use runstore::TrialState;
 use serde::Serialize;
 
 use crate::{
@@ -289,27 +289,4 @@ impl Vocabularies<'_> {
         let dataset = corpora::load(corpus, tokenizer, data, corpora::FetchPolicy::Never);
         Some(dataset.ok()?.tokenizer.vocab_size())
     }
-}
-
-/// Every working folder below a work folder: sweep and variant.
-pub(super) fn stores(work: &Path) -> Result<Vec<Store>, Expected> {
-    let mut stores = Vec::new();
-    for sweep in folders(work) {
-        for variant in folders(&work.join(&sweep)) {
-            stores.push(Store::view(work, &sweep, &variant)?);
-        }
-    }
-    Ok(stores)
-}
-
-/// The folders in a folder that can be a sweep's or a variant's, sorted.
-pub(super) fn folders(path: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| runstore::is_name(name))
-        .collect();
-    names.sort();
-    names
 }

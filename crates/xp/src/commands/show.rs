@@ -5,11 +5,11 @@ use std::{path::Path, time::SystemTime};
 use runstore::{Store, TrialId, TrialRef, TrialState, tables::TrialRow};
 use serde_json::{Map, Value, json};
 
-use super::plan::{folders, stores};
 use crate::{
     cli::{Select, ShowArgs, Where},
     config::Trial,
     exit::{Exit, Expected},
+    recorded::{published, stores},
     session::{Access, Session},
     states::states,
     ui,
@@ -91,19 +91,6 @@ fn recorded(args: &ShowArgs) -> Result<Value, Expected> {
     let settings = row.as_ref().map_or("{}", |row| row.settings.as_str());
     let question = serde_json::from_str(settings).unwrap_or(Value::Null);
     Ok(shown(&id, state, question, row.as_ref()))
-}
-
-/// The trials of all results folders: `<results>/<sweep>/<scale>-<device>/`.
-fn published(results: &Path) -> Result<Vec<(TrialId, TrialRow)>, Expected> {
-    let mut found = Vec::new();
-    for sweep in folders(results) {
-        for variant in folders(&results.join(&sweep)) {
-            let rows = runstore::read_trials(&results.join(&sweep).join(variant))?;
-            let rows = rows.into_iter();
-            found.extend(rows.filter_map(|row| Some((row.trial_id.parse().ok()?, row))));
-        }
-    }
-    Ok(found)
 }
 
 fn shown(id: &TrialId, state: &str, question: Value, row: Option<&TrialRow>) -> Value {

@@ -1,49 +1,22 @@
-//! `[compare]`: the cell that all others are compared with. It is no part of a trial's question.
+//! `[compare]`: the cell that all others are compared with.
 
-use serde_json::Value;
 use toml::de::DeValue;
 
 use super::{
-    axes,
+    cell::{NamedCell, Place},
     problem::Problems,
-    show,
-    source::{Node, Span, Tree},
+    source::Tree,
     suggest::closest,
     sweep::Sweep,
-    tree::{self, join},
-    trial::{AxisValue, Trial},
+    trial::Trial,
 };
-use crate::jobs::{JobKind, JobSettings};
+use crate::jobs::JobKind;
 
 const HELP: &str =
     "write, for example, `baseline = { strategy = \"soft-top-k\", capacity-factor = 1.25 }`";
 
-/// What the baseline's cell has, as it is written.
-#[derive(Debug, Clone)]
-pub(crate) struct Baseline {
-    place: Span,
-    settings: Vec<Wanted>,
-}
-
-/// One setting of the baseline.
-#[derive(Debug, Clone)]
-struct Wanted {
-    name: String,
-    path: String,
-    key: Span,
-    value: Node,
-}
-
-/// A setting of the baseline, and what it is once read.
-struct Known<'a> {
-    wanted: &'a Wanted,
-    /// `None` where it is resolved into other settings.
-    json: Option<Value>,
-    text: String,
-}
-
 /// Reads the table; a file without one, or whose mistakes were added, has no baseline.
-pub(super) fn read(tree: &Tree, job: JobKind, problems: &mut Problems) -> Option<Baseline> {
+pub(super) fn read(tree: &Tree, job: JobKind, problems: &mut Problems) -> Option<NamedCell> {
     let node = tree.get("compare")?;
     let DeValue::Table(table) = node.get_ref() else {
         problems.at(node.span(), "`compare` must be a table", HELP);
@@ -66,72 +39,20 @@ pub(super) fn read(tree: &Tree, job: JobKind, problems: &mut Problems) -> Option
         problems.at(node.span(), "`compare.baseline` names no setting", HELP);
         return None;
     }
-    let mut settings = Vec::new();
-    collect(cell, "", job, &mut settings, problems);
-    Some(Baseline {
-        place: node.span(),
-        settings,
-    })
-}
-
-fn collect(
-    table: &Tree,
-    prefix: &str,
-    job: JobKind,
-    settings: &mut Vec<Wanted>,
-    problems: &mut Problems,
-) {
-    for (key, value) in table {
-        let name = join(prefix, key.get_ref());
-        let is_setting = job.long_path(&name).is_some() || job.families().contains(&&*name);
-        match value.get_ref() {
-            DeValue::Table(inner) if !is_setting => collect(inner, &name, job, settings, problems),
-            _ => {
-                if let Some(path) = axes::path_of(&name, job, key.span(), problems) {
-                    settings.push(Wanted {
-                        name,
-                        path,
-                        key: key.span(),
-                        value: value.clone(),
-                    });
-                }
-            }
-        }
-    }
-}
-
-impl Known<'_> {
-    fn fits(&self, settings: &Value, axes: &[AxisValue]) -> bool {
-        self.json
-            .as_ref()
-            .is_some_and(|json| show::value_at(settings, &self.wanted.path) == Some(json))
-            // What is resolved into other settings is known by what the axis says.
-            || axes
-                .iter()
-                .any(|axis| axis.axis == self.wanted.name && axis.value == self.text)
-    }
-
-    /// What a point has in its place.
-    fn shown(&self, settings: &Value, axes: &[AxisValue]) -> String {
-        let axis = axes.iter().find(|axis| axis.axis == self.wanted.name);
-        axis.map_or_else(
-            || show::axis(settings, &self.wanted.path, None),
-            |axis| axis.value.clone(),
-        )
-    }
+    Some(NamedCell::read(cell, node.span(), job, problems))
 }
 
 impl Sweep {
     /// The trials of the cell that others are compared with: the first, in the order of the file,
     /// that has what `[compare]` says.
     pub(crate) fn baseline<'a>(&self, trials: &'a [Trial]) -> Vec<&'a Trial> {
-        let Some(known) = self.known_baseline(&mut Problems::default()) else {
+        let baseline = self.compare.as_ref();
+        let Some(known) = baseline
+            .and_then(|cell| cell.known(&self.settings, self.job, &mut Problems::default()))
+        else {
             return Vec::new();
         };
-        let fits = |trial: &&Trial| {
-            let settings = trial.settings.to_json();
-            known.iter().all(|own| own.fits(&settings, &trial.axes))
-        };
+        let fits = |trial: &&Trial| known.fits(&trial.settings.to_json(), &trial.axes);
         let Some(first) = trials.iter().find(fits) else {
             return Vec::new();
         };
@@ -141,88 +62,11 @@ impl Sweep {
             .collect()
     }
 
-    /// Refuses a baseline that no point has. Where the command line changes the question, the file's
-    /// baseline may be left without a cell; then nothing is compared with it.
-    pub(super) fn check_baseline<'a>(
-        &self,
-        points: impl Iterator<Item = (&'a JobSettings, &'a [AxisValue])>,
-        problems: &mut Problems,
-    ) {
-        let (Some(baseline), Some(known)) = (&self.compare, self.known_baseline(problems)) else {
-            return;
-        };
-        let points: Vec<(Value, &[AxisValue])> = points
-            .map(|(settings, axes)| (settings.to_json(), axes))
-            .collect();
-        let is_there = |known: &[&Known<'_>]| {
-            let fits =
-                |point: &(Value, &[AxisValue])| known.iter().all(|own| own.fits(&point.0, point.1));
-            points.iter().any(fits)
-        };
-        if is_there(&known.iter().collect::<Vec<_>>()) || !self.overrides.is_empty() {
-            return;
+    /// Refuses a baseline that no point has.
+    pub(super) fn check_baseline(&self, points: &[Place<'_>], problems: &mut Problems) {
+        if let Some(baseline) = &self.compare {
+            self.first_of(baseline, points, problems);
         }
-        let mut told = false;
-        for own in known.iter().filter(|own| !is_there(&[*own])) {
-            told = true;
-            let mut values: Vec<String> = Vec::new();
-            for (settings, axes) in &points {
-                let value = own.shown(settings, axes);
-                if !values.contains(&value) {
-                    values.push(value);
-                }
-            }
-            problems.at(
-                own.wanted.value.span(),
-                format!(
-                    "no cell of the sweep has `{}` {}",
-                    own.wanted.name, own.text
-                ),
-                format!("at scale `{}` it is {}", self.scale, values.join(", ")),
-            );
-        }
-        if !told {
-            let names: Vec<&str> = known.iter().map(|own| own.wanted.name.as_str()).collect();
-            let cell = |(settings, axes): &(Value, &[AxisValue])| {
-                let values: Vec<String> =
-                    known.iter().map(|own| own.shown(settings, axes)).collect();
-                values.join(" ")
-            };
-            let mut cells: Vec<String> = points.iter().map(cell).collect();
-            cells.dedup();
-            problems.at(
-                baseline.place.clone(),
-                "no cell of the sweep has all of these settings",
-                format!("{} are: {}", names.join(", "), cells.join("; ")),
-            );
-        }
-    }
-
-    /// The baseline's settings as the job reads them; `None` without a baseline or where one cannot
-    /// be read.
-    fn known_baseline(&self, problems: &mut Problems) -> Option<Vec<Known<'_>>> {
-        let settings = &self.compare.as_ref()?.settings;
-        let mut known = Vec::new();
-        for wanted in settings {
-            let Wanted {
-                path, key, value, ..
-            } = wanted;
-            let mut tree = self.settings.clone();
-            let over = tree::single(path, key, value.clone());
-            tree::overlay(&mut tree, over, self.job.families());
-            match JobSettings::read(self.job, tree.clone()) {
-                Ok(read) => {
-                    let read = read.to_json();
-                    known.push(Known {
-                        wanted,
-                        json: show::value_at(&read, path).cloned(),
-                        text: show::axis(&read, path, Some(value)),
-                    });
-                }
-                Err(error) => problems.read(&error, Some(&tree)),
-            }
-        }
-        (known.len() == settings.len()).then_some(known)
     }
 }
 

@@ -18,6 +18,7 @@
 //! written, and a wrong `--set` is shown as it was typed. Errors are collected and shown together.
 
 mod axes;
+mod cell;
 mod compare;
 mod excerpt;
 mod header;
@@ -37,12 +38,13 @@ mod trial;
 mod words;
 
 pub(crate) use header::Save;
-pub(crate) use locate::SweepFile;
+pub(crate) use locate::{SweepFile, experiments};
 pub(crate) use problem::ConfigErrors;
+pub(crate) use show::AxisValue;
 pub(crate) use source::Tree;
 pub(crate) use speed::SpeedConfig;
 pub(crate) use suggest::closest;
 
 pub(crate) use sweep::{Sweep, SweepFacts, SweepOptions};
 pub(crate) use tree::join;
-pub(crate) use trial::{AxisValue, Trial};
+pub(crate) use trial::Trial;

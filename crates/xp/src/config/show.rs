@@ -1,9 +1,19 @@
 //! Values of axes as people read them.
 
+use serde::Serialize;
 use serde_json::Value;
 use toml::{Spanned, de::DeValue};
 
 use super::source::Node;
+
+/// One value of one axis, as people read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct AxisValue {
+    /// The axis' name in the file.
+    pub(crate) axis: String,
+    /// What it is in this trial.
+    pub(crate) value: String,
+}
 
 /// The value at a dotted path.
 pub(crate) fn value_at<'a>(json: &'a Value, path: &str) -> Option<&'a Value> {

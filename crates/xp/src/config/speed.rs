@@ -10,12 +10,13 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::{
+    cell::{NamedCell, Place},
     problem::Problems,
-    show,
-    source::{Node, Span, Tree},
+    show::AxisValue,
+    source::Tree,
     sweep::Sweep,
-    tree::{self, join},
-    trial::{AxisValue, Point, Trial},
+    tree,
+    trial::Trial,
 };
 use crate::jobs::{JobKind, JobSettings, SpeedCell, SpeedSettings};
 
@@ -45,11 +46,11 @@ impl Default for SpeedConfig {
     }
 }
 
-/// A checked `[speed]` table and where its reference was written.
+/// A checked `[speed]` table.
 #[derive(Debug, Clone)]
 pub(crate) struct SpeedPlan {
     config: SpeedConfig,
-    reference: Option<Node>,
+    reference: Option<NamedCell>,
 }
 
 impl SpeedPlan {
@@ -70,101 +71,22 @@ impl SpeedPlan {
             );
             return None;
         }
-        let reference = tree::find(tree, "speed.reference").cloned();
+        let node = tree::find(tree, "speed.reference");
+        let reference = node.and_then(|node| match node.get_ref() {
+            DeValue::Table(table) if !table.is_empty() => {
+                Some(NamedCell::read(table, node.span(), job, problems))
+            }
+            _ => None,
+        });
         Some(Self { config, reference })
     }
 }
 
-/// One setting of the reference.
-struct Wanted {
-    path: String,
-    key: Span,
-    value: Node,
-}
-
 impl Sweep {
-    /// Marks the point that speeds are divided by.
-    pub(super) fn mark_reference(&self, points: &mut [Point], problems: &mut Problems) {
-        let Some(node) = self.speed.as_ref().and_then(|plan| plan.reference.as_ref()) else {
-            return;
-        };
-        let DeValue::Table(table) = node.get_ref() else {
-            return;
-        };
-        let mut wanted = Vec::new();
-        self.collect_wanted(table, "", &mut wanted, problems);
-        let mut tree = self.settings.clone();
-        for Wanted { path, key, value } in &wanted {
-            let over = tree::single(path, key, value.clone());
-            tree::overlay(&mut tree, over, self.job.families());
-        }
-        let mut settings = match JobSettings::read(self.job, tree.clone()) {
-            Ok(settings) => settings,
-            Err(error) => return problems.read(&error, Some(&tree)),
-        };
-        settings.resolve();
-        let json = settings.to_json();
-        let fits = |point: &&mut Point| {
-            let own = point.settings.to_json();
-            let same = |wanted: &Wanted| {
-                show::value_at(&own, &wanted.path) == show::value_at(&json, &wanted.path)
-            };
-            wanted.iter().all(same)
-        };
-        match points.iter_mut().find(fits) {
-            Some(point) => point.reference = true,
-            None => problems.at(
-                node.span(),
-                "no point of the sweep is as `speed.reference` says",
-                "give it values that the axes have, or leave it out: then it is the first point",
-            ),
-        }
-    }
-
-    fn collect_wanted(
-        &self,
-        table: &Tree,
-        prefix: &str,
-        wanted: &mut Vec<Wanted>,
-        problems: &mut Problems,
-    ) {
-        for (key, value) in table {
-            let name = join(prefix, key.get_ref());
-            if let Some(message) = tree::too_deep(&name) {
-                problems.at(
-                    key.span(),
-                    message,
-                    "name a setting, for example `moe.experts`",
-                );
-                continue;
-            }
-            let is_section = self.job.sections().contains(&name.as_str());
-            let section = name.split('.').next().unwrap_or_default();
-            let path = match (self.job.long_path(&name), value.get_ref()) {
-                (Some(path), _) => path.to_owned(),
-                (None, DeValue::Table(inner)) if is_section => {
-                    self.collect_wanted(inner, &name, wanted, problems);
-                    continue;
-                }
-                (None, _) if name.contains('.') && self.job.sections().contains(&section) => {
-                    name.clone()
-                }
-                (None, _) => {
-                    problems.at(
-                        key.span(),
-                        format!("`speed.reference` has no setting `{name}`"),
-                        "name settings as axes do: by short name, or by path such as \
-                         `\"moe.experts\"`",
-                    );
-                    continue;
-                }
-            };
-            wanted.push(Wanted {
-                path,
-                key: key.span(),
-                value: value.clone(),
-            });
-        }
+    /// The point that speeds are divided by, where the file names one.
+    pub(super) fn reference(&self, points: &[Place<'_>], problems: &mut Problems) -> Option<usize> {
+        let cell = self.speed.as_ref()?.reference.as_ref()?;
+        self.first_of(cell, points, problems)
     }
 
     /// The trials that time the cells of `list` in turn; `reference` is the id of the reference's trial with the first
@@ -299,6 +221,14 @@ mod tests {
     }
 
     #[test]
+    fn the_command_line_may_leave_the_reference_without_a_point() {
+        let text = format!("{SWEEP}[speed]\nreference = {{ k = 2, experts = 8 }}\n");
+        let place = |set: &[&str]| speeds(&resolve(&text, None, set).unwrap())[0].1.reference;
+        assert_eq!(place(&[]), 3);
+        assert_eq!(place(&["k=1"]), 0);
+    }
+
+    #[test]
     fn its_id_follows_from_what_is_measured() {
         let id = |text: &str, set: &[&str]| {
             let text = format!("{SWEEP}[speed]\n{text}");
@@ -319,11 +249,8 @@ mod tests {
     #[case("[speed]\nsettle = 0.0", "greater than 0")]
     #[case("[speed]\nseeds = 0", "`speed.seeds`")]
     #[case("[speed]\nreference = 'top1'", "`speed.reference`")]
-    #[case(
-        "[speed]\nreference = { expert = 4 }",
-        "`speed.reference` has no setting `expert`"
-    )]
-    #[case("[speed]\nreference = { k = 3 }", "give it values that the axes have")]
+    #[case("[speed]\nreference = { expert = 4 }", "did you mean `experts`?")]
+    #[case("[speed]\nreference = { k = 3 }", "at scale `base` it is 1, 2")]
     fn mistakes_are_told_at_their_place(#[case] table: &str, #[case] says: &str) {
         let text = format!("{SWEEP}{table}\n");
         let error = resolve(&text, None, &[]).unwrap_err();

@@ -40,12 +40,7 @@ pub(crate) fn closest<'a>(
     {
         return Some(own);
     }
-    known
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(&written.to_lowercase(), name), name))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
+    registry::nearest(written, known)
 }
 
 /// Reads "unknown ... `written`, expected ... `a`, `b`" and finds the nearest of the expected.

@@ -5,7 +5,8 @@ use toml::de::DeValue;
 
 use super::{
     axes::{self, Axis, Grid},
-    compare::{self, Baseline},
+    cell::NamedCell,
+    compare,
     header::{self, HEADER_KEYS, Header, Save},
     locate::SweepFile,
     members,
@@ -57,7 +58,7 @@ pub(crate) struct Sweep {
     /// What was set on the command line.
     pub(crate) overrides: Vec<String>,
     /// The cell that others are compared with.
-    pub(super) compare: Option<Baseline>,
+    pub(super) compare: Option<NamedCell>,
     /// The settings that do not vary.
     pub(super) settings: Tree,
     pub(super) sources: Sources,
@@ -131,7 +132,7 @@ fn build(
     options: &SweepOptions,
     sources: &mut Sources,
     problems: &mut Problems,
-) -> Option<(Header, Option<Baseline>, Vec<Grid>, String)> {
+) -> Option<(Header, Option<NamedCell>, Vec<Grid>, String)> {
     // The job decides what the other keys may be, so it is read before anything is laid over.
     let job = header::read(tree, problems)?.job;
     check_keys(tree, job, "", problems);

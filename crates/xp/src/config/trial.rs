@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use runstore::TrialId;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     axes::{Axis, Grid},
+    cell::{NamedCell, Place},
     members,
     problem::{ConfigErrors, Problem, Problems},
-    show,
+    show::{self, AxisValue},
     source::{Node, Tree},
     sweep::Sweep,
     tree,
@@ -19,15 +19,6 @@ use crate::jobs::{JobSettings, SettingProblem};
 
 /// More trials than this are a slip in an axis.
 const MOST_TRIALS: usize = 100_000;
-
-/// One value of one axis, as people read it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct AxisValue {
-    /// The axis' name in the file.
-    pub(crate) axis: String,
-    /// What it is in this trial.
-    pub(crate) value: String,
-}
 
 /// One thing to run: complete, typed settings and a seed.
 #[derive(Debug, Clone)]
@@ -104,9 +95,13 @@ impl Sweep {
             points = self.read_points(&mut problems);
         }
         if problems.is_empty() {
-            let known = points.iter().map(|point| (&point.settings, &*point.axes));
-            self.check_baseline(known, &mut problems);
-            self.mark_reference(&mut points, &mut problems);
+            let places = points.iter();
+            let places = places.map(|point| (point.settings.to_json(), &*point.axes));
+            let places: Vec<_> = places.collect();
+            self.check_baseline(&places, &mut problems);
+            if let Some(reference) = self.reference(&places, &mut problems) {
+                points[reference].reference = true;
+            }
         }
         problems.finish(&self.sources)?;
         Ok(points)
@@ -281,6 +276,23 @@ impl Sweep {
             settings,
             reference: false,
         })
+    }
+
+    /// The first point that has the settings of a cell. That none has is refused, unless the command
+    /// line changed the question: then the file's cell may be left without a point.
+    pub(super) fn first_of(
+        &self,
+        cell: &NamedCell,
+        points: &[Place<'_>],
+        problems: &mut Problems,
+    ) -> Option<usize> {
+        let known = cell.known(&self.settings, self.job, problems)?;
+        let fits = |(settings, axes): &Place<'_>| known.fits(settings, axes);
+        let first = points.iter().position(fits);
+        if first.is_none() && self.overrides.is_empty() {
+            known.refuse(points, &self.scale, problems);
+        }
+        first
     }
 
     fn at(&self, chosen: &[(&Axis, &Node)]) -> Tree {

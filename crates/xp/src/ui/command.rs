@@ -14,6 +14,14 @@ fn program() -> String {
     called(&env::args().next().unwrap_or_default())
 }
 
+/// How the program is called from any folder.
+pub(crate) fn program_anywhere() -> String {
+    match program() {
+        name if name == "xp" => name,
+        path => std::path::absolute(&path).map_or(path, |path| path.display().to_string()),
+    }
+}
+
 fn called(first: &str) -> String {
     let bare = Path::new(first).components().count() < 2;
     if bare {

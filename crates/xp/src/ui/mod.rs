@@ -20,7 +20,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 pub(crate) use cells::cells;
-pub(crate) use command::this_command;
+pub(crate) use command::{program_anywhere, this_command};
 pub(crate) use errors::{error_text, show_error};
 pub(crate) use lines::event_text;
 pub(crate) use log::{log_to_file, log_to_stderr};

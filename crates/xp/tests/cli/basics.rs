@@ -195,6 +195,9 @@ fn data_is_listed_and_built_in_data_needs_no_fetching() {
     lab.xp("data fetch imagenet")
         .expect(2)
         .says(&["imagenet", "tinytales"]);
+    lab.xp("data fetch tinystoris")
+        .expect(2)
+        .says(&["did you mean `tinystories`?"]);
 }
 
 #[test]
@@ -207,9 +210,11 @@ fn the_doctor_finds_the_processor_and_a_place_to_write() {
 }
 
 #[test]
-fn completions_are_printed_for_a_shell() {
-    Lab::new()
-        .xp("completions bash")
-        .expect(0)
-        .says(&["_xp()", "sweep"]);
+fn completions_are_printed_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        Lab::new()
+            .xp(&format!("completions {shell}"))
+            .expect(0)
+            .says(&["COMPLETE", "xp"]);
+    }
 }

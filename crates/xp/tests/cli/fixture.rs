@@ -10,6 +10,11 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Eight trials that are over in a moment.
+pub(crate) const QUICK: &str = "name = 'quick'\nquestion = 'q'\njob = 'pack'\nseeds = [1, 2]\n\
+    [pack]\ntokens = 64\nwidth = 8\niterations = 2\nwarmup = 1\n[moe]\nexperts = 4\n\
+    [axes]\ncapacity-factor = [1.0, 1.5]\npacking = ['compact', 'fixed']\n";
+
 /// A folder with the experiments that come with xp, and nothing else.
 pub(crate) struct Lab {
     folder: TempDir,

@@ -10,12 +10,7 @@ use std::{
 
 use runstore::{Collected, read_results, tables::TrialRow};
 
-use crate::fixture::{Lab, Ran};
-
-/// Eight trials that are over in a moment.
-const QUICK: &str = "name = 'quick'\nquestion = 'q'\njob = 'pack'\nseeds = [1, 2]\n\
-    [pack]\ntokens = 64\nwidth = 8\niterations = 2\nwarmup = 1\n[moe]\nexperts = 4\n\
-    [axes]\ncapacity-factor = [1.0, 1.5]\npacking = ['compact', 'fixed']\n";
+use crate::fixture::{Lab, QUICK, Ran};
 
 /// What is done to a results folder.
 type Damage = fn(&Path);

@@ -3,6 +3,7 @@
 mod basics;
 mod before_running;
 mod bounds;
+mod completing;
 mod devices;
 mod encoder;
 mod fixture;

@@ -4,12 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path, process::Child, thread, time::D
 
 use serde_json::Value;
 
-use crate::fixture::{Lab, Ran};
-
-/// A sweep that is over in a moment and still has many trials.
-const QUICK: &str = "name = 'quick'\nquestion = 'q'\njob = 'pack'\nseeds = [1, 2]\n\
-    [pack]\ntokens = 64\nwidth = 8\niterations = 2\nwarmup = 1\n[moe]\nexperts = 4\n\
-    [axes]\ncapacity-factor = [1.0, 1.5]\npacking = ['compact', 'fixed']\n";
+use crate::fixture::{Lab, QUICK, Ran};
 
 /// Trainings that take long enough to be killed in.
 const TRAINING: &str = "name = 'training'\nquestion = 'q'\njob = 'train'\nseeds = [1, 2]\n\

@@ -5,12 +5,7 @@ use std::{
     path::Path,
 };
 
-use crate::fixture::{Lab, Ran};
-
-/// Eight trials that are over in a moment.
-const QUICK: &str = "name = 'quick'\nquestion = 'q'\njob = 'pack'\nseeds = [1, 2]\n\
-    [pack]\ntokens = 64\nwidth = 8\niterations = 2\nwarmup = 1\n[moe]\nexperts = 4\n\
-    [axes]\ncapacity-factor = [1.0, 1.5]\npacking = ['compact', 'fixed']\n";
+use crate::fixture::{Lab, QUICK, Ran};
 
 #[test]
 fn trials_are_chosen_by_the_values_of_their_axes_and_in_parts() {

@@ -1,24 +1,10 @@
 //! Checkpoints: which counts, what a damaged one means, and the clock that goes on in the next process.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{id, record};
-use runstore::{Claim, FailureRecord, Store, TrialState};
-
-fn open(work: &Path) -> Store {
-    Store::open(work, "unified", "smoke-cpu").unwrap()
-}
-
-fn claim(store: &Store, n: u64) -> Claim {
-    store
-        .claim(&id(n))
-        .unwrap()
-        .claimed()
-        .expect("the trial is free")
-}
+use crate::records::{claim, id, open, record};
+use runstore::{FailureRecord, Store, TrialState};
 
 #[test]
 fn only_complete_checkpoints_count() {

@@ -1,23 +1,17 @@
 //! Many threads and processes on one store: each trial runs to completion once, whoever is killed.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{id, record};
-use runstore::{ClaimOutcome, Store, TrialState};
+use crate::records::{id, open, record};
+use runstore::{ClaimOutcome, TrialState};
 
 const FOLDER: &str = "RUNSTORE_TEST_FOLDER";
 const MODE: &str = "RUNSTORE_TEST_MODE";
 const TRIALS: u64 = 12;
-
-fn open(work: &Path) -> Store {
-    Store::open(work, "unified", "smoke-cpu").unwrap()
-}
 
 /// A runner as `xp sweep` is one: goes over the trials until all are recorded. Each completion is
 /// noted in a file of its own, so that a second one of the same trial would be seen.
@@ -58,7 +52,7 @@ fn child() {
 
 fn start(work: &Path, mode: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--test-threads=1"])
+        .args(["--exact", "contention::child", "--test-threads=1"])
         .env(FOLDER, work)
         .env(MODE, mode)
         .stdout(Stdio::null())

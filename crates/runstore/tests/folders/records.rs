@@ -1,11 +1,36 @@
-//! Records to publish.
+//! A working folder, claims on its trials, and records to publish.
+
+use std::{fs, path::Path};
 
 use runstore::tables::{
     AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow, TrialRow,
     TrialStatus,
 };
-use runstore::{TrialId, TrialRecord};
+use runstore::{Claim, Store, TrialId, TrialRecord};
 use serde_json::json;
+
+pub(crate) fn open(work: &Path) -> Store {
+    Store::open(work, "unified", "smoke-cpu").unwrap()
+}
+
+/// The claim on the n-th trial.
+pub(crate) fn claim(store: &Store, n: u64) -> Claim {
+    store
+        .claim(&id(n))
+        .unwrap()
+        .claimed()
+        .expect("the trial is free")
+}
+
+/// What is in a folder, sorted.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
 
 /// The id of the n-th trial.
 pub(crate) fn id(n: u64) -> TrialId {

@@ -1,34 +1,11 @@
 //! The working folder refuses: bad names, places that cannot be written, damaged records.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{id, record};
+use crate::records::{claim, id, names, open, record};
 use runstore::tables::TrialRow;
-use runstore::{Claim, Error, Store, TrialRecord};
-
-fn open(work: &Path) -> Store {
-    Store::open(work, "unified", "smoke-cpu").unwrap()
-}
-
-fn claim(store: &Store, n: u64) -> Claim {
-    store
-        .claim(&id(n))
-        .unwrap()
-        .claimed()
-        .expect("the trial is free")
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
+use runstore::{Error, Store, TrialRecord};
 
 #[test]
 fn names_that_leave_the_folder_are_refused() {

@@ -1,12 +1,10 @@
 //! The results folder: written whole, read back, told from a damaged one.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::{id, record};
+use crate::records::{id, record};
 use runstore::tables::{CellTable, TrialStatus};
 use runstore::{
     Built, Collected, Error, Manifest, Provenance, ResultsWriter, read_manifest, read_results,

@@ -1,34 +1,11 @@
 //! The working folder in one process: every state, and every place to die in.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{id, record};
+use crate::records::{claim, id, names, open, record};
 use runstore::tables::TrialStatus;
-use runstore::{Claim, Error, FailureRecord, Store, TrialState};
-
-fn open(work: &Path) -> Store {
-    Store::open(work, "unified", "smoke-cpu").unwrap()
-}
-
-fn claim(store: &Store, n: u64) -> Claim {
-    store
-        .claim(&id(n))
-        .unwrap()
-        .claimed()
-        .expect("the trial is free")
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
+use runstore::{Error, FailureRecord, Store, TrialState};
 
 #[test]
 fn a_published_trial_is_done_and_reads_back() {

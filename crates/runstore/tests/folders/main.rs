@@ -1,0 +1,8 @@
+//! The working folder and the results folder, as processes meet them.
+
+mod checkpoints;
+mod contention;
+mod faults;
+mod records;
+mod results;
+mod states;

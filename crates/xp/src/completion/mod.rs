@@ -1,0 +1,105 @@
+//! Completion in a shell: what the word at the cursor can become.
+//!
+//! A shell asks `xp` itself, with `COMPLETE` set and the words typed so far behind `--`, so that it is
+//! told of today's sweep files, settings, trials and data. Which argument takes which candidates is
+//! said here once, by the argument's name; the command line (`cli`) knows nothing of it.
+
+mod bash;
+mod data;
+mod settings;
+mod sweeps;
+mod trials;
+mod typed;
+
+use std::ffi::OsStr;
+
+use clap::{Command, CommandFactory};
+use clap_complete::{
+    ArgValueCompleter, CompleteEnv, CompletionCandidate, PathCompleter, Shell,
+    engine::ValueCompleter,
+    env::{Elvish, Fish, Powershell, Shells, Zsh},
+};
+
+use crate::cli::Cli;
+use typed::Typed;
+
+/// The variable by which a shell asks.
+const ASKED_BY: &str = "COMPLETE";
+
+const SHELLS: Shells<'static> = Shells(&[&bash::Bash, &Elvish, &Fish, &Powershell, &Zsh]);
+
+/// Where a shell asks for completions, answers it and ends the process.
+pub(crate) fn answer() {
+    CompleteEnv::with_factory(|| completed(Cli::command()))
+        .var(ASKED_BY)
+        .shells(SHELLS)
+        .complete();
+}
+
+/// What a shell reads so that it asks `program`.
+pub(crate) fn script(shell: Shell, program: &str) -> String {
+    let shell = shell.to_string();
+    let completer = SHELLS.completer(&shell).expect("every shell has one");
+    let mut script = Vec::new();
+    completer
+        .write_registration(ASKED_BY, "xp", "xp", program, &mut script)
+        .expect("writing to memory");
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// A command and those below it, with the candidates of their arguments.
+fn completed(command: Command) -> Command {
+    let of_sweep = command
+        .get_arguments()
+        .any(|argument| argument.get_id() == "sweep");
+    let named = command.get_name().to_owned();
+    command
+        .mut_args(|argument| {
+            let candidates: fn(&Typed, &str) -> Vec<CompletionCandidate> =
+                match (argument.get_id().as_str(), named.as_str()) {
+                    ("sweep", _) => {
+                        let files = PathCompleter::any().filter(sweeps::is_file);
+                        let names = of(sweeps::names);
+                        let both = move |current: &OsStr| {
+                            let mut found = names.complete(current);
+                            found.extend(files.complete(current));
+                            found
+                        };
+                        return argument.add(ArgValueCompleter::new(both));
+                    }
+                    ("scale", _) if of_sweep => sweeps::scales,
+                    ("set", _) => settings::settings,
+                    ("only" | "skip", _) if of_sweep => trials::picks,
+                    ("id", "show") => trials::recorded,
+                    ("id", _) => trials::ids,
+                    ("names", _) => data::names,
+                    ("device", _) => data::devices,
+                    _ => return argument,
+                };
+            argument.add(ArgValueCompleter::new(of(candidates)))
+        })
+        .mut_subcommands(completed)
+}
+
+/// A completer that keeps the candidates that go on from the word at the cursor.
+fn of(candidates: fn(&Typed, &str) -> Vec<CompletionCandidate>) -> impl ValueCompleter {
+    move |current: &OsStr| {
+        let Some(current) = current.to_str() else {
+            return Vec::new();
+        };
+        let typed = Typed::read(std::env::args_os());
+        let mut found = candidates(&typed, current);
+        found.retain(|candidate| {
+            let value = candidate.get_value().to_str();
+            value.is_some_and(|value| value.starts_with(current))
+        });
+        found
+    }
+}
+
+/// A candidate with a line about it.
+fn candidate(value: impl Into<String>, about: impl Into<String>) -> CompletionCandidate {
+    let about: String = about.into();
+    let help = (!about.is_empty()).then(|| about.into());
+    CompletionCandidate::new(value.into()).help(help)
+}
