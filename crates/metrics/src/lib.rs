@@ -45,8 +45,8 @@ pub mod health;
 pub mod histogram;
 pub mod language;
 pub mod load;
-pub mod median;
 pub mod paired;
+mod ratio;
 pub mod selection;
 pub mod speed;
 pub mod statistics;
@@ -54,8 +54,8 @@ pub mod student;
 pub mod two_sample;
 
 pub use histogram::Histogram;
-pub use median::{MedianInterval, median_interval};
 pub use paired::Paired;
+pub use ratio::{RatioInterval, ratio_interval, typical_ratio};
 pub use statistics::MeanInterval;
 
 /// A number that converts to `f64` without loss: `f32` from a tensor, `u32` from a counter, `f64` from an average.

@@ -16,7 +16,7 @@ table! {
             cell_trial_id: String,
         }
         "Time" {
-            /// Time of the step, warm and with the device waited for.
+            /// Time of the step, warm and with the device waited for; where steps are short, the median of as many, one after another, as fill 50 ms or a quarter of the reference's step.
             step_ms: Option<f64> = "ms",
             /// Geometric mean of the times of the reference cell's steps just before and just after this one.
             reference_ms: Option<f64> = "ms",

@@ -1,13 +1,13 @@
 //! Speeds that were measured in turn: each cell's time over the reference's, round by round.
 //!
-//! The ratio of a cell is the median over the rounds of all its speed trials, with an interval that assumes nothing of
-//! their distribution; below six rounds there is none. Its tokens a second are those of the reference, whose time is
-//! the median of all its steps, divided by the ratio: they carry the ratio's interval, so that cells can be compared by
-//! them, and nothing of the machine's own ups and downs.
+//! The ratio of a cell is the typical one of the rounds of all its speed trials, as [`metrics::ratio_interval`] has it;
+//! below six rounds it has no interval. Its tokens a second are those of the reference, whose time is the median of
+//! all its steps, divided by the ratio: they carry the ratio's interval, so that cells can be compared by them, and
+//! nothing of the machine's own ups and downs.
 
 use std::collections::BTreeMap;
 
-use metrics::{MeanInterval, MedianInterval, median_interval, statistics};
+use metrics::{MeanInterval, RatioInterval, ratio_interval, statistics, typical_ratio};
 use runstore::{Collected, tables::SpeedRow};
 
 use super::cells::Cell;
@@ -22,7 +22,7 @@ pub(super) struct InTurn {
     /// Time of a step over the reference's.
     pub(super) ratio: f64,
     /// Its interval, where there were rounds enough.
-    pub(super) interval: Option<MedianInterval>,
+    pub(super) interval: Option<RatioInterval>,
     /// Tokens a second.
     pub(super) tokens_per_s: f64,
     /// Milliseconds of a step.
@@ -39,12 +39,12 @@ impl InTurn {
             .iter()
             .filter_map(|row| Some(row.step_ms? / row.reference_ms?))
             .collect();
-        let ratio = statistics::median(&ratios)?;
+        let ratio = typical_ratio(&ratios)?;
         let step_ms = reference_ms * ratio;
         let loads: Vec<f64> = rows.iter().filter_map(|row| row.machine_load).collect();
         Some(Self {
             ratio,
-            interval: median_interval(&ratios),
+            interval: ratio_interval(&ratios),
             tokens_per_s: rows.first()?.tokens as f64 / (step_ms / 1e3),
             step_ms,
             rounds: ratios.len(),
@@ -54,7 +54,7 @@ impl InTurn {
 
     /// Half of the interval as a share of the ratio.
     fn half_width(&self) -> Option<f64> {
-        self.interval?.relative_half_width()
+        Some(self.interval?.relative_half_width())
     }
 
     /// A number that is in proportion to the ratio or its inverse, with the farther end of the interval.
@@ -141,7 +141,7 @@ impl Speeds {
     /// What figures say of these speeds.
     pub(super) fn note(&self) -> String {
         format!(
-            "Speeds were measured in turn in one process, relative to {}; bars: 95 % interval of the median ratio.",
+            "Speeds were measured in turn in one process, relative to {}; bars: 95 % interval of the ratio.",
             self.reference
         )
     }
@@ -253,12 +253,14 @@ mod tests {
         assert!(speeds.reference.contains("hash"), "{}", speeds.reference);
         let own = speeds.get(own_cell(&cells, "b")).unwrap();
         // 100 tokens in 10 ms of the reference, twice as long: 5,000 a second.
-        assert_eq!(
-            (own.ratio, own.tokens_per_s, own.step_ms),
-            (2.0, 5000.0, 20.0)
-        );
+        let found = [own.ratio, own.tokens_per_s, own.step_ms].map(|value| significant(value, 6));
+        assert_eq!(found, ["2.00000", "5000.00", "20.0000"]);
         let interval = own.interval.unwrap();
-        assert_eq!((interval.low, interval.high, own.rounds), (1.9, 2.2, 6));
+        let ends = [interval.low, interval.high].map(|end| significant(end, 4));
+        assert_eq!(
+            (ends, own.rounds),
+            (["1.900", "2.200"].map(str::to_owned), 6)
+        );
         // The farther end, 0.2 of 2, is 10 %.
         let replaced = speeds.instead(&cells).unwrap();
         let shown = own_cell(&replaced, "b").measure("tokens_per_s").unwrap();
@@ -281,7 +283,10 @@ mod tests {
         let cells = summary(&collected);
         let speeds = Speeds::of(&collected, &cells).unwrap();
         let own = speeds.get(own_cell(&cells, "b")).unwrap();
-        assert_eq!((own.ratio, own.interval), (2.0, None));
+        // Means of two of ln 1, ln 2, ln 3: the middle two of six are those of 1 and 3, and of 2 and 2.
+        let expected = (3f64.sqrt() * 2.0).sqrt();
+        assert!((own.ratio - expected).abs() < 1e-12, "{}", own.ratio);
+        assert_eq!(own.interval, None);
         assert_eq!(speeds.warning(), None);
     }
 
