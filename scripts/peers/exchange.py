@@ -55,9 +55,9 @@ def _own(path, module):
     elif isinstance(module, nn.Embedding):
         yield from plain("weight", module.weight)
     elif isinstance(module, Experts):
-        for name in Experts.NAMES:
+        for name, given in Experts.NAMES.items():
             yield (
-                f"{path}.{name}",
+                f"{path}.{given}",
                 lambda of, name=name: module.read(name, of),
                 lambda t, name=name: module.write(name, t),
             )

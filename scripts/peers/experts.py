@@ -15,7 +15,8 @@ class Unavailable(Exception):
 class Experts(nn.Module):
     """E experts `y = gelu(x W1 + b1) W2 + b2`; subclasses say how they are run."""
 
-    NAMES = ("w1_edf", "b1_ef", "w2_efd", "b2_ed")
+    # Our parameters, and what they are called in the files.
+    NAMES = {"w1_edf": "up.weight", "b1_ef": "up.bias", "w2_efd": "down.weight", "b2_ed": "down.bias"}
 
     def __init__(self, shape):
         super().__init__()

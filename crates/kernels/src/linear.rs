@@ -33,34 +33,45 @@ impl Activation {
 ///
 /// # Shapes
 ///
-/// `x_md` `[M, D]` sorted by expert, `w_edf` `[E, D, F]`, `b_ef` `[E, F]`, `offsets` `[E + 1]`
+/// `x_md` `[M, D]` sorted by expert, `w_edf` `[E, D, F]`, `b_ef` `[E, F]` if any, `offsets` `[E + 1]`
 /// rising from 0, to `[M, F]`.
 ///
 /// # Gradients
 ///
-/// Into `x_md`, `w_edf` and `b_ef`. Rows of no expert get none and give none, whatever they hold.
+/// Into all tensors of numbers. Rows of no expert get none and give none, whatever they hold.
 #[must_use]
 pub fn grouped_linear(
     x_md: Tensor<2>,
     w_edf: Tensor<3>,
-    b_ef: Tensor<2>,
+    b_ef: Option<Tensor<2>>,
     offsets: Tensor<1, Int>,
     activation: Activation,
     precision: Precision,
 ) -> Tensor<2> {
-    if crate::is_host(&x_md.device()) {
-        let manner = extension::LinearManner {
-            activation,
-            precision,
-        };
-        return extension::grouped_linear(x_md, w_edf, b_ef, offsets, manner);
-    }
-    let expert_m = expert_of_rows(&x_md, &offsets);
+    let b_ef = match b_ef {
+        Some(b_ef) if crate::is_host(&x_md.device()) => {
+            let manner = extension::LinearManner {
+                activation,
+                precision,
+            };
+            return extension::grouped_linear(x_md, w_edf, b_ef, offsets, manner);
+        }
+        other => other,
+    };
+    let [experts, ..] = w_edf.dims();
     let x_md = match activation {
         Activation::Identity => x_md,
-        Activation::Gelu => gelu(without_nobodys(x_md, &expert_m, b_ef.dims()[0])),
+        Activation::Gelu => {
+            let expert_m = expert_of_rows(&x_md, &offsets);
+            gelu(without_nobodys(x_md, &expert_m, experts))
+        }
     };
-    crate::grouped_matmul(x_md, w_edf, offsets, precision) + crate::pack(b_ef, expert_m)
+    let expert_m = b_ef.is_some().then(|| expert_of_rows(&x_md, &offsets));
+    let y_mf = crate::grouped_matmul(x_md, w_edf, offsets, precision);
+    match b_ef.zip(expert_m) {
+        Some((b_ef, expert_m)) => y_mf + crate::pack(b_ef, expert_m),
+        None => y_mf,
+    }
 }
 
 /// [`grouped_linear`] in plain tensor operations: every row by every matrix, masked.
@@ -68,16 +79,21 @@ pub fn grouped_linear(
 pub fn grouped_linear_reference(
     x_md: Tensor<2>,
     w_edf: Tensor<3>,
-    b_ef: Tensor<2>,
+    b_ef: Option<Tensor<2>>,
     offsets: Tensor<1, Int>,
     activation: Activation,
 ) -> Tensor<2> {
+    let [experts, ..] = w_edf.dims();
     let expert_m = expert_of_rows(&x_md, &offsets);
     let x_md = match activation {
         Activation::Identity => x_md,
-        Activation::Gelu => gelu_reference(without_nobodys(x_md, &expert_m, b_ef.dims()[0])),
+        Activation::Gelu => gelu_reference(without_nobodys(x_md, &expert_m, experts)),
     };
-    crate::grouped_matmul_reference(x_md, w_edf, offsets) + pack_reference(b_ef, expert_m)
+    let y_mf = crate::grouped_matmul_reference(x_md, w_edf, offsets);
+    match b_ef {
+        Some(b_ef) => y_mf + pack_reference(b_ef, expert_m),
+        None => y_mf,
+    }
 }
 
 /// `activation(x_ecd) * w_edf + b_ef`, expert by expert on its own batch of rows.
@@ -85,23 +101,26 @@ pub fn grouped_linear_reference(
 /// # Shapes
 ///
 /// `x_ecd` `[E, C, D]`, or `[1, C, D]` for the same rows everywhere, `w_edf` `[E, D, F]`, `b_ef`
-/// `[E, F]`, to `[E, C, F]`.
+/// `[E, F]` if any, to `[E, C, F]`.
 ///
 /// # Gradients
 ///
-/// Into all three.
+/// Into all of them.
 #[must_use]
 pub fn batched_linear(
     x_ecd: Tensor<3>,
     w_edf: Tensor<3>,
-    b_ef: Tensor<2>,
+    b_ef: Option<Tensor<2>>,
     activation: Activation,
     precision: Precision,
 ) -> Tensor<3> {
     let device = x_ecd.device();
     if !crate::is_host(&device) {
-        let bias_e1f = b_ef.unsqueeze_dim::<3>(1);
-        return matmul(activation.apply(x_ecd), w_edf, precision) + bias_e1f;
+        let y_ecf = matmul(activation.apply(x_ecd), w_edf, precision);
+        return match b_ef {
+            Some(b_ef) => y_ecf + b_ef.unsqueeze_dim::<3>(1),
+            None => y_ecf,
+        };
     }
     let ([_, room, inner], [experts, _, outer]) = (x_ecd.dims(), w_edf.dims());
     let x_md = x_ecd
@@ -135,7 +154,7 @@ fn without_nobodys(x_md: Tensor<2>, expert_m: &Tensor<1, Int>, experts: usize) -
     x_md.mask_fill(nobodys.reshape([rows, 1]).expand([rows, width]), 0.0)
 }
 
-/// `x * w + b`: the affine map of a layer.
+/// `activation(x) * w + b`: the affine map of a layer.
 ///
 /// # Shapes
 ///
@@ -149,6 +168,7 @@ pub fn linear<const R: usize>(
     x: Tensor<R>,
     w_df: Tensor<2>,
     b_f: Option<Tensor<1>>,
+    activation: Activation,
     precision: Precision,
 ) -> Tensor<R> {
     let [inner, outer] = w_df.dims();
@@ -161,11 +181,10 @@ pub fn linear<const R: usize>(
         Some(b_f) if crate::is_host(&device) => {
             let offsets = Tensor::from_ints([0, rows as i32], &device);
             let (w_edf, b_ef) = (w_df.unsqueeze(), b_f.unsqueeze());
-            let activation = Activation::Identity;
-            grouped_linear(x_md, w_edf, b_ef, offsets, activation, precision)
+            grouped_linear(x_md, w_edf, Some(b_ef), offsets, activation, precision)
         }
-        Some(b_f) => matmul(x_md, w_df, precision) + b_f.unsqueeze(),
-        None => matmul(x_md, w_df, precision),
+        Some(b_f) => matmul(activation.apply(x_md), w_df, precision) + b_f.unsqueeze(),
+        None => matmul(activation.apply(x_md), w_df, precision),
     };
     y_mf.reshape(shape)
 }

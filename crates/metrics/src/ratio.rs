@@ -75,10 +75,10 @@ fn means_of_two(ratios: &[f64]) -> Option<Vec<f64>> {
 }
 
 fn middle(values: &mut [f64]) -> Option<f64> {
-    let half = values.len() / 2;
+    let (half, odd) = (values.len() / 2, values.len() % 2 == 1);
     let (below, upper, _) = values.select_nth_unstable_by(half, f64::total_cmp);
     let upper = *upper;
-    if values.len() % 2 == 1 {
+    if odd {
         return Some(upper);
     }
     let lower = below.iter().copied().max_by(f64::total_cmp)?;

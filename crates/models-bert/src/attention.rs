@@ -5,24 +5,25 @@ use burn::{
     tensor::{Bool, Tensor},
 };
 use kernels::{Precision, matmul, softmax};
+use nn::Linear;
 
-use crate::{BertConfig, affine::Affine, weights::Weights};
+use crate::{BertConfig, weights::Weights};
 
 /// `softmax(Q K^T / sqrt(dh) + mask) V` per head, then an affine map; the mask leaves out keys that
 /// are padding.
 #[derive(Module, Debug)]
 pub(crate) struct SelfAttention {
-    query: Affine,
-    key: Affine,
-    value: Affine,
-    output: Affine,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
     heads: usize,
 }
 
 impl SelfAttention {
     /// The attention `<name>.self.*`, `<name>.output.dense`.
     pub(crate) fn read(weights: &Weights, name: &str, config: &BertConfig) -> Self {
-        let map = |part: &str| Affine::read(weights, &format!("{name}.{part}"));
+        let map = |part: &str| weights.linear(&format!("{name}.{part}"));
         Self {
             query: map("self.query"),
             key: map("self.key"),
@@ -40,7 +41,7 @@ impl SelfAttention {
         precision: Precision,
     ) -> Tensor<3> {
         let [batch, sequence, width] = x_bsd.dims();
-        let by_head = |map: &Affine| {
+        let by_head = |map: &Linear| {
             map.forward(x_bsd.clone(), precision)
                 .reshape([batch, sequence, self.heads, width / self.heads])
                 .swap_dims(1, 2)

@@ -4,24 +4,25 @@ use burn::{
     module::Module,
     tensor::{Bool, Tensor},
 };
-use moe_layer::{ExpertBank, MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{ExpertKind, Ffn, MoeContext, MoeLayer, MoeOutput};
+use nn::LayerNorm;
 
-use crate::{BertConfig, attention::SelfAttention, norm::Norm, weights::Weights};
+use crate::{BertConfig, attention::SelfAttention, weights::Weights};
 
 /// `a = LN(x + attention(x))`, `y = LN(a + ffn(a))`.
 #[derive(Module, Debug)]
 pub(crate) struct Block {
     attention: SelfAttention,
-    attention_norm: Norm,
+    attention_norm: LayerNorm,
     pub(crate) ffn: FeedForward,
-    ffn_norm: Norm,
+    ffn_norm: LayerNorm,
 }
 
 /// What stands between a layer's two normalisations.
 #[derive(Module, Debug)]
 pub(crate) enum FeedForward {
-    /// The pretrained network: a bank of one expert, since that is what an expert computes.
-    Dense(ExpertBank),
+    /// The pretrained network.
+    Dense(Ffn),
     /// A mixture of experts in its place.
     Mixture(MoeLayer),
 }
@@ -29,27 +30,15 @@ pub(crate) enum FeedForward {
 impl FeedForward {
     /// The network `<name>.intermediate.dense`, `<name>.output.dense`.
     fn read(weights: &Weights, name: &str) -> Self {
-        let (first, second) = (
-            format!("{name}.intermediate.dense"),
-            format!("{name}.output.dense"),
-        );
-        let matrix = |map: &str| weights.matrix(&format!("{map}.weight")).unsqueeze();
-        let bias = |map: &str| weights.tensor::<1>(&format!("{map}.bias")).unsqueeze();
-        Self::Dense(ExpertBank::from_tensors(
-            matrix(&first),
-            bias(&first),
-            matrix(&second),
-            bias(&second),
-        ))
+        let map = |part: &str| weights.linear(&format!("{name}.{part}.dense"));
+        let (up, down) = (map("intermediate"), map("output"));
+        Self::Dense(Ffn::from_maps(ExpertKind::default(), None, up, down))
     }
 
     /// `x_td` `[T, D]` to `[T, D]`, and what a mixture did.
     fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> (Tensor<2>, Option<MoeOutput>) {
         match self {
-            Self::Dense(network) => {
-                let y_1td = network.forward_batched(x_td.unsqueeze(), context.precision);
-                (y_1td.squeeze_dim(0), None)
-            }
+            Self::Dense(network) => (network.forward(x_td, context.precision), None),
             Self::Mixture(moe) => {
                 let out = moe.forward(x_td, context);
                 (out.y_td.clone(), Some(out))
@@ -61,8 +50,7 @@ impl FeedForward {
 impl Block {
     pub(crate) fn read(weights: &Weights, layer: usize, config: &BertConfig) -> Self {
         let name = format!("encoder.layer.{layer}");
-        let norm =
-            |part: &str| Norm::read(weights, &format!("{name}.{part}"), config.layer_norm_eps);
+        let norm = |part: &str| weights.norm(&format!("{name}.{part}"), config.layer_norm_eps);
         Self {
             attention: SelfAttention::read(weights, &format!("{name}.attention"), config),
             attention_norm: norm("attention.output.LayerNorm"),

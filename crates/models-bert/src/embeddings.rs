@@ -5,8 +5,9 @@ use burn::{
     tensor::{Int, Tensor},
 };
 use kernels::pack;
+use nn::LayerNorm;
 
-use crate::{BertConfig, norm::Norm, weights::Weights};
+use crate::{BertConfig, weights::Weights};
 
 /// `LN(word[id] + position[i] + type[t])`.
 #[derive(Module, Debug)]
@@ -14,7 +15,7 @@ pub(crate) struct Embeddings {
     words_vd: Param<Tensor<2>>,
     positions_sd: Param<Tensor<2>>,
     types_td: Param<Tensor<2>>,
-    norm: Norm,
+    norm: LayerNorm,
 }
 
 impl Embeddings {
@@ -26,7 +27,7 @@ impl Embeddings {
             words_vd: table("word"),
             positions_sd: table("position"),
             types_td: table("token_type"),
-            norm: Norm::read(weights, "embeddings.LayerNorm", config.layer_norm_eps),
+            norm: weights.norm("embeddings.LayerNorm", config.layer_norm_eps),
         }
     }
 

@@ -5,14 +5,15 @@ use burn::{
     tensor::Tensor,
 };
 use kernels::{Precision, gelu, matmul};
+use nn::{LayerNorm, Linear};
 
-use crate::{BertConfig, affine::Affine, norm::Norm, weights::Weights};
+use crate::{BertConfig, weights::Weights};
 
 /// `LN(gelu(W x + b)) word^T + bias`.
 #[derive(Module, Debug)]
 pub(crate) struct MaskedLmHead {
-    transform: Affine,
-    norm: Norm,
+    transform: Linear,
+    norm: LayerNorm,
     bias_v: Param<Tensor<1>>,
 }
 
@@ -21,8 +22,8 @@ impl MaskedLmHead {
         let name = "cls.predictions";
         let epsilon = config.layer_norm_eps;
         Self {
-            transform: Affine::read(weights, &format!("{name}.transform.dense")),
-            norm: Norm::read(weights, &format!("{name}.transform.LayerNorm"), epsilon),
+            transform: weights.linear(&format!("{name}.transform.dense")),
+            norm: weights.norm(&format!("{name}.transform.LayerNorm"), epsilon),
             bias_v: Param::from_tensor(weights.tensor(&format!("{name}.bias"))),
         }
     }
@@ -46,13 +47,13 @@ impl MaskedLmHead {
 /// `tanh(W x[0] + b)` of the first token.
 #[derive(Module, Debug)]
 pub(crate) struct Pooler {
-    map: Affine,
+    map: Linear,
 }
 
 impl Pooler {
     pub(crate) fn read(weights: &Weights) -> Self {
         Self {
-            map: Affine::read(weights, "pooler.dense"),
+            map: weights.linear("pooler.dense"),
         }
     }
 

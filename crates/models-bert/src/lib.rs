@@ -51,7 +51,6 @@
 //! `b` sequences, `s` tokens of one, `t` all tokens, `d` width, `f` hidden width of a feed-forward
 //! network, `h` heads, `v` token ids; `x_bsd` is `[B, S, D]`.
 
-mod affine;
 mod attention;
 mod block;
 mod config;
@@ -61,9 +60,8 @@ mod heads;
 mod layout;
 mod mixture;
 mod model;
-mod norm;
 mod weights;
 
 pub use config::{BertConfig, BertHeads};
 pub use error::{BertError, TensorProblem};
-pub use model::{Bert, BertInput, BertOutput, LayerMixture};
+pub use model::{Bert, BertInput, BertOutput};

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 use moe_layer::{ExpertBank, MoeLayer};
+use nn::{GroupedLinear, Linear};
 
 use crate::{Bert, BertError, block::FeedForward};
 
@@ -20,13 +21,13 @@ impl Bert {
         let FeedForward::Dense(network) = &self.block(layer)?.ffn else {
             return Err(BertError::Replaced { layer });
         };
-        let (w1, b1, w2, b2) = network.tensors();
-        Ok(ExpertBank::from_tensors(
-            copies(w1, experts),
-            copies(b1, experts),
-            copies(w2, experts),
-            copies(b2, experts),
-        ))
+        let copied = |map: &Linear| {
+            let bias = map.bias.as_ref();
+            let bias = bias.map(|bias| copies(bias.val().unsqueeze(), experts));
+            GroupedLinear::from_tensors(copies(map.weight.val().unsqueeze(), experts), bias)
+        };
+        let (up, down) = (copied(network.up()), copied(network.down()));
+        Ok(ExpertBank::mlp(up, down))
     }
 
     /// The model with a mixture of experts in place of the feed-forward network of `layer` (from 0).
@@ -52,7 +53,7 @@ impl Bert {
     }
 }
 
-/// The one matrix of a bank, `[1, ..]`, as many times as asked for, `[E, ..]`: parameters of their
+/// One matrix, `[1, ..]`, as many times as asked for, `[E, ..]`: parameters of their
 /// own, whose gradients do not go on to the network.
 fn copies<const D: usize>(one: Tensor<D>, experts: usize) -> Tensor<D> {
     Tensor::cat(vec![one; experts], 0).detach()

@@ -8,10 +8,10 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{Capacity, MoeContext, MoeOutput};
+use nn::Linear;
 
 use crate::{
     BertConfig, BertError, BertHeads,
-    affine::Affine,
     block::Block,
     embeddings::Embeddings,
     heads::{MaskedLmHead, Pooler},
@@ -25,7 +25,7 @@ pub struct Bert {
     blocks: Vec<Block>,
     pooler: Option<Pooler>,
     masked_lm: Option<MaskedLmHead>,
-    next_sentence: Option<Affine>,
+    next_sentence: Option<Linear>,
     #[module(skip)]
     config: BertConfig,
 }
@@ -64,17 +64,8 @@ impl BertInput {
 pub struct BertOutput {
     /// The hidden states `[B, S, D]`: that of the embeddings, then one per layer.
     pub hidden: Vec<Tensor<3>>,
-    /// What each mixture of experts did, if the model has any.
-    pub mixtures: Vec<LayerMixture>,
-}
-
-/// What the mixture in a layer did.
-#[derive(Debug, Clone)]
-pub struct LayerMixture {
-    /// The layer, from 0.
-    pub layer: usize,
-    /// What its pass gave.
-    pub output: MoeOutput,
+    /// What each mixture of experts did, if the model has any, with its layer, from 0.
+    pub mixtures: Vec<(usize, MoeOutput)>,
 }
 
 impl BertOutput {
@@ -113,7 +104,7 @@ impl Bert {
                 .then(|| MaskedLmHead::read(&weights, &config)),
             next_sentence: heads
                 .next_sentence
-                .then(|| Affine::read(&weights, "cls.seq_relationship")),
+                .then(|| weights.linear("cls.seq_relationship")),
             config,
         })
     }
@@ -222,8 +213,7 @@ impl Bert {
                 precision: input.precision,
             };
             let (y, mixture) = block.forward(x, &input.mask_bs, &context);
-            let did = mixture.map(|output| LayerMixture { layer, output });
-            out.mixtures.extend(did);
+            out.mixtures.extend(mixture.map(|output| (layer, output)));
             out.hidden.push(y.clone());
             x = y;
         }

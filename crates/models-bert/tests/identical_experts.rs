@@ -79,11 +79,11 @@ fn compare(
     for (before, after) in before.hidden.iter().zip(&after.hidden) {
         assert_close(after.clone(), before.clone(), THROUGH_LAYERS);
     }
-    let did: Vec<_> = after.mixtures.iter().map(|mixture| mixture.layer).collect();
+    let did: Vec<_> = after.mixtures.iter().map(|(layer, _)| *layer).collect();
     assert_eq!(did, layers);
-    for mixture in &after.mixtures {
+    for (_, mixture) in &after.mixtures {
         // Nothing was dropped: two assignments for each token.
-        let load = mixture.output.plan.load().sum().into_scalar::<f32>();
+        let load = mixture.rounds[0].plan.load().sum().into_scalar::<f32>();
         assert_eq!(load, (3 * sequence * 2) as f32);
     }
 }
@@ -134,7 +134,8 @@ fn experts_are_the_stored_matrices_turned() {
     let tensors = random_tensors(&config, ALL_HEADS, 4);
     let bert = load(Folder::with(&config, &tensors).path());
     let bank = bert.expert_bank(1, EXPERTS).expect("a bank");
-    let (w1, b1, w2, b2) = bank.tensors();
+    let ((w1, b1), (w2, b2)) = (bank.up().tensors(), bank.down().tensors());
+    let (b1, b2) = (b1.expect("a bias"), b2.expect("a bias"));
     let device = Device::flex();
     let stored = |name: &str| {
         let (_, shape, _) = &tensors[name];

@@ -2,15 +2,12 @@
 
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, Linear, LinearConfig},
     tensor::{Device, Tensor},
 };
 use kernels::{Precision, attention};
+use nn::{Dropout, Linear, LinearDims};
 
-use crate::{
-    dropout::{Place, in_training},
-    linear::linear,
-};
+use crate::dropout::Place;
 
 /// Causal multi-head self-attention: `softmax(Q K^T / sqrt(d_head) + mask) V`, heads side by side.
 #[derive(Module, Debug)]
@@ -24,23 +21,24 @@ pub(crate) struct CausalAttention {
 impl CausalAttention {
     pub(crate) fn new(dim: usize, heads: usize, dropout: f64, device: &Device) -> Self {
         Self {
-            query_key_value: LinearConfig::new(dim, 3 * dim).init(device),
-            output: LinearConfig::new(dim, dim).init(device),
-            dropout: DropoutConfig::new(dropout).init(),
+            query_key_value: LinearDims::new(dim, 3 * dim).init(device),
+            output: LinearDims::new(dim, dim).init(device),
+            dropout: Dropout::new(dropout),
             heads,
         }
     }
 
     /// Parameters of an attention of this width.
     pub(crate) fn num_params(dim: usize) -> usize {
-        (dim + 1) * 3 * dim + (dim + 1) * dim
+        LinearDims::new(dim, 3 * dim).num_params() + LinearDims::new(dim, dim).num_params()
     }
 
     /// `x` `[B, S, D]` to `[B, S, D]`; `seed` is that of dropout in this pass.
     pub(crate) fn forward(&self, x: Tensor<3>, seed: u64, precision: Precision) -> Tensor<3> {
-        let dropout = in_training(&self.dropout, Place::AttentionWeights, seed, &x.device());
-        let joint = linear(&self.query_key_value, x, precision);
+        let place = Place::AttentionWeights as u64;
+        let dropout = self.dropout.draws(seed, place, &x.device());
+        let joint = self.query_key_value.forward(x, precision);
         let mixed = attention(joint, self.heads, dropout, precision);
-        linear(&self.output, mixed, precision)
+        self.output.forward(mixed, precision)
     }
 }

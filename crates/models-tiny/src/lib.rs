@@ -13,12 +13,8 @@
 mod attention;
 mod config;
 mod dropout;
-mod linear;
 mod model;
-mod norm;
 mod weights;
 
 pub use config::TinyMoeConfig;
-pub use model::{
-    Forward, LayerForward, ModelError, ModelInput, TinyMoe, TinyMoeDims, TinyMoeSizes,
-};
+pub use model::{Forward, ModelError, ModelInput, TinyMoe, TinyMoeDims, TinyMoeSizes};

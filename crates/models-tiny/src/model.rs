@@ -8,22 +8,15 @@ use std::{
 
 use burn::{
     module::{Initializer, Module},
-    nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LayerNorm, Linear, LinearConfig},
+    nn::{Embedding, EmbeddingConfig},
     tensor::{Device, Int, Tensor},
 };
 use kernels::{Precision, cross_entropy, pack};
-use moe_layer::{
-    Capacity, DispatchPlan, LayerDims, MoeConfig, MoeContext, MoeLayer, Round, RoutingTrace,
-};
-use routers::{RouterConfig, RouterError, Routing, StepLoad};
+use moe_layer::{Capacity, LayerDims, MoeConfig, MoeContext, MoeLayer, MoeOutput};
+use nn::{Dropout, LayerNorm, Linear, LinearDims};
+use routers::{RouterConfig, RouterError, StepLoad};
 
-use crate::{
-    TinyMoeConfig,
-    attention::CausalAttention,
-    dropout::{Place, drop_in_training},
-    linear::linear,
-    norm::{layer_norm, normalise},
-};
+use crate::{TinyMoeConfig, attention::CausalAttention, dropout::Place};
 
 /// What comes from the data, and the trial's seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,36 +132,7 @@ pub struct Forward {
     /// Logits `[B * S, V]`, f32.
     pub logits: Tensor<2>,
     /// What each block's mixture did.
-    pub layers: Vec<LayerForward>,
-}
-
-/// What one block's mixture did.
-#[derive(Debug, Clone)]
-pub struct LayerForward {
-    /// What the router decided in the (first) round, and its auxiliary losses.
-    pub routing: Routing,
-    /// What capacity made of it.
-    pub plan: DispatchPlan,
-    /// The rounds of a chain after the first.
-    pub later: Vec<Round>,
-}
-
-impl LayerForward {
-    /// Every round in turn.
-    #[must_use]
-    pub fn rounds(&self) -> Vec<Round> {
-        let first = Round {
-            routing: self.routing.clone(),
-            plan: self.plan.clone(),
-        };
-        std::iter::once(first).chain(self.later.clone()).collect()
-    }
-
-    /// The measures of this pass: those of [`Round::trace`].
-    #[must_use]
-    pub fn trace(&self) -> RoutingTrace {
-        Round::trace(self.rounds().iter())
-    }
+    pub layers: Vec<MoeOutput>,
 }
 
 impl TinyMoe {
@@ -197,11 +161,11 @@ impl TinyMoe {
         };
         let block = |_| -> Result<Block, ModelError> {
             Ok(Block {
-                attention_norm: layer_norm(dim, device),
+                attention_norm: LayerNorm::new(dim, device),
                 attention: CausalAttention::new(dim, heads, dropout, device),
-                moe_norm: layer_norm(dim, device),
+                moe_norm: LayerNorm::new(dim, device),
                 moe: MoeLayer::new(moe, router, &layer_dims, device)?,
-                dropout: DropoutConfig::new(dropout).init(),
+                dropout: Dropout::new(dropout),
             })
         };
         Ok(Self {
@@ -210,11 +174,9 @@ impl TinyMoe {
             blocks: (0..config.layers.get())
                 .map(block)
                 .collect::<Result<_, _>>()?,
-            norm: layer_norm(dim, device),
-            head: LinearConfig::new(dim, dims.vocab)
-                .with_bias(false)
-                .init(device),
-            dropout: DropoutConfig::new(dropout).init(),
+            norm: LayerNorm::new(dim, device),
+            head: LinearDims::without_bias(dim, dims.vocab).init(device),
+            dropout: Dropout::new(dropout),
         })
     }
 
@@ -228,8 +190,9 @@ impl TinyMoe {
     ) -> TinyMoeSizes {
         let (dim, layers) = (config.dim.get(), config.layers.get());
         let layer = MoeLayer::sizes(moe, router, dim, dims.sequence);
-        let per_block = CausalAttention::num_params(dim) + 4 * dim;
-        let outside = 2 * dim + dim * dims.vocab;
+        let norm = LayerNorm::num_params(dim);
+        let per_block = CausalAttention::num_params(dim) + 2 * norm;
+        let outside = norm + dim * dims.vocab;
         TinyMoeSizes {
             total: outside
                 + (dims.vocab + dims.sequence) * dim
@@ -279,7 +242,8 @@ impl TinyMoe {
         let [_, dim] = table_vd.dims();
         let embedded = pack(table_vd, ids_t.clone()).reshape([batch, sequence, dim]);
         let embedded = embedded + self.positions.forward(places);
-        let mut x = drop_in_training(&self.dropout, Place::Embedding, input.noise_seed, embedded);
+        let place = Place::Embedding as u64;
+        let mut x = self.dropout.forward(embedded, input.noise_seed, place);
         let mut layers = Vec::with_capacity(self.blocks.len());
         for (number, block) in self.blocks.iter().enumerate() {
             let context = MoeContext {
@@ -295,9 +259,9 @@ impl TinyMoe {
             layers.push(layer);
         }
         let [_, _, dim] = x.dims();
-        let x = normalise(&self.norm, x).reshape([batch * sequence, dim]);
+        let x = self.norm.forward(x).reshape([batch * sequence, dim]);
         Forward {
-            logits: linear(&self.head, x, input.precision),
+            logits: self.head.forward(x, input.precision),
             layers,
         }
     }
@@ -321,22 +285,21 @@ impl TinyMoe {
 }
 
 impl Block {
-    fn forward(&self, x: Tensor<3>, context: &MoeContext) -> (Tensor<3>, LayerForward) {
+    fn forward(&self, x: Tensor<3>, context: &MoeContext) -> (Tensor<3>, MoeOutput) {
         let [batch, sequence, dim] = x.dims();
         let seed = context.noise_seed;
-        let normed = normalise(&self.attention_norm, x.clone());
+        let normed = self.attention_norm.forward(x.clone());
         let attended = self.attention.forward(normed, seed, context.precision);
-        let x = x + drop_in_training(&self.dropout, Place::Attention, seed, attended);
-        let normed = normalise(&self.moe_norm, x.clone()).reshape([batch * sequence, dim]);
+        let place = Place::Attention as u64;
+        let x = x + self.dropout.forward(attended, seed, place);
+        let normed = self
+            .moe_norm
+            .forward(x.clone())
+            .reshape([batch * sequence, dim]);
         let out = self.moe.forward(normed, context);
-        let y_bsd = out.y_td.reshape([batch, sequence, dim]);
-        let y = drop_in_training(&self.dropout, Place::Experts, seed, y_bsd);
-        let layer = LayerForward {
-            routing: out.routing,
-            plan: out.plan,
-            later: out.later,
-        };
-        (x + y, layer)
+        let y_bsd = out.y_td.clone().reshape([batch, sequence, dim]);
+        let y = self.dropout.forward(y_bsd, seed, Place::Experts as u64);
+        (x + y, out)
     }
 }
 

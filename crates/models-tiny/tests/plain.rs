@@ -151,8 +151,8 @@ impl Parameters {
                     .squeeze_dim::<2>(0)
             };
             let bias = |name: &str| self.get::<2>(&at(&format!("moe.experts.{name}")));
-            let hidden = activation::gelu(normed.matmul(matrix("w1_edf")) + bias("b1_ef"));
-            x = x + hidden.matmul(matrix("w2_efd")) + bias("b2_ed");
+            let hidden = activation::gelu(normed.matmul(matrix("up.weight")) + bias("up.bias"));
+            x = x + hidden.matmul(matrix("down.weight")) + bias("down.bias");
         }
         self.norm("norm", x).matmul(self.get("head.weight"))
     }

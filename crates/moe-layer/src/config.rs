@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Capacity, CapacityLimit, DenseReference, DispatcherConfig, DropPolicyConfig, ExpertInit,
+    Capacity, CapacityLimit, DenseReference, DispatcherConfig, DropPolicyConfig, ExpertConfig,
+    ExpertDims, ExpertInit, SharedConfig,
 };
 
 /// The `[moe]` table: sizes of the layer, capacity, and how tokens travel.
@@ -31,6 +32,15 @@ pub struct MoeConfig {
     pub dispatch: DispatcherConfig,
     /// Hidden width of an expert over the model's width.
     pub ffn_multiple: NonZeroUsize,
+    /// F: hidden width of an expert, in place of `ffn-multiple`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expert_hidden: Option<NonZeroUsize>,
+    /// What an expert computes.
+    #[serde(skip_serializing_if = "ExpertConfig::is_default")]
+    pub expert: ExpertConfig,
+    /// An expert beside the others that takes every token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<SharedConfig>,
     /// How experts start.
     #[serde(skip_serializing_if = "ExpertInit::is_default")]
     pub expert_init: ExpertInit,
@@ -61,6 +71,24 @@ impl MoeConfig {
         (k % rounds == 0).then_some(k / rounds)
     }
 
+    /// F in a model of this width.
+    #[must_use]
+    pub fn hidden(&self, width: usize) -> usize {
+        let own = self.expert_hidden.map(NonZeroUsize::get);
+        own.unwrap_or_else(|| width.saturating_mul(self.ffn_multiple.get()))
+    }
+
+    /// The sizes of its experts in a model of this width.
+    #[must_use]
+    pub fn expert_dims(&self, width: usize) -> ExpertDims {
+        ExpertDims {
+            experts: self.experts.get(),
+            width,
+            hidden: self.hidden(width),
+            kind: self.expert.kind(),
+        }
+    }
+
     /// The capacity factor that limits such a pass; `None` where nothing does.
     #[must_use]
     pub fn room(&self, capacity: Capacity) -> Option<f64> {
@@ -82,6 +110,9 @@ impl Default for MoeConfig {
             renormalise: true,
             dispatch: DispatcherConfig::default(),
             ffn_multiple: NonZeroUsize::new(4).expect("4 is not zero"),
+            expert_hidden: None,
+            expert: ExpertConfig::default(),
+            shared: None,
             expert_init: ExpertInit::default(),
             chain: NonZeroUsize::MIN,
             dense: None,

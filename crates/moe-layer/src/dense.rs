@@ -53,6 +53,9 @@ impl MoeConfig {
             k: experts,
             drop: NoneConfig::default().into(),
             ffn_multiple: self.ffn_multiple,
+            expert_hidden: self.expert_hidden,
+            expert: self.expert.clone(),
+            shared: self.shared.clone(),
             expert_init: self.expert_init,
             dense: self.dense,
             ..Self::default()
@@ -69,6 +72,9 @@ impl MoeConfig {
             k: NonZeroUsize::MIN,
             drop: NoneConfig::default().into(),
             ffn_multiple: self.ffn_multiple.saturating_mul(experts),
+            expert_hidden: self
+                .expert_hidden
+                .map(|hidden| hidden.saturating_mul(experts)),
             chain: NonZeroUsize::MIN,
             dense: None,
             ..self.clone()

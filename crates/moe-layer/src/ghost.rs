@@ -36,11 +36,7 @@ mod tests {
     #[test]
     fn the_gradient_is_that_of_the_dense_mixture() {
         let device = Device::flex().autodiff();
-        let dims = ExpertDims {
-            experts: 4,
-            width: 3,
-            hidden: 5,
-        };
+        let dims = ExpertDims::mlp(4, 3, 5);
         let bank = ExpertBank::new(&dims, &device);
         let x_td = normal([6, 3], 1, &device);
         let weights_td = normal([6, 3], 2, &device);

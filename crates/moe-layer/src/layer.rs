@@ -10,8 +10,8 @@ use routers::{
 };
 
 use crate::{
-    Dispatch, DispatchPlan, ExpertBank, ExpertDims, LayerDims, MoeConfig, MoeContext, PlanDims,
-    Round, RoutingTrace, ghost::ghost,
+    Dispatch, DispatchPlan, ExpertBank, LayerDims, MoeConfig, MoeContext, MoeOutput, PlanDims,
+    Round, SharedExpert, ghost::ghost,
 };
 
 /// Parameters of a layer, known before it is built.
@@ -36,6 +36,8 @@ pub struct MoeSizes {
 /// block adds `x` itself, and one round is the plain layer. Each round has the capacity
 /// `ceil(CF T (k / n) / E)`.
 ///
+/// A shared expert ([`SharedConfig`]) adds its part of `x` to `y`, once.
+///
 /// With `dense` the layer is one feed-forward network and no mixture; see
 /// [`DenseReference`](crate::DenseReference).
 #[derive(Module, Debug)]
@@ -44,38 +46,11 @@ pub struct MoeLayer {
     /// Those of the rounds after the first.
     later_routers: Vec<Router>,
     experts: ExpertBank,
+    /// One beside them that takes every token.
+    shared: Option<SharedExpert>,
     #[module(skip)]
     config: MoeConfig,
     top_k: usize,
-}
-
-/// What a pass of the layer gives.
-#[derive(Debug, Clone)]
-pub struct MoeOutput {
-    /// Output `[T, D]`; zero for a token that reached no expert.
-    pub y_td: Tensor<2>,
-    /// What the router decided in the (first) round, and its auxiliary losses.
-    pub routing: Routing,
-    /// What capacity made of it.
-    pub plan: DispatchPlan,
-    /// The rounds of a chain after the first.
-    pub later: Vec<Round>,
-}
-
-impl MoeOutput {
-    /// Every round in turn.
-    #[must_use]
-    pub fn rounds(self) -> Vec<Round> {
-        let (routing, plan) = (self.routing, self.plan);
-        let first = Round { routing, plan };
-        std::iter::once(first).chain(self.later).collect()
-    }
-
-    /// The measures of this pass: those of [`Round::trace`].
-    #[must_use]
-    pub fn trace(&self) -> RoutingTrace {
-        Round::trace(self.clone().rounds().iter())
-    }
 }
 
 impl MoeLayer {
@@ -110,15 +85,20 @@ impl MoeLayer {
         }
         let (config, router) = config.as_built(router);
         let rounds = config.chain.get();
-        let experts = Self::expert_dims(&config, dims.width);
+        let experts = config.expert_dims(dims.width);
         let dims = Self::router_dims(&config, dims);
         let first = router.init(&dims, device)?;
+        let kind = experts.kind;
         let experts = ExpertBank::started(&experts, config.expert_init, device);
+        let width = dims.width;
+        let shared = config.shared.as_ref();
+        let shared = shared.map(|shared| shared.init(width, kind, device));
         let later = (1..rounds).map(|_| router.init(&dims, device));
         Ok(Self {
             router: first,
             later_routers: later.collect::<Result<_, _>>()?,
             experts,
+            shared,
             top_k: router.strategy.top_k(dims.top_k),
             config,
         })
@@ -143,6 +123,18 @@ impl MoeLayer {
         &self.experts
     }
 
+    /// The expert that takes every token, where there is one.
+    #[must_use]
+    pub const fn shared(&self) -> Option<&SharedExpert> {
+        self.shared.as_ref()
+    }
+
+    /// The same layer with another shared expert, or none.
+    #[must_use]
+    pub fn with_shared(self, shared: Option<SharedExpert>) -> Self {
+        Self { shared, ..self }
+    }
+
     /// The sizes of the router of a round.
     #[must_use]
     pub fn router_dims(config: &MoeConfig, dims: &LayerDims) -> RouterDims {
@@ -157,14 +149,6 @@ impl MoeLayer {
         }
     }
 
-    fn expert_dims(config: &MoeConfig, width: usize) -> ExpertDims {
-        ExpertDims {
-            experts: config.experts.get(),
-            width,
-            hidden: width * config.ffn_multiple.get(),
-        }
-    }
-
     /// Its parameters, known before it is built, in sequences of `sequence` tokens.
     #[must_use]
     pub fn sizes(
@@ -176,12 +160,15 @@ impl MoeLayer {
         let (config, router) = config.as_built(router);
         let dims = Self::router_dims(&config, &LayerDims::new(width, 0));
         let router_params = config.chain.get() * router.num_params(&dims);
-        let experts = Self::expert_dims(&config, width);
+        let experts = config.expert_dims(width);
         let per_expert = experts.params_per_expert();
         let rows = Self::rows_per_token(&config, &router, sequence);
+        let shared = config.shared.as_ref();
+        let shared = shared.map_or(0, |shared| shared.num_params(width, experts.kind));
+        let always = router_params + shared;
         MoeSizes {
-            total: router_params + experts.experts * per_expert,
-            active: router_params + (rows * per_expert as f64).round() as usize,
+            total: always + experts.experts * per_expert,
+            active: always + (rows * per_expert as f64).round() as usize,
             router: router_params,
         }
     }
@@ -199,8 +186,8 @@ impl MoeLayer {
 
     /// Multiplications and additions of one token's forward pass, 2 for each pair of them in a product
     /// of matrices: `n` times the scorer's ([`ScoreConfig::flops`]) and the strategy's own
-    /// ([`AssignConfig::flops`]), and `4 D F` for each of `rows` expert rows, two matrices of `D F`
-    /// numbers. Biases, activations, gates and the choice of experts are left out. A dense reference has k or E `rows`, as
+    /// ([`AssignConfig::flops`]), [`ExpertDims::flops_per_row`] for each of `rows` expert rows, and the
+    /// shared expert's ([`SharedConfig::flops`]). Biases, activations, gates and the choice of experts are left out. A dense reference has k or E `rows`, as
     /// [`rows_per_token`](Self::rows_per_token) says.
     #[must_use]
     pub fn flops_per_token(
@@ -209,7 +196,8 @@ impl MoeLayer {
         width: usize,
         rows: f64,
     ) -> f64 {
-        let hidden = Self::expert_dims(config, width).hidden;
+        // Rows of a dense reference are those of an expert's width.
+        let experts = config.expert_dims(width);
         let (config, router) = config.as_built(router);
         let dims = Self::router_dims(&config, &LayerDims::new(width, 0));
         let scorer = if router.strategy.facts().needs_scores {
@@ -218,7 +206,9 @@ impl MoeLayer {
             0
         };
         let routing = config.chain.get() * (scorer + router.strategy.flops(&dims));
-        routing as f64 + rows * (4 * width * hidden) as f64
+        let shared = config.shared.as_ref();
+        let shared = shared.map_or(0, |shared| shared.flops(width, experts.kind));
+        (routing + shared) as f64 + rows * experts.flops_per_row() as f64
     }
 
     /// What the router of the first round says of the tokens of `x_td` `[T, D]`, before any capacity.
@@ -261,7 +251,7 @@ impl MoeLayer {
     #[must_use]
     pub fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> MoeOutput {
         let (mut y_td, first) = self.round(&self.router, x_td.clone(), context);
-        let mut later = Vec::with_capacity(self.later_routers.len());
+        let mut rounds = vec![first];
         for (number, router) in self.later_routers.iter().enumerate() {
             let context = MoeContext {
                 noise_seed: round_seed(context.noise_seed, number),
@@ -269,14 +259,12 @@ impl MoeLayer {
             };
             let (more_td, round) = self.round(router, x_td.clone() + y_td.clone(), &context);
             y_td = y_td + more_td;
-            later.push(round);
+            rounds.push(round);
         }
-        MoeOutput {
-            y_td,
-            routing: first.routing,
-            plan: first.plan,
-            later,
+        if let Some(shared) = &self.shared {
+            y_td = y_td + shared.forward(x_td, context.precision);
         }
+        MoeOutput { y_td, rounds }
     }
 
     /// One round: the outputs of the experts `[T, D]`, and who they were.

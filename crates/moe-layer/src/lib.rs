@@ -32,14 +32,15 @@ mod dense;
 mod dims;
 mod dispatch;
 mod drop;
-mod expert_init;
 mod experts;
 mod ghost;
 mod layer;
+mod output;
 mod plan;
 mod preference;
 mod reading;
 mod round;
+mod shared;
 mod token_sums;
 mod trace;
 
@@ -58,10 +59,14 @@ pub use drop::{
     BatchOrderConfig, CausalPositionConfig, Choices, DropPolicyConfig, NoneConfig, PositionConfig,
     ProbabilityConfig, Queue, QueueOrder,
 };
-pub use expert_init::ExpertInit;
-pub use experts::{ExpertBank, ExpertDims};
-pub use layer::{MoeLayer, MoeOutput, MoeSizes};
+pub use experts::{
+    ExpertBank, ExpertConfig, ExpertDims, ExpertInit, ExpertKind, Ffn, GatedExpertConfig,
+    MlpExpertConfig,
+};
+pub use layer::{MoeLayer, MoeSizes};
+pub use output::{MoeOutput, auxiliary_sums};
 pub use plan::{DispatchPlan, PlanDims, PlanKind};
 pub use reading::LayerReading;
 pub use round::Round;
+pub use shared::{SharedConfig, SharedExpert};
 pub use trace::RoutingTrace;

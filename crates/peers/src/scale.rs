@@ -92,7 +92,7 @@ impl ModelSizes {
 
     /// F.
     pub(crate) fn hidden(&self) -> usize {
-        self.dim * self.moe().ffn_multiple.get()
+        self.moe().hidden(self.dim)
     }
 
     /// C.

@@ -63,11 +63,10 @@ pub use router::Router;
 pub use routing::{Assignment, Defined, Routing};
 pub use score_function::ScoreFunction;
 pub use scorer::{
-    Activation, AttentionConfig, AttentionScorer, CentroidInit, CosineConfig, CosineScorer,
-    ExtractorTraining, HadamardConfig, HadamardScorer, HybridConfig, HybridScorer, Interaction,
-    LinearConfig, LinearScorer, Mix, MixWeights, MlpConfig, MlpHadamardConfig, MlpHadamardScorer,
-    MlpScorer, Score, ScoreConfig, Scorer, ScorerConfig, SelfSupervisedConfig,
-    SelfSupervisedScorer,
+    AttentionConfig, AttentionScorer, CentroidInit, CosineConfig, CosineScorer, ExtractorTraining,
+    HadamardConfig, HadamardScorer, HybridConfig, HybridScorer, Interaction, LinearConfig,
+    LinearScorer, Mix, MixWeights, MlpConfig, MlpHadamardConfig, MlpHadamardScorer, MlpScorer,
+    Score, ScoreConfig, Scorer, ScorerConfig, SelfSupervisedConfig, SelfSupervisedScorer,
 };
 pub use scores::Scores;
 pub use step::StepLoad;

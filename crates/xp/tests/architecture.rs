@@ -15,16 +15,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("testkit", &[]),
     ("kernels", &[]),
+    ("nn", &["kernels"]),
     ("runstore", &[]),
     ("corpora", &["registry"]),
     ("trainer", &["registry"]),
-    ("routers", &["registry", "kernels"]),
-    ("moe-layer", &["registry", "kernels", "routers"]),
+    ("routers", &["registry", "kernels", "nn"]),
+    ("moe-layer", &["registry", "kernels", "nn", "routers"]),
     (
         "models-tiny",
-        &["registry", "kernels", "moe-layer", "routers"],
+        &["registry", "kernels", "nn", "moe-layer", "routers"],
     ),
-    ("models-bert", &["kernels", "moe-layer"]),
+    ("models-bert", &["kernels", "nn", "moe-layer"]),
     (
         "peers",
         &[

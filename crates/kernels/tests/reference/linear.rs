@@ -37,15 +37,30 @@ fn expert_layers(
             let weights = poisoned(normal([rows, outer], seed + 3, &flex), nobodys);
             let fast = |x: Tensor<2>, w: Tensor<3>, b: Tensor<2>| {
                 let bounds = on_int(&bounds, &x.device());
-                grouped_linear(x, w, b, bounds, activation, Precision::F32)
+                grouped_linear(x, w, Some(b), bounds, activation, Precision::F32)
             };
             let slow = |x: Tensor<2>, w: Tensor<3>, b: Tensor<2>| {
                 let bounds = on_int(&bounds, &x.device());
-                grouped_linear_reference(x, w, b, bounds, activation)
+                grouped_linear_reference(x, w, Some(b), bounds, activation)
             };
             agree(
                 |x, w: Tensor<3>| fast(x.clone(), w, on(&b, &x.device())),
                 |x, w: Tensor<3>| slow(x.clone(), w, on(&b, &x.device())),
+                &x,
+                &w,
+                &weights,
+                &device,
+            );
+            // Without a bias.
+            agree(
+                |x: Tensor<2>, w: Tensor<3>| {
+                    let bounds = on_int(&bounds, &x.device());
+                    grouped_linear(x, w, None, bounds, activation, Precision::F32)
+                },
+                |x: Tensor<2>, w: Tensor<3>| {
+                    let bounds = on_int(&bounds, &x.device());
+                    grouped_linear_reference(x, w, None, bounds, activation)
+                },
                 &x,
                 &w,
                 &weights,
@@ -75,7 +90,7 @@ fn an_expert_layer_by_hand() {
     let out = grouped_linear(
         x.clone(),
         w.clone(),
-        b,
+        Some(b),
         bounds.clone(),
         Activation::Identity,
         Precision::F32,
@@ -89,7 +104,7 @@ fn an_expert_layer_by_hand() {
         [-2.995_950_2],
         [0.0],
     ];
-    let out = grouped_linear(x, w, zero, bounds, Activation::Gelu, Precision::F32);
+    let out = grouped_linear(x, w, Some(zero), bounds, Activation::Gelu, Precision::F32);
     assert_close(out, Tensor::from_data(expected, &device), F32_SUM);
 }
 
@@ -108,7 +123,7 @@ fn batches_are_groups_of_equal_size(
     agree(
         |x: Tensor<3>, w| {
             let b = on(&b, &x.device());
-            batched_linear(x, w, b, Activation::Gelu, Precision::F32).reshape([15, 6])
+            batched_linear(x, w, Some(b), Activation::Gelu, Precision::F32).reshape([15, 6])
         },
         |x: Tensor<3>, w| {
             let b = on(&b, &x.device()).unsqueeze_dim::<3>(1);
@@ -156,7 +171,7 @@ fn a_layer_with_and_without_bias(#[values(Place::Cpu, Place::Gpu)] place: Place)
         agree(
             |x: Tensor<3>, w: Tensor<2>| {
                 let b = biased.then(|| on(&b, &x.device()));
-                linear(x, w, b, Precision::F32).reshape([18, 5])
+                linear(x, w, b, Activation::Identity, Precision::F32).reshape([18, 5])
             },
             |x: Tensor<3>, w: Tensor<2>| {
                 let device = x.device();
@@ -181,8 +196,14 @@ fn bf16_rounds_the_factors_where_the_chip_multiplies_them() {
     let wished = Precision::BF16.on(&device);
     assert_eq!(wished == Precision::BF16, has_matrix_unit());
     let (x, w) = (normal([64, 48], 1, &device), normal([48, 40], 2, &device));
-    let exact = linear(x.clone(), w.clone(), None, Precision::F32);
-    let rounded = linear(x, w, None, wished);
+    let exact = linear(
+        x.clone(),
+        w.clone(),
+        None,
+        Activation::Identity,
+        Precision::F32,
+    );
+    let rounded = linear(x, w, None, Activation::Identity, wished);
     // Some fifty products of size one, each of two rounded factors: errors walk.
     assert_close(
         rounded.clone(),
@@ -205,7 +226,7 @@ fn gradients_are_those_of_finite_differences(
     let sum = |x: Tensor<2>, w: Tensor<3>, b: Tensor<2>| {
         let device = x.device();
         let bounds = on_int(&bounds, &device);
-        let y = grouped_linear(x, w, b, bounds, activation, Precision::F32);
+        let y = grouped_linear(x, w, Some(b), bounds, activation, Precision::F32);
         (y * normal([6, 2], 1, &device)).sum()
     };
     let (x, w, b) = (

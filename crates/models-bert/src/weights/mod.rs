@@ -16,6 +16,7 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor, TensorData};
+use nn::{LayerNorm, Linear};
 
 use crate::{BertConfig, BertError, BertHeads, TensorProblem, layout::LAYER};
 use files::Shard;
@@ -110,6 +111,18 @@ impl Weights {
         });
         let data = TensorData::new(columns.collect::<Vec<f32>>(), [inner, outer]);
         Tensor::from_data(data, &self.device)
+    }
+
+    /// The map `<name>.weight`, `<name>.bias`.
+    pub(crate) fn linear(&self, name: &str) -> Linear {
+        let bias = self.tensor(&format!("{name}.bias"));
+        Linear::from_tensors(self.matrix(&format!("{name}.weight")), Some(bias))
+    }
+
+    /// The normalisation `<name>.weight`, `<name>.bias`.
+    pub(crate) fn norm(&self, name: &str, epsilon: f64) -> LayerNorm {
+        let part = |part: &str| self.tensor(&format!("{name}.{part}"));
+        LayerNorm::from_tensors(part("weight"), part("bias"), epsilon)
     }
 }
 

@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 
 use burn::tensor::{Device, Int, Tensor};
 use moe_layer::{
-    Capacity, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims, MoeConfig,
-    PlanDims,
+    Capacity, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims, ExpertKind,
+    MoeConfig, PlanDims,
 };
+use nn::GroupedLinear;
 use registry::{PositiveF64, Variant};
 use routers::Assignment;
 
@@ -44,12 +45,20 @@ pub(crate) fn bank(dims: ExpertDims, seed: u64, device: &Device) -> ExpertBank {
         experts,
         width,
         hidden,
+        kind,
     } = dims;
-    ExpertBank::from_tensors(
-        testkit::normal([experts, width, hidden], seed, device),
-        testkit::normal([experts, hidden], seed + 1, device),
-        testkit::normal([experts, hidden, width], seed + 2, device),
-        testkit::normal([experts, width], seed + 3, device),
+    let map = |inputs, outputs, seed| {
+        let weight = testkit::normal([experts, inputs, outputs], seed, device);
+        let bias = kind.has_bias();
+        let bias = bias.then(|| testkit::normal([experts, outputs], seed + 1, device));
+        GroupedLinear::from_tensors(weight, bias)
+    };
+    let gated = matches!(kind, ExpertKind::Gated(_));
+    ExpertBank::from_maps(
+        kind,
+        gated.then(|| map(width, hidden, seed + 4)),
+        map(width, hidden, seed),
+        map(hidden, width, seed + 2),
     )
 }
 

@@ -64,7 +64,7 @@ fn every_token_gets_the_whole_network() {
                 .forward_batched(x_td.unsqueeze_dim::<3>(0), Precision::F32)
                 .reshape([10, WIDTH]);
             assert_close(out.y_td.clone(), whole, F32_SUM);
-            assert!(out.routing.auxiliary.is_empty(), "nothing to balance");
+            assert_eq!(out.auxiliary().count(), 0, "nothing to balance");
             let reading = out.trace().read();
             assert_eq!(reading.assignments_before, [10.0]);
             assert_eq!(reading.assignments_after, [10.0]);

@@ -8,6 +8,7 @@ use kernels::Precision;
 use moe_layer::{
     Capacity, DispatcherConfig, DropPolicyConfig, ExpertBank, LayerDims, MoeContext, MoeLayer,
 };
+use nn::GroupedLinear;
 use routers::RouterConfig;
 use testkit::{F32_SUM, assert_close};
 
@@ -53,11 +54,11 @@ fn a_dropped_choice_keeps_its_dense_gradient() {
         let layer = MoeLayer::new(&moe, &router, &LayerDims::new(3, 0), &device).expect("a layer");
         let nothing = |shape| Tensor::<3>::zeros(shape, &device);
         // Only the first of three outputs, so that the sum of a token's outputs is y.
-        let bank = ExpertBank::from_tensors(
-            nothing([2, 3, 4]),
-            Tensor::zeros([2, 4], &device),
-            nothing([2, 4, 3]),
-            Tensor::<2>::from_data([[1.0, 0.0, 0.0], [0.0; 3]], &device),
+        let first = Tensor::<2>::from_data([[1.0, 0.0, 0.0], [0.0; 3]], &device);
+        let none = Tensor::zeros([2, 4], &device);
+        let bank = ExpertBank::mlp(
+            GroupedLinear::from_tensors(nothing([2, 3, 4]), Some(none)),
+            GroupedLinear::from_tensors(nothing([2, 4, 3]), Some(first)),
         );
         let layer = layer.with_experts(bank).map(&mut Weights);
         // One row of weights for each token, so that its gradient is the token's own.

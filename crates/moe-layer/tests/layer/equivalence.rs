@@ -8,8 +8,10 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{
-    Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims,
+    Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertConfig,
+    ExpertDims,
 };
+use nn::GroupedLinear;
 use proptest::{prelude::*, test_runner::TestRunner};
 use routers::Assignment;
 use rstest::rstest;
@@ -36,10 +38,9 @@ struct Outcome {
     y: Tensor<2>,
     dx: Tensor<2>,
     dgates: Tensor<2>,
-    dw1: Tensor<3>,
-    db1: Tensor<2>,
-    dw2: Tensor<3>,
-    db2: Tensor<2>,
+    /// Of every map of the experts in turn.
+    dw: Vec<Tensor<3>>,
+    db: Vec<Tensor<2>>,
 }
 
 fn outcome(
@@ -54,7 +55,7 @@ fn outcome(
     // A loss in which every output has its own weight.
     let weights = normal([tokens, width], 77, &x.device());
     let grads = (y.clone() * weights).sum().backward();
-    let (w1, b1, w2, b2) = bank.tensors();
+    let maps = || bank.gate().into_iter().chain([bank.up(), bank.down()]);
     let zero_if_unused = |gates: &Tensor<2>| {
         gates
             .grad(&grads)
@@ -64,10 +65,13 @@ fn outcome(
         y: y.without_autodiff(),
         dx: x.grad(&grads).expect("x has a gradient"),
         dgates: zero_if_unused(gates),
-        dw1: w1.grad(&grads).expect("w1 has a gradient"),
-        db1: b1.grad(&grads).expect("b1 has a gradient"),
-        dw2: w2.grad(&grads).expect("w2 has a gradient"),
-        db2: b2.grad(&grads).expect("b2 has a gradient"),
+        dw: maps()
+            .map(|map| map.weight.grad(&grads).expect("a weight has a gradient"))
+            .collect(),
+        db: maps()
+            .filter_map(|map| map.bias.as_ref())
+            .map(|bias| bias.grad(&grads).expect("a bias has a gradient"))
+            .collect(),
     }
 }
 
@@ -79,13 +83,12 @@ fn all_agree(
     seed: u64,
     device: &Device,
 ) {
-    let outcome_of = |dispatcher: DispatcherConfig| {
+    let outcome_of = |dispatcher: DispatcherConfig, kind| {
         let (plan, gates) = planned();
         let x = normal([plan.tokens, width], seed, device).require_grad();
         let dims = ExpertDims {
-            experts: plan.experts,
-            width,
-            hidden: 2 * width,
+            kind,
+            ..ExpertDims::mlp(plan.experts, width, 2 * width)
         };
         outcome(
             &dispatcher,
@@ -95,18 +98,24 @@ fn all_agree(
             &bank(dims, seed + 1, device),
         )
     };
-    let mut outcomes = members::<DispatcherConfig>().into_iter().map(outcome_of);
-    let oracle = outcomes
-        .next()
-        .expect("the registry begins with the oracle");
-    for other in outcomes {
-        assert_close(other.y, oracle.y.clone(), F32_SUM);
-        assert_close(other.dx, oracle.dx.clone(), F32_SUM);
-        assert_close(other.dgates, oracle.dgates.clone(), F32_SUM);
-        assert_close(other.dw1, oracle.dw1.clone(), F32_SUM);
-        assert_close(other.db1, oracle.db1.clone(), F32_SUM);
-        assert_close(other.dw2, oracle.dw2.clone(), F32_SUM);
-        assert_close(other.db2, oracle.db2.clone(), F32_SUM);
+    for kind in members::<ExpertConfig>().iter().map(ExpertConfig::kind) {
+        let dispatchers = members::<DispatcherConfig>().into_iter();
+        let mut outcomes = dispatchers.map(|dispatcher| outcome_of(dispatcher, kind));
+        let oracle = outcomes
+            .next()
+            .expect("the registry begins with the oracle");
+        assert_eq!(oracle.dw.len(), kind.matrices());
+        for other in outcomes {
+            assert_close(other.y, oracle.y.clone(), F32_SUM);
+            assert_close(other.dx, oracle.dx.clone(), F32_SUM);
+            assert_close(other.dgates, oracle.dgates.clone(), F32_SUM);
+            for (other, oracle) in other.dw.into_iter().zip(&oracle.dw) {
+                assert_close(other, oracle.clone(), F32_SUM);
+            }
+            for (other, oracle) in other.db.into_iter().zip(&oracle.db) {
+                assert_close(other, oracle.clone(), F32_SUM);
+            }
+        }
     }
 }
 
@@ -201,11 +210,7 @@ fn expert_choice_agrees(#[values(Place::Cpu, Place::Gpu)] place: Place) {
 fn soft_assignments_mix_slots() {
     // One expert, one slot that averages two tokens, given back to both with weights 1 and 2.
     let device = Device::flex();
-    let dims = ExpertDims {
-        experts: 1,
-        width: 3,
-        hidden: 6,
-    };
+    let dims = ExpertDims::mlp(1, 3, 6);
     let bank = bank(dims, 5, &device);
     let x = normal([2, 3], 6, &device);
     let dispatch_tes = Tensor::from_floats([[[0.5]], [[0.5]]], &device);
@@ -229,19 +234,14 @@ fn soft_assignments_mix_slots() {
 fn identical_experts_with_gates_that_sum_to_one_are_one_expert() {
     let device = Device::flex();
     let (tokens, experts, k) = (13, 5, 2);
-    let dims = ExpertDims {
-        experts: 1,
-        width: 4,
-        hidden: 8,
-    };
+    let dims = ExpertDims::mlp(1, 4, 8);
     let one = bank(dims, 21, &device);
-    let (w1, b1, w2, b2) = one.tensors();
-    let same = ExpertBank::from_tensors(
-        w1.repeat_dim(0, experts),
-        b1.repeat_dim(0, experts),
-        w2.repeat_dim(0, experts),
-        b2.repeat_dim(0, experts),
-    );
+    let repeated = |map: &GroupedLinear| {
+        let (weight, bias) = map.tensors();
+        let bias = bias.map(|bias| bias.repeat_dim(0, experts));
+        GroupedLinear::from_tensors(weight.repeat_dim(0, experts), bias)
+    };
+    let same = ExpertBank::mlp(repeated(one.up()), repeated(one.down()));
     assert_eq!(same.num_params(), experts * one.num_params());
     let x = normal([tokens, 4], 22, &device);
     let expected = one

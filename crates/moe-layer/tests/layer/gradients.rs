@@ -17,11 +17,7 @@ const TOKENS: usize = 6;
 const WIDTH: usize = 3;
 
 fn dims() -> ExpertDims {
-    ExpertDims {
-        experts: 3,
-        width: WIDTH,
-        hidden: 6,
-    }
+    ExpertDims::mlp(3, WIDTH, 6)
 }
 
 fn plan_with(gates_tk: Tensor<2>) -> DispatchPlan {
@@ -122,12 +118,12 @@ fn the_loss_of_the_output_alone_trains_the_router_where_the_strategy_says_so() {
                 precision: Precision::F32,
             };
             let out = layer.forward(x, &context);
-            let mut losses = out.routing.auxiliary.iter();
+            let mut losses = out.auxiliary();
             assert!(
                 losses.all(|loss| ["load", "relu-l1"].contains(&loss.name)),
                 "balancing is off, and only a strategy's own loss is left"
             );
-            let gradients = out.y_td.square().sum().backward();
+            let gradients = out.y_td.clone().square().sum().backward();
             let mut norm = NormUnder {
                 path: Vec::new(),
                 word: "router",

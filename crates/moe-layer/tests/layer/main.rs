@@ -8,6 +8,7 @@ mod dense_mixer;
 mod drops;
 mod equivalence;
 mod gradients;
+mod kinds;
 mod published;
 mod queues;
 mod strategies;

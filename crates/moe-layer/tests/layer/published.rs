@@ -9,6 +9,7 @@ use moe_layer::{
     BatchOrderConfig, Capacity, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims,
     ExpertInit, LayerDims, MoeConfig, MoeContext, MoeLayer, PlanKind,
 };
+use nn::GroupedLinear;
 use registry::Variant;
 use routers::{Assignment, RouterConfig, StrategyConfig};
 use rstest::rstest;
@@ -32,12 +33,8 @@ fn a_stack_starts_too_small(
     #[case] ratio: f64,
 ) {
     let device = Device::flex();
-    let dims = ExpertDims {
-        experts,
-        width,
-        hidden: 4 * width,
-    };
-    let first = |init| deviation(ExpertBank::started(&dims, init, &device).tensors().0);
+    let dims = ExpertDims::mlp(experts, width, 4 * width);
+    let first = |init| deviation(ExpertBank::started(&dims, init, &device).up().weight.val());
     let stacked = first(ExpertInit::StackedAsPublished);
     // A uniform sample of two million numbers has its deviation within 0.1 %; the printed figures
     // have three digits.
@@ -56,11 +53,7 @@ fn a_stack_starts_too_small(
 #[case(ExpertInit::PerExpert, 0.486)]
 fn a_stack_starves_its_experts(#[case] init: ExpertInit, #[case] expected: f64) {
     let device = Device::flex();
-    let dims = ExpertDims {
-        experts: 8,
-        width: 256,
-        hidden: 1024,
-    };
+    let dims = ExpertDims::mlp(8, 256, 1024);
     let x_1td = normal([1, 64, 256], 1, &device);
     let bank = ExpertBank::started(&dims, init, &device);
     let rms = deviation(bank.forward_batched(x_1td, Precision::F32));
@@ -131,7 +124,10 @@ fn identity(experts: usize, width: usize, device: &Device) -> ExpertBank {
         eye.expand([experts, width, width])
     };
     let shift = Tensor::<2>::full([experts, width], 50.0, device);
-    ExpertBank::from_tensors(eye(), shift.clone(), eye(), shift.neg())
+    ExpertBank::mlp(
+        GroupedLinear::from_tensors(eye(), Some(shift.clone())),
+        GroupedLinear::from_tensors(eye(), Some(shift.neg())),
+    )
 }
 
 /// Two experts that do nothing give the input twice as published, once in the honest form.

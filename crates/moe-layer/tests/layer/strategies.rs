@@ -72,7 +72,7 @@ fn traces_and_decisions_add_up_for_every_strategy() {
             let dropless = matches!(drop, DropPolicyConfig::None(NoneConfig {}));
             let layer = layer(&strategy, drop, DispatcherConfig::default());
             let out = layer.forward(x_td.clone(), &context(&device));
-            let told = decisions(&out.routing, &out.plan);
+            let told = decisions(&out.rounds[0].routing, &out.rounds[0].plan);
             let reading = out.trace().read();
             let (before, after): (f64, f64) = (
                 reading.assignments_before.iter().sum(),
@@ -102,13 +102,13 @@ fn traces_and_decisions_add_up_for_every_strategy() {
             let own = strategy.own_capacity(&dims, TOKENS, 3);
             assert_eq!(own.is_some(), strategy.facts().owns_capacity, "{name}");
             if own.is_some() {
-                assert_eq!(out.plan.capacity, own, "{name}");
+                assert_eq!(out.rounds[0].plan.capacity, own, "{name}");
             }
             // ReLU routing reads its scores as gates, not as probabilities.
             let scored = strategy.facts().needs_scores && strategy.name() != "relu";
             assert_eq!(reading.router_entropy.is_some(), scored, "{name}");
 
-            let soft = matches!(out.routing.assignment, Assignment::Soft { .. });
+            let soft = matches!(out.rounds[0].routing.assignment, Assignment::Soft { .. });
             let kept = told.iter().filter(|decision| decision.kept).count() as f64;
             let expected = if soft { (0.0, 0.0) } else { (before, after) };
             assert_eq!((told.len() as f64, kept), expected, "{name}");

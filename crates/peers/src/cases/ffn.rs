@@ -4,7 +4,7 @@ use std::any::Any;
 
 use burn::tensor::Tensor;
 use kernels::Precision;
-use moe_layer::{ExpertBank, ExpertDims};
+use moe_layer::{ExpertDims, Ffn as Network};
 use serde_json::json;
 
 use super::{Handout, Ours, SEED, Setting, host, normal};
@@ -13,7 +13,7 @@ use crate::{scale::ModelSizes, tensors::Tensors};
 /// One expert of hidden width k * F that every token visits.
 pub(crate) struct Ffn {
     dims: ExpertDims,
-    bank: ExpertBank,
+    network: Network,
     x_td: Tensor<2>,
     dy_td: Tensor<2>,
     precision: Precision,
@@ -22,18 +22,14 @@ pub(crate) struct Ffn {
 impl Ffn {
     pub(crate) fn new(sizes: &ModelSizes, setting: &Setting) -> Self {
         let autodiff = setting.device.clone().autodiff();
-        let dims = ExpertDims {
-            experts: 1,
-            width: sizes.dim,
-            hidden: sizes.k * sizes.hidden(),
-        };
-        let bank = trainer::initialise(SEED, &autodiff, |device| {
-            Ok::<_, std::convert::Infallible>(ExpertBank::new(&dims, device))
+        let dims = ExpertDims::mlp(1, sizes.dim, sizes.k * sizes.hidden());
+        let network = trainer::initialise(SEED, &autodiff, |device| {
+            Ok::<_, std::convert::Infallible>(Network::new(&dims, device))
         })
         .expect("cannot fail");
         Self {
             dims,
-            bank,
+            network,
             x_td: normal(sizes.tokens(), sizes.dim, &autodiff).require_grad(),
             dy_td: normal(sizes.tokens(), sizes.dim, &autodiff),
             precision: setting.precision,
@@ -41,8 +37,7 @@ impl Ffn {
     }
 
     fn forward(&self) -> Tensor<2> {
-        let x = self.x_td.clone().unsqueeze_dim::<3>(0);
-        self.bank.forward_batched(x, self.precision).squeeze_dim(0)
+        self.network.forward(self.x_td.clone(), self.precision)
     }
 
     fn objective(&self, y_td: Tensor<2>) -> Tensor<1> {
@@ -53,21 +48,20 @@ impl Ffn {
     fn named(
         &self,
         prefix: &str,
-        weight: impl Fn(Tensor<3>) -> Tensor<3>,
-        bias: impl Fn(Tensor<2>) -> Tensor<2>,
+        weight: impl Fn(Tensor<2>) -> Tensor<2>,
+        bias: impl Fn(Tensor<1>) -> Tensor<1>,
     ) -> Tensors {
-        let (w1, b1, w2, b2) = self.bank.tensors();
-        let matrix = |of: Tensor<3>| host(weight(of).squeeze_dim::<2>(0));
-        let vector = |of: Tensor<2>| host(bias(of).squeeze_dim::<1>(0));
-        [
-            ("up.weight", matrix(w1)),
-            ("up.bias", vector(b1)),
-            ("down.weight", matrix(w2)),
-            ("down.bias", vector(b2)),
-        ]
-        .into_iter()
-        .map(|(name, data)| (format!("{prefix}{name}"), data))
-        .collect()
+        let maps = [("up", self.network.up()), ("down", self.network.down())];
+        let mut tensors = Tensors::new();
+        for (name, map) in maps {
+            let own = map.bias.as_ref().expect("the network has biases").val();
+            tensors.insert(
+                format!("{prefix}{name}.weight"),
+                host(weight(map.weight.val())),
+            );
+            tensors.insert(format!("{prefix}{name}.bias"), host(bias(own)));
+        }
+        tensors
     }
 }
 

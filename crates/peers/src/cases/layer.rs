@@ -7,10 +7,9 @@ use burn::{
     tensor::{Int, Tensor},
 };
 use moe_layer::{Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput};
-use routers::Assignment;
 use serde_json::json;
 
-use super::{Handout, Ours, SEED, Setting, host, normal};
+use super::{Handout, Ours, SEED, Setting, chosen, host, normal};
 use crate::{
     scale::ModelSizes,
     tensors::{self, Tensors},
@@ -61,19 +60,14 @@ impl Layer {
 
     fn objective(&self, output: &MoeOutput) -> Tensor<1> {
         let product = (output.y_td.clone() * self.dy_td.clone()).sum();
-        output
-            .routing
-            .auxiliary
-            .iter()
-            .fold(product, |sum, loss| sum + loss.value.clone())
+        let losses = output.auxiliary();
+        losses.fold(product, |sum, loss| sum + loss.value.clone())
     }
 }
 
 impl Ours for Layer {
     fn handout(&self) -> Handout {
-        let Assignment::TokenChoice { experts_tk, .. } = self.forward().routing.assignment else {
-            unreachable!("soft-top-k is a token's choice")
-        };
+        let experts_tk = chosen(&self.forward());
         Handout {
             case: json!({"case": "layer", "shape": self.sizes.shape()}),
             weights: tensors::weights(&self.moe),

@@ -7,8 +7,10 @@ mod step;
 
 use std::path::Path;
 
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Distribution, Int, Tensor};
 use kernels::Precision;
+use moe_layer::MoeOutput;
+use routers::Assignment;
 use serde_json::Value;
 
 pub(crate) use ffn::Ffn;
@@ -47,6 +49,14 @@ pub(crate) struct Handout {
     pub(crate) weights: Tensors,
     /// Inputs, and choices that are not a matter of rounding.
     pub(crate) inputs: Tensors,
+}
+
+/// Whom a mixture's only round chose, `[T, k]`.
+pub(crate) fn chosen(output: &MoeOutput) -> Tensor<2, Int> {
+    match &output.rounds[0].routing.assignment {
+        Assignment::TokenChoice { experts_tk, .. } => experts_tk.clone(),
+        _ => unreachable!("soft-top-k is a token's choice"),
+    }
 }
 
 impl Handout {

@@ -12,11 +12,10 @@ use moe_layer::Capacity;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use registry::PositiveF64;
-use routers::Assignment;
 use serde_json::json;
 use trainer::{AdamW, Learner, Pass, TrainConfig, Update};
 
-use super::{Handout, Ours, SEED, Setting, host};
+use super::{Handout, Ours, SEED, Setting, chosen, host};
 use crate::{
     scale::ModelSizes,
     tensors::{self, Tensors},
@@ -85,14 +84,8 @@ impl<L: Learner<Batch = WindowBatch>> Step<L> {
             capacity: Capacity::Training,
             precision: self.setting.precision,
         });
-        let chosen = |layer: models_tiny::LayerForward| match layer.routing.assignment {
-            Assignment::TokenChoice { experts_tk, .. } => experts_tk,
-            _ => unreachable!("soft-top-k is a token's choice"),
-        };
-        (
-            forward.logits,
-            forward.layers.into_iter().map(chosen).collect(),
-        )
+        let chosen = forward.layers.iter().map(chosen).collect();
+        (forward.logits, chosen)
     }
 
     fn windows(&self, values: &[u32]) -> TensorData {

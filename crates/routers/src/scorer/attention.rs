@@ -4,16 +4,16 @@ use std::num::NonZeroUsize;
 
 use burn::{
     module::{Initializer, Module, Param},
-    nn::Linear,
     tensor::{Device, Tensor},
 };
+use nn::{Linear, LinearDims};
 use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Score, ScoreConfig,
-    parts::{Affine, Temperature, UNIT_FLOPS, affine, unit_rows},
+    parts::{Temperature, UNIT_FLOPS, linear, start, unit_rows},
 };
 use crate::RouterDims;
 
@@ -127,8 +127,8 @@ impl AttentionScorer {
 }
 
 impl AttentionConfig {
-    const fn query_proj(&self, dims: &RouterDims) -> Affine {
-        Affine::without_bias(dims.width, self.qk_dim.get())
+    const fn query_proj(&self, dims: &RouterDims) -> LinearDims {
+        LinearDims::without_bias(dims.width, self.qk_dim.get())
     }
 }
 
@@ -154,7 +154,7 @@ impl ScoreConfig for AttentionConfig {
             .init_std
             .map_or_else(|| (d as f64).sqrt().recip(), PositiveF64::get);
         AttentionScorer {
-            query_proj: self.query_proj(dims).init(self.init_std, device),
+            query_proj: start(self.query_proj(dims), self.init_std, device),
             centroids_ed: self
                 .centroid_init
                 .with_std(std)
@@ -167,7 +167,7 @@ impl ScoreConfig for AttentionConfig {
 
 impl Score for AttentionScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
-        let (queries_tq, centroids_eq) = (affine(&self.query_proj, x_td), self.centroids_ed.val());
+        let (queries_tq, centroids_eq) = (linear(&self.query_proj, x_td), self.centroids_ed.val());
         let [_, d] = centroids_eq.dims();
         let (queries_tq, centroids_eq) = if self.normalise {
             (unit_rows(queries_tq), unit_rows(centroids_eq))

@@ -2,10 +2,8 @@
 
 use super::Score;
 use crate::{RouterDims, normal::normal};
-use burn::{
-    nn::Linear,
-    tensor::{Device, Tensor},
-};
+use burn::tensor::{Device, Tensor};
+use nn::Linear;
 
 /// Tokens of the sample that logits are measured on.
 const TOKENS: usize = 1024;

@@ -4,16 +4,16 @@ use std::num::NonZeroUsize;
 
 use burn::{
     module::{Initializer, Module, Param},
-    nn::Linear,
     tensor::{Device, Tensor},
 };
+use nn::{Linear, LinearDims};
 use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Score, ScoreConfig,
-    parts::{Affine, Temperature, UNIT_FLOPS, affine, unit_rows},
+    parts::{Temperature, UNIT_FLOPS, linear, start, unit_rows},
 };
 use crate::RouterDims;
 
@@ -80,8 +80,8 @@ impl CosineConfig {
             .map_or_else(|| (dims.experts / 2).max(2), NonZeroUsize::get)
     }
 
-    fn projection(&self, dims: &RouterDims) -> Affine {
-        Affine::without_bias(dims.width, self.dim(dims))
+    fn projection(&self, dims: &RouterDims) -> LinearDims {
+        LinearDims::without_bias(dims.width, self.dim(dims))
     }
 }
 
@@ -114,7 +114,7 @@ impl ScoreConfig for CosineConfig {
             .init_std
             .map_or_else(|| (dim as f64).sqrt().recip(), PositiveF64::get);
         CosineScorer {
-            projection: self.projection(dims).init(self.init_std, device),
+            projection: start(self.projection(dims), self.init_std, device),
             embeddings_en: Initializer::Normal { mean: 0.0, std }.init([dims.experts, dim], device),
             temperature: Temperature::new(self.temperature.get(), self.learn_temperature, device),
         }
@@ -123,7 +123,7 @@ impl ScoreConfig for CosineConfig {
 
 impl Score for CosineScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
-        let places_tn = unit_rows(affine(&self.projection, x_td));
+        let places_tn = unit_rows(linear(&self.projection, x_td));
         let embeddings_en = unit_rows(self.embeddings_en.val());
         self.temperature
             .divide(places_tn.matmul(embeddings_en.transpose()))

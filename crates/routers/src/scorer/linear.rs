@@ -1,15 +1,15 @@
 //! One linear map of the hidden state.
 
 use burn::{
-    module::{Initializer, Module},
-    nn::{Linear, LinearConfig as BurnLinear},
+    module::Module,
     tensor::{Device, Tensor},
 };
+use nn::{Linear, LinearDims};
 use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Score, ScoreConfig, calibrate::scaled_linear, parts::affine};
+use super::{Score, ScoreConfig, calibrate::scaled_linear, parts::linear};
 use crate::RouterDims;
 
 /// One linear map of the hidden state.
@@ -55,11 +55,11 @@ impl ScoreConfig for LinearConfig {
     type Scorer = LinearScorer;
 
     fn num_params(&self, dims: &RouterDims) -> usize {
-        dims.width * dims.experts + if self.bias { dims.experts } else { 0 }
+        self.map(dims).num_params()
     }
 
     fn flops(&self, dims: &RouterDims) -> usize {
-        2 * dims.width * dims.experts + if self.bias { dims.experts } else { 0 }
+        self.map(dims).flops()
     }
 
     fn init(&self, dims: &RouterDims, device: &Device) -> LinearScorer {
@@ -67,20 +67,25 @@ impl ScoreConfig for LinearConfig {
             || (dims.width as f64).sqrt().recip(),
             registry::PositiveF64::get,
         );
-        let mut map = BurnLinear::new(dims.width, dims.experts)
-            .with_bias(self.bias)
-            .with_initializer(Initializer::Normal { mean: 0.0, std })
-            .init(device);
-        if self.bias {
-            map.bias = Some(Initializer::Zeros.init([dims.experts], device));
+        LinearScorer {
+            map: self.map(dims).init_normal(std, device),
         }
-        LinearScorer { map }
+    }
+}
+
+impl LinearConfig {
+    const fn map(&self, dims: &RouterDims) -> LinearDims {
+        LinearDims {
+            inputs: dims.width,
+            outputs: dims.experts,
+            bias: self.bias,
+        }
     }
 }
 
 impl Score for LinearScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
-        affine(&self.map, x_td)
+        linear(&self.map, x_td)
     }
 
     fn scaled(mut self, factor: f64) -> Self {

@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 
 use burn::{
     module::Module,
-    nn::Linear,
     tensor::{Device, Tensor},
 };
+use nn::{Activation, Linear, LinearDims};
 use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Score, ScoreConfig,
     calibrate::scaled_linear,
-    parts::{Activation, Affine, Hidden, HiddenLayer, affine},
+    parts::{Hidden, HiddenLayer, linear, start},
 };
 use crate::RouterDims;
 
@@ -87,8 +87,8 @@ impl MlpConfig {
         }
     }
 
-    const fn out(&self, dims: &RouterDims) -> Affine {
-        Affine::new(self.hidden.get(), dims.experts)
+    const fn out(&self, dims: &RouterDims) -> LinearDims {
+        LinearDims::new(self.hidden.get(), dims.experts)
     }
 }
 
@@ -113,14 +113,14 @@ impl ScoreConfig for MlpConfig {
     fn init(&self, dims: &RouterDims, device: &Device) -> MlpScorer {
         MlpScorer {
             hidden: self.hidden(dims).init(self.init_std, device),
-            out: self.out(dims).init(self.init_std, device),
+            out: start(self.out(dims), self.init_std, device),
         }
     }
 }
 
 impl Score for MlpScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
-        affine(&self.out, self.hidden.forward(x_td))
+        linear(&self.out, self.hidden.forward(x_td))
     }
 
     fn scaled(mut self, factor: f64) -> Self {

@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 
 use burn::{
     module::Module,
-    nn::Linear,
     tensor::{Device, Tensor},
 };
+use nn::{Activation, Linear, LinearDims};
 use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use super::{
     Score, ScoreConfig,
     calibrate::scaled_linear,
     hadamard::sylvester,
-    parts::{Activation, Affine, Hidden, HiddenLayer, affine},
+    parts::{Hidden, HiddenLayer, linear, start},
 };
 use crate::{RouterDims, RouterError};
 
@@ -114,12 +114,12 @@ impl MlpHadamardConfig {
         }
     }
 
-    const fn projection(&self, dims: &RouterDims) -> Affine {
-        Affine::without_bias(dims.width, self.hidden.get())
+    const fn projection(&self, dims: &RouterDims) -> LinearDims {
+        LinearDims::without_bias(dims.width, self.hidden.get())
     }
 
-    const fn out(&self, dims: &RouterDims) -> Affine {
-        Affine::new(self.hidden.get(), dims.experts)
+    const fn out(&self, dims: &RouterDims) -> LinearDims {
+        LinearDims::new(self.hidden.get(), dims.experts)
     }
 }
 
@@ -177,7 +177,7 @@ impl ScoreConfig for MlpHadamardConfig {
 
     fn init(&self, dims: &RouterDims, device: &Device) -> MlpHadamardScorer {
         let hidden = self.hidden.get();
-        let projection = || self.projection(dims).init(self.init_std, device);
+        let projection = || start(self.projection(dims), self.init_std, device);
         let transform_hh = || {
             let transform_hh = sylvester([hidden, hidden], device);
             if self.normalised {
@@ -190,7 +190,7 @@ impl ScoreConfig for MlpHadamardConfig {
             hidden: self.hidden(dims).init(self.init_std, device),
             projection: (self.variant == Interaction::Projection).then(projection),
             transform_hh: (self.variant == Interaction::WalshHadamard).then(transform_hh),
-            out: self.out(dims).init(self.init_std, device),
+            out: start(self.out(dims), self.init_std, device),
         }
     }
 }
@@ -199,11 +199,11 @@ impl Score for MlpHadamardScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
         let z_th = self.hidden.forward(x_td.clone());
         let mixed_th = match (&self.projection, &self.transform_hh) {
-            (Some(projection), _) => z_th * affine(projection, x_td),
+            (Some(projection), _) => z_th * linear(projection, x_td),
             (None, Some(transform_hh)) => z_th.matmul(transform_hh.clone()),
             (None, None) => z_th * x_td,
         };
-        affine(&self.out, mixed_th)
+        linear(&self.out, mixed_th)
     }
 
     fn scaled(mut self, factor: f64) -> Self {

@@ -25,7 +25,6 @@ pub use hybrid::{HybridConfig, HybridScorer, Mix, MixWeights};
 pub use linear::{LinearConfig, LinearScorer};
 pub use mlp::{MlpConfig, MlpScorer};
 pub use mlp_hadamard::{Interaction, MlpHadamardConfig, MlpHadamardScorer};
-pub use parts::Activation;
 pub use self_supervised::{ExtractorTraining, SelfSupervisedConfig, SelfSupervisedScorer};
 
 use crate::{AuxiliaryLoss, RouteInput, RouterDims, RouterError};

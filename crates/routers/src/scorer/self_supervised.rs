@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 
 use burn::{
     module::{Module, ModuleMapper, Param},
-    nn::Linear,
     tensor::{Device, FloatDType, Int, Tensor, TensorData},
 };
 use kernels::{SeededDropout, dropout};
+use nn::{Activation, Linear, LinearDims};
 use registry::{NonNegativeF64, PositiveF64, Probability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use super::{
     Score, ScoreConfig,
     calibrate::scaled_linear,
     info_nce::info_nce,
-    parts::{Activation, Affine, Hidden, HiddenLayer, affine},
+    parts::{Hidden, HiddenLayer, linear, start},
 };
 use crate::{AuxiliaryLoss, FitConfig, Fitted, RouteInput, RouterDims, RouterError, fit::fit};
 
@@ -127,12 +127,12 @@ impl SelfSupervisedConfig {
         }
     }
 
-    const fn features(&self) -> Affine {
-        Affine::new(self.hidden.get(), self.features.get())
+    const fn features(&self) -> LinearDims {
+        LinearDims::new(self.hidden.get(), self.features.get())
     }
 
-    const fn out(&self, dims: &RouterDims) -> Affine {
-        Affine::without_bias(self.features.get(), dims.experts)
+    const fn out(&self, dims: &RouterDims) -> LinearDims {
+        LinearDims::without_bias(self.features.get(), dims.experts)
     }
 }
 
@@ -145,7 +145,7 @@ struct Extractor {
 
 impl Extractor {
     fn forward(&self, x_td: Tensor<2>) -> Tensor<2> {
-        affine(&self.features, self.hidden.forward(x_td))
+        linear(&self.features, self.hidden.forward(x_td))
     }
 
     /// The same function, whose parameters get no gradient.
@@ -199,9 +199,9 @@ impl ScoreConfig for SelfSupervisedConfig {
         SelfSupervisedScorer {
             extractor: Extractor {
                 hidden: self.hidden(dims).init(self.init_std, device),
-                features: self.features().init(self.init_std, device),
+                features: start(self.features(), self.init_std, device),
             },
-            out: self.out(dims).init(self.init_std, device),
+            out: start(self.out(dims), self.init_std, device),
             config: self.clone(),
         }
     }
@@ -239,7 +239,7 @@ impl Score for SelfSupervisedScorer {
             ExtractorTraining::Joint => self.extractor.forward(x_td),
             ExtractorTraining::Apart => self.extractor.constant().forward(x_td),
         };
-        affine(&self.out, features_tf)
+        linear(&self.out, features_tf)
     }
 
     fn scaled(mut self, factor: f64) -> Self {

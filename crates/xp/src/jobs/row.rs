@@ -72,7 +72,7 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
     row.layers = count(tiny.layers);
     row.dim = count(tiny.dim);
     row.heads = count(tiny.heads);
-    row.ffn_dim = Some((tiny.dim.get() * moe.ffn_multiple.get()) as u64);
+    row.ffn_dim = Some(moe.hidden(tiny.dim.get()) as u64);
     row.dropout = Some(tiny.dropout.get());
     row.sequence = count(train.sequence);
     row.batch = count(train.batch);
@@ -90,7 +90,7 @@ fn layer_columns(row: &mut TrialRow, settings: &LayerSettings) {
         layer, moe, router, ..
     } = settings;
     row.dim = Some(layer.dim.get() as u64);
-    row.ffn_dim = Some((layer.dim.get() * moe.ffn_multiple.get()) as u64);
+    row.ffn_dim = Some(moe.hidden(layer.dim.get()) as u64);
     row.precision = Some(text_of(&layer.precision));
     row.tokens = Some(layer.tokens.get() as u64);
     routing_columns(row, moe, router);

@@ -266,8 +266,8 @@ impl TrainSettings {
         ));
         problems.extend(bounds::parameters(
             model.layers.get(),
-            moe.experts.get(),
-            (model.dim.get(), moe.ffn_multiple.get()),
+            moe,
+            model.dim.get(),
             &[
                 "model.tiny-moe.dim",
                 "model.tiny-moe.layers",

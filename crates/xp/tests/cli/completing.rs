@@ -92,7 +92,10 @@ fn settings_are_those_of_the_job_with_what_they_mean() {
     );
     assert_eq!(
         lab.candidates(&["plan", "unified", "--set", "router.strategy.hash.ta"]),
-        ["router.strategy.hash.table="]
+        [
+            "router.strategy.hash.table=",
+            "router.strategy.hash.table-seed="
+        ]
     );
     assert_eq!(
         lab.candidates(&["plan", "unified", "--set", "router.strategy.hash.table="]),

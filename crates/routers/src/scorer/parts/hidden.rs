@@ -2,47 +2,15 @@
 
 use burn::{
     module::Module,
-    nn::{LayerNorm, LayerNormConfig, Linear},
-    tensor::{
-        Device, Tensor,
-        activation::{relu, silu},
-    },
+    tensor::{Device, Tensor},
 };
-use kernels::{gelu, layer_norm};
+use nn::{Activation, LayerNorm, Linear, LinearDims};
 use registry::PositiveF64;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::{Affine, affine};
-
-/// Added to the variance of a layer norm.
-const EPSILON: f64 = 1e-5;
+use super::{linear, start};
 
 /// Operations of a layer norm on each value: sum, subtract, square, sum, divide, scale, shift.
 const NORM_FLOPS: usize = 7;
-
-/// What makes a hidden layer nonlinear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// `x Phi(x)`, exact.
-    #[default]
-    Gelu,
-    /// `max(x, 0)`.
-    Relu,
-    /// `x sigmoid(x)`.
-    Silu,
-}
-
-impl Activation {
-    fn apply(self, x: Tensor<2>) -> Tensor<2> {
-        match self {
-            Self::Gelu => gelu(x),
-            Self::Relu => relu(x),
-            Self::Silu => silu(x),
-        }
-    }
-}
 
 /// A hidden layer that is yet to be built.
 #[derive(Debug, Clone, Copy)]
@@ -54,12 +22,17 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
-    const fn map(self) -> Affine {
-        Affine::new(self.inputs, self.outputs)
+    const fn map(self) -> LinearDims {
+        LinearDims::new(self.inputs, self.outputs)
     }
 
     pub(crate) const fn num_params(self) -> usize {
-        self.map().num_params() + if self.input_norm { 2 * self.inputs } else { 0 }
+        self.map().num_params()
+            + if self.input_norm {
+                LayerNorm::num_params(self.inputs)
+            } else {
+                0
+            }
     }
 
     pub(crate) const fn flops(self) -> usize {
@@ -73,10 +46,8 @@ impl Hidden {
 
     pub(crate) fn init(self, init_std: Option<PositiveF64>, device: &Device) -> HiddenLayer {
         HiddenLayer {
-            norm: self
-                .input_norm
-                .then(|| LayerNormConfig::new(self.inputs).init(device)),
-            map: self.map().init(init_std, device),
+            norm: self.input_norm.then(|| LayerNorm::new(self.inputs, device)),
+            map: start(self.map(), init_std, device),
             activation: self.activation,
         }
     }
@@ -95,17 +66,10 @@ impl HiddenLayer {
     /// `[T, D]` to `[T, H]`.
     pub(crate) fn forward(&self, x_td: Tensor<2>) -> Tensor<2> {
         let x_td = match &self.norm {
-            Some(norm) => {
-                let gamma_d = norm.gamma.val();
-                let beta_d = match &norm.beta {
-                    Some(beta) => beta.val(),
-                    None => gamma_d.zeros_like(),
-                };
-                layer_norm(x_td, gamma_d, beta_d, EPSILON)
-            }
+            Some(norm) => norm.forward(x_td),
             None => x_td,
         };
-        self.activation.apply(affine(&self.map, x_td))
+        self.activation.apply(linear(&self.map, x_td))
     }
 }
 
@@ -115,21 +79,6 @@ mod tests {
     use testkit::{F32_SUM, assert_close};
 
     use super::*;
-
-    #[test]
-    fn activations_by_hand() {
-        // At 1: Phi(1) = 0.8413447, sigmoid(1) = 0.7310586; at -1 times -1 of their complements.
-        let device = Device::flex();
-        let x = Tensor::<2>::from_data([[1.0f32, -1.0]], &device);
-        for (activation, expected) in [
-            (Activation::Gelu, [0.841_344_7f32, -0.158_655_3]),
-            (Activation::Relu, [1.0, 0.0]),
-            (Activation::Silu, [0.731_058_6, -0.268_941_4]),
-        ] {
-            let expected = Tensor::from_data([expected], &device);
-            assert_close(activation.apply(x.clone()), expected, F32_SUM);
-        }
-    }
 
     #[test]
     fn numbers_are_counted_before_it_is_built() {

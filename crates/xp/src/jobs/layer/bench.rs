@@ -4,7 +4,7 @@ use burn::{
     optim::GradientsParams,
     tensor::{Device, Gradients, Int, Tensor, TensorData},
 };
-use moe_layer::{Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput, auxiliary_sums};
 use trainer::{AdamW, TrainConfig};
 
 use crate::jobs::{
@@ -174,10 +174,9 @@ impl Bench {
     /// A scalar whose gradient with respect to the output is the given one; balancers add theirs.
     fn loss(&self, output: &MoeOutput) -> Tensor<1> {
         let weighted = (output.y_td.clone() * self.gradient_td.clone()).sum();
-        let rounds = output.clone().rounds();
-        let share = 1.0 / rounds.len() as f64;
-        let losses = rounds.iter().flat_map(|round| &round.routing.auxiliary);
-        losses.fold(weighted, |sum, loss| sum + loss.value.clone() * share)
+        let (losses, rounds) = auxiliary_sums([output]);
+        let losses = losses.into_iter();
+        losses.fold(weighted, |sum, (_, loss)| sum + loss / rounds as f64)
     }
 }
 

@@ -17,9 +17,6 @@ use super::{
     Event, JobContext, JobEnd, JobError, LayerSettings, Sizes, measures::RoutingMeasures, precision,
 };
 
-/// Matrices of an expert.
-const MATRICES: u64 = 2;
-
 /// Parameters of the layer that the settings describe.
 pub(super) fn sizes(settings: &LayerSettings) -> Sizes {
     let LayerSettings {
@@ -89,8 +86,9 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<Jo
     }
     let kept = routing(&mut row, &output, wide);
     let flops = {
-        let (dim, ffn) = (settings.layer.dim.get(), settings.moe.ffn_multiple.get());
-        speed::expert_flops(kept, dim as u64, (dim * ffn * wide) as u64, MATRICES)
+        let expert = settings.moe.expert_dims(settings.layer.dim.get());
+        let (dim, hidden) = (expert.width as u64, (expert.hidden * wide) as u64);
+        speed::expert_flops(kept, dim, hidden, expert.kind.matrices() as u64)
     };
     times(
         &mut row,
@@ -107,7 +105,10 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<Jo
 /// The columns of the routing, which every repetition repeats, with an expert of so many widths F;
 /// gives the assignments that were kept.
 fn routing(row: &mut TrialRow, output: &MoeOutput, wide: usize) -> u64 {
-    row.capacity = output.plan.capacity.map(|capacity| capacity as u64);
+    row.capacity = output.rounds[0]
+        .plan
+        .capacity
+        .map(|capacity| capacity as u64);
     let reading = output.trace().read();
     let kept: f64 = reading.assignments_after.iter().sum();
     RoutingMeasures::of(&[reading], wide as f64).fill_trial(row);

@@ -223,7 +223,7 @@ fn describe(row: &mut TrialRow, settings: &RouterSettings, hidden: &Hidden, devi
     row.dim = Some(hidden.width as u64);
     row.ffn_dim = Some(match &hidden.experts {
         Some(experts) => experts.dims().hidden as u64,
-        None => (hidden.width * settings.moe.ffn_multiple.get()) as u64,
+        None => settings.moe.hidden(hidden.width) as u64,
     });
     row.vocab = Some(hidden.vocab as u64);
     row.expert_init = Some(if hidden.experts.is_some() {

@@ -1,5 +1,6 @@
 //! How large sizes may be. Beyond these limits numbers would wrap round, or no machine has the memory.
 
+use moe_layer::MoeConfig;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -89,16 +90,18 @@ pub(super) fn batch(
     })
 }
 
-/// Refuses models that no machine holds: `layers` of `experts`, whose two matrices are `width` by
-/// `multiple` times that.
+/// Refuses models that no machine holds: `layers` of attention and mixture, `width` wide.
 pub(super) fn parameters(
     layers: usize,
-    experts: usize,
-    (width, multiple): (usize, usize),
+    moe: &MoeConfig,
+    width: usize,
     paths: &[&'static str],
 ) -> Option<SettingProblem> {
-    let square = width as f64 * width as f64;
-    let layer = 4.0 * square + 2.0 * experts as f64 * square * multiple as f64;
+    let expert = moe.expert_dims(width);
+    let shared = moe.shared.as_ref().map_or(0, |shared| shared.hidden.get());
+    let hidden = expert.experts as f64 * expert.hidden as f64 + shared as f64;
+    let matrices = 4.0 * width as f64 + expert.kind.matrices() as f64 * hidden;
+    let layer = width as f64 * matrices;
     let count = layers as f64 * layer;
     (count > MOST_PARAMETERS).then(|| SettingProblem {
         message: format!(

@@ -85,8 +85,8 @@ impl LayerSettings {
         ));
         problems.extend(bounds::parameters(
             1,
-            moe.experts.get(),
-            (dim.get(), moe.ffn_multiple.get()),
+            moe,
+            dim.get(),
             &["layer.dim", "moe.experts", "moe.ffn-multiple"],
         ));
         if !problems.is_empty() {

@@ -204,8 +204,8 @@ impl RouterSettings {
         if let SourceConfig::Random(random) = &hidden.source {
             problems.extend(bounds::parameters(
                 1,
-                moe.experts.get(),
-                (random.width.get(), moe.ffn_multiple.get()),
+                moe,
+                random.width.get(),
                 &[
                     "hidden.source.random.width",
                     "moe.experts",

@@ -20,11 +20,20 @@ pub(super) fn top_k(k: NonZeroUsize, experts: NonZeroUsize) -> Option<SettingPro
 
 /// The sizes of a layer that are too large, in whichever job it is.
 pub(super) fn layer_sizes(moe: &MoeConfig, router: &RouterConfig) -> Vec<SettingProblem> {
+    let shared = moe.shared.as_ref();
     let sizes = [
         ("moe.experts", moe.experts.get()),
         ("moe.k", moe.k.get()),
         ("moe.chain", moe.chain.get()),
         ("moe.ffn-multiple", moe.ffn_multiple.get()),
+        (
+            "moe.expert-hidden",
+            moe.expert_hidden.map_or(1, NonZeroUsize::get),
+        ),
+        (
+            "moe.shared.hidden",
+            shared.map_or(1, |shared| shared.hidden.get()),
+        ),
     ];
     let mut problems = bounds::at_most(bounds::MOST, &sizes);
     problems.extend(bounds::all_at_most("router.scorer", &router.scorer));

@@ -6,8 +6,11 @@ use burn::{
 };
 use corpora::WindowBatch;
 use kernels::Precision;
-use models_tiny::{Forward, LayerForward, ModelInput, TinyMoe};
-use moe_layer::{Capacity, DropPolicyConfig, LayerDims, MoeConfig, MoeLayer, RoutingTrace};
+use models_tiny::{Forward, ModelInput, TinyMoe};
+use moe_layer::{
+    Capacity, DropPolicyConfig, LayerDims, MoeConfig, MoeLayer, MoeOutput, RoutingTrace,
+    auxiliary_sums,
+};
 use routers::{AssignConfig, OverLayers, RouterConfig, StepLoad};
 use trainer::{Learner, Losses, Observation, Pass};
 
@@ -157,7 +160,7 @@ impl Learner for LanguageModel {
         let lm = forward.nll(self.targets(batch));
         // Routing is logged of training; of an evaluation its measures are enough.
         let (measures, traces) = if pass.training {
-            let traces = forward.layers.iter().map(LayerForward::trace);
+            let traces = forward.layers.iter().map(MoeOutput::trace);
             (Vec::new(), traces.collect())
         } else {
             let measures = self.under_training_capacity(batch, pass.seed, (&forward, &lm));
@@ -200,26 +203,8 @@ fn step_loads<'a>(traces: impl Iterator<Item = &'a RoutingTrace>) -> Vec<StepLoa
 impl LanguageModel {
     /// Each loss of routers: the mean over layers and their rounds, or their sum.
     fn over_layers(&self, forward: &Forward) -> Vec<(&'static str, Tensor<1>)> {
-        let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
-        let rounds: Vec<_> = forward
-            .layers
-            .iter()
-            .flat_map(|layer| {
-                let later = layer.later.iter().map(|round| &round.routing);
-                std::iter::once(&layer.routing).chain(later)
-            })
-            .collect();
-        for loss in rounds.iter().flat_map(|routing| &routing.auxiliary) {
-            match sums.iter_mut().find(|(name, _)| *name == loss.name) {
-                Some((_, sum)) => *sum = sum.clone() + loss.value.clone(),
-                None => sums.push((loss.name, loss.value.clone())),
-            }
-        }
-        let parts = if self.sums_layers {
-            1.0
-        } else {
-            rounds.len() as f64
-        };
+        let (sums, rounds) = auxiliary_sums(&forward.layers);
+        let parts = if self.sums_layers { 1.0 } else { rounds as f64 };
         sums.into_iter()
             .map(|(name, sum)| (name, sum / parts))
             .collect()

@@ -6,7 +6,7 @@ use burn::{
 };
 use corpora::{Dataset, WindowBatch, valid_windows};
 use models_tiny::Forward;
-use moe_layer::{Capacity, Round};
+use moe_layer::Capacity;
 use runstore::tables::TokenRow;
 
 use super::learner::LanguageModel;
@@ -52,8 +52,10 @@ pub(super) fn take(
     let forward = model.forward(&batch, sampled.seed, Capacity::Training);
     let mut rows = Vec::new();
     for (number, layer) in forward.layers.iter().enumerate() {
-        let decisions = Round::decisions(layer.rounds().iter());
-        let first = decisions.into_iter().filter(|one| one.token < shown);
+        let first = layer
+            .decisions()
+            .into_iter()
+            .filter(|one| one.token < shown);
         rows.extend(first.map(|decision| {
             let id = batch.inputs[decision.token];
             TokenRow {

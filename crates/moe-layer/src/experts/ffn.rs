@@ -1,0 +1,103 @@
+//! One network of an expert's kind that every token passes.
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+use kernels::{Activation as Before, Precision};
+use nn::{Linear, LinearDims};
+
+use super::{ExpertDims, ExpertInit, ExpertKind};
+
+/// A feed-forward network: what an expert computes, for every token.
+#[derive(Module, Debug)]
+pub struct Ffn {
+    /// Wg of a gated network.
+    gate: Option<Linear>,
+    /// W1, or Wu of a gated network.
+    up: Linear,
+    /// W2, or Wd of a gated network.
+    down: Linear,
+    #[module(skip)]
+    kind: ExpertKind,
+}
+
+impl Ffn {
+    /// The network of one expert of these sizes, started as that is.
+    #[must_use]
+    pub fn new(dims: &ExpertDims, device: &Device) -> Self {
+        let ExpertDims {
+            width,
+            hidden,
+            kind,
+            ..
+        } = *dims;
+        let map = |inputs, outputs| {
+            let map = LinearDims {
+                inputs,
+                outputs,
+                bias: kind.has_bias(),
+            };
+            map.init_uniform(ExpertInit::PerExpert.bound(1, inputs, outputs), device)
+        };
+        Self {
+            gate: matches!(kind, ExpertKind::Gated(_)).then(|| map(width, hidden)),
+            up: map(width, hidden),
+            down: map(hidden, width),
+            kind,
+        }
+    }
+
+    /// `act(x W1 + b1) W2 + b2` or `(act(x Wg) * (x Wu)) Wd`, with biases where the maps have them.
+    ///
+    /// # Panics
+    ///
+    /// When kind and gate do not fit together.
+    #[must_use]
+    pub fn from_maps(kind: ExpertKind, gate: Option<Linear>, up: Linear, down: Linear) -> Self {
+        let gated = matches!(kind, ExpertKind::Gated(_));
+        assert_eq!(
+            gate.is_some(),
+            gated,
+            "a gated network has a gate, another none"
+        );
+        Self {
+            gate,
+            up,
+            down,
+            kind,
+        }
+    }
+
+    /// What it computes.
+    #[must_use]
+    pub const fn kind(&self) -> ExpertKind {
+        self.kind
+    }
+
+    /// W1 and b1, or Wu of a gated network.
+    #[must_use]
+    pub const fn up(&self) -> &Linear {
+        &self.up
+    }
+
+    /// W2 and b2, or Wd of a gated network.
+    #[must_use]
+    pub const fn down(&self) -> &Linear {
+        &self.down
+    }
+
+    /// `x` `[.., D]` to the same shape.
+    #[must_use]
+    pub fn forward<const R: usize>(&self, x: Tensor<R>, precision: Precision) -> Tensor<R> {
+        let activation = self.kind.activation();
+        let (h, before) = match &self.gate {
+            None => activation.into_product(self.up.forward(x, precision)),
+            Some(gate) => {
+                let gates = activation.apply(gate.forward(x.clone(), precision));
+                (gates * self.up.forward(x, precision), Before::Identity)
+            }
+        };
+        self.down.forward_after(before, h, precision)
+    }
+}

@@ -1,0 +1,73 @@
+//! What a pass of a layer gives.
+
+use burn::tensor::Tensor;
+use routers::AuxiliaryLoss;
+
+use crate::{Decision, Round, RoutingTrace};
+
+/// What a pass of a mixture gives: from layer to model, learner and measures it is this one value.
+#[derive(Debug, Clone)]
+pub struct MoeOutput {
+    /// Output `[T, D]`; zero for a token that reached no expert.
+    pub y_td: Tensor<2>,
+    /// What was decided: one round, or those of a chain in turn.
+    pub rounds: Vec<Round>,
+}
+
+impl MoeOutput {
+    /// The losses of the routers, round by round.
+    pub fn auxiliary(&self) -> impl Iterator<Item = &AuxiliaryLoss> {
+        self.rounds
+            .iter()
+            .flat_map(|round| &round.routing.auxiliary)
+    }
+
+    /// The measures of this pass: each round counts as one more pass over the same experts, so that
+    /// loads and drops are sums over rounds, and means over tokens are means over the tokens of all
+    /// rounds.
+    ///
+    /// # Panics
+    ///
+    /// If there are no rounds.
+    #[must_use]
+    pub fn trace(&self) -> RoutingTrace {
+        self.rounds
+            .iter()
+            .map(|round| RoutingTrace::new(&round.routing, &round.plan))
+            .reduce(RoutingTrace::then)
+            .expect("a layer has a round")
+    }
+
+    /// Every assignment, token by token; the choices of a token are numbered through its rounds.
+    #[must_use]
+    pub fn decisions(&self) -> Vec<Decision> {
+        let decided = |round: &Round| crate::decisions(&round.routing, &round.plan);
+        let mut all: Vec<_> = self.rounds.iter().flat_map(decided).collect();
+        if self.rounds.len() > 1 {
+            // Stable: within a token the rounds stay in turn.
+            all.sort_by_key(|decision| decision.token);
+            crate::decision::number(&mut all);
+        }
+        all
+    }
+}
+
+/// The losses of the routers of several passes, by name: each the sum over passes and rounds, and over
+/// how many rounds it is.
+#[must_use]
+pub fn auxiliary_sums<'a>(
+    outputs: impl IntoIterator<Item = &'a MoeOutput>,
+) -> (Vec<(&'static str, Tensor<1>)>, usize) {
+    let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
+    let mut rounds = 0;
+    for output in outputs {
+        rounds += output.rounds.len();
+        for loss in output.auxiliary() {
+            match sums.iter_mut().find(|(name, _)| *name == loss.name) {
+                Some((_, sum)) => *sum = sum.clone() + loss.value.clone(),
+                None => sums.push((loss.name, loss.value.clone())),
+            }
+        }
+    }
+    (sums, rounds)
+}

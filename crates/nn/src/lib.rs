@@ -1,0 +1,37 @@
+//! What every model is made of, once.
+//!
+//! | part | what it computes |
+//! |---|---|
+//! | [`Linear`] | `x W + b` |
+//! | [`GroupedLinear`] | the same with a matrix for each expert |
+//! | [`Activation`] | GELU, ReLU, SiLU |
+//! | [`LayerNorm`] | rows of mean 0 and variance 1, scaled and shifted |
+//! | [`Dropout`] | values dropped at random, by the seed of a pass |
+//!
+//! A part knows its numbers and how they start; which tensors of a file become them, a model says. It
+//! computes by the fast operations of `kernels`, in the precision that it is asked for. No part knows
+//! a model, a file or an expert.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use kernels::Precision;
+//! use nn::LinearDims;
+//!
+//! let device = Device::flex();
+//! let map = LinearDims::new(3, 5).init(&device);
+//! let y_tf = map.forward(Tensor::<2>::ones([2, 3], &device), Precision::F32);
+//! assert_eq!(y_tf.dims(), [2, 5]);
+//! assert_eq!(LinearDims::new(3, 5).num_params(), 20);
+//! ```
+
+mod activation;
+mod dropout;
+mod grouped;
+mod linear;
+mod norm;
+
+pub use activation::Activation;
+pub use dropout::Dropout;
+pub use grouped::GroupedLinear;
+pub use linear::{Linear, LinearDims};
+pub use norm::LayerNorm;

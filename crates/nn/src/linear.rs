@@ -1,0 +1,137 @@
+//! Linear maps: how many numbers, how much arithmetic, how they start, what they do.
+
+use burn::{
+    module::{Initializer, Module, Param},
+    nn::LinearConfig,
+    tensor::{Device, Tensor},
+};
+use kernels::{Activation, Precision};
+
+/// A linear map that is yet to be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinearDims {
+    /// Values of a row that comes in.
+    pub inputs: usize,
+    /// Values of a row that goes out.
+    pub outputs: usize,
+    /// Whether each of these has a bias.
+    pub bias: bool,
+}
+
+impl LinearDims {
+    /// A map with bias.
+    #[must_use]
+    pub const fn new(inputs: usize, outputs: usize) -> Self {
+        Self {
+            inputs,
+            outputs,
+            bias: true,
+        }
+    }
+
+    /// A map without.
+    #[must_use]
+    pub const fn without_bias(inputs: usize, outputs: usize) -> Self {
+        Self {
+            inputs,
+            outputs,
+            bias: false,
+        }
+    }
+
+    /// Numbers that it has.
+    #[must_use]
+    pub const fn num_params(self) -> usize {
+        self.inputs * self.outputs + if self.bias { self.outputs } else { 0 }
+    }
+
+    /// Multiplications and additions for one row, those of the bias included.
+    #[must_use]
+    pub const fn flops(self) -> usize {
+        2 * self.inputs * self.outputs + if self.bias { self.outputs } else { 0 }
+    }
+
+    /// Weights and biases uniform within `1 / sqrt(inputs)`, as Burn and PyTorch start a linear layer.
+    #[must_use]
+    pub fn init(self, device: &Device) -> Linear {
+        let config = LinearConfig::new(self.inputs, self.outputs);
+        let map = config.with_bias(self.bias).init(device);
+        Linear {
+            weight: map.weight,
+            bias: map.bias,
+        }
+    }
+
+    /// Weights of this standard deviation and biases of zero.
+    #[must_use]
+    pub fn init_normal(self, std: f64, device: &Device) -> Linear {
+        self.drawn(&Initializer::Normal { mean: 0.0, std }, device)
+    }
+
+    /// Weights uniform within `bound` and biases of zero.
+    #[must_use]
+    pub fn init_uniform(self, bound: f64, device: &Device) -> Linear {
+        let uniform = Initializer::Uniform {
+            min: -bound,
+            max: bound,
+        };
+        self.drawn(&uniform, device)
+    }
+
+    fn drawn(self, weights: &Initializer, device: &Device) -> Linear {
+        let zeros = || Initializer::Zeros.init([self.outputs], device);
+        Linear {
+            weight: weights.init([self.inputs, self.outputs], device),
+            bias: self.bias.then(zeros),
+        }
+    }
+}
+
+/// `y = x W + b`.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// W, `[inputs, outputs]`.
+    pub weight: Param<Tensor<2>>,
+    /// b, `[outputs]`.
+    pub bias: Option<Param<Tensor<1>>>,
+}
+
+impl Linear {
+    /// The map of given numbers: W `[inputs, outputs]`, b `[outputs]`.
+    #[must_use]
+    pub fn from_tensors(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
+        Self {
+            weight: Param::from_tensor(weight),
+            bias: bias.map(Param::from_tensor),
+        }
+    }
+
+    /// Its sizes.
+    #[must_use]
+    pub fn dims(&self) -> LinearDims {
+        let [inputs, outputs] = self.weight.dims();
+        LinearDims {
+            inputs,
+            outputs,
+            bias: self.bias.is_some(),
+        }
+    }
+
+    /// `x` `[.., inputs]` to `[.., outputs]`, the factors of the product in `precision`.
+    #[must_use]
+    pub fn forward<const R: usize>(&self, x: Tensor<R>, precision: Precision) -> Tensor<R> {
+        self.forward_after(Activation::Identity, x, precision)
+    }
+
+    /// The same of `activation(x)`.
+    #[must_use]
+    pub fn forward_after<const R: usize>(
+        &self,
+        activation: Activation,
+        x: Tensor<R>,
+        precision: Precision,
+    ) -> Tensor<R> {
+        let bias = self.bias.as_ref().map(Param::val);
+        kernels::linear(x, self.weight.val(), bias, activation, precision)
+    }
+}
