@@ -1,18 +1,15 @@
 //! A layer of the encoder: attention, then a feed-forward network or what stands in its place.
 
-use burn::{
-    module::Module,
-    tensor::{Bool, Tensor},
-};
+use burn::{module::Module, tensor::Tensor};
 use moe_layer::{ExpertKind, Ffn, MoeContext, MoeLayer, MoeOutput};
-use nn::LayerNorm;
+use nn::{Attention, LayerNorm, Mask};
 
-use crate::{BertConfig, attention::SelfAttention, weights::Weights};
+use crate::{BertConfig, weights::Weights};
 
 /// `a = LN(x + attention(x))`, `y = LN(a + ffn(a))`.
 #[derive(Module, Debug)]
 pub(crate) struct Block {
-    attention: SelfAttention,
+    attention: Attention,
     attention_norm: LayerNorm,
     pub(crate) ffn: FeedForward,
     ffn_norm: LayerNorm,
@@ -52,7 +49,7 @@ impl Block {
         let name = format!("encoder.layer.{layer}");
         let norm = |part: &str| weights.norm(&format!("{name}.{part}"), config.layer_norm_eps);
         Self {
-            attention: SelfAttention::read(weights, &format!("{name}.attention"), config),
+            attention: weights.attention(&format!("{name}.attention"), config),
             attention_norm: norm("attention.output.LayerNorm"),
             ffn: FeedForward::read(weights, &name),
             ffn_norm: norm("output.LayerNorm"),
@@ -63,13 +60,13 @@ impl Block {
     pub(crate) fn forward(
         &self,
         x_bsd: Tensor<3>,
-        mask_bs: &Tensor<2, Bool>,
+        mask: &Mask,
         context: &MoeContext,
     ) -> (Tensor<3>, Option<MoeOutput>) {
         let [batch, sequence, width] = x_bsd.dims();
         let attended = self
             .attention
-            .forward(x_bsd.clone(), mask_bs, context.precision);
+            .forward(x_bsd.clone(), None, mask, None, context.precision);
         let x_bsd = self.attention_norm.forward(x_bsd + attended);
         let x_td = x_bsd.clone().reshape([batch * sequence, width]);
         let (y_td, mixture) = self.ffn.forward(x_td, context);

@@ -51,7 +51,6 @@
 //! `b` sequences, `s` tokens of one, `t` all tokens, `d` width, `f` hidden width of a feed-forward
 //! network, `h` heads, `v` token ids; `x_bsd` is `[B, S, D]`.
 
-mod attention;
 mod block;
 mod config;
 mod embeddings;

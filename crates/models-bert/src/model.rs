@@ -8,7 +8,7 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{Capacity, MoeContext, MoeOutput};
-use nn::Linear;
+use nn::{Linear, Mask};
 
 use crate::{
     BertConfig, BertError, BertHeads,
@@ -202,6 +202,7 @@ impl Bert {
             hidden: vec![x.clone()],
             mixtures: Vec::new(),
         };
+        let mask = Mask::both_ways().with_real(input.mask_bs.clone());
         for (layer, block) in self.blocks.iter().enumerate().take(depth) {
             let context = MoeContext {
                 token_ids_t: token_ids_t.clone(),
@@ -212,7 +213,7 @@ impl Bert {
                 capacity: Capacity::Training,
                 precision: input.precision,
             };
-            let (y, mixture) = block.forward(x, &input.mask_bs, &context);
+            let (y, mixture) = block.forward(x, &mask, &context);
             out.mixtures.extend(mixture.map(|output| (layer, output)));
             out.hidden.push(y.clone());
             x = y;

@@ -10,11 +10,10 @@
 //! logits = head(norm(x))
 //! ```
 
-mod attention;
 mod config;
 mod dropout;
 mod model;
 mod weights;
 
 pub use config::TinyMoeConfig;
-pub use model::{Forward, ModelError, ModelInput, TinyMoe, TinyMoeDims, TinyMoeSizes};
+pub use model::{ModelError, TinyMoe, TinyMoeDims, TinyMoeSizes};

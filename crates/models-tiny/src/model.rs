@@ -11,12 +11,13 @@ use burn::{
     nn::{Embedding, EmbeddingConfig},
     tensor::{Device, Int, Tensor},
 };
-use kernels::{Precision, cross_entropy, pack};
-use moe_layer::{Capacity, LayerDims, MoeConfig, MoeContext, MoeLayer, MoeOutput};
-use nn::{Dropout, LayerNorm, Linear, LinearDims};
+use kernels::pack;
+use lm::{CausalLm, LmForward, LmInput};
+use moe_layer::{LayerDims, MoeConfig, MoeContext, MoeLayer, MoeOutput};
+use nn::{Dropout, JointAttention, LayerNorm, Linear, LinearDims};
 use routers::{RouterConfig, RouterError, StepLoad};
 
-use crate::{TinyMoeConfig, attention::CausalAttention, dropout::Place};
+use crate::{TinyMoeConfig, dropout::Place};
 
 /// What comes from the data, and the trial's seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,32 +108,10 @@ pub struct TinyMoe {
 #[derive(Module, Debug)]
 struct Block {
     attention_norm: LayerNorm,
-    attention: CausalAttention,
+    attention: JointAttention,
     moe_norm: LayerNorm,
     moe: MoeLayer,
     dropout: Dropout,
-}
-
-/// What a forward pass reads.
-#[derive(Debug, Clone)]
-pub struct ModelInput {
-    /// Token ids `[B, S]`.
-    pub ids_bs: Tensor<2, Int>,
-    /// Seed of the routers' noise and of dropout in this pass.
-    pub noise_seed: u64,
-    /// Which capacity factor limits the mixtures.
-    pub capacity: Capacity,
-    /// In what matrices multiply.
-    pub precision: Precision,
-}
-
-/// What a forward pass gives.
-#[derive(Debug, Clone)]
-pub struct Forward {
-    /// Logits `[B * S, V]`, f32.
-    pub logits: Tensor<2>,
-    /// What each block's mixture did.
-    pub layers: Vec<MoeOutput>,
 }
 
 impl TinyMoe {
@@ -162,7 +141,7 @@ impl TinyMoe {
         let block = |_| -> Result<Block, ModelError> {
             Ok(Block {
                 attention_norm: LayerNorm::new(dim, device),
-                attention: CausalAttention::new(dim, heads, dropout, device),
+                attention: JointAttention::new(dim, heads, dropout, device),
                 moe_norm: LayerNorm::new(dim, device),
                 moe: MoeLayer::new(moe, router, &layer_dims, device)?,
                 dropout: Dropout::new(dropout),
@@ -191,7 +170,7 @@ impl TinyMoe {
         let (dim, layers) = (config.dim.get(), config.layers.get());
         let layer = MoeLayer::sizes(moe, router, dim, dims.sequence);
         let norm = LayerNorm::num_params(dim);
-        let per_block = CausalAttention::num_params(dim) + 2 * norm;
+        let per_block = JointAttention::num_params(dim) + 2 * norm;
         let outside = norm + dim * dims.vocab;
         TinyMoeSizes {
             total: outside
@@ -223,16 +202,10 @@ impl TinyMoe {
         let layer = MoeLayer::flops_per_token(moe, router, dim, rows_per_token);
         layers as f64 * (attention as f64 + layer) + (2 * dim * dims.vocab) as f64
     }
+}
 
-    /// The device of its parameters.
-    #[must_use]
-    pub fn device(&self) -> Device {
-        self.head.weight.val().device()
-    }
-
-    /// Runs the model.
-    #[must_use]
-    pub fn forward(&self, input: &ModelInput) -> Forward {
+impl CausalLm for TinyMoe {
+    fn forward(&self, input: &LmInput) -> LmForward {
         let [batch, sequence] = input.ids_bs.dims();
         let device = input.ids_bs.device();
         let places = Tensor::<1, Int>::arange(0..sequence as i64, &device).reshape([1, sequence]);
@@ -260,27 +233,31 @@ impl TinyMoe {
         }
         let [_, _, dim] = x.dims();
         let x = self.norm.forward(x).reshape([batch * sequence, dim]);
-        Forward {
+        LmForward {
             logits: self.head.forward(x, input.precision),
             layers,
         }
     }
-}
 
-impl TinyMoe {
-    /// The model after a step of training, told what the experts of each layer got, round by round:
-    /// what is not learned by gradient has adapted.
-    ///
-    /// # Panics
-    ///
-    /// If there is not one load per layer and round.
-    #[must_use]
-    pub fn adapt(mut self, loads: &[Vec<StepLoad>]) -> Self {
+    fn adapt(mut self, loads: &[Vec<StepLoad>]) -> Self {
         assert_eq!(loads.len(), self.blocks.len(), "loads for every layer");
         for (block, load) in self.blocks.iter_mut().zip(loads) {
             block.moe = block.moe.clone().adapt(load);
         }
         self
+    }
+
+    fn router_of(path: &str) -> Option<&str> {
+        // blocks.<number>.moe.<...>
+        let rest = path.strip_prefix("blocks.")?;
+        let (number, rest) = rest.split_once('.')?;
+        let before = "blocks.".len() + number.len() + ".moe.".len();
+        let own = MoeLayer::router_of(rest.strip_prefix("moe.")?)?;
+        Some(&path[..before + own.len()])
+    }
+
+    fn device(&self) -> Device {
+        self.head.weight.val().device()
     }
 }
 
@@ -289,7 +266,11 @@ impl Block {
         let [batch, sequence, dim] = x.dims();
         let seed = context.noise_seed;
         let normed = self.attention_norm.forward(x.clone());
-        let attended = self.attention.forward(normed, seed, context.precision);
+        let attended = self.attention.forward(
+            normed,
+            (seed, Place::AttentionWeights as u64),
+            context.precision,
+        );
         let place = Place::Attention as u64;
         let x = x + self.dropout.forward(attended, seed, place);
         let normed = self
@@ -300,14 +281,6 @@ impl Block {
         let y_bsd = out.y_td.clone().reshape([batch, sequence, dim]);
         let y = self.dropout.forward(y_bsd, seed, Place::Experts as u64);
         (x + y, out)
-    }
-}
-
-impl Forward {
-    /// Mean negative log-likelihood of the targets `[B * S]`, in nats per token.
-    #[must_use]
-    pub fn nll(&self, targets: Tensor<1, Int>) -> Tensor<1> {
-        cross_entropy(self.logits.clone(), targets)
     }
 }
 

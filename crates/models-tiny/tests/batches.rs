@@ -7,7 +7,8 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use kernels::Precision;
-use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
+use lm::{CausalLm, LmInput};
+use models_tiny::{TinyMoe, TinyMoeConfig, TinyMoeDims};
 use moe_layer::{Capacity, MoeConfig};
 use registry::{Fraction, PositiveF64, Variant};
 use routers::{RouterConfig, StrategyConfig};
@@ -60,13 +61,15 @@ fn perplexity(model: &TinyMoe, batch: usize, capacity: Capacity) -> f64 {
     let mut nats = 0.0;
     for first in (0..WINDOWS).step_by(batch) {
         let (start, count) = (first * SEQUENCE, batch * SEQUENCE);
-        let forward = model.forward(&ModelInput {
+        let forward = model.forward(&LmInput {
             ids_bs: tokens(start, count).reshape([batch, SEQUENCE]),
             noise_seed: 3,
             capacity,
             precision: Precision::F32,
         });
-        let mean = forward.nll(tokens(start + 1, count)).into_scalar::<f32>();
+        let mean = forward
+            .nll(tokens(start + 1, count), None)
+            .into_scalar::<f32>();
         nats += f64::from(mean) * count as f64;
     }
     (nats / (WINDOWS * SEQUENCE) as f64).exp()

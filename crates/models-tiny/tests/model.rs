@@ -7,7 +7,8 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use kernels::Precision;
-use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
+use lm::{CausalLm, LmInput};
+use models_tiny::{TinyMoe, TinyMoeConfig, TinyMoeDims};
 use moe_layer::{Capacity, DenseReference, LayerDims, MoeConfig, MoeLayer, NoneConfig};
 use registry::{Fraction, Variant};
 use routers::{AssignConfig, RouterConfig, StrategyConfig};
@@ -58,8 +59,8 @@ fn build(strategy: StrategyConfig, device: &Device) -> TinyMoe {
     model
 }
 
-fn input(ids: [[i32; 6]; 2], device: &Device) -> ModelInput {
-    ModelInput {
+fn input(ids: [[i32; 6]; 2], device: &Device) -> LmInput {
+    LmInput {
         ids_bs: Tensor::<2, Int>::from_ints(ids, device),
         noise_seed: 3,
         capacity: Capacity::Training,
@@ -148,7 +149,9 @@ fn every_parameter_gets_a_gradient_and_one_step_downhill_helps() {
     );
     let ids = [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 0, 1]];
     let targets = Tensor::<1, Int>::from_ints([2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 2], &device);
-    let loss = model.forward(&input(ids, &device)).nll(targets.clone());
+    let loss = model
+        .forward(&input(ids, &device))
+        .nll(targets.clone(), None);
     let before = loss.clone().into_scalar::<f32>();
     // Untrained, every id is about as likely: ln 11 = 2.4.
     assert!((before - 11f32.ln()).abs() < 1.0, "{before}");
@@ -169,7 +172,7 @@ fn every_parameter_gets_a_gradient_and_one_step_downhill_helps() {
     let model = optimiser.step(0.05, model, gradients);
     let after = model
         .forward(&input(ids, &device))
-        .nll(targets)
+        .nll(targets, None)
         .into_scalar::<f32>();
     assert!(after < before, "{before} -> {after}");
 }
@@ -246,4 +249,20 @@ fn arithmetic_of_a_token_by_hand() {
         ..moe
     };
     assert!((flops(&dense, 2.5) - (422_272.0 - 2_048.0)).abs() < 1e-6);
+}
+
+#[test]
+fn a_router_is_named_by_its_path() {
+    let router = TinyMoe::router_of;
+    let path = "blocks.1.moe.router.scorer.Linear.map.weight";
+    assert_eq!(router(path), Some("blocks.1.moe.router"));
+    let path = "blocks.12.moe.later_routers.0.scorer.Linear.map.weight";
+    assert_eq!(router(path), Some("blocks.12.moe.later_routers"));
+    for other in [
+        "blocks.1.moe.experts.up.weight",
+        "blocks.1.attention.router",
+        "head.weight",
+    ] {
+        assert_eq!(router(other), None);
+    }
 }

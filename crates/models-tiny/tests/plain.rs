@@ -7,7 +7,8 @@ use burn::{
     tensor::{Device, Int, Tensor, activation, module as operations},
 };
 use kernels::{Precision, attention_reference, cross_entropy_reference, layer_norm_reference};
-use models_tiny::{ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
+use lm::{CausalLm, LmInput};
+use models_tiny::{TinyMoe, TinyMoeConfig, TinyMoeDims};
 use moe_layer::{Capacity, MoeConfig, NoneConfig};
 use registry::{Fraction, Variant};
 use routers::{RouterConfig, StrategyConfig};
@@ -162,8 +163,8 @@ fn ids(device: &Device) -> Tensor<2, Int> {
     integers([BATCH, DIMS.sequence], DIMS.vocab, 1, device)
 }
 
-fn input(seed: u64, device: &Device) -> ModelInput {
-    ModelInput {
+fn input(seed: u64, device: &Device) -> LmInput {
+    LmInput {
         ids_bs: ids(device),
         noise_seed: seed,
         capacity: Capacity::Training,
@@ -212,7 +213,7 @@ fn the_fast_model_is_the_plain_model() {
         F32_SUM,
     );
     let (loss, expected) = (
-        forward.nll(targets.clone()),
+        forward.nll(targets.clone(), None),
         cross_entropy_reference(expected, targets),
     );
     assert_close(

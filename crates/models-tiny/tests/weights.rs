@@ -4,7 +4,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use burn::tensor::{Device, Int, Tensor};
 use kernels::Precision;
-use models_tiny::{ModelError, ModelInput, TinyMoe, TinyMoeConfig, TinyMoeDims};
+use lm::{CausalLm, LmInput};
+use models_tiny::{ModelError, TinyMoe, TinyMoeConfig, TinyMoeDims};
 use moe_layer::{Capacity, MoeConfig};
 use routers::{HashConfig, RouterConfig};
 
@@ -32,7 +33,7 @@ fn build(layers: usize, vocab: usize, router: &RouterConfig, seed: u64) -> TinyM
 }
 
 fn logits(model: &TinyMoe) -> Vec<f32> {
-    let input = ModelInput {
+    let input = LmInput {
         ids_bs: Tensor::<2, Int>::from_ints([[1, 2, 3, 0]], &Device::flex()),
         noise_seed: 0,
         capacity: Capacity::Training,

@@ -54,6 +54,18 @@ impl MoeConfig {
     }
 }
 
+impl MoeConfig {
+    /// Whether the capacity of training can drop an assignment that an evaluation keeps, or the other
+    /// way round.
+    #[must_use]
+    pub fn evaluates_differently(&self, router: &RouterConfig) -> bool {
+        let limited = !matches!(self.drop, DropPolicyConfig::None(_))
+            && !router.strategy.facts().owns_capacity
+            && self.dense.is_none();
+        limited && self.eval_capacity_factor.factor() != Some(self.capacity_factor.get())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

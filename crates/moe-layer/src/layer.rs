@@ -117,6 +117,16 @@ impl MoeLayer {
         self.experts.dims().width
     }
 
+    /// The router that the parameter at this path of the layer belongs to, as the beginning of the path;
+    /// the later ones of a chain go by one name.
+    #[must_use]
+    pub fn router_of(path: &str) -> Option<&str> {
+        let first = path.split('.').next()?;
+        ["router", "later_routers"]
+            .contains(&first)
+            .then_some(first)
+    }
+
     /// Its experts.
     #[must_use]
     pub const fn experts(&self) -> &ExpertBank {

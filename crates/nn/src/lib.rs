@@ -6,6 +6,10 @@
 //! | [`GroupedLinear`] | the same with a matrix for each expert |
 //! | [`Activation`] | GELU, ReLU, SiLU |
 //! | [`LayerNorm`] | rows of mean 0 and variance 1, scaled and shifted |
+//! | [`RmsNorm`] | rows of mean square 1, scaled |
+//! | [`Rope`] | queries and keys turned by where they stand |
+//! | [`JointAttention`] | causal attention whose queries, keys and values are one map |
+//! | [`Attention`] | attention with maps of their own, groups of heads, masks and a cache |
 //! | [`Dropout`] | values dropped at random, by the seed of a pass |
 //!
 //! A part knows its numbers and how they start; which tensors of a file become them, a model says. It
@@ -25,13 +29,17 @@
 //! ```
 
 mod activation;
+mod attention;
 mod dropout;
 mod grouped;
 mod linear;
 mod norm;
+mod rope;
 
 pub use activation::Activation;
+pub use attention::{Attention, AttentionDims, JointAttention, KeyValues, Mask};
 pub use dropout::Dropout;
 pub use grouped::GroupedLinear;
 pub use linear::{Linear, LinearDims};
-pub use norm::LayerNorm;
+pub use norm::{LayerNorm, RmsNorm};
+pub use rope::{Rope, Rotation};

@@ -2,11 +2,14 @@
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor},
+    tensor::{Device, Int, Tensor},
 };
 use kernels::Precision;
-use nn::{Activation, Dropout, LayerNorm, Linear, LinearDims};
-use testkit::{F32_SUM, assert_close};
+use nn::{
+    Activation, Attention, AttentionDims, Dropout, KeyValues, LayerNorm, Linear, LinearDims, Mask,
+    RmsNorm, Rope,
+};
+use testkit::{F32_SUM, assert_close, normal};
 
 #[test]
 fn a_map_by_hand() {
@@ -110,5 +113,67 @@ fn activations_by_hand() {
     ] {
         let expected = Tensor::from_data([expected], &device);
         assert_close(activation.apply(x.clone()), expected, F32_SUM);
+    }
+}
+
+#[test]
+fn an_rms_norm_by_hand() {
+    // (3, 4) has the mean square 12.5; with epsilon 12.5 the root of 25.
+    let device = Device::flex();
+    let gamma = Tensor::<1>::from_data([1.0f32, 10.0], &device);
+    let norm = RmsNorm::from_tensor(gamma, 12.5);
+    let given = norm.forward(Tensor::<2>::from_data([[3.0f32, 4.0]], &device));
+    assert_close(given, Tensor::from_data([[0.6f32, 8.0]], &device), F32_SUM);
+    assert_eq!(
+        RmsNorm::new(7, 1e-6, &device).num_params(),
+        RmsNorm::num_params(7)
+    );
+}
+
+/// Token by token with what was before, all at once, and by the fast operation: one attention.
+#[test]
+fn attention_goes_on_where_it_stopped() {
+    let device = Device::flex();
+    for key_heads in [1, 2, 4] {
+        let dims = AttentionDims {
+            width: 8,
+            heads: 4,
+            key_heads,
+            head_width: 6,
+            bias: true,
+            output_bias: false,
+        };
+        let attention = Attention::init_normal(&dims, 0.5, &device);
+        assert_eq!(attention.num_params(), dims.num_params());
+        let rope = Rope {
+            theta: 1e4,
+            head_width: 6,
+        };
+        let x_bsd = normal([2, 5, 8], 3, &device);
+        let places = Tensor::<1, Int>::arange(0..5, &device)
+            .unsqueeze::<2>()
+            .expand([2, 5]);
+        let rotation = rope.at(places.clone());
+        let run = |mask: &Mask| {
+            attention.forward(x_bsd.clone(), Some(&rotation), mask, None, Precision::F32)
+        };
+        let whole = run(&Mask::causal());
+        let real = Tensor::<2>::ones([2, 5], &device).greater_elem(0.0);
+        assert_close(run(&Mask::causal().with_real(real)), whole.clone(), F32_SUM);
+        let mut before = KeyValues::default();
+        for (start, count) in [(0, 2), (2, 1), (3, 2)] {
+            let part = x_bsd.clone().narrow(1, start, count);
+            let rotation = rope.at(places.clone().narrow(1, start, count));
+            let mask = Mask::causal();
+            let given = attention.forward(
+                part,
+                Some(&rotation),
+                &mask,
+                Some(&mut before),
+                Precision::F32,
+            );
+            assert_close(given, whole.clone().narrow(1, start, count), F32_SUM);
+            assert_eq!(before.places(), start + count);
+        }
     }
 }

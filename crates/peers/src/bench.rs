@@ -3,10 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use burn::tensor::Device;
-use corpora::WindowBatch;
 use kernels::Precision;
 use runstore::{Provenance, tables::PeerRow};
-use trainer::Learner;
 
 use crate::{
     PeersError, Scale,
@@ -17,8 +15,6 @@ use crate::{
     row,
     scale::Question,
 };
-
-pub use crate::cases::Wrap;
 
 /// What is asked of a benchmark.
 #[derive(Debug, Clone)]
@@ -79,17 +75,15 @@ pub enum Event<'a> {
     Done(&'a PeerRow),
 }
 
-/// Runs a benchmark. `wrap` makes of a model what the training loop trains, so that the step is
-/// the caller's own.
+/// Runs a benchmark.
 ///
 /// # Errors
 ///
 /// When Python, PyTorch or the programs are missing, nothing is selected, or our side fails. What
 /// goes wrong with one PyTorch program is in its row.
-pub fn run<L: Learner<Batch = WindowBatch> + 'static>(
+pub fn run(
     options: &Options,
     device: &Device,
-    wrap: Wrap<L>,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<Vec<PeerRow>, PeersError> {
     if !(options.device == "cpu" || options.device.starts_with("cuda")) {
@@ -117,7 +111,7 @@ pub fn run<L: Learner<Batch = WindowBatch> + 'static>(
                 device: device.clone(),
                 precision: precision.on(device),
             };
-            let ours = open(question, &setting, wrap);
+            let ours = open(question, &setting);
             let comparison = Comparison {
                 ours,
                 device,
@@ -148,13 +142,9 @@ pub fn run<L: Learner<Batch = WindowBatch> + 'static>(
     Ok(rows)
 }
 
-fn open<L: Learner<Batch = WindowBatch> + 'static>(
-    question: &Question,
-    setting: &Setting,
-    wrap: Wrap<L>,
-) -> Box<dyn Ours> {
+fn open(question: &Question, setting: &Setting) -> Box<dyn Ours> {
     match question {
-        Question::Step(sizes) => Box::new(Step::new(sizes, setting, wrap)),
+        Question::Step(sizes) => Box::new(Step::new(sizes, setting)),
         Question::Layer(sizes) => Box::new(Layer::new(sizes, setting)),
         Question::Ffn(sizes) => Box::new(Ffn::new(sizes, setting)),
         Question::Rows(sizes) => Box::new(Rows::new(sizes, setting)),

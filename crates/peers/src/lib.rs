@@ -2,8 +2,7 @@
 //!
 //! What it decides: what is compared and at which sizes, when two sides agree, how they take turns,
 //! which bytes count. What it does not: how PyTorch does the work, which is in `scripts/peers`; what
-//! the training step is, which is the caller's [`Learner`](trainer::Learner) under
-//! [`trainer::Update`].
+//! the training step is, which is [`lm::LanguageModel`] under [`trainer::Update`].
 //!
 //! ```text
 //! our case --weights, inputs, case.json--> peer.py, one process a program
@@ -35,7 +34,7 @@ mod scale;
 pub mod table;
 mod tensors;
 
-pub use bench::{Event, Options, Wrap, run};
+pub use bench::{Event, Options, run};
 pub use compare::load_average;
 pub use error::PeersError;
 pub use scale::Scale;

@@ -19,7 +19,7 @@ pub(crate) struct Evaluated<O> {
 
 /// Evaluates without dropout and without autodiff; none when there is no validation text.
 ///
-/// The mean is over tokens, so that a last, shorter batch weighs what it holds. Each batch has the
+/// The mean is over counted tokens, so that a last, shorter batch weighs what it holds. Each batch has the
 /// same seed in every evaluation: random routers are compared on the same draws.
 pub(crate) fn evaluate<L, D>(
     model: &L,
@@ -49,7 +49,7 @@ where
             Some(sum) => sum.add(losses.observation),
             None => losses.observation,
         });
-        sums.add(L::tokens(&batch) as u64, losses.lm, losses.measures)?;
+        sums.add(L::counted(&batch) as u64, losses.lm, losses.measures)?;
     }
     let (tokens, nll, measures) = sums.means()?;
     Ok(observation

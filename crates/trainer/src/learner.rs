@@ -26,19 +26,18 @@ pub trait Learner: Module {
         self
     }
 
-    /// How many predicted tokens the losses of this batch are means over. All training batches of
-    /// a run must have equally many, so that the mean of batches is the mean over tokens.
+    /// How many tokens this batch has.
     fn tokens(batch: &Self::Batch) -> usize;
 
-    /// The router that the parameter at this path belongs to: the path as far as the first name with
-    /// `router` in it.
-    fn router_of(path: &str) -> Option<&str> {
-        let start = path.find("router")?;
-        let end = path[start..]
-            .find('.')
-            .map_or(path.len(), |dot| start + dot);
-        Some(&path[..end])
+    /// Over how many of its tokens the losses of this batch are means, above 0: all of them, where none
+    /// is masked. An update minimises the mean over the counted tokens of all its batches, and an
+    /// evaluation gives it.
+    fn counted(batch: &Self::Batch) -> usize {
+        Self::tokens(batch)
     }
+
+    /// The router that the parameter at this path belongs to, as the beginning of the path.
+    fn router_of(path: &str) -> Option<&str>;
 
     /// Whether the parameter at this path belongs to a router.
     fn is_router(path: &str) -> bool {
@@ -60,7 +59,7 @@ pub struct Pass {
 /// The losses of one batch, each a single f32 number on the device.
 #[derive(Debug, Clone)]
 pub struct Losses<O> {
-    /// Mean negative log-likelihood per token, in nats.
+    /// Mean negative log-likelihood per counted token, in nats.
     pub lm: Tensor<1>,
     /// Auxiliary losses by name, already weighted; the same names in every pass.
     pub aux: Vec<(&'static str, Tensor<1>)>,

@@ -22,9 +22,9 @@ pub struct Update<'a> {
 pub struct Updated<L: Learner> {
     /// The model with its new parameters.
     pub model: L,
-    /// Mean language-model loss over the batches, from before the update.
+    /// Mean language-model loss over the counted tokens of the batches, from before the update.
     pub lm: Tensor<1>,
-    /// Mean auxiliary losses over the batches.
+    /// Auxiliary losses, each batch weighted as its counted tokens are.
     pub aux: Vec<(&'static str, Tensor<1>)>,
     /// Global gradient norm from before clipping.
     pub gradient_norm: Tensor<1>,
@@ -63,9 +63,8 @@ impl Update<'_> {
     /// The routers' gradient norm under the language-model loss alone: of all together, then of each
     /// router that has parameters.
     pub(crate) fn probe<L: Learner>(&self, model: &L, batches: &[L::Batch]) -> Tensor<1> {
-        let share = 1.0 / batches.len() as f64;
         let mut gradients = GradientsAccumulator::new();
-        for (micro, batch) in batches.iter().enumerate() {
+        for (micro, (batch, share)) in batches.iter().zip(shares::<L>(batches)).enumerate() {
             let lm = self.losses(model, batch, micro).lm.mul_scalar(share);
             gradients.accumulate(model, GradientsParams::from_grads(lm.backward(), model));
         }
@@ -95,13 +94,12 @@ impl Update<'_> {
         )
     }
 
-    /// The mean gradient over the batches, and their mean losses.
+    /// The gradient of the mean over all counted tokens of the batches, and the mean losses.
     fn pass<L: Learner>(&self, model: &L, batches: &[L::Batch]) -> Passed<L::Observation> {
-        let share = 1.0 / batches.len() as f64;
         let mut gradients = GradientsAccumulator::new();
         let mut observations = Vec::with_capacity(batches.len());
         let mut sums: Option<(Tensor<1>, Vec<(&'static str, Tensor<1>)>)> = None;
-        for (micro, batch) in batches.iter().enumerate() {
+        for (micro, (batch, share)) in batches.iter().zip(shares::<L>(batches)).enumerate() {
             let losses = self.losses(model, batch, micro);
             let total = losses.total().mul_scalar(share);
             gradients.accumulate(model, GradientsParams::from_grads(total.backward(), model));
@@ -130,6 +128,18 @@ impl Update<'_> {
             observations,
         }
     }
+}
+
+/// The share of the counted tokens that each batch has.
+fn shares<L: Learner>(batches: &[L::Batch]) -> impl Iterator<Item = f64> {
+    let counted: Vec<f64> = batches
+        .iter()
+        .map(|batch| L::counted(batch) as f64)
+        .collect();
+    let all: f64 = counted.iter().sum();
+    counted
+        .into_iter()
+        .map(move |counted| counted / all.max(1.0))
 }
 
 /// What the forward and backward passes of one update leave.

@@ -21,9 +21,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("trainer", &["registry"]),
     ("routers", &["registry", "kernels", "nn"]),
     ("moe-layer", &["registry", "kernels", "nn", "routers"]),
+    ("lm", &["kernels", "moe-layer", "routers", "trainer"]),
     (
         "models-tiny",
-        &["registry", "kernels", "nn", "moe-layer", "routers"],
+        &["registry", "kernels", "nn", "moe-layer", "routers", "lm"],
     ),
     ("models-bert", &["kernels", "nn", "moe-layer"]),
     (
@@ -37,6 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "trainer",
             "routers",
             "moe-layer",
+            "lm",
             "models-tiny",
         ],
     ),
@@ -51,6 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "trainer",
             "routers",
             "moe-layer",
+            "lm",
             "models-bert",
             "models-tiny",
             "peers",

@@ -16,7 +16,7 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor, TensorData};
-use nn::{LayerNorm, Linear};
+use nn::{Attention, LayerNorm, Linear};
 
 use crate::{BertConfig, BertError, BertHeads, TensorProblem, layout::LAYER};
 use files::Shard;
@@ -117,6 +117,14 @@ impl Weights {
     pub(crate) fn linear(&self, name: &str) -> Linear {
         let bias = self.tensor(&format!("{name}.bias"));
         Linear::from_tensors(self.matrix(&format!("{name}.weight")), Some(bias))
+    }
+
+    /// The attention `<name>.self.*`, `<name>.output.dense`.
+    pub(crate) fn attention(&self, name: &str, config: &BertConfig) -> Attention {
+        let parts = ["self.query", "self.key", "self.value", "output.dense"];
+        let maps = parts.map(|part| self.linear(&format!("{name}.{part}")));
+        let heads = config.num_attention_heads;
+        Attention::from_maps(maps, heads, heads)
     }
 
     /// The normalisation `<name>.weight`, `<name>.bias`.

@@ -17,7 +17,6 @@ pub(crate) use ffn::Ffn;
 pub(crate) use layer::Layer;
 pub(crate) use rows::{Packing, Rows, RowsSizes};
 pub(crate) use step::Step;
-pub use step::Wrap;
 
 use crate::{
     PeersError,

@@ -6,8 +6,8 @@ use burn::{
     optim::GradientsParams,
     tensor::{Int, Tensor, TensorData},
 };
-use corpora::WindowBatch;
-use models_tiny::{ModelInput, TinyMoe, TinyMoeDims};
+use lm::{CausalLm, LanguageModel, LmInput, TokenBatch};
+use models_tiny::{TinyMoe, TinyMoeDims};
 use moe_layer::Capacity;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -24,25 +24,22 @@ use crate::{
 /// Updates whose losses are compared before anything is timed.
 const UPDATES: usize = 4;
 
-/// Makes of a model, and the precision that it multiplies in, what the training loop trains.
-pub type Wrap<L> = fn(TinyMoe, kernels::Precision) -> L;
-
 /// A model in training on one batch.
-pub(crate) struct Step<L: Learner> {
+pub(crate) struct Step {
     sizes: ModelSizes,
     setting: Setting,
     config: TrainConfig,
     /// The model as it was initialised.
     plain: TinyMoe,
     /// The model in training; `None` only inside an update.
-    learner: Option<L>,
+    learner: Option<LanguageModel<TinyMoe>>,
     optimiser: AdamW,
-    batch: [WindowBatch; 1],
+    batch: [TokenBatch; 1],
     done: u64,
 }
 
-impl<L: Learner<Batch = WindowBatch>> Step<L> {
-    pub(crate) fn new(sizes: &ModelSizes, setting: &Setting, wrap: Wrap<L>) -> Self {
+impl Step {
+    pub(crate) fn new(sizes: &ModelSizes, setting: &Setting) -> Self {
         let config = TrainConfig {
             // A schedule so long that the rate is the same to six digits in every sample.
             steps: 10_000_000.try_into().expect("above 0"),
@@ -66,7 +63,7 @@ impl<L: Learner<Batch = WindowBatch>> Step<L> {
         Self {
             sizes: sizes.clone(),
             setting: setting.clone(),
-            learner: Some(wrap(plain.clone(), setting.precision)),
+            learner: Some(LanguageModel::new(plain.clone(), setting.precision)),
             plain,
             optimiser: AdamW::new(&config),
             batch: [batch(sizes)],
@@ -78,8 +75,8 @@ impl<L: Learner<Batch = WindowBatch>> Step<L> {
     /// Logits `[B * S, V]` of the untrained model, and whom each layer chose `[T, k]`.
     fn forward(&self) -> (Tensor<2>, Vec<Tensor<2, Int>>) {
         let batch = &self.batch[0];
-        let forward = self.plain.forward(&ModelInput {
-            ids_bs: Tensor::from_data(self.windows(&batch.inputs), &self.plain.device()),
+        let forward = self.plain.forward(&LmInput {
+            ids_bs: batch.ids_bs(&self.plain.device()),
             noise_seed: 0,
             capacity: Capacity::Training,
             precision: self.setting.precision,
@@ -112,7 +109,7 @@ impl<L: Learner<Batch = WindowBatch>> Step<L> {
 }
 
 /// Ids drawn evenly; each target is the id that follows.
-fn batch(sizes: &ModelSizes) -> WindowBatch {
+fn batch(sizes: &ModelSizes) -> TokenBatch {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let vocab = sizes.vocab as u32;
     let windows: Vec<Vec<u32>> = (0..sizes.batch)
@@ -122,19 +119,19 @@ fn batch(sizes: &ModelSizes) -> WindowBatch {
                 .collect()
         })
         .collect();
-    WindowBatch {
+    TokenBatch {
         inputs: windows
             .iter()
             .flat_map(|ids| ids[..sizes.sequence].to_vec())
             .collect(),
         targets: windows.iter().flat_map(|ids| ids[1..].to_vec()).collect(),
-        batch: sizes.batch,
-        sequence: sizes.sequence,
-        offsets: vec![0; sizes.batch],
+        counted: None,
+        rows: sizes.batch,
+        length: sizes.sequence,
     }
 }
 
-impl<L: Learner<Batch = WindowBatch>> Ours for Step<L> {
+impl Ours for Step {
     fn handout(&self) -> Handout {
         let (_, choices) = self.forward();
         let mut inputs = Tensors::from([

@@ -204,17 +204,6 @@ fn the_probe_sees_the_language_model_loss_alone() {
 }
 
 #[test]
-fn a_router_is_named_by_its_path() {
-    let router = |path| <Toy as trainer::Learner>::router_of(path);
-    assert_eq!(
-        router("blocks.1.moe.router.scorer.weight"),
-        Some("blocks.1.moe.router")
-    );
-    assert_eq!(router("router"), Some("router"));
-    assert_eq!(router("blocks.1.moe.experts"), None);
-}
-
-#[test]
 fn the_probe_changes_nothing() {
     let _alone = alone();
     let toys = Toys {

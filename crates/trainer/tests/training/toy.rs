@@ -113,6 +113,10 @@ impl Learner for Toy {
     type Batch = Points;
     type Observation = Load;
 
+    fn router_of(path: &str) -> Option<&str> {
+        path.starts_with("router").then_some("router")
+    }
+
     fn losses(&self, batch: &Points, pass: &Pass) -> Losses<Load> {
         let x = batch.x.clone();
         assert_eq!(

@@ -10,7 +10,6 @@ use crate::{
     cli::PeersArgs,
     device::DeviceChoice,
     exit::{Exit, Expected},
-    jobs::LanguageModel,
     ui::{self, Align},
 };
 
@@ -19,7 +18,7 @@ pub(super) fn peers(args: &PeersArgs) -> Result<Exit, Expected> {
     let options = options(args, choice);
     super::limit_threads(options.threads)?;
     let device = choice.open()?;
-    let rows = peers::run(&options, &device, LanguageModel::new, &mut tell)?;
+    let rows = peers::run(&options, &device, &mut tell)?;
 
     let folder = args.results.join("peers");
     let folder = folder.join(format!("{}-{}", options.scale, choice.label()));

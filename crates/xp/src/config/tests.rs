@@ -249,7 +249,7 @@ fn ids_depend_on_the_question_alone() {
 #[case("[[axes]]\nk = [1, 2]\n[[axes]]\nk = [1]\n[scale.cpu]\nmoe.k = 1", &["no effect"])]
 #[case("[axes]\nk = [1, 1]", &["axis `k` has the value 1 twice"])]
 #[case("[axes]\ncapacity-factor = [1, 1.0]", &["has the value 1.0 twice"])]
-#[case("[axes]\nexpets = [1]", &["unknown axis `expets`", "did you mean `experts`?"])]
+#[case("[axes]\nexparts = [1]", &["unknown axis `exparts`", "did you mean `experts`?"])]
 #[case("[axes]\nseed = [1]", &["seeds are not an axis"])]
 #[case("[axes]\nk = [1, 9]", &["k = 9 exceeds 8 experts"])]
 #[case("[axes]\nk = [0, -1]", &["integer `0`", "integer `-1`"])]

@@ -27,7 +27,6 @@ pub(crate) use settings::{
     PackSettings, Packing, RouterSettings, SettingProblem, SourceConfig, SpeedCell, SpeedSettings,
     TrainSettings,
 };
-pub(crate) use train::LanguageModel;
 
 /// Runs a trial's job to its end, to its interruption, or into an error.
 pub(crate) fn run(cx: JobContext<'_>) -> Result<JobEnd, JobError> {

@@ -1,6 +1,7 @@
 //! The corpus as the training loop wants it.
 
 use corpora::{Dataset, TrainWindows, WindowBatch, valid_windows};
+use lm::TokenBatch;
 use trainer::{Data, TrainConfig};
 
 use crate::jobs::JobError;
@@ -32,14 +33,26 @@ impl<'a> Batches<'a> {
 }
 
 impl Data for Batches<'_> {
-    type Batch = WindowBatch;
+    type Batch = TokenBatch;
 
-    fn training(&mut self, index: u64) -> WindowBatch {
-        self.train.batch(index)
+    fn training(&mut self, index: u64) -> TokenBatch {
+        tokens(self.train.batch(index))
     }
 
-    fn validation(&mut self, windows: usize) -> impl Iterator<Item = WindowBatch> {
+    fn validation(&mut self, windows: usize) -> impl Iterator<Item = TokenBatch> {
         valid_windows(self.valid, self.sequence, self.batch, windows)
             .expect("the validation text was checked when the batches were made")
+            .map(tokens)
+    }
+}
+
+/// Windows of a text as a model reads them.
+pub(super) fn tokens(windows: WindowBatch) -> TokenBatch {
+    TokenBatch {
+        inputs: windows.inputs,
+        targets: windows.targets,
+        counted: None,
+        rows: windows.batch,
+        length: windows.sequence,
     }
 }

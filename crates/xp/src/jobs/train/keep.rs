@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use corpora::Dataset;
 use trainer::Trained;
 
-use super::learner::LanguageModel;
+use super::Model;
 use crate::{
     config::{Save, Trial},
     jobs::JobError,
@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn model(
     folder: &Path,
     save: Save,
-    trained: &Trained<LanguageModel>,
+    trained: &Trained<Model>,
     trial: &Trial,
     dataset: &Dataset,
 ) -> Result<(), JobError> {

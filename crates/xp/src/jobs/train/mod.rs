@@ -2,10 +2,10 @@
 
 mod arithmetic;
 mod batches;
+mod capacity;
 mod checkpoints;
 mod health;
 mod keep;
-mod learner;
 mod losses;
 mod record;
 mod samples;
@@ -13,11 +13,11 @@ mod steps;
 
 use burn::tensor::Device;
 use corpora::{Dataset, NgramLine, valid_windows};
+use lm::LanguageModel;
 use models_tiny::{TinyMoe, TinyMoeDims};
 use moe_layer::Capacity;
 use trainer::{Outcome, Run, Trained};
 
-pub(crate) use self::learner::LanguageModel;
 pub(in crate::jobs) use self::steps::Steps;
 use self::{
     arithmetic::Arithmetic, batches::Batches, checkpoints::Slot, health::Watch, record::Recorder,
@@ -28,6 +28,9 @@ use super::{
     random::named_seed,
 };
 use crate::config::Save;
+
+/// What is trained.
+type Model = LanguageModel<TinyMoe>;
 
 /// The stream of all randomness of forward passes.
 const PASSES: &str = "passes";
@@ -84,7 +87,7 @@ fn build(
     dataset: &Dataset,
     seed: u64,
     device: &Device,
-) -> Result<LanguageModel, JobError> {
+) -> Result<Model, JobError> {
     let ModelConfig::TinyMoe(config) = &settings.model;
     let dims = dims(settings, dataset, seed);
     let precision = precision::wanted(settings.train.precision).on(device);
@@ -152,7 +155,7 @@ fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset
             .is_causal(&settings.router, Capacity::Evaluation),
     );
     cx.row.causal_in_training = Some(settings.moe.is_causal(&settings.router, Capacity::Training));
-    cx.row.capacity = learner::capacity(settings).map(|capacity| capacity as u64);
+    cx.row.capacity = capacity::capacity(settings).map(|capacity| capacity as u64);
     if cx.row.precision.as_deref() != Some(precision.name()) {
         let text = format!("{} multiplies in {}", cx.device_name, precision.name());
         (cx.events)(Event::Note { text });
@@ -165,7 +168,7 @@ fn finish(
     settings: &TrainSettings,
     dataset: &Dataset,
     arithmetic: Arithmetic,
-    trained: &Trained<LanguageModel>,
+    trained: &Trained<Model>,
     rows: record::Rows,
 ) -> Result<JobEnd, JobError> {
     let mut row = cx.row;

@@ -3,15 +3,16 @@
 use std::{fs, io, path::Path};
 
 use corpora::{CorpusError, Dataset, valid_windows};
+use lm::{LayerTraces, measure};
 use moe_layer::RoutingTrace;
 use runstore::tables::{ExpertRow, StepRow, TrialRow};
 use serde::{Deserialize, Serialize};
 use trainer::{EvalReport, Heartbeat, Reporter, StepReport, Timing, TrainConfig, Trained};
 
 use super::{
+    Model,
     arithmetic::Arithmetic,
     health::{Findings, Steps, Watch},
-    learner::{LanguageModel, LayerTraces, measure},
     losses,
 };
 use crate::jobs::{
@@ -225,7 +226,7 @@ pub(super) fn timing(row: &mut TrialRow, timing: &Timing) {
 /// Fills the columns of the last evaluation.
 pub(super) fn quality(
     row: &mut TrialRow,
-    trained: &Trained<LanguageModel>,
+    trained: &Trained<Model>,
     (dataset, train): (&Dataset, &TrainConfig),
 ) -> Result<(), CorpusError> {
     let Some(evaluation) = trained.evaluation else {

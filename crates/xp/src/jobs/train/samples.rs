@@ -1,15 +1,11 @@
 //! Single routing decisions on validation text, for people and figures to look at.
 
-use burn::{
-    module::Module,
-    tensor::{Int, Tensor, activation::log_softmax},
-};
-use corpora::{Dataset, WindowBatch, valid_windows};
-use models_tiny::Forward;
+use burn::module::Module;
+use corpora::{Dataset, valid_windows};
 use moe_layer::Capacity;
 use runstore::tables::TokenRow;
 
-use super::learner::LanguageModel;
+use super::{Model, batches::tokens};
 use crate::jobs::{JobError, TrainSettings};
 
 /// Windows that are sampled: enough for every frequent character to be met hundreds of times.
@@ -27,7 +23,7 @@ pub(super) struct Sampled<'a> {
 /// taken under the capacity of training and in the first batch as a whole, so that what is kept is
 /// what such an evaluation keeps; the losses are those of the evaluation's own capacity.
 pub(super) fn take(
-    model: &LanguageModel,
+    model: &Model,
     dataset: &Dataset,
     settings: &TrainSettings,
     sampled: &Sampled<'_>,
@@ -45,10 +41,9 @@ pub(super) fn take(
     };
     let shown = WINDOWS * sequence;
     let model = model.clone().valid();
-    let losses = losses(
-        &model.forward(&batch, sampled.seed, Capacity::Evaluation),
-        &batch,
-    );
+    let batch = tokens(batch);
+    let evaluated = model.forward(&batch, sampled.seed, Capacity::Evaluation);
+    let losses = lm::token_losses(&evaluated, &batch);
     let forward = model.forward(&batch, sampled.seed, Capacity::Training);
     let mut rows = Vec::new();
     for (number, layer) in forward.layers.iter().enumerate() {
@@ -77,14 +72,4 @@ pub(super) fn take(
         }));
     }
     Ok(rows)
-}
-
-/// The loss of each prediction, token by token.
-fn losses(forward: &Forward, batch: &WindowBatch) -> Vec<f64> {
-    let targets: Vec<i32> = batch.targets.iter().map(|&id| id as i32).collect();
-    let targets_t1 = Tensor::<1, Int>::from_data(targets.as_slice(), &forward.logits.device())
-        .reshape([targets.len(), 1]);
-    let chosen = log_softmax(forward.logits.clone(), 1).gather(1, targets_t1);
-    let losses = chosen.into_data();
-    losses.iter::<f32>().map(|log| -f64::from(log)).collect()
 }

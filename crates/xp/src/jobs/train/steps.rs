@@ -4,12 +4,12 @@ use burn::tensor::Device;
 use corpora::Dataset;
 use trainer::{Data, Learner, Stepper};
 
-use super::{LanguageModel, PASSES, batches::Batches, build};
+use super::{Model, PASSES, batches::Batches, build};
 use crate::jobs::{JobError, TrainSettings, random::named_seed, speed::Timed};
 
 /// A trial's model on its training windows, from the first on.
 pub(in crate::jobs) struct Steps<'a> {
-    stepper: Stepper<'a, LanguageModel>,
+    stepper: Stepper<'a, Model>,
     batches: Batches<'a>,
     accumulate: u64,
     tokens: usize,
@@ -28,7 +28,7 @@ impl<'a> Steps<'a> {
         let mut batches = Batches::new(dataset, config, seed)?;
         let accumulate = config.accumulate.get();
         Ok(Self {
-            tokens: accumulate * LanguageModel::tokens(&batches.training(0)),
+            tokens: accumulate * Model::tokens(&batches.training(0)),
             stepper: Stepper::new(model, config, named_seed(seed, PASSES)),
             accumulate: accumulate as u64,
             batches,

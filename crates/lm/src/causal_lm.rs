@@ -1,0 +1,74 @@
+//! A causal language model with mixtures of experts in it.
+
+use burn::{
+    module::{Module, ModuleDisplay},
+    tensor::{Device, Int, Tensor, activation::log_softmax},
+};
+use kernels::{Precision, cross_entropy};
+use moe_layer::{Capacity, MoeOutput};
+use routers::StepLoad;
+
+/// What a forward pass reads.
+#[derive(Debug, Clone)]
+pub struct LmInput {
+    /// Token ids `[B, S]`.
+    pub ids_bs: Tensor<2, Int>,
+    /// Seed of the routers' noise and of dropout in this pass.
+    pub noise_seed: u64,
+    /// Which capacity factor limits the mixtures.
+    pub capacity: Capacity,
+    /// In what matrices multiply.
+    pub precision: Precision,
+}
+
+/// What a forward pass gives.
+#[derive(Debug, Clone)]
+pub struct LmForward {
+    /// Logits `[B * S, V]`, f32.
+    pub logits: Tensor<2>,
+    /// What each mixture did, in the order of the layers.
+    pub layers: Vec<MoeOutput>,
+}
+
+impl LmForward {
+    /// Mean negative log-likelihood of the targets `[B * S]` that count, in nats per token; 0 where none
+    /// does. `weights_t` is 1 for those and 0 for the others.
+    #[must_use]
+    pub fn nll(&self, targets_t: Tensor<1, Int>, weights_t: Option<Tensor<1>>) -> Tensor<1> {
+        let Some(weights_t) = weights_t else {
+            return cross_entropy(self.logits.clone(), targets_t);
+        };
+        let losses_t = self.losses(targets_t);
+        let counted = weights_t.clone().sum().clamp_min(1.0);
+        (losses_t * weights_t).sum() / counted
+    }
+
+    /// The negative log-likelihood of each target, `[B * S]`.
+    #[must_use]
+    pub fn losses(&self, targets_t: Tensor<1, Int>) -> Tensor<1> {
+        let targets_t1 = targets_t.unsqueeze_dim::<2>(1);
+        let chosen_t1 = log_softmax(self.logits.clone(), 1).gather(1, targets_t1);
+        chosen_t1.squeeze_dim::<1>(1).neg()
+    }
+}
+
+/// A language model that predicts each token from those before it.
+pub trait CausalLm: Module + ModuleDisplay {
+    /// Runs the model.
+    fn forward(&self, input: &LmInput) -> LmForward;
+
+    /// The model after a step of training, told what the experts of each mixture got, round by round:
+    /// what is not learned by gradient has adapted.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one load per mixture and round.
+    #[must_use]
+    fn adapt(self, loads: &[Vec<StepLoad>]) -> Self;
+
+    /// The router that the parameter at this path belongs to, as the beginning of the path.
+    fn router_of(path: &str) -> Option<&str>;
+
+    /// The device of its parameters.
+    fn device(&self) -> Device;
+}

@@ -1,0 +1,24 @@
+//! What a causal language model is to the rest.
+//!
+//! A model says what a forward pass gives ([`CausalLm`]); everything else is here once, for every model:
+//! its losses as the training loop wants them ([`LanguageModel`]), the auxiliary losses of its routers
+//! over the layers, what its routers did ([`LayerTraces`]), and how likely it finds each token
+//! ([`token_losses`]).
+//!
+//! ```text
+//! TokenBatch --LmInput--> CausalLm --LmForward--> loss, auxiliary losses, traces --> trainer
+//! ```
+//!
+//! No architecture is known here, no file and no text.
+
+mod batch;
+mod causal_lm;
+mod learner;
+mod likelihood;
+mod traces;
+
+pub use batch::TokenBatch;
+pub use causal_lm::{CausalLm, LmForward, LmInput};
+pub use learner::{LanguageModel, measure};
+pub use likelihood::token_losses;
+pub use traces::LayerTraces;
