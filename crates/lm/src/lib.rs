@@ -15,10 +15,12 @@ mod batch;
 mod causal_lm;
 mod learner;
 mod likelihood;
+mod pooled;
 mod traces;
 
 pub use batch::TokenBatch;
 pub use causal_lm::{CausalLm, LmForward, LmInput};
 pub use learner::{LanguageModel, measure};
 pub use likelihood::token_losses;
+pub use pooled::pooled_balance;
 pub use traces::LayerTraces;

@@ -4,7 +4,7 @@ use burn::{module::Module, tensor::Tensor};
 use moe_layer::{ExpertKind, Ffn, MoeContext, MoeLayer, MoeOutput};
 use nn::{Attention, LayerNorm, Mask};
 
-use crate::{BertConfig, weights::Weights};
+use crate::{BertConfig, BertError, source::Parameters};
 
 /// `a = LN(x + attention(x))`, `y = LN(a + ffn(a))`.
 #[derive(Module, Debug)]
@@ -26,10 +26,11 @@ pub(crate) enum FeedForward {
 
 impl FeedForward {
     /// The network `<name>.intermediate.dense`, `<name>.output.dense`.
-    fn read(weights: &Weights, name: &str) -> Self {
-        let map = |part: &str| weights.linear(&format!("{name}.{part}.dense"));
-        let (up, down) = (map("intermediate"), map("output"));
-        Self::Dense(Ffn::from_maps(ExpertKind::default(), None, up, down))
+    fn read(source: Parameters<'_>, name: &str) -> Result<Self, BertError> {
+        let map = |part: &str| source.linear(&format!("{name}.{part}.dense"));
+        let (up, down) = (map("intermediate")?, map("output")?);
+        let network = Ffn::from_maps(ExpertKind::default(), None, up, down);
+        Ok(Self::Dense(network))
     }
 
     /// `x_td` `[T, D]` to `[T, D]`, and what a mixture did.
@@ -45,15 +46,19 @@ impl FeedForward {
 }
 
 impl Block {
-    pub(crate) fn read(weights: &Weights, layer: usize, config: &BertConfig) -> Self {
+    pub(crate) fn read(
+        source: Parameters<'_>,
+        layer: usize,
+        config: &BertConfig,
+    ) -> Result<Self, BertError> {
         let name = format!("encoder.layer.{layer}");
-        let norm = |part: &str| weights.norm(&format!("{name}.{part}"), config.layer_norm_eps);
-        Self {
-            attention: weights.attention(&format!("{name}.attention"), config),
-            attention_norm: norm("attention.output.LayerNorm"),
-            ffn: FeedForward::read(weights, &name),
-            ffn_norm: norm("output.LayerNorm"),
-        }
+        let norm = |part: &str| source.norm(&format!("{name}.{part}"), config.layer_norm_eps);
+        Ok(Self {
+            attention: source.attention(&format!("{name}.attention"), config)?,
+            attention_norm: norm("attention.output.LayerNorm")?,
+            ffn: FeedForward::read(source, &name)?,
+            ffn_norm: norm("output.LayerNorm")?,
+        })
     }
 
     /// `x_bsd` `[B, S, D]` to `[B, S, D]`, and what a mixture did.

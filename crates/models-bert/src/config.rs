@@ -4,6 +4,8 @@ use std::{fs, path::Path};
 
 use serde::Deserialize;
 
+use weights::WeightsError;
+
 use crate::BertError;
 
 /// The name of the file.
@@ -106,7 +108,7 @@ impl BertConfig {
     /// compute.
     pub fn read(folder: &Path) -> Result<Self, BertError> {
         let path = folder.join(FILE);
-        let text = fs::read_to_string(&path).map_err(|source| BertError::Read {
+        let text = fs::read_to_string(&path).map_err(|source| WeightsError::Read {
             path: path.clone(),
             source,
         })?;

@@ -7,7 +7,7 @@ use burn::{
 use kernels::pack;
 use nn::LayerNorm;
 
-use crate::{BertConfig, weights::Weights};
+use crate::{BertConfig, BertError, source::Parameters};
 
 /// `LN(word[id] + position[i] + type[t])`.
 #[derive(Module, Debug)]
@@ -19,16 +19,17 @@ pub(crate) struct Embeddings {
 }
 
 impl Embeddings {
-    pub(crate) fn read(weights: &Weights, config: &BertConfig) -> Self {
+    pub(crate) fn read(source: Parameters<'_>, config: &BertConfig) -> Result<Self, BertError> {
         let table = |name: &str| {
-            Param::from_tensor(weights.tensor(&format!("embeddings.{name}_embeddings.weight")))
+            let name = format!("embeddings.{name}_embeddings.weight");
+            source.tensor(&name).map(Param::from_tensor)
         };
-        Self {
-            words_vd: table("word"),
-            positions_sd: table("position"),
-            types_td: table("token_type"),
-            norm: weights.norm("embeddings.LayerNorm", config.layer_norm_eps),
-        }
+        Ok(Self {
+            words_vd: table("word")?,
+            positions_sd: table("position")?,
+            types_td: table("token_type")?,
+            norm: source.norm("embeddings.LayerNorm", config.layer_norm_eps)?,
+        })
     }
 
     /// `ids_bs` and `types_bs` `[B, S]` to `[B, S, D]`; without types every token is of type 0.

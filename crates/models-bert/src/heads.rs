@@ -7,7 +7,7 @@ use burn::{
 use kernels::{Precision, gelu, matmul};
 use nn::{LayerNorm, Linear};
 
-use crate::{BertConfig, weights::Weights};
+use crate::{BertConfig, BertError, source::Parameters};
 
 /// `LN(gelu(W x + b)) word^T + bias`.
 #[derive(Module, Debug)]
@@ -18,14 +18,15 @@ pub(crate) struct MaskedLmHead {
 }
 
 impl MaskedLmHead {
-    pub(crate) fn read(weights: &Weights, config: &BertConfig) -> Self {
+    pub(crate) fn read(source: Parameters<'_>, config: &BertConfig) -> Result<Self, BertError> {
         let name = "cls.predictions";
         let epsilon = config.layer_norm_eps;
-        Self {
-            transform: weights.linear(&format!("{name}.transform.dense")),
-            norm: weights.norm(&format!("{name}.transform.LayerNorm"), epsilon),
-            bias_v: Param::from_tensor(weights.tensor(&format!("{name}.bias"))),
-        }
+        let bias_v = source.tensor(&format!("{name}.bias"))?;
+        Ok(Self {
+            transform: source.linear(&format!("{name}.transform.dense"))?,
+            norm: source.norm(&format!("{name}.transform.LayerNorm"), epsilon)?,
+            bias_v: Param::from_tensor(bias_v),
+        })
     }
 
     /// `x_bsd` `[B, S, D]` and the word embedding `[V, D]` to logits `[B, S, V]`.
@@ -51,10 +52,10 @@ pub(crate) struct Pooler {
 }
 
 impl Pooler {
-    pub(crate) fn read(weights: &Weights) -> Self {
-        Self {
-            map: weights.linear("pooler.dense"),
-        }
+    pub(crate) fn read(source: Parameters<'_>) -> Result<Self, BertError> {
+        Ok(Self {
+            map: source.linear("pooler.dense")?,
+        })
     }
 
     /// `x_bsd` `[B, S, D]` to `[B, D]`.

@@ -1,5 +1,7 @@
 //! The tensors of a checkpoint: names and shapes, the one list that loading and counting share.
 
+use weights::Layout;
+
 use crate::{BertConfig, BertHeads};
 
 /// What the names of a layer's tensors begin with, before its number.
@@ -9,9 +11,9 @@ impl BertConfig {
     /// Every tensor of a checkpoint with these heads: its name, without the prefix `bert.` that some
     /// files have, and its shape as stored (matrices are `[out, in]`).
     #[must_use]
-    pub fn tensors(&self, heads: BertHeads) -> Vec<(String, Vec<usize>)> {
+    pub fn layout(&self, heads: BertHeads) -> Layout {
         let (width, hidden) = (self.hidden_size, self.intermediate_size);
-        let mut list = List::default();
+        let mut list = Layout::new();
         for (table, rows) in [
             ("word", self.vocab_size),
             ("position", self.max_position_embeddings),
@@ -39,40 +41,18 @@ impl BertConfig {
         if heads.masked_lm {
             list.affine("cls.predictions.transform.dense", width, width);
             list.norm("cls.predictions.transform.LayerNorm", width);
-            list.add("cls.predictions.bias".to_owned(), &[self.vocab_size]);
+            list.add("cls.predictions.bias", &[self.vocab_size]);
         }
         if heads.next_sentence {
             list.affine("cls.seq_relationship", width, 2);
         }
-        list.0
+        list
     }
 
     /// The parameters of a model with these heads, known before it is built.
     #[must_use]
     pub fn num_params(&self, heads: BertHeads) -> usize {
-        let sizes = self.tensors(heads).into_iter();
-        sizes
-            .map(|(_, shape)| shape.iter().product::<usize>())
-            .sum()
-    }
-}
-
-#[derive(Default)]
-struct List(Vec<(String, Vec<usize>)>);
-
-impl List {
-    fn add(&mut self, name: String, shape: &[usize]) {
-        self.0.push((name, shape.to_vec()));
-    }
-
-    fn affine(&mut self, name: &str, inner: usize, outer: usize) {
-        self.add(format!("{name}.weight"), &[outer, inner]);
-        self.add(format!("{name}.bias"), &[outer]);
-    }
-
-    fn norm(&mut self, name: &str, width: usize) {
-        self.add(format!("{name}.weight"), &[width]);
-        self.add(format!("{name}.bias"), &[width]);
+        self.layout(heads).num_params()
     }
 }
 
@@ -98,11 +78,11 @@ mod tests {
     fn bert_base_has_197_tensors_and_two_for_the_pooler() {
         let base = BertConfig::default();
         // Three tables and a norm: 5; 12 layers of six affine maps and two norms: 16 each.
-        let bare = base.tensors(BertHeads::default());
+        let bare = base.layout(BertHeads::default());
         assert_eq!(bare.len(), 5 + 12 * 16);
         let find = |name: &str| {
-            let found = bare.iter().find(|(other, _)| other == name);
-            found.map(|(_, shape)| shape.clone())
+            let found = bare.iter().find(|(other, _)| *other == name);
+            found.map(|(_, shape)| shape.to_vec())
         };
         let last = "encoder.layer.11.intermediate.dense.weight";
         assert_eq!(find(last), Some(vec![3072, 768]));

@@ -59,8 +59,9 @@ mod heads;
 mod layout;
 mod mixture;
 mod model;
-mod weights;
+mod names;
+mod source;
 
 pub use config::{BertConfig, BertHeads};
-pub use error::{BertError, TensorProblem};
+pub use error::BertError;
 pub use model::{Bert, BertInput, BertOutput};

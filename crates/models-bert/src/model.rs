@@ -15,7 +15,7 @@ use crate::{
     block::Block,
     embeddings::Embeddings,
     heads::{MaskedLmHead, Pooler},
-    weights::Checked,
+    source::Source,
 };
 
 /// A BERT encoder with pretrained weights, and the heads that its files have.
@@ -91,20 +91,22 @@ impl Bert {
     /// those that the configuration asks for and all their numbers finite.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, BertError> {
         let config = BertConfig::read(folder)?;
-        let weights = Checked::read(folder, &config)?.on(device);
-        let heads = weights.heads();
+        let source = Source::open(folder, &config)?;
+        let (heads, source) = (source.heads(), source.on(device));
+        let blocks = (0..config.num_hidden_layers)
+            .map(|layer| Block::read(source, layer, &config))
+            .collect::<Result<_, _>>()?;
+        let pooler = heads.pooler.then(|| Pooler::read(source));
+        let masked_lm = heads.masked_lm.then(|| MaskedLmHead::read(source, &config));
+        let next_sentence = heads
+            .next_sentence
+            .then(|| source.linear("cls.seq_relationship"));
         Ok(Self {
-            embeddings: Embeddings::read(&weights, &config),
-            blocks: (0..config.num_hidden_layers)
-                .map(|layer| Block::read(&weights, layer, &config))
-                .collect(),
-            pooler: heads.pooler.then(|| Pooler::read(&weights)),
-            masked_lm: heads
-                .masked_lm
-                .then(|| MaskedLmHead::read(&weights, &config)),
-            next_sentence: heads
-                .next_sentence
-                .then(|| weights.linear("cls.seq_relationship")),
+            embeddings: Embeddings::read(source, &config)?,
+            blocks,
+            pooler: pooler.transpose()?,
+            masked_lm: masked_lm.transpose()?,
+            next_sentence: next_sentence.transpose()?,
             config,
         })
     }
@@ -116,7 +118,7 @@ impl Bert {
     /// Those of [`load`](Self::load).
     pub fn inspect(folder: &Path) -> Result<BertConfig, BertError> {
         let config = BertConfig::read(folder)?;
-        Checked::read(folder, &config)?;
+        Source::open(folder, &config)?;
         Ok(config)
     }
 

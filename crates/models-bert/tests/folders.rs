@@ -202,7 +202,7 @@ fn the_real_files_have_the_parameters_that_their_configuration_counts() {
         let bert = Bert::load(&folder, &Device::flex()).expect("a model");
         let config = BertConfig::read(&folder).expect("a configuration");
         let stored: Goldens = read_safetensors(folder.join(file));
-        let tensors = config.tensors(bert.heads());
+        let tensors = config.layout(bert.heads());
         let named = |name: &str| stored.contains(name) || stored.contains(&format!("bert.{name}"));
         assert!(tensors.iter().all(|(name, _)| named(name)));
         assert_eq!(bert.num_params(), config.num_params(bert.heads()));

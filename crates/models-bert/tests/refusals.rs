@@ -6,8 +6,9 @@ use std::fs;
 
 use burn::tensor::{Bool, Device, Int, Tensor};
 use common::{ALL_HEADS, Folder, Tensors, f32s, random_tensors, serialised, small_config, values};
-use models_bert::{Bert, BertConfig, BertError, BertInput, TensorProblem};
+use models_bert::{Bert, BertConfig, BertError, BertInput};
 use safetensors::Dtype;
+use weights::{TensorProblem, WeightsError};
 
 fn refusal(folder: &Folder) -> BertError {
     Bert::load(folder.path(), &Device::flex())
@@ -29,7 +30,7 @@ fn changed(change: impl FnOnce(&mut Tensors)) -> (Vec<TensorProblem>, String) {
     let error = refusal(&Folder::with(&config, &tensors));
     let message = error.to_string();
     match error {
-        BertError::Tensors { problems, .. } => (problems, message),
+        BertError::Weights(WeightsError::Tensors { problems, .. }) => (problems, message),
         other => panic!("{other}"),
     }
 }
@@ -38,18 +39,24 @@ fn changed(change: impl FnOnce(&mut Tensors)) -> (Vec<TensorProblem>, String) {
 fn files_that_are_not_there() {
     let folder = Folder::new(&small_config());
     let error = refusal(&folder);
-    assert!(matches!(error, BertError::NoWeights { .. }), "{error}");
+    assert!(
+        matches!(error, BertError::Weights(WeightsError::NoWeights { .. })),
+        "{error}"
+    );
     assert_words(
         &error.to_string(),
-        &[
-            "model.safetensors.index.json",
-            "xp data fetch bert-base-uncased",
-        ],
+        &["model.safetensors.index.json", "xp data list"],
     );
     fs::remove_file(folder.file("config.json")).expect("removed");
     let error = refusal(&folder);
-    assert!(matches!(error, BertError::Read { .. }), "{error}");
-    assert_words(&error.to_string(), &["config.json", "a BERT folder holds"]);
+    assert!(
+        matches!(error, BertError::Weights(WeightsError::Read { .. })),
+        "{error}"
+    );
+    assert_words(
+        &error.to_string(),
+        &["config.json", "a model's folder holds"],
+    );
 }
 
 #[test]
@@ -62,7 +69,7 @@ fn a_truncated_file() {
         folder.write("model.safetensors", &whole[..length]);
         let error = refusal(&folder);
         assert!(
-            matches!(error, BertError::Damaged { .. }),
+            matches!(error, BertError::Weights(WeightsError::Damaged { .. })),
             "{length}: {error}"
         );
         let message = error.to_string();

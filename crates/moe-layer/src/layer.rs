@@ -111,6 +111,13 @@ impl MoeLayer {
         self
     }
 
+    /// The same layer with what is made of its (first) router.
+    #[must_use]
+    pub fn map_router(mut self, change: impl FnOnce(Router) -> Router) -> Self {
+        self.router = change(self.router);
+        self
+    }
+
     /// D, the width of the hidden states that it takes.
     #[must_use]
     pub fn width(&self) -> usize {

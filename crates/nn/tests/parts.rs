@@ -9,7 +9,7 @@ use nn::{
     Activation, Attention, AttentionDims, Dropout, KeyValues, LayerNorm, Linear, LinearDims, Mask,
     RmsNorm, Rope,
 };
-use testkit::{F32_SUM, assert_close, normal};
+use testkit::{F32_SUM, FINITE_DIFFERENCE, assert_close, gradient_check, normal};
 
 #[test]
 fn a_map_by_hand() {
@@ -175,5 +175,44 @@ fn attention_goes_on_where_it_stopped() {
             assert_close(given, whole.clone().narrow(1, start, count), F32_SUM);
             assert_eq!(before.places(), start + count);
         }
+    }
+}
+
+/// The gradient of the input through queries, keys and values, masks and turns.
+#[test]
+fn attention_differentiates_its_input() {
+    let device = Device::flex().autodiff();
+    let dims = AttentionDims {
+        width: 6,
+        heads: 2,
+        key_heads: 1,
+        head_width: 4,
+        bias: true,
+        output_bias: false,
+    };
+    let plain = Device::flex();
+    let attention = Attention::init_normal(&dims, 0.8, &plain);
+    let rope = Rope {
+        theta: 100.0,
+        head_width: 4,
+    };
+    let real = || Tensor::from_bool([[false, true, true]], &device);
+    for (turned, mask) in [
+        (false, Mask::both_ways()),
+        (true, Mask::both_ways()),
+        (false, Mask::both_ways().with_real(real())),
+        (false, Mask::causal()),
+        (true, Mask::causal().with_real(real())),
+    ] {
+        let loss = |x_sd: Tensor<2>| {
+            let device = x_sd.device();
+            let places = Tensor::<1, Int>::arange(0..3, &device).unsqueeze::<2>();
+            let rotation = turned.then(|| rope.at(places));
+            let moved = attention.clone().to_device(&device);
+            let x_bsd = x_sd.unsqueeze::<3>();
+            let y = moved.forward(x_bsd, rotation.as_ref(), &mask, None, Precision::F32);
+            (y * normal([1, 3, 6], 8, &device)).sum()
+        };
+        gradient_check(loss, normal([3, 6], 6, &device), 1e-2, FINITE_DIFFERENCE);
     }
 }

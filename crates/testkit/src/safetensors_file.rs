@@ -80,6 +80,18 @@ impl Goldens {
         Tensor::from_data(self.data::<D>(name).convert::<f32>(), device)
     }
 
+    /// The numbers of the tensor in a row as f32, whatever its rank.
+    ///
+    /// # Panics
+    ///
+    /// When the name is unknown.
+    #[track_caller]
+    pub fn flat(&self, name: &str, device: &Device) -> Tensor<1> {
+        let data = self.named(name).clone().convert::<f32>();
+        let numbers: Vec<f32> = data.iter::<f32>().collect();
+        Tensor::from_data(numbers.as_slice(), device)
+    }
+
     /// The tensor as integers, whatever the file holds.
     ///
     /// # Panics
@@ -91,14 +103,19 @@ impl Goldens {
     }
 
     #[track_caller]
-    fn data<const D: usize>(&self, name: &str) -> TensorData {
-        let data = self.tensors.get(name).unwrap_or_else(|| {
+    fn named(&self, name: &str) -> &TensorData {
+        self.tensors.get(name).unwrap_or_else(|| {
             panic!(
                 "{}: no tensor {name}; there are {:?}",
                 self.path.display(),
                 self.tensors.keys()
             )
-        });
+        })
+    }
+
+    #[track_caller]
+    fn data<const D: usize>(&self, name: &str) -> TensorData {
+        let data = self.named(name);
         assert_eq!(
             data.rank(),
             D,

@@ -26,7 +26,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "models-tiny",
         &["registry", "kernels", "nn", "moe-layer", "routers", "lm"],
     ),
-    ("models-bert", &["kernels", "nn", "moe-layer"]),
+    (
+        "models-qwen",
+        &[
+            "registry",
+            "kernels",
+            "nn",
+            "moe-layer",
+            "routers",
+            "lm",
+            "weights",
+        ],
+    ),
+    ("weights", &["nn"]),
+    ("models-bert", &["kernels", "nn", "moe-layer", "weights"]),
     (
         "peers",
         &[

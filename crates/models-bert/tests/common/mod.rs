@@ -58,7 +58,7 @@ pub(crate) fn values(raw: &Raw) -> Vec<f32> {
 pub(crate) fn random_tensors(config: &BertConfig, heads: BertHeads, seed: u64) -> Tensors {
     let mut generator = Generator::new(seed);
     let mut number = || ((generator.unit() - 0.5) * 64.0).round() as f32 / 64.0;
-    let tensor = |(name, shape): (String, Vec<usize>)| {
+    let tensor = |(name, shape): (&str, &[usize])| {
         let size = shape.iter().product();
         let shift = if name.ends_with("LayerNorm.weight") {
             1.0
@@ -66,9 +66,9 @@ pub(crate) fn random_tensors(config: &BertConfig, heads: BertHeads, seed: u64) -
             0.0
         };
         let numbers: Vec<f32> = (0..size).map(|_| number() + shift).collect();
-        (name, f32s(&shape, &numbers))
+        (name.to_owned(), f32s(shape, &numbers))
     };
-    config.tensors(heads).into_iter().map(tensor).collect()
+    config.layout(heads).iter().map(tensor).collect()
 }
 
 /// A folder that goes with the value.

@@ -83,6 +83,14 @@ impl LinearConfig {
     }
 }
 
+impl LinearScorer {
+    /// The scorer of a given map, `[D, E]`.
+    #[must_use]
+    pub const fn from_map(map: Linear) -> Self {
+        Self { map }
+    }
+}
+
 impl Score for LinearScorer {
     fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
         linear(&self.map, x_td)

@@ -54,25 +54,25 @@ impl Collected {
         self.speeds.retain(|row| wanted(&row.trial_id));
     }
 
-    /// Writes each row's cell, found by its trial's id.
+    /// Writes each row's cell, found by its trial's id; a timed step's by that of the trial whose step it was.
     pub fn name_cells(&mut self, of_trial: &BTreeMap<String, String>) {
-        fn one<R: Row>(rows: &mut [R], of_trial: &BTreeMap<String, String>) {
+        fn by<R: Row>(column: &str, rows: &mut [R], of_trial: &BTreeMap<String, String>) {
             for row in rows {
-                let Some(Value::Text(trial)) = row.value("trial_id") else {
+                let Some(Value::Text(trial)) = row.value(column) else {
                     continue;
                 };
                 let cell = of_trial.get(&trial).cloned();
                 row.set("cell_id", cell.map_or(Value::Null, Value::Text));
             }
         }
-        one(&mut self.trials, of_trial);
-        one(&mut self.steps, of_trial);
-        one(&mut self.experts, of_trial);
-        one(&mut self.tokens, of_trial);
-        one(&mut self.alarms, of_trial);
-        one(&mut self.probabilities, of_trial);
-        one(&mut self.histograms, of_trial);
-        one(&mut self.speeds, of_trial);
+        by("trial_id", &mut self.trials, of_trial);
+        by("trial_id", &mut self.steps, of_trial);
+        by("trial_id", &mut self.experts, of_trial);
+        by("trial_id", &mut self.tokens, of_trial);
+        by("trial_id", &mut self.alarms, of_trial);
+        by("trial_id", &mut self.probabilities, of_trial);
+        by("trial_id", &mut self.histograms, of_trial);
+        by("cell_trial_id", &mut self.speeds, of_trial);
     }
 
     /// Adds the rows of other trials.

@@ -26,7 +26,7 @@ table! {
             machine_load: Option<f64> = "processes",
         }
         "Cell" {
-            /// The trial's cell, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
+            /// The cell whose step this was, that of `cell_trial_id`, which it shares with trials that differ in the seed alone: 12 hexadecimal digits; null in the working folder.
             cell_id: Option<String>,
         }
     }

@@ -19,7 +19,7 @@ _xp() {
     COMPREPLY=()
     for reply in "${found[@]}"; do
         reply=${reply#"$before"}
-        [[ -z $quote && $reply == *[!a-zA-Z0-9_.,:/=@%+-]* ]] && printf -v reply %q "$reply"
+        [[ -z $quote && $reply == *[!a-zA-Z0-9_.,:/=@%+~-]* ]] && printf -v reply %q "$reply"
         COMPREPLY+=("$reply")
     done
     [[ ${#COMPREPLY[@]} -gt 0 && ${COMPREPLY[0]} == *[=/:.] ]] && compopt -o nospace 2>/dev/null

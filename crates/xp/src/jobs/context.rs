@@ -184,9 +184,7 @@ mod tests {
         assert!(matches!(empty.into(), JobError::Data(_)));
         let tap = models_bert::BertConfig::default().check_tap(13);
         assert!(matches!(tap.unwrap_err().into(), JobError::Unsupported(_)));
-        let none = BertError::NoWeights {
-            folder: "models/tiny".into(),
-        };
-        assert!(matches!(none.into(), JobError::Model(_)));
+        let missing = models_bert::BertConfig::read("nowhere".as_ref()).unwrap_err();
+        assert!(matches!(missing.into(), JobError::Model(_)));
     }
 }

@@ -8,7 +8,7 @@ const IGNORED: &str = "embeddings.position_ids";
 
 /// The name without prefix, with `weight` and `bias` for the `gamma` and `beta` that the oldest
 /// files have; nothing for what is not a parameter.
-pub(super) fn canonical(stored: &str) -> Option<String> {
+pub(crate) fn canonical(stored: &str) -> Option<String> {
     let name = stored.strip_prefix(PREFIX).unwrap_or(stored);
     if name == IGNORED {
         return None;

@@ -1,0 +1,23 @@
+//! Qwen2-MoE, the decoder of Qwen1.5-MoE and its kin: grouped-query attention with rotary places, and a
+//! mixture of SwiGLU experts with a shared one beside them.
+//!
+//! ```text
+//! x = token[id]
+//! x = x + attention(rms(x));  x = x + moe(rms(x))                          per layer
+//! logits = head(rms(x))
+//! moe(x) = sum of p_e E_e(x) over the k best experts + sigmoid(x w) * shared(x)
+//! ```
+//!
+//! p is the softmax over all experts; with `norm_topk_prob` it is renormalised over the k. A model is read
+//! from the folder that Hugging Face's `transformers` writes ([`Qwen2Moe::load`]).
+
+mod block;
+mod config;
+mod error;
+mod layout;
+mod model;
+
+pub use block::FeedForward;
+pub use config::Qwen2MoeConfig;
+pub use error::QwenError;
+pub use model::{Cache, Qwen2Moe, QwenForward, QwenInput};

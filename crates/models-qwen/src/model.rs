@@ -1,0 +1,235 @@
+//! The model: embedding, layers, norm, head.
+
+use std::path::Path;
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Bool, Device, Int, Tensor},
+};
+use kernels::{Precision, pack};
+use lm::{CausalLm, LmForward, LmInput};
+use moe_layer::{Capacity, MoeContext, MoeLayer, MoeOutput};
+use nn::{KeyValues, Linear, Mask, RmsNorm};
+use routers::StepLoad;
+use weights::Checkpoint;
+
+use crate::{
+    FeedForward, Qwen2MoeConfig, QwenError,
+    block::{Block, Pass},
+    layout::{EMBEDDING, HEAD, LAYER},
+};
+
+/// A Qwen2-MoE decoder.
+#[derive(Module, Debug)]
+pub struct Qwen2Moe {
+    tokens_vd: Param<Tensor<2>>,
+    blocks: Vec<Block>,
+    norm: RmsNorm,
+    /// The head; the embedding where it is tied.
+    head: Option<Linear>,
+    #[module(skip)]
+    config: Qwen2MoeConfig,
+}
+
+/// Keys and values of the tokens before, layer by layer.
+#[derive(Debug, Clone)]
+pub struct Cache(Vec<KeyValues>);
+
+/// What a pass reads.
+#[derive(Debug, Clone)]
+pub struct QwenInput {
+    /// Token ids `[B, S]`.
+    pub ids_bs: Tensor<2, Int>,
+    /// The place of each in its sequence, `[B, S]`, from 0.
+    pub places_bs: Tensor<2, Int>,
+    /// Which tokens are real, those of the cache before them included, `[B, K]`; all where not said.
+    pub real_bk: Option<Tensor<2, Bool>>,
+    /// Seed of the routers' noise in this pass.
+    pub noise_seed: u64,
+    /// Which capacity factor limits the mixtures.
+    pub capacity: Capacity,
+    /// In what matrices multiply.
+    pub precision: Precision,
+}
+
+/// What a pass gives.
+#[derive(Debug, Clone)]
+pub struct QwenForward {
+    /// The hidden states `[B, S, D]`: the embedding, each layer's but the last's, and the last's behind the
+    /// norm.
+    pub hidden: Vec<Tensor<3>>,
+    /// Logits `[B * S, V]`, f32.
+    pub logits: Tensor<2>,
+    /// What each mixture did, in the order of the layers that have one.
+    pub layers: Vec<MoeOutput>,
+}
+
+impl Qwen2Moe {
+    /// Reads a model from a folder with `config.json` and `model.safetensors`, or
+    /// `model.safetensors.index.json` and the files that it names, in the layout of `transformers`.
+    /// Numbers may be F32, F16 or BF16 and become f32.
+    ///
+    /// # Errors
+    ///
+    /// When a file is missing, damaged or not that of a Qwen2-MoE, and unless the tensors are exactly those
+    /// that the configuration asks for and all their numbers finite.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self, QwenError> {
+        let config = Qwen2MoeConfig::read(folder)?;
+        let mut found = Checkpoint::open(folder, |name| Some(name.to_owned()))?;
+        let (layers, stored) = (config.num_hidden_layers, stored_layers(&found));
+        // Before the layout is made, which is as long as the configuration says.
+        if layers > stored {
+            return Err(QwenError::Depth {
+                folder: folder.to_owned(),
+                layers,
+                stored,
+            });
+        }
+        if config.tie_word_embeddings {
+            found.tie(HEAD, EMBEDDING)?;
+        }
+        let tensors = found.check(&config.layout(), "")?;
+        let blocks = (0..layers)
+            .map(|layer| Block::read(&tensors, layer, &config, device))
+            .collect::<Result<_, _>>()?;
+        let head = (!config.tie_word_embeddings).then(|| tensors.linear("lm_head", device));
+        Ok(Self {
+            tokens_vd: Param::from_tensor(tensors.tensor(EMBEDDING, device)?),
+            blocks,
+            norm: tensors.rms_norm("model.norm", config.rms_norm_eps, device)?,
+            head: head.transpose()?,
+            config,
+        })
+    }
+
+    /// Its sizes.
+    #[must_use]
+    pub const fn config(&self) -> &Qwen2MoeConfig {
+        &self.config
+    }
+
+    /// A cache that holds nothing.
+    #[must_use]
+    pub fn cache(&self) -> Cache {
+        Cache(vec![KeyValues::default(); self.blocks.len()])
+    }
+
+    /// Runs the model; with a cache behind the tokens that it holds.
+    #[must_use]
+    pub fn run(&self, input: &QwenInput, mut cache: Option<&mut Cache>) -> QwenForward {
+        let [batch, sequence] = input.ids_bs.dims();
+        let width = self.config.hidden_size;
+        let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
+        // `pack` and not a lookup, whose backward pass is one serial loop on GPUs.
+        let embedded = pack(self.tokens_vd.val(), ids_t.clone());
+        let mut x = embedded.reshape([batch, sequence, width]);
+        let rotation = self.config.rope().at(input.places_bs.clone());
+        let mask = match &input.real_bk {
+            Some(real_bk) => Mask::causal().with_real(real_bk.clone()),
+            None => Mask::causal(),
+        };
+        let pass = Pass {
+            rotation: &rotation,
+            mask: &mask,
+            precision: input.precision,
+        };
+        let mut hidden = vec![x.clone()];
+        let mut layers = Vec::new();
+        for (number, block) in self.blocks.iter().enumerate() {
+            let context = MoeContext {
+                token_ids_t: ids_t.clone(),
+                sequences: batch,
+                // Layers of a pass draw different noise.
+                noise_seed: input.noise_seed.wrapping_add(number as u64),
+                training: x.device().is_autodiff(),
+                capacity: input.capacity,
+                precision: input.precision,
+            };
+            let before = cache.as_mut().map(|cache| &mut cache.0[number]);
+            let (y, mixture) = block.forward(x, &pass, &context, before);
+            layers.extend(mixture);
+            hidden.push(y.clone());
+            x = y;
+        }
+        let x = self.norm.forward(x);
+        if let Some(last) = hidden.last_mut() {
+            *last = x.clone();
+        }
+        let x_td = x.reshape([batch * sequence, width]);
+        let logits = match &self.head {
+            Some(head) => head.forward(x_td, input.precision),
+            None => kernels::matmul(x_td, self.tokens_vd.val().transpose(), input.precision),
+        };
+        QwenForward {
+            hidden,
+            logits,
+            layers,
+        }
+    }
+
+    fn mixtures(&mut self) -> impl Iterator<Item = &mut MoeLayer> {
+        self.blocks
+            .iter_mut()
+            .filter_map(|block| match &mut block.ffn {
+                FeedForward::Mixture(moe) => Some(moe),
+                FeedForward::Dense(_) => None,
+            })
+    }
+}
+
+impl CausalLm for Qwen2Moe {
+    fn forward(&self, input: &LmInput) -> LmForward {
+        let [batch, sequence] = input.ids_bs.dims();
+        let places = Tensor::<1, Int>::arange(0..sequence as i64, &input.ids_bs.device());
+        let pass = self.run(
+            &QwenInput {
+                ids_bs: input.ids_bs.clone(),
+                places_bs: places.unsqueeze::<2>().expand([batch, sequence]),
+                real_bk: None,
+                noise_seed: input.noise_seed,
+                capacity: input.capacity,
+                precision: input.precision,
+            },
+            None,
+        );
+        LmForward {
+            logits: pass.logits,
+            layers: pass.layers,
+        }
+    }
+
+    fn adapt(mut self, loads: &[Vec<StepLoad>]) -> Self {
+        assert_eq!(
+            self.mixtures().count(),
+            loads.len(),
+            "loads for every mixture"
+        );
+        for (moe, load) in self.mixtures().zip(loads) {
+            *moe = moe.clone().adapt(load);
+        }
+        self
+    }
+
+    fn router_of(path: &str) -> Option<&str> {
+        // blocks.<number>.ffn.Mixture.<...>
+        let rest = path.strip_prefix("blocks.")?;
+        let (number, rest) = rest.split_once('.')?;
+        let own = MoeLayer::router_of(rest.strip_prefix("ffn.Mixture.")?)?;
+        let before = "blocks.".len() + number.len() + ".ffn.Mixture.".len();
+        Some(&path[..before + own.len()])
+    }
+
+    fn device(&self) -> Device {
+        self.tokens_vd.val().device()
+    }
+}
+
+/// How many layers have a tensor in the files.
+fn stored_layers(found: &Checkpoint) -> usize {
+    let number = |name: &str| {
+        let rest = name.strip_prefix(LAYER)?;
+        rest.split_once('.').map(|(number, _)| number.to_owned())
+    };
+    let numbers: std::collections::BTreeSet<_> = found.names().filter_map(number).collect();
+    numbers.len()
+}
