@@ -43,7 +43,10 @@ static ALLOCATOR: LargeBlocks<MiMalloc> = LargeBlocks::new(MiMalloc, 2 << 30);
 
 fn main() -> ExitCode {
     completion::answer();
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return answered(&error),
+    };
     let exit = match panic::catch_unwind(|| commands::run(cli)) {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => {
@@ -57,6 +60,21 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(told(exit).code())
+}
+
+/// Prints a mistake, or the help that was asked for.
+fn answered(error: &clap::Error) -> ExitCode {
+    let exit = match error.print() {
+        _ if error.use_stderr() => exit::Exit::Usage,
+        Ok(()) => exit::Exit::Done,
+        // A closed pipe ends the reading, not the run.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit::Exit::Done,
+        Err(error) => {
+            ui::say(&format!("error: write to standard output: {error}"));
+            exit::Exit::Store
+        }
+    };
+    ExitCode::from(exit.code())
 }
 
 /// A result that nobody could read is none.

@@ -63,6 +63,7 @@ fn completed(command: Command) -> Command {
                         let both = move |current: &OsStr| {
                             let mut found = names.complete(current);
                             found.extend(files.complete(current));
+                            found.retain(is_plain);
                             found
                         };
                         return argument.add(ArgValueCompleter::new(both));
@@ -91,10 +92,16 @@ fn of(candidates: fn(&Typed, &str) -> Vec<CompletionCandidate>) -> impl ValueCom
         let mut found = candidates(&typed, current);
         found.retain(|candidate| {
             let value = candidate.get_value().to_str();
-            value.is_some_and(|value| value.starts_with(current))
+            is_plain(candidate) && value.is_some_and(|value| value.starts_with(current))
         });
         found
     }
+}
+
+/// Whether a terminal can show it as it is.
+fn is_plain(candidate: &CompletionCandidate) -> bool {
+    let value = candidate.get_value().to_str();
+    value.is_some_and(|value| !value.contains(char::is_control))
 }
 
 /// A candidate with a line about it.

@@ -51,6 +51,7 @@ pub(super) fn picks(typed: &Typed, current: &str) -> Vec<CompletionCandidate> {
         let values = session
             .trials
             .iter()
+            .filter(|trial| !trial.runs_alone())
             .filter_map(|trial| pick::value_of(trial, axis));
         let values: BTreeSet<String> = values.collect();
         let written = |value| CompletionCandidate::new(format!("{axis}={value}"));

@@ -1,6 +1,9 @@
 //! The words typed so far, read as a command line as far as they are one.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
@@ -44,9 +47,14 @@ impl Typed {
         self.matches.try_get_one("sweep").ok().flatten()
     }
 
-    /// The file of the sweep, where it can be read.
+    /// The file of the sweep, where it can be read at once: a pipe may never end.
     pub(super) fn file(&self) -> Option<SweepFile> {
-        SweepFile::open(self.sweep()?, &self.experiments()).ok()
+        let sweep = self.sweep()?;
+        let path = Path::new(sweep);
+        if path.exists() && !path.is_file() {
+            return None;
+        }
+        SweepFile::open(sweep, &self.experiments()).ok()
     }
 
     /// What its trials do, or `train` where that is not known.
@@ -67,6 +75,7 @@ impl Typed {
 
     /// The sweep, opened, where nothing in it is wrong.
     pub(super) fn session(&self) -> Option<Session> {
+        self.file()?;
         let text = |name| {
             self.matches
                 .try_get_one::<String>(name)

@@ -16,6 +16,8 @@ use crate::jobs::{JobKind, JobSettings};
 /// Settings that a cell has, by short name or path, as they are written.
 #[derive(Debug, Clone)]
 pub(super) struct NamedCell {
+    /// The path of the table.
+    pub(super) table: &'static str,
     place: Span,
     settings: Vec<Wanted>,
 }
@@ -46,10 +48,19 @@ pub(super) type Place<'a> = (Value, &'a [AxisValue]);
 
 impl NamedCell {
     /// Reads the table of settings.
-    pub(super) fn read(table: &Tree, place: Span, job: JobKind, problems: &mut Problems) -> Self {
+    pub(super) fn read(
+        table: &'static str,
+        (written, place): (&Tree, Span),
+        job: JobKind,
+        problems: &mut Problems,
+    ) -> Self {
         let mut settings = Vec::new();
-        collect(table, "", job, &mut settings, problems);
-        Self { place, settings }
+        collect(written, "", job, &mut settings, problems);
+        Self {
+            table,
+            place,
+            settings,
+        }
     }
 
     /// The settings as the job reads them beside the rest of the sweep's; `None` where one cannot be

@@ -39,7 +39,12 @@ pub(super) fn read(tree: &Tree, job: JobKind, problems: &mut Problems) -> Option
         problems.at(node.span(), "`compare.baseline` names no setting", HELP);
         return None;
     }
-    Some(NamedCell::read(cell, node.span(), job, problems))
+    Some(NamedCell::read(
+        "compare.baseline",
+        (cell, node.span()),
+        job,
+        problems,
+    ))
 }
 
 impl Sweep {
@@ -143,6 +148,12 @@ mod tests {
         );
         // The command line may leave the file's baseline without a cell.
         assert_eq!(baseline(factor, &["k=2"]), Ok(Vec::new()));
+        // One that it names itself must be there.
+        let named = baseline("", &["compare.baseline={ strategy = 'hash' }"]).unwrap_err();
+        assert!(
+            named.contains("no cell of the sweep has `strategy` hash"),
+            "{named}"
+        );
         let text = "[compare]\nbaseline = { strategi = 'hash' }";
         assert!(error(text).contains("did you mean `strategy`?"));
         let text = "[compare]\nbaseline = { strategy = 'top2' }";

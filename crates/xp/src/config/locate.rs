@@ -88,7 +88,7 @@ pub(crate) fn experiments(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = entries
         .filter_map(|entry| {
             let path = entry.ok()?.path();
-            let toml = path.extension()?.to_str()? == "toml";
+            let toml = path.extension()?.to_str()? == "toml" && path.is_file();
             toml.then(|| path.file_stem()?.to_str().map(str::to_owned))?
         })
         .collect();

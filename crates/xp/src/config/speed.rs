@@ -74,7 +74,8 @@ impl SpeedPlan {
         let node = tree::find(tree, "speed.reference");
         let reference = node.and_then(|node| match node.get_ref() {
             DeValue::Table(table) if !table.is_empty() => {
-                Some(NamedCell::read(table, node.span(), job, problems))
+                let written = (table, node.span());
+                Some(NamedCell::read("speed.reference", written, job, problems))
             }
             _ => None,
         });

@@ -279,7 +279,7 @@ impl Sweep {
     }
 
     /// The first point that has the settings of a cell. That none has is refused, unless the command
-    /// line changed the question: then the file's cell may be left without a point.
+    /// line changed the question and not the cell: then the file's cell may be left without a point.
     pub(super) fn first_of(
         &self,
         cell: &NamedCell,
@@ -289,7 +289,9 @@ impl Sweep {
         let known = cell.known(&self.settings, self.job, problems)?;
         let fits = |(settings, axes): &Place<'_>| known.fits(settings, axes);
         let first = points.iter().position(fits);
-        if first.is_none() && self.overrides.is_empty() {
+        let names_it = |text: &String| text.trim_start().starts_with(cell.table);
+        let is_own = self.overrides.is_empty() || self.overrides.iter().any(names_it);
+        if first.is_none() && is_own {
             known.refuse(points, &self.scale, problems);
         }
         first

@@ -170,6 +170,29 @@ fn nothing_that_is_typed_is_an_error() {
     }
 }
 
+/// A pipe may never end, and what a name holds is not for the terminal.
+#[cfg(unix)]
+#[test]
+fn pipes_are_left_alone_and_control_characters_are_not_shown() {
+    let lab = Lab::new();
+    let pipe = lab.path().join("experiments/pipe.toml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo starts").success());
+    let all = lab.candidates(&["sweep", ""]);
+    assert!(all.contains(&"zoo".to_owned()) && !all.contains(&"pipe".to_owned()));
+    assert_eq!(
+        lab.candidates(&["plan", "experiments/pipe.toml", "--scale", ""]),
+        [""; 0]
+    );
+    assert_eq!(
+        lab.candidates(&["plan", "experiments/pipe.toml", "--only", ""]),
+        [""; 0]
+    );
+    let odd = format!("{QUICK}[scale.\"a\\nb\"]\n[scale.\"c\\u001b[31m\"]\n[scale.plain]\n");
+    let file = lab.file("odd.toml", odd);
+    assert_eq!(lab.candidates(&["plan", &file, "--scale", ""]), ["plain"]);
+}
+
 /// Bash splits words at `=` and `:`; what it is given goes on behind the last of them.
 #[cfg(unix)]
 #[test]
