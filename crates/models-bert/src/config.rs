@@ -1,15 +1,10 @@
 //! `config.json`: the sizes of a model.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde::Deserialize;
 
-use weights::WeightsError;
-
 use crate::BertError;
-
-/// The name of the file.
-pub(crate) const FILE: &str = "config.json";
 
 /// The sizes of a model, as `config.json` names them. What else stands there is not read, but for
 /// settings that would change the numbers: those must be what this crate computes.
@@ -107,20 +102,11 @@ impl BertConfig {
     /// When the file cannot be read, is not JSON of this shape, or asks for what this crate does not
     /// compute.
     pub fn read(folder: &Path) -> Result<Self, BertError> {
-        let path = folder.join(FILE);
-        let text = fs::read_to_string(&path).map_err(|source| WeightsError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let refused = |problem| BertError::Config { path, problem };
-        let config: Self = match serde_json::from_str(&text) {
-            Ok(config) => config,
-            Err(error) => return Err(refused(error.to_string())),
-        };
-        match config.problem() {
-            Some(problem) => Err(refused(problem)),
-            None => Ok(config),
-        }
+        Ok(weights::read_config(
+            folder,
+            "a BERT encoder",
+            Self::problem,
+        )?)
     }
 
     /// Checks that a model of these sizes has a row for each of `tokens` token ids, those of the
@@ -241,7 +227,11 @@ impl BertConfig {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    const FILE: &str = "config.json";
 
     const SMALL: &str = r#""vocab_size": 100, "hidden_size": 32, "num_hidden_layers": 2,
         "num_attention_heads": 4, "intermediate_size": 64, "max_position_embeddings": 40"#;

@@ -11,28 +11,6 @@ pub enum BertError {
     /// The files of weights are missing, damaged, or not those of the configuration.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// `config.json` is not that of a model that this crate computes.
-    #[error("{path:?}: {problem}; expected the config.json of a BERT encoder")]
-    Config {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The configuration has more layers than the files, which need not be listed one by one.
-    #[error(
-        "config.json in {folder:?} has `num_hidden_layers` = {layers}, and the weights hold {stored} \
-         layers; make sure that all files come from one model and are complete, and fetch or \
-         convert them again"
-    )]
-    Depth {
-        /// The folder.
-        folder: PathBuf,
-        /// L of the configuration.
-        layers: usize,
-        /// Layers of which some tensor is there.
-        stored: usize,
-    },
     /// The tokenizer beside the weights is that of another model.
     #[error(
         "the tokenizer.json in {folder:?} has {tokens} token ids, and the model of its config.json \
@@ -88,9 +66,6 @@ impl BertError {
     /// Whether it is about the model's folder, and not about what was asked of the model.
     #[must_use]
     pub const fn is_of_folder(&self) -> bool {
-        matches!(
-            self,
-            Self::Weights(_) | Self::Config { .. } | Self::Depth { .. } | Self::Vocabulary { .. }
-        )
+        matches!(self, Self::Weights(_) | Self::Vocabulary { .. })
     }
 }

@@ -1,7 +1,7 @@
 //! A folder's tensors as an encoder takes them: one spelling, nothing twice, exactly those of the
 //! configuration.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use nn::{Attention, LayerNorm, Linear};
@@ -33,15 +33,7 @@ impl Source {
             found.tie(copy, original)?;
         }
         let heads = heads_of(&found);
-        let (layers, stored) = (config.num_hidden_layers, stored_layers(&found));
-        // Before the layout is made, which is as long as the configuration says.
-        if layers > stored {
-            return Err(BertError::Depth {
-                folder: folder.to_owned(),
-                layers,
-                stored,
-            });
-        }
+        found.check_layers(LAYER, config.num_hidden_layers)?;
         let tensors = found.check(&config.layout(heads), ", nor with the prefix `bert.`")?;
         tensors.finite()?;
         Ok(Self { tensors, heads })
@@ -110,14 +102,4 @@ fn heads_of(found: &Checkpoint) -> BertHeads {
         masked_lm: any("cls.predictions."),
         next_sentence: any("cls.seq_relationship."),
     }
-}
-
-/// How many layers have a tensor in the files.
-fn stored_layers(found: &Checkpoint) -> usize {
-    let number = |name: &str| {
-        let rest = name.strip_prefix(LAYER)?;
-        rest.split_once('.').map(|(number, _)| number.to_owned())
-    };
-    let numbers: BTreeSet<_> = found.names().filter_map(number).collect();
-    numbers.len()
 }

@@ -259,7 +259,10 @@ fn more_layers_than_the_files_hold() {
         };
         let error = refusal(&Folder::with(&deep, &tensors));
         assert!(
-            matches!(error, BertError::Depth { stored: 2, .. }),
+            matches!(
+                error,
+                BertError::Weights(WeightsError::Depth { stored: 2, .. })
+            ),
             "{error}"
         );
         let said = format!("`num_hidden_layers` = {layers}");

@@ -1,16 +1,12 @@
 //! The sizes of a model, as its `config.json` has them.
 
-use std::{fs, num::NonZeroUsize, path::Path};
+use std::{num::NonZeroUsize, path::Path};
 
+use crate::QwenError;
 use moe_layer::{GatedExpertConfig, MoeConfig, NoneConfig, SharedConfig};
 use nn::{AttentionDims, Rope};
 use routers::{GateRule, LinearConfig, RouterConfig, SoftTopKConfig};
 use serde::Deserialize;
-use weights::WeightsError;
-
-use crate::QwenError;
-
-const FILE: &str = "config.json";
 
 /// The sizes of a model. Keys of `config.json` that do not bear on what is computed are not read.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -111,20 +107,11 @@ impl Qwen2MoeConfig {
     /// When the file cannot be read, is not JSON of this shape, or asks for what this crate does not
     /// compute.
     pub fn read(folder: &Path) -> Result<Self, QwenError> {
-        let path = folder.join(FILE);
-        let text = fs::read_to_string(&path).map_err(|source| WeightsError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let refused = |problem| QwenError::Config { path, problem };
-        let config: Self = match serde_json::from_str(&text) {
-            Ok(config) => config,
-            Err(error) => return Err(refused(error.to_string())),
-        };
-        match config.problem() {
-            Some(problem) => Err(refused(problem)),
-            None => Ok(config),
-        }
+        Ok(weights::read_config(
+            folder,
+            "a Qwen2-MoE (`model_type` qwen2_moe)",
+            Self::problem,
+        )?)
     }
 
     /// What is wrong with the settings, if anything.

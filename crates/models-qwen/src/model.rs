@@ -76,20 +76,12 @@ impl Qwen2Moe {
     pub fn load(folder: &Path, device: &Device) -> Result<Self, QwenError> {
         let config = Qwen2MoeConfig::read(folder)?;
         let mut found = Checkpoint::open(folder, |name| Some(name.to_owned()))?;
-        let (layers, stored) = (config.num_hidden_layers, stored_layers(&found));
-        // Before the layout is made, which is as long as the configuration says.
-        if layers > stored {
-            return Err(QwenError::Depth {
-                folder: folder.to_owned(),
-                layers,
-                stored,
-            });
-        }
+        found.check_layers(LAYER, config.num_hidden_layers)?;
         if config.tie_word_embeddings {
             found.tie(HEAD, EMBEDDING)?;
         }
         let tensors = found.check(&config.layout(), "")?;
-        let blocks = (0..layers)
+        let blocks = (0..config.num_hidden_layers)
             .map(|layer| Block::read(&tensors, layer, &config, device))
             .collect::<Result<_, _>>()?;
         let head = (!config.tie_word_embeddings).then(|| tensors.linear("lm_head", device));
@@ -222,14 +214,4 @@ impl CausalLm for Qwen2Moe {
     fn device(&self) -> Device {
         self.tokens_vd.val().device()
     }
-}
-
-/// How many layers have a tensor in the files.
-fn stored_layers(found: &Checkpoint) -> usize {
-    let number = |name: &str| {
-        let rest = name.strip_prefix(LAYER)?;
-        rest.split_once('.').map(|(number, _)| number.to_owned())
-    };
-    let numbers: std::collections::BTreeSet<_> = found.names().filter_map(number).collect();
-    numbers.len()
 }

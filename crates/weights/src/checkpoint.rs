@@ -71,6 +71,29 @@ impl Checkpoint {
         self.tensors.get(name)
     }
 
+    /// Refuses more layers than there are, before a layout is made that is as long as a configuration says.
+    /// The names of a layer's tensors begin with `prefix`, its number and a dot.
+    ///
+    /// # Errors
+    ///
+    /// When fewer than `layers` have a tensor.
+    pub fn check_layers(&self, prefix: &str, layers: usize) -> Result<(), WeightsError> {
+        let number = |name: &str| {
+            let rest = name.strip_prefix(prefix)?;
+            rest.split_once('.').map(|(number, _)| number.to_owned())
+        };
+        let numbers: BTreeSet<String> = self.names().filter_map(number).collect();
+        let stored = numbers.len();
+        if layers <= stored {
+            return Ok(());
+        }
+        Err(WeightsError::Depth {
+            folder: self.folder.clone(),
+            layers,
+            stored,
+        })
+    }
+
     /// Takes `copy` away where it equals `original`, as a matrix that a model uses twice is stored twice
     /// by some programs. One that differs is a problem; where only the copy is there, it takes the place of
     /// the original.

@@ -41,6 +41,30 @@ pub enum WeightsError {
         /// What is wrong with it.
         problem: String,
     },
+    /// `config.json` is not that of the model that was asked for.
+    #[error("{path:?}: {problem}; expected the config.json of {expected}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// Whose it must be.
+        expected: &'static str,
+    },
+    /// The configuration has more layers than the files, which need not be listed one by one.
+    #[error(
+        "config.json in {folder:?} has `num_hidden_layers` = {layers}, and the weights hold {stored} \
+         layers; make sure that all files come from one model and are complete, and fetch or \
+         convert them again"
+    )]
+    Depth {
+        /// The folder.
+        folder: PathBuf,
+        /// L of the configuration.
+        layers: usize,
+        /// Layers of which some tensor is there.
+        stored: usize,
+    },
     /// The tensors are not those of the configuration.
     #[error(
         "the weights in {folder:?} are no model of its config.json: {}; make sure that all files \

@@ -15,12 +15,14 @@
 //! become f32.
 
 mod checkpoint;
+mod config;
 mod error;
 mod layout;
 mod shard;
 mod stored;
 
 pub use checkpoint::{Checked, Checkpoint};
+pub use config::read_config;
 pub use error::{TensorProblem, WeightsError};
 pub use layout::Layout;
 pub use stored::Stored;

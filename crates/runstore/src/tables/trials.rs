@@ -243,7 +243,7 @@ table! {
             routing_ms_p90: Option<f64> = "ms",
             /// `routing_ms_median` over `forward_ms_median`.
             routing_share: Option<f64> = "share",
-            /// Operations of the experts' products in a step: 6 A D F M for A kept assignments and M = 2 matrices.
+            /// Operations of the experts' products in a step: 6 A D F M for A kept assignments and M matrices, 2 or, of gated experts, 3; the same of all tokens for a shared expert.
             step_flops: Option<u64> = "FLOP",
             /// `step_flops` over the median time of a step.
             gflop_per_s: Option<f64> = "GFLOP/s",

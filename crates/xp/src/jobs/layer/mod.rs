@@ -87,8 +87,13 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<Jo
     let kept = routing(&mut row, &output, wide);
     let flops = {
         let expert = settings.moe.expert_dims(settings.layer.dim.get());
-        let (dim, hidden) = (expert.width as u64, (expert.hidden * wide) as u64);
-        speed::expert_flops(kept, dim, hidden, expert.kind.matrices() as u64)
+        let shared = settings.moe.shared.as_ref();
+        let shared = shared.map_or(0, |shared| shared.hidden.get()) as u64;
+        let of = |rows, hidden| {
+            let matrices = expert.kind.matrices() as u64;
+            speed::expert_flops(rows, expert.width as u64, hidden, matrices)
+        };
+        of(kept, (expert.hidden * wide) as u64) + of(settings.layer.tokens.get() as u64, shared)
     };
     times(
         &mut row,
