@@ -1,6 +1,6 @@
 //! The balancing loss over all layers together.
 
-use burn::tensor::{Bool, IndexingUpdateOp, Tensor, activation::softmax};
+use burn::tensor::{IndexingUpdateOp, Tensor, activation::softmax};
 use moe_layer::MoeOutput;
 use routers::Assignment;
 
@@ -8,10 +8,10 @@ use routers::Assignment;
 /// Qwen have it: `E sum_e f_e P_e`, f_e the choices of expert e per token and P_e the mean of its
 /// probability, both over all tokens of all layers. Balanced it is k, since f sums to k. f has no gradient.
 ///
-/// `real_t` `[T]` leaves out padding. `None` where no layer's tokens chose by scores.
+/// `None` where no layer's tokens chose by scores.
 #[must_use]
-pub fn pooled_balance(layers: &[MoeOutput], real_t: Option<&Tensor<1, Bool>>) -> Option<Tensor<1>> {
-    let mut sums: Option<(Tensor<1>, Tensor<1>, Tensor<1>)> = None;
+pub fn pooled_balance(layers: &[MoeOutput]) -> Option<Tensor<1>> {
+    let mut sums: Option<(Tensor<1>, Tensor<1>, usize)> = None;
     for round in layers.iter().flat_map(|layer| &layer.rounds) {
         let routing = &round.routing;
         let (Some(scores), Assignment::TokenChoice { experts_tk, .. }) =
@@ -27,13 +27,9 @@ pub fn pooled_balance(layers: &[MoeOutput], real_t: Option<&Tensor<1, Bool>>) ->
             ones_tk,
             IndexingUpdateOp::Add,
         );
-        let weight_t = match real_t {
-            Some(real_t) => real_t.clone().float(),
-            None => chosen_te.clone().narrow(1, 0, 1).ones_like().squeeze_dim(1),
-        };
-        let weight_t1 = weight_t.clone().unsqueeze_dim::<2>(1);
-        let summed = |x_te: Tensor<2>| (x_te * weight_t1.clone()).sum_dim(0).squeeze_dim::<1>(0);
-        let (chosen_e, probs_e, tokens) = (summed(chosen_te), summed(probs_te), weight_t.sum());
+        let [tokens, _] = experts_tk.dims();
+        let summed = |x_te: Tensor<2>| x_te.sum_dim(0).squeeze_dim::<1>(0);
+        let (chosen_e, probs_e) = (summed(chosen_te), summed(probs_te));
         sums = Some(match sums {
             None => (chosen_e, probs_e, tokens),
             Some((f, p, n)) => (f + chosen_e, p + probs_e, n + tokens),
@@ -41,6 +37,6 @@ pub fn pooled_balance(layers: &[MoeOutput], real_t: Option<&Tensor<1, Bool>>) ->
     }
     let (chosen_e, probs_e, tokens) = sums?;
     let experts = probs_e.dims()[0] as f64;
-    let (f_e, p_e) = (chosen_e / tokens.clone(), probs_e / tokens);
+    let (f_e, p_e) = (chosen_e / tokens as f64, probs_e / tokens as f64);
     Some((f_e * p_e).sum() * experts)
 }

@@ -7,7 +7,7 @@ use burn::{
     tensor::{Bool, Device, Int, Tensor},
 };
 use kernels::Precision;
-use moe_layer::{Capacity, MoeContext, MoeOutput};
+use moe_layer::{BatchRows, Capacity, MoeContext, MoeOutput};
 use nn::{Linear, Mask};
 
 use crate::{
@@ -204,11 +204,12 @@ impl Bert {
             hidden: vec![x.clone()],
             mixtures: Vec::new(),
         };
+        let rows = BatchRows::real(&input.mask_bs);
         let mask = Mask::both_ways().with_real(input.mask_bs.clone());
         for (layer, block) in self.blocks.iter().enumerate().take(depth) {
             let context = MoeContext {
                 token_ids_t: token_ids_t.clone(),
-                sequences: batch,
+                rows: rows.clone(),
                 // Layers of a pass draw different noise.
                 noise_seed: input.noise_seed.wrapping_add(layer as u64),
                 training: x.device().is_autodiff(),

@@ -8,7 +8,7 @@ use burn::{
 };
 use kernels::{Precision, pack};
 use lm::{CausalLm, LmForward, LmInput};
-use moe_layer::{Capacity, MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{BatchRows, Capacity, MoeContext, MoeLayer, MoeOutput};
 use nn::{KeyValues, Linear, Mask, RmsNorm};
 use routers::StepLoad;
 use weights::Checkpoint;
@@ -42,8 +42,10 @@ pub struct QwenInput {
     pub ids_bs: Tensor<2, Int>,
     /// The place of each in its sequence, `[B, S]`, from 0.
     pub places_bs: Tensor<2, Int>,
-    /// Which tokens are real, those of the cache before them included, `[B, K]`; all where not said.
+    /// Which tokens attention sees, those of the cache before them included, `[B, K]`; all where not said.
     pub real_bk: Option<Tensor<2, Bool>>,
+    /// Which of the `B * S` rows the mixtures route.
+    pub rows: BatchRows,
     /// Seed of the routers' noise in this pass.
     pub noise_seed: u64,
     /// Which capacity factor limits the mixtures.
@@ -130,7 +132,7 @@ impl Qwen2Moe {
         for (number, block) in self.blocks.iter().enumerate() {
             let context = MoeContext {
                 token_ids_t: ids_t.clone(),
-                sequences: batch,
+                rows: input.rows.clone(),
                 // Layers of a pass draw different noise.
                 noise_seed: input.noise_seed.wrapping_add(number as u64),
                 training: x.device().is_autodiff(),
@@ -178,6 +180,7 @@ impl CausalLm for Qwen2Moe {
                 ids_bs: input.ids_bs.clone(),
                 places_bs: places.unsqueeze::<2>().expand([batch, sequence]),
                 real_bk: None,
+                rows: BatchRows::equal(batch, sequence),
                 noise_seed: input.noise_seed,
                 capacity: input.capacity,
                 precision: input.precision,

@@ -10,12 +10,13 @@ use burn::{
 use kernels::Precision;
 use lm::pooled_balance;
 use models_qwen::{Qwen2Moe, QwenInput};
-use moe_layer::Capacity;
+use moe_layer::{BatchRows, Capacity};
 use testkit::{Goldens, Tolerance, assert_close, assets, read_safetensors};
 
 /// What the project promises against the reference implementation.
 const PROMISED: Tolerance = Tolerance::new(2e-5, 1e-4);
 
+/// A pass that hides padding from attention, and routes it as the reference does.
 fn input(ids_bs: Tensor<2, Int>, real_bk: Option<Tensor<2, Bool>>) -> QwenInput {
     let [batch, sequence] = ids_bs.dims();
     let places = Tensor::<1, Int>::arange(0..sequence as i64, &ids_bs.device());
@@ -23,9 +24,18 @@ fn input(ids_bs: Tensor<2, Int>, real_bk: Option<Tensor<2, Bool>>) -> QwenInput 
         ids_bs,
         places_bs: places.unsqueeze::<2>().expand([batch, sequence]),
         real_bk,
+        rows: BatchRows::equal(batch, sequence),
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision: Precision::F32,
+    }
+}
+
+/// The same with padding left out of the mixtures.
+fn not_routed(input: QwenInput, real_bs: &Tensor<2, Bool>) -> QwenInput {
+    QwenInput {
+        rows: BatchRows::real(real_bs),
+        ..input
     }
 }
 
@@ -57,21 +67,35 @@ fn a_random_model_is_the_references() {
         assert_close(scores.logits_te.clone(), expected, PROMISED);
     }
     let shaped = |logits: Tensor<2>| logits.reshape([batch as i32, sequence as i32, -1]);
+    let logits = out.logits.clone();
     assert_close(
         shaped(out.logits),
         golden.float::<3>("logits", &device),
         PROMISED,
     );
-    let plain = model.run(&input(ids_bs, None), None);
+    let plain = model.run(&input(ids_bs.clone(), None), None);
     let expected = golden.float::<3>("logits_nomask", &device);
     assert_close(shaped(plain.logits), expected, PROMISED);
 
-    let real_t = real_bk.reshape([batch * sequence]);
-    for (name, layers, mask) in [
-        ("aux_loss", &out.layers, Some(&real_t)),
-        ("aux_loss_nomask", &plain.layers, None),
+    // Padding that is not routed enters no loss, and real tokens are the same.
+    let unpadded = model.run(
+        &not_routed(input(ids_bs, Some(real_bk.clone())), &real_bk),
+        None,
+    );
+    let real_r: Tensor<1, Int> = real_bk
+        .reshape([batch * sequence])
+        .argwhere()
+        .squeeze_dim(1);
+    assert_close(
+        unpadded.logits.select(0, real_r.clone()),
+        logits.select(0, real_r),
+        PROMISED,
+    );
+    for (name, layers) in [
+        ("aux_loss", &unpadded.layers),
+        ("aux_loss_nomask", &plain.layers),
     ] {
-        let found = pooled_balance(layers, mask).expect("a loss");
+        let found = pooled_balance(layers).expect("a loss");
         assert_close(found, golden.flat(name, &device), PROMISED);
     }
 }
@@ -162,7 +186,9 @@ fn gradients_behind_the_last_scores_are_the_references() {
     let ids_bs = golden.int::<2>("input_ids", &device);
     let [batch, sequence] = ids_bs.dims();
     let real_bk = real(&golden, &device);
-    let out = model.run(&input(ids_bs, Some(real_bk.clone())), None);
+    let padded = input(ids_bs, Some(real_bk.clone()));
+    let out = model.run(&padded, None);
+    let unpadded = model.run(&not_routed(padded, &real_bk), None);
 
     // The logits of each place predict the label of the next; -100 counts for nothing.
     let labels = golden
@@ -182,8 +208,7 @@ fn gradients_behind_the_last_scores_are_the_references() {
     };
     let ce = forward.nll(targets_t, Some(weights_t));
     assert_close(ce.clone(), golden.flat("ce_loss", &device), PROMISED);
-    let real_t = real_bk.reshape([batch * sequence]);
-    let aux = pooled_balance(&forward.layers, Some(&real_t)).expect("a loss");
+    let aux = pooled_balance(&unpadded.layers).expect("a loss");
     let loss = ce + aux * 0.001;
     assert_close(
         loss.clone(),
@@ -247,6 +272,6 @@ fn a_trained_model_is_the_references() {
         let expected = golden.float(&format!("router_logits.{number}"), &device);
         assert_close(scores.logits_te.clone(), expected, PROMISED);
     }
-    let aux = pooled_balance(&out.layers, None).expect("a loss");
+    let aux = pooled_balance(&out.layers).expect("a loss");
     assert_close(aux, golden.flat("aux_loss", &device), PROMISED);
 }

@@ -13,7 +13,7 @@ use burn::{
 };
 use kernels::pack;
 use lm::{CausalLm, LmForward, LmInput};
-use moe_layer::{LayerDims, MoeConfig, MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{BatchRows, LayerDims, MoeConfig, MoeContext, MoeLayer, MoeOutput};
 use nn::{Dropout, JointAttention, LayerNorm, Linear, LinearDims};
 use routers::{RouterConfig, RouterError, StepLoad};
 
@@ -221,7 +221,7 @@ impl CausalLm for TinyMoe {
         for (number, block) in self.blocks.iter().enumerate() {
             let context = MoeContext {
                 token_ids_t: ids_t.clone(),
-                sequences: batch,
+                rows: BatchRows::equal(batch, sequence),
                 noise_seed: layer_seed(input.noise_seed, number),
                 training: device.is_autodiff(),
                 capacity: input.capacity,

@@ -228,16 +228,18 @@ impl MoeLayer {
         (routing + shared) as f64 + rows * experts.flops_per_row() as f64
     }
 
-    /// What the router of the first round says of the tokens of `x_td` `[T, D]`, before any capacity.
+    /// What the router of the first round says of the real tokens of `x_td` `[T, D]`, before any capacity.
     #[must_use]
     pub fn route(&self, x_td: &Tensor<2>, context: &MoeContext) -> Routing {
-        self.router.route(&route_input(x_td, context))
+        let (x_td, context) = context.real(x_td.clone());
+        self.router.route(&route_input(&x_td, &context))
     }
 
-    /// Decides where the tokens of `x_td` `[T, D]` go in the first round, without moving them.
+    /// Decides where the real tokens of `x_td` `[T, D]` go in the first round, without moving them.
     #[must_use]
     pub fn decide(&self, x_td: &Tensor<2>, context: &MoeContext) -> (Routing, DispatchPlan) {
-        self.decide_with(&self.router, x_td, context)
+        let (x_td, context) = context.real(x_td.clone());
+        self.decide_with(&self.router, &x_td, &context)
     }
 
     fn decide_with(
@@ -246,11 +248,9 @@ impl MoeLayer {
         x_td: &Tensor<2>,
         context: &MoeContext,
     ) -> (Routing, DispatchPlan) {
-        let [tokens, _] = x_td.dims();
         let mut routing = router.route(&route_input(x_td, context));
         let dims = PlanDims {
-            tokens,
-            sequences: context.sequences,
+            sequences: context.rows.sequences().clone(),
             top_k: self.top_k,
             capacity: context.capacity,
         };
@@ -264,9 +264,24 @@ impl MoeLayer {
         (routing, plan)
     }
 
-    /// Runs the layer on `x_td` `[T, D]`.
+    /// Runs the layer on `x_td` `[T, D]`; padding gets zeros.
     #[must_use]
     pub fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> MoeOutput {
+        let (x_td, real) = context.real(x_td);
+        let (y_td, rounds) = self.chain(x_td, &real);
+        let padding = context.rows.padding().cloned();
+        MoeOutput {
+            y_td: match &padding {
+                Some(padding) => padding.put_back(y_td),
+                None => y_td,
+            },
+            rounds,
+            padding,
+        }
+    }
+
+    /// The outputs of all rounds and of the shared expert `[T, D]`, and what the rounds were.
+    fn chain(&self, x_td: Tensor<2>, context: &MoeContext) -> (Tensor<2>, Vec<Round>) {
         let (mut y_td, first) = self.round(&self.router, x_td.clone(), context);
         let mut rounds = vec![first];
         for (number, router) in self.later_routers.iter().enumerate() {
@@ -281,7 +296,7 @@ impl MoeLayer {
         if let Some(shared) = &self.shared {
             y_td = y_td + shared.forward(x_td, context.precision);
         }
-        MoeOutput { y_td, rounds }
+        (y_td, rounds)
     }
 
     /// One round: the outputs of the experts `[T, D]`, and who they were.
@@ -321,7 +336,7 @@ fn route_input(x_td: &Tensor<2>, context: &MoeContext) -> RouteInput {
     RouteInput {
         x_td: x_td.clone(),
         token_ids_t: context.token_ids_t.clone(),
-        sequences: context.sequences,
+        sequences: context.rows.sequences().clone(),
         noise_seed: context.noise_seed,
         training: context.training,
     }

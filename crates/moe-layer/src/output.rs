@@ -3,15 +3,17 @@
 use burn::tensor::Tensor;
 use routers::AuxiliaryLoss;
 
-use crate::{Decision, Round, RoutingTrace};
+use crate::{Decision, Padding, Round, RoutingTrace};
 
 /// What a pass of a mixture gives: from layer to model, learner and measures it is this one value.
 #[derive(Debug, Clone)]
 pub struct MoeOutput {
-    /// Output `[T, D]`; zero for a token that reached no expert.
+    /// Output `[T, D]`; zero for a token that reached no expert, and for padding.
     pub y_td: Tensor<2>,
     /// What was decided: one round, or those of a chain in turn.
     pub rounds: Vec<Round>,
+    /// The rows of the batch that the rounds do not know: theirs are those of the real tokens.
+    pub padding: Option<Padding>,
 }
 
 impl MoeOutput {
@@ -38,7 +40,7 @@ impl MoeOutput {
             .expect("a layer has a round")
     }
 
-    /// Every assignment, token by token; the choices of a token are numbered through its rounds.
+    /// Every assignment, token by token of the batch; the choices of a token are numbered through its rounds.
     #[must_use]
     pub fn decisions(&self) -> Vec<Decision> {
         let decided = |round: &Round| crate::decisions(&round.routing, &round.plan);
@@ -47,6 +49,12 @@ impl MoeOutput {
             // Stable: within a token the rounds stay in turn.
             all.sort_by_key(|decision| decision.token);
             crate::decision::number(&mut all);
+        }
+        if let Some(padding) = &self.padding {
+            let rows = padding.rows();
+            for decision in &mut all {
+                decision.token = rows[decision.token];
+            }
         }
         all
     }

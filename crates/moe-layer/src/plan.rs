@@ -1,7 +1,7 @@
 //! From a routing decision to who is kept, where and with which gate.
 
 use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor};
-use routers::{Assignment, capacity};
+use routers::{Assignment, Sequences, capacity};
 
 use crate::{Capacity, Choices, MoeConfig, QueueOrder, preference::by_preference};
 
@@ -19,12 +19,10 @@ pub struct DispatchPlan {
 }
 
 /// The pass that a plan is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanDims {
-    /// T.
-    pub tokens: usize,
-    /// B: sequences that the tokens are, all of one length.
-    pub sequences: usize,
+    /// How the T tokens are sequences.
+    pub sequences: Sequences,
     /// The strategy's own k, which sizes the capacity.
     pub top_k: usize,
     /// Which capacity factor limits the pass.
@@ -63,7 +61,7 @@ impl DispatchPlan {
     /// Applies capacity and drop policy to a decision.
     #[must_use]
     pub fn new(assignment: &Assignment, config: &MoeConfig, dims: &PlanDims) -> Self {
-        let (tokens, experts) = (dims.tokens, config.experts.get());
+        let (tokens, experts) = (dims.sequences.tokens(), config.experts.get());
         match assignment {
             Assignment::TokenChoice {
                 experts_tk,
@@ -109,12 +107,12 @@ impl DispatchPlan {
         config: &MoeConfig,
         dims: &PlanDims,
     ) -> Self {
-        let (tokens, experts) = (dims.tokens, config.experts.get());
+        let (tokens, experts) = (dims.sequences.tokens(), config.experts.get());
         let queue = config.drop.queue(Choices {
             experts_tk: experts_tk.clone(),
             gates_tk: gates_tk.clone(),
             experts,
-            sequences: dims.sequences,
+            sequences: dims.sequences.clone(),
         });
         let plan = |experts_tk, places_tk, gates_tk, capacity| Self {
             tokens,

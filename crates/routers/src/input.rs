@@ -2,15 +2,18 @@
 
 use burn::tensor::{Int, Tensor};
 
+use crate::Sequences;
+
 /// What a router may look at: the hidden states, and what some strategies route by instead.
 #[derive(Debug, Clone)]
 pub struct RouteInput {
-    /// Hidden states `[T, D]`; rows of one sequence are adjacent.
+    /// Hidden states `[T, D]`; rows of one sequence are adjacent. Padding is not among them: a layer
+    /// leaves it out before it asks.
     pub x_td: Tensor<2>,
     /// Token ids `[T]`, for strategies that route by token.
     pub token_ids_t: Tensor<1, Int>,
-    /// B: how many sequences the `T` rows hold, all of length `T / B`.
-    pub sequences: usize,
+    /// How the `T` rows are sequences.
+    pub sequences: Sequences,
     /// Seed of this pass, for strategies that draw noise: the same seed draws the same noise.
     pub noise_seed: u64,
     /// Whether this is a pass of training: exploration noise and the like are left out elsewhere.

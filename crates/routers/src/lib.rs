@@ -43,6 +43,7 @@ mod routing;
 mod score_function;
 mod scorer;
 mod scores;
+mod sequences;
 mod step;
 mod strategy;
 
@@ -69,6 +70,7 @@ pub use scorer::{
     Score, ScoreConfig, Scorer, ScorerConfig, SelfSupervisedConfig, SelfSupervisedScorer,
 };
 pub use scores::Scores;
+pub use sequences::{Run, Sequences};
 pub use step::StepLoad;
 pub use strategy::{
     Assign, AssignConfig, BudgetConfig, Dense, DenseConfig, ExpertChoice, ExpertChoiceAsPublished,

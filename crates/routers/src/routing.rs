@@ -1,9 +1,9 @@
 //! The decision of a router, the only thing that passes from routers to layers.
 
-use burn::tensor::{Bool, Device, IndexingUpdateOp, Int, Tensor};
+use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor};
 use kernels::expert_load;
 
-use crate::{AuxiliaryLoss, Scores};
+use crate::{AuxiliaryLoss, Scores, Sequences};
 
 /// What a router decided. It knows nothing of capacity.
 #[derive(Debug, Clone)]
@@ -117,33 +117,23 @@ impl Assignment {
         }
     }
 
-    /// [`load`](Self::load) within each of `groups` equal runs of the `tokens`: `[G, E]`, without gradient.
+    /// [`load`](Self::load) within each of the `groups`: `[G, E]`, without gradient.
     #[must_use]
-    pub fn group_load(&self, tokens: usize, groups: usize, experts: usize) -> Tensor<2> {
-        let size = tokens / groups;
-        let shift = |device: &Device| -> Tensor<2, Int> {
-            Tensor::<1, Int>::arange(0..groups as i64, device)
-                .mul_scalar(experts as i64)
-                .reshape([groups, 1])
-                .expand([groups, size])
-                .reshape([tokens, 1])
-        };
-        let counted = |places: Tensor<2, Int>| {
-            let [rows, columns] = places.dims();
-            expert_load(places.reshape([rows * columns]), groups * experts)
-                .reshape([groups, experts])
-        };
+    pub fn group_load(&self, groups: &Sequences, experts: usize) -> Tensor<2> {
+        let (tokens, count) = (groups.tokens(), groups.count());
         let summed = |weights_te: Tensor<2>| {
-            weights_te
-                .reshape([groups, size, experts])
-                .sum_dim(1)
-                .reshape([groups, experts])
+            groups.map_runs(0, |run| {
+                let sum_g1e = run.of(&weights_te).sum_dim(1);
+                sum_g1e.reshape([run.count, experts])
+            })
         };
         match self {
             Self::TokenChoice { experts_tk, .. } => {
                 let [_, k] = experts_tk.dims();
-                let shift_tk = shift(&experts_tk.device()).expand([tokens, k]);
-                counted(experts_tk.clone() + shift_tk)
+                let group_t1 = groups.numbers(&experts_tk.device()).unsqueeze_dim::<2>(1);
+                let places_tk = experts_tk.clone() + group_t1 * experts as i64;
+                expert_load(places_tk.reshape([tokens * k]), count * experts)
+                    .reshape([count, experts])
             }
             Self::Variable { chosen_te, .. } => summed(chosen_te.clone().float()),
             Self::ExpertChoice { tokens_ec, .. } => {

@@ -7,7 +7,7 @@ use kernels::top_k;
 use registry::Variant;
 use routers::{
     Assign, AssignConfig, Assignment, GateRule, RouteInput, RouterDims, ScoreFunction, Scores,
-    StrategyConfig,
+    Sequences, StrategyConfig,
 };
 use rstest::rstest;
 use testkit::{F32_SUM, assert_close, normal};
@@ -28,7 +28,7 @@ fn assign(strategy: &str, logits_te: Tensor<2>, k: usize, factor: f64) -> (Vec<i
     let input = RouteInput {
         x_td: Tensor::zeros([tokens, 2], &device),
         token_ids_t: Tensor::zeros([tokens], &device),
-        sequences: 1,
+        sequences: Sequences::equal(1, tokens),
         noise_seed: 0,
         training: true,
     };

@@ -8,7 +8,7 @@ use registry::{NonNegativeF64, Variant};
 use routers::{
     Assign, AssignConfig, Assignment, Balance, BalanceInput, BalancerConfig,
     CountsAsPublishedConfig, Group, GshardConfig, HadamardOrthogonalityConfig, ImportanceConfig,
-    RouteInput, RouterConfig, RouterDims, RouterError, Routing, Scope, Scores,
+    RouteInput, RouterConfig, RouterDims, RouterError, Routing, Scope, Scores, Sequences,
     SquaredImportanceConfig, StepLoad, StrategyConfig, SwitchConfig, SwitchUnscaledConfig,
     ZLossConfig,
 };
@@ -33,7 +33,7 @@ fn batch(tokens: usize, sequences: usize, device: &Device) -> RouteInput {
     RouteInput {
         x_td: normal([tokens, 4], 3, device),
         token_ids_t: Tensor::zeros([tokens], device),
-        sequences,
+        sequences: Sequences::equal(sequences, tokens / sequences),
         noise_seed: 0,
         training: true,
     }
@@ -297,7 +297,7 @@ fn loads_of_groups_and_sums_of_gates_by_hand() {
     let sums = Tensor::<1>::from_data([1.8f32, 1.9, 0.3], &device);
     for assignment in [choice, variable] {
         assert_close(
-            assignment.group_load(4, 2, 3),
+            assignment.group_load(&Sequences::equal(2, 2), 3),
             load.clone(),
             F32_EXACT_ORDER,
         );
@@ -305,7 +305,11 @@ fn loads_of_groups_and_sums_of_gates_by_hand() {
     }
     // Expert 0 takes tokens 0 and 1 of the first sequence, expert 1 one of each, expert 2 one of each.
     let load = Tensor::<2>::from_data([[2.0f32, 1.0, 1.0], [0.0, 1.0, 1.0]], &device);
-    assert_close(taken.group_load(4, 2, 3), load, F32_EXACT_ORDER);
+    assert_close(
+        taken.group_load(&Sequences::equal(2, 2), 3),
+        load,
+        F32_EXACT_ORDER,
+    );
     let sums = Tensor::<1>::from_data([1.5f32, 1.1, 0.3], &device);
     assert_close(taken.gate_sums(3), sums, F32_SUM);
 }

@@ -6,7 +6,9 @@ use burn::{
     tensor::{Device, Gradients, Tensor},
 };
 use registry::{PositiveF64, Variant};
-use routers::{RouteInput, RouterConfig, RouterDims, Score, ScoreConfig, Scorer, ScorerConfig};
+use routers::{
+    RouteInput, RouterConfig, RouterDims, Score, ScoreConfig, Scorer, ScorerConfig, Sequences,
+};
 use rstest::rstest;
 use testkit::{F32_SUM, FINITE_DIFFERENCE, assert_close, gradient_check, normal};
 
@@ -273,7 +275,7 @@ fn a_record_brings_back_the_logits_and_their_scale() {
         let input = RouteInput {
             x_td: normal([5, 6], 4, &device),
             token_ids_t: Tensor::zeros([5], &device),
-            sequences: 1,
+            sequences: Sequences::equal(1, 5),
             noise_seed: 0,
             training: false,
         };

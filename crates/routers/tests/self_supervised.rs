@@ -9,7 +9,7 @@ use burn::{
 use registry::{NonNegativeF64, PositiveF64, Probability};
 use routers::{
     ExtractorTraining, FitConfig, RouteInput, RouterConfig, RouterDims, RouterError, Score,
-    ScoreConfig, SelfSupervisedConfig, SelfSupervisedScorer,
+    ScoreConfig, SelfSupervisedConfig, SelfSupervisedScorer, Sequences,
 };
 use testkit::{F32_SUM, FINITE_DIFFERENCE, assert_close, gradient_check, normal};
 
@@ -37,8 +37,8 @@ fn config(training: ExtractorTraining) -> SelfSupervisedConfig {
 fn input(x_td: Tensor<2>, noise_seed: u64) -> RouteInput {
     RouteInput {
         token_ids_t: Tensor::zeros([x_td.dims()[0]], &x_td.device()),
+        sequences: Sequences::equal(1, x_td.dims()[0]),
         x_td,
-        sequences: 1,
         noise_seed,
         training: true,
     }

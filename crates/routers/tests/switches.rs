@@ -7,7 +7,7 @@ use burn::{
 use registry::{PositiveF64, Variant};
 use routers::{
     BiasConfig, GateRule, RouteInput, Router, RouterConfig, RouterDims, RouterError, ScoreFunction,
-    Scores, StepLoad, StrategyConfig,
+    Scores, Sequences, StepLoad, StrategyConfig,
 };
 use rstest::rstest;
 use testkit::{F32_EXACT_ORDER, F32_SUM, FINITE_DIFFERENCE, assert_close, gradient_check, normal};
@@ -28,7 +28,7 @@ fn input(tokens: usize, device: &Device) -> RouteInput {
     RouteInput {
         x_td: normal([tokens, 4], 3, device),
         token_ids_t: Tensor::zeros([tokens], device),
-        sequences: 1,
+        sequences: Sequences::equal(1, tokens),
         noise_seed: 0,
         training: true,
     }

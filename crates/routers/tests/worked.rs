@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, activation::softmax};
 use registry::{NonNegativeF64, Variant};
 use routers::{
     Assign, AssignConfig, Assignment, Balance, BalanceInput, ExpertChoiceConfig, GateRule, Group,
-    HashConfig, HashTable, RouteInput, RouterConfig, RouterDims, ScoreFunction, Scores,
+    HashConfig, HashTable, RouteInput, RouterConfig, RouterDims, ScoreFunction, Scores, Sequences,
     StrategyConfig, SwitchConfig,
 };
 use rstest::rstest;
@@ -28,7 +28,7 @@ fn batch(tokens: usize, sequences: usize) -> RouteInput {
     RouteInput {
         x_td: Tensor::zeros([tokens, 2], &device),
         token_ids_t: Tensor::zeros([tokens], &device),
-        sequences,
+        sequences: Sequences::equal(sequences, tokens / sequences),
         noise_seed: 0,
         training: true,
     }

@@ -35,17 +35,11 @@ impl QueueOrder for CausalPositionConfig {
             ..
         } = choices;
         let [tokens, k] = experts_tk.dims();
-        let length = tokens / sequences;
-        let experts_a = experts_tk
-            .reshape([sequences, length, k])
-            .permute([1, 2, 0])
-            .reshape([tokens * k]);
-        let places_tk = kernels::expert_slots(experts_a, experts)
-            .reshape([length, k, sequences])
-            .permute([2, 0, 1])
-            .reshape([tokens, k]);
+        let [order_a, stands_a] = sequences.side_by_side(k, &experts_tk.device());
+        let experts_a = experts_tk.reshape([tokens * k]).select(0, order_a);
+        let places_a = kernels::expert_slots(experts_a, experts);
         Queue {
-            places_tk,
+            places_tk: places_a.select(0, stands_a).reshape([tokens, k]),
             limited: true,
         }
     }

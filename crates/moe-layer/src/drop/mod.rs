@@ -13,6 +13,7 @@ pub use causal_position::CausalPositionConfig;
 pub use none::NoneConfig;
 pub use position::PositionConfig;
 pub use probability::ProbabilityConfig;
+use routers::Sequences;
 
 /// The places of assignments in the queues of their experts.
 #[derive(Debug, Clone)]
@@ -33,8 +34,8 @@ pub struct Choices {
     pub gates_tk: Tensor<2>,
     /// E.
     pub experts: usize,
-    /// B: sequences that the T tokens are, all of length `T / B`.
-    pub sequences: usize,
+    /// How the T tokens are sequences.
+    pub sequences: Sequences,
 }
 
 /// The order of an expert's queue.

@@ -3,7 +3,8 @@
 use burn::tensor::{Device, Int, Tensor};
 use kernels::Precision;
 use moe_layer::{
-    Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeConfig, MoeContext, MoeLayer,
+    BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeConfig, MoeContext,
+    MoeLayer,
 };
 use routers::{RouterConfig, StrategyConfig};
 use testkit::{integers, normal};
@@ -52,7 +53,7 @@ fn moves(moe: &MoeConfig, router: &RouterConfig, capacity: Capacity, seed: u64) 
     let past_td = |x_td: Tensor<2>, token_ids_t| {
         let context = MoeContext {
             token_ids_t,
-            sequences: 2,
+            rows: BatchRows::equal(2, LENGTH),
             noise_seed: 4,
             training: capacity == Capacity::Training,
             capacity,

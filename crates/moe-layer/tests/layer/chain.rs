@@ -8,8 +8,8 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{
-    Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeConfig, MoeContext, MoeLayer,
-    NoneConfig, Round,
+    BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeConfig, MoeContext,
+    MoeLayer, NoneConfig, Round,
 };
 use routers::{RouterConfig, RouterError};
 use testkit::{F32_SUM, assert_close, assert_same, normal};
@@ -40,7 +40,7 @@ fn layer(moe: &MoeConfig, device: &Device) -> MoeLayer {
 fn context(device: &Device) -> MoeContext {
     MoeContext {
         token_ids_t: Tensor::zeros([TOKENS], device),
-        sequences: 2,
+        rows: BatchRows::equal(2, TOKENS / 2),
         noise_seed: 0,
         training: true,
         capacity: Capacity::Training,

@@ -9,7 +9,7 @@ use moe_layer::{
 };
 use nn::GroupedLinear;
 use registry::{PositiveF64, Variant};
-use routers::Assignment;
+use routers::{Assignment, Sequences};
 
 /// Every member of a family with its defaults.
 pub(crate) fn members<V: Variant>() -> Vec<V> {
@@ -88,8 +88,7 @@ pub(crate) fn planned(
     top_k: usize,
 ) -> DispatchPlan {
     let dims = PlanDims {
-        tokens,
-        sequences: 1,
+        sequences: Sequences::equal(1, tokens),
         top_k,
         capacity: Capacity::Training,
     };

@@ -3,7 +3,8 @@
 use burn::{module::Module, tensor::Device};
 use kernels::Precision;
 use moe_layer::{
-    Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeConfig, MoeContext, MoeLayer,
+    BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeConfig, MoeContext,
+    MoeLayer,
 };
 use routers::RouterConfig;
 use testkit::{F32_SUM, assert_close, normal};
@@ -52,7 +53,7 @@ fn every_token_gets_the_whole_network() {
             let x_td = normal([10, WIDTH], 1, &device);
             let context = MoeContext {
                 token_ids_t: burn::tensor::Tensor::zeros([10], &device),
-                sequences: 2,
+                rows: BatchRows::equal(2, 5),
                 noise_seed: 0,
                 training: true,
                 capacity: Capacity::Training,

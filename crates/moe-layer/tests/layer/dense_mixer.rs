@@ -6,7 +6,8 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{
-    Capacity, DispatcherConfig, DropPolicyConfig, ExpertBank, LayerDims, MoeContext, MoeLayer,
+    BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, ExpertBank, LayerDims, MoeContext,
+    MoeLayer,
 };
 use nn::GroupedLinear;
 use routers::RouterConfig;
@@ -65,7 +66,7 @@ fn a_dropped_choice_keeps_its_dense_gradient() {
         let x_td = Tensor::<2>::eye(3, &device).narrow(0, 0, 2);
         let context = |training| MoeContext {
             token_ids_t: Tensor::zeros([2], &device),
-            sequences: 1,
+            rows: BatchRows::equal(1, 2),
             noise_seed: 0,
             training,
             capacity: Capacity::Training,

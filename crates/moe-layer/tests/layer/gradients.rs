@@ -7,8 +7,8 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{
-    Capacity, Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertDims, LayerDims,
-    MoeContext, MoeLayer, PositionConfig,
+    BatchRows, Capacity, Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertDims,
+    LayerDims, MoeContext, MoeLayer, PositionConfig,
 };
 use routers::{AssignConfig, Assignment, RouterConfig, StrategyConfig};
 use testkit::{FINITE_DIFFERENCE, gradient_check, learned_params, normal};
@@ -111,7 +111,7 @@ fn the_loss_of_the_output_alone_trains_the_router_where_the_strategy_says_so() {
             let x = normal([24, 8], 2, &device);
             let context = MoeContext {
                 token_ids_t: testkit::integers([24], 50, 3, &device),
-                sequences: 2,
+                rows: BatchRows::equal(2, 12),
                 noise_seed: 4,
                 training: true,
                 capacity: Capacity::Training,

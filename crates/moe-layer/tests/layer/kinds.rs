@@ -8,8 +8,8 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{
-    Capacity, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertConfig, ExpertDims, ExpertKind,
-    Ffn, LayerDims, MoeConfig, MoeContext, MoeLayer, SharedConfig, SharedExpert,
+    BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertConfig, ExpertDims,
+    ExpertKind, Ffn, LayerDims, MoeConfig, MoeContext, MoeLayer, SharedConfig, SharedExpert,
 };
 use nn::{Activation, GroupedLinear, Linear};
 use routers::RouterConfig;
@@ -22,7 +22,7 @@ const WIDTH: usize = 6;
 fn context(tokens: usize, device: &Device) -> MoeContext {
     MoeContext {
         token_ids_t: Tensor::zeros([tokens], device),
-        sequences: 1,
+        rows: BatchRows::equal(1, tokens),
         noise_seed: 0,
         training: true,
         capacity: Capacity::Training,

@@ -9,6 +9,7 @@ mod drops;
 mod equivalence;
 mod gradients;
 mod kinds;
+mod padding;
 mod published;
 mod queues;
 mod strategies;

@@ -6,8 +6,8 @@ use burn::{
 };
 use kernels::Precision;
 use moe_layer::{
-    BatchOrderConfig, Capacity, DispatcherConfig, DropPolicyConfig, ExpertBank, ExpertDims,
-    ExpertInit, LayerDims, MoeConfig, MoeContext, MoeLayer, PlanKind,
+    BatchOrderConfig, BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, ExpertBank,
+    ExpertDims, ExpertInit, LayerDims, MoeConfig, MoeContext, MoeLayer, PlanKind,
 };
 use nn::GroupedLinear;
 use registry::Variant;
@@ -154,7 +154,7 @@ fn identity_experts_show_what_gates_sum_to(#[case] strategy: &str, #[case] expec
     let x_td = Tensor::<2>::random([12, 6], Distribution::Uniform(-1.0, 1.0), &device);
     let context = MoeContext {
         token_ids_t: Tensor::zeros([12], &device),
-        sequences: 2,
+        rows: BatchRows::equal(2, 6),
         noise_seed: 0,
         training: true,
         capacity: Capacity::Training,
@@ -184,7 +184,7 @@ fn one_soft_choice_as_published_is_a_constant() {
     let layer = MoeLayer::new(&moe, &router, &LayerDims::new(6, 10), &device).expect("a layer");
     let context = MoeContext {
         token_ids_t: Tensor::zeros([12], &device),
-        sequences: 2,
+        rows: BatchRows::equal(2, 6),
         noise_seed: 0,
         training: true,
         capacity: Capacity::Training,

@@ -7,7 +7,7 @@ use moe_layer::{
     ProbabilityConfig, decisions,
 };
 use registry::PositiveF64;
-use routers::{Assignment, Routing};
+use routers::{Assignment, Routing, Sequences};
 use testkit::{integers, normal, uniform};
 
 use crate::common::{config, members};
@@ -34,10 +34,9 @@ fn kept(assignment: &Assignment, config: &MoeConfig, dims: &PlanDims) -> Vec<boo
         .collect()
 }
 
-const fn pass(tokens: usize, sequences: usize, top_k: usize) -> PlanDims {
+fn pass(tokens: usize, sequences: usize, top_k: usize) -> PlanDims {
     PlanDims {
-        tokens,
-        sequences,
+        sequences: Sequences::equal(sequences, tokens / sequences),
         top_k,
         capacity: Capacity::Training,
     }

@@ -3,8 +3,8 @@
 use burn::{module::Module, tensor::Device};
 use kernels::Precision;
 use moe_layer::{
-    Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeContext, MoeLayer, NoneConfig,
-    decisions,
+    BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeContext, MoeLayer,
+    NoneConfig, decisions,
 };
 use routers::{AssignConfig as _, Assignment, RouterConfig, StrategyConfig};
 use testkit::{F32_SUM, assert_close, normal};
@@ -16,7 +16,7 @@ const TOKENS: usize = 24;
 fn context(device: &Device) -> MoeContext {
     MoeContext {
         token_ids_t: testkit::integers([TOKENS], 50, 3, device),
-        sequences: 3,
+        rows: BatchRows::equal(3, TOKENS / 3),
         noise_seed: 4,
         training: true,
         capacity: Capacity::Training,

@@ -6,7 +6,7 @@ use burn::{
     optim::GradientsParams,
     tensor::{Int, Tensor},
 };
-use moe_layer::{Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{BatchRows, Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput};
 use serde_json::json;
 
 use super::{Handout, Ours, SEED, Setting, chosen, host, normal};
@@ -45,7 +45,7 @@ impl Layer {
             dy_td: normal(tokens, sizes.dim, &autodiff),
             context: MoeContext {
                 token_ids_t: Tensor::<1, Int>::zeros([tokens], &autodiff),
-                sequences: sizes.batch,
+                rows: BatchRows::equal(sizes.batch, sizes.sequence),
                 noise_seed: 0,
                 training: true,
                 capacity: Capacity::Training,

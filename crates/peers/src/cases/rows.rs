@@ -5,7 +5,7 @@ use std::any::Any;
 use burn::tensor::{Int, Tensor, TensorData, activation::softmax};
 use kernels::{combine, pack, top_k};
 use moe_layer::{Capacity, DispatchPlan, MoeConfig, PackedRows, PlanDims, PlanKind};
-use routers::Assignment;
+use routers::{Assignment, Sequences};
 use serde_json::json;
 
 use super::{Handout, Ours, SEED, Setting, host, normal};
@@ -60,8 +60,7 @@ impl Rows {
             ..MoeConfig::default()
         };
         let dims = PlanDims {
-            tokens: sizes.tokens,
-            sequences: 1,
+            sequences: Sequences::equal(1, sizes.tokens),
             top_k: sizes.k,
             capacity: Capacity::Training,
         };

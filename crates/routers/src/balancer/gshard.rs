@@ -5,7 +5,7 @@ use registry::NonNegativeF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Balance, BalanceInput, share_rows};
+use super::{Balance, BalanceInput, mean_probabilities, share_rows};
 use crate::{Assignment, Group};
 
 /// GShard's load-balancing loss: the product of first choices and mean probability, in groups.
@@ -55,19 +55,11 @@ impl Default for GshardConfig {
 
 impl Balance for GshardConfig {
     fn loss(&self, input: &BalanceInput<'_>) -> Option<Tensor<1>> {
-        let [tokens, experts] = input.scores.probs_te.dims();
-        let groups = match self.group {
-            Group::Sequence => input.route.sequences,
-            Group::Batch => 1,
-        };
-        let share_ge =
-            share_rows(first_choices(input.assignment).group_load(tokens, groups, experts));
-        let probs_gte = input.scores.probs_te.clone();
-        let mean_ge = probs_gte
-            .reshape([groups, tokens / groups, experts])
-            .mean_dim(1)
-            .squeeze_dim::<2>(1);
-        Some((share_ge * mean_ge).sum() * (self.alpha.get() / (groups * experts) as f64))
+        let [_, experts] = input.scores.probs_te.dims();
+        let groups = self.group.of(&input.route.sequences);
+        let share_ge = share_rows(first_choices(input.assignment).group_load(&groups, experts));
+        let product = (share_ge * mean_probabilities(input.scores, &groups)).sum();
+        Some(product * (self.alpha.get() / (groups.count() * experts) as f64))
     }
 }
 

@@ -24,7 +24,7 @@ pub use switch::{Scope, SwitchConfig};
 pub use switch_unscaled::SwitchUnscaledConfig;
 pub use z_loss::ZLossConfig;
 
-use crate::{Assignment, RouteInput, Scores};
+use crate::{Assignment, RouteInput, Scores, Sequences};
 
 /// A named auxiliary loss, already weighted.
 #[derive(Debug, Clone)]
@@ -135,6 +135,11 @@ balancers! {
 /// Mean probability of each expert over the tokens `[E]`.
 fn mean_probability(scores: &Scores) -> Tensor<1> {
     scores.probs_te.clone().mean_dim(0).squeeze_dim(0)
+}
+
+/// Mean probability of each expert over the tokens of each group `[G, E]`.
+fn mean_probabilities(scores: &Scores, groups: &Sequences) -> Tensor<2> {
+    groups.map_runs(0, |run| run.of(&scores.probs_te).mean_dim(1).squeeze_dim(1))
 }
 
 /// A load `[E]` as shares of its sum; zeros where there is none.

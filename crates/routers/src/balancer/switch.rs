@@ -5,7 +5,7 @@ use registry::NonNegativeF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Balance, BalanceInput, load_shares, mean_probability, share_rows};
+use super::{Balance, BalanceInput, load_shares, mean_probabilities, mean_probability, share_rows};
 
 /// The Switch Transformer's load-balancing loss.
 ///
@@ -85,17 +85,13 @@ impl Default for SwitchConfig {
 
 impl Balance for SwitchConfig {
     fn loss(&self, input: &BalanceInput<'_>) -> Option<Tensor<1>> {
-        let [tokens, experts] = input.scores.probs_te.dims();
+        let [_, experts] = input.scores.probs_te.dims();
         let product = match self.scope {
             Scope::Sequence => {
-                let groups = input.route.sequences;
-                let share_ge = share_rows(input.assignment.group_load(tokens, groups, experts));
-                let probs_te = input.scores.probs_te.clone();
-                let mean_ge = probs_te
-                    .reshape([groups, tokens / groups, experts])
-                    .mean_dim(1)
-                    .squeeze_dim::<2>(1);
-                (share_ge * mean_ge).sum() / groups as f64
+                let groups = &input.route.sequences;
+                let share_ge = share_rows(input.assignment.group_load(groups, experts));
+                let mean_ge = mean_probabilities(input.scores, groups);
+                (share_ge * mean_ge).sum() / groups.count() as f64
             }
             Scope::Batch | Scope::Step => {
                 let now_e = input.assignment.load(experts);

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k};
-use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
+use crate::{Assignment, RouteInput, RouterDims, RouterError, Run, Scores, Sequences};
 
 /// Each expert takes the tokens that want it most.
 ///
@@ -59,6 +59,14 @@ pub enum Group {
 }
 
 impl Group {
+    /// The groups of a batch.
+    pub(crate) fn of(self, sequences: &Sequences) -> Sequences {
+        match self {
+            Self::Sequence => sequences.clone(),
+            Self::Batch => sequences.joined(),
+        }
+    }
+
     /// How many groups a batch of sequences is.
     pub(super) const fn count(self, sequences: usize) -> usize {
         match self {
@@ -73,7 +81,8 @@ impl Group {
 pub struct ExpertChoice {
     k: usize,
     capacity_factor: f64,
-    per_sequence: bool,
+    #[module(skip)]
+    group: Group,
 }
 
 impl AssignConfig for ExpertChoiceConfig {
@@ -109,27 +118,21 @@ impl AssignConfig for ExpertChoiceConfig {
         ExpertChoice {
             k: dims.top_k,
             capacity_factor: dims.capacity_factor,
-            per_sequence: self.group == Group::Sequence,
+            group: self.group,
         }
     }
 }
 
-impl Assign for ExpertChoice {
-    fn assign(&self, scores: Option<&Scores>, input: &RouteInput) -> Assignment {
-        let scores = scores.expect("expert-choice needs scores");
-        let [tokens, experts] = scores.logits_te.dims();
-        let groups = if self.per_sequence {
-            input.sequences
-        } else {
-            1
-        };
-        let size = tokens / groups;
+impl ExpertChoice {
+    /// What the groups of a run take: their rows in the batch and the gates, both `[E, G C]`.
+    fn take(&self, scores: &Scores, run: &Run) -> (Tensor<2, Int>, Tensor<2>) {
+        let [_, experts] = scores.logits_te.dims();
+        let (groups, size) = (run.count, run.length);
         let capacity = crate::capacity(self.capacity_factor, size, self.k, experts);
 
         // [G, T', E] to one row of tokens per group and expert.
         let rows = |values_te: Tensor<2>| {
-            values_te
-                .reshape([groups, size, experts])
+            run.of(&values_te)
                 .swap_dims(1, 2)
                 .reshape([groups * experts, size])
         };
@@ -138,16 +141,27 @@ impl Assign for ExpertChoice {
 
         let start = Tensor::<1, Int>::arange(0..groups as i64, &taken.device())
             .mul_scalar(size as i64)
+            .add_scalar(run.start as i64)
             .reshape([groups, 1, 1]);
         let tokens_gec = taken.reshape([groups, experts, capacity]) + start;
+        let gates_gec = gates.reshape([groups, experts, capacity]);
+        let by_expert = [experts, groups * capacity];
+        (
+            tokens_gec.swap_dims(0, 1).reshape(by_expert),
+            gates_gec.swap_dims(0, 1).reshape(by_expert),
+        )
+    }
+}
+
+impl Assign for ExpertChoice {
+    fn assign(&self, scores: Option<&Scores>, input: &RouteInput) -> Assignment {
+        let scores = scores.expect("expert-choice needs scores");
+        let groups = self.group.of(&input.sequences);
+        let runs = groups.runs().iter();
+        let (tokens, gates) = runs.map(|run| self.take(scores, run)).unzip();
         Assignment::ExpertChoice {
-            tokens_ec: tokens_gec
-                .swap_dims(0, 1)
-                .reshape([experts, groups * capacity]),
-            gates_ec: gates
-                .reshape([groups, experts, capacity])
-                .swap_dims(0, 1)
-                .reshape([experts, groups * capacity]),
+            tokens_ec: Tensor::cat(tokens, 1),
+            gates_ec: Tensor::cat(gates, 1),
         }
     }
 }

@@ -105,15 +105,9 @@ impl Assign for PositionHash {
     fn assign(&self, _: Option<&Scores>, input: &RouteInput) -> Assignment {
         let [places, k] = self.table_pk.dims();
         let (tokens, device) = (input.tokens(), input.x_td.device());
-        let length = tokens / input.sequences;
-        let places_l = Tensor::<1, Int>::arange(0..length as i64, &device) % places as i64;
-        let experts_tk = self
-            .table_pk
-            .clone()
-            .select(0, places_l)
-            .repeat_dim(0, input.sequences);
+        let places_t = input.sequences.places(&device) % places as i64;
         Assignment::TokenChoice {
-            experts_tk,
+            experts_tk: self.table_pk.clone().select(0, places_t),
             gates_tk: Tensor::full([tokens, k], 1.0 / k as f64, &device),
         }
     }

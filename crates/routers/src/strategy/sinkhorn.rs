@@ -69,7 +69,8 @@ impl Default for SinkhornConfig {
 pub struct Sinkhorn {
     k: usize,
     iterations: usize,
-    per_sequence: bool,
+    #[module(skip)]
+    group: Group,
 }
 
 impl AssignConfig for SinkhornConfig {
@@ -98,18 +99,15 @@ impl AssignConfig for SinkhornConfig {
         Sinkhorn {
             k: dims.top_k,
             iterations: self.iterations.get(),
-            per_sequence: self.group == Group::Sequence,
+            group: self.group,
         }
     }
 }
 
 impl Sinkhorn {
-    /// `z + v` `[T, E]`, which orders the experts of a token as `pi` does.
-    fn balanced(&self, logits_te: Tensor<2>, sequences: usize) -> Tensor<2> {
-        let [tokens, experts] = logits_te.dims();
-        let groups = if self.per_sequence { sequences } else { 1 };
-        let size = tokens / groups;
-        let logits_gte = logits_te.reshape([groups, size, experts]);
+    /// `z + v` `[G, T', E]` of groups of one size, which orders the experts of a token as `pi` does.
+    fn balanced(&self, logits_gte: &Tensor<3>) -> Tensor<3> {
+        let [_, size, experts] = logits_gte.dims();
         let share = (size as f64 / experts as f64).ln();
         let mut balanced_gte = logits_gte.clone();
         for _ in 0..self.iterations {
@@ -117,7 +115,7 @@ impl Sinkhorn {
             let expert_g1e = -log_sum_exp(logits_gte.clone() + token_gt1, 1) + share;
             balanced_gte = logits_gte.clone() + expert_g1e;
         }
-        balanced_gte.reshape([tokens, experts])
+        balanced_gte
     }
 }
 
@@ -131,7 +129,13 @@ impl Assign for Sinkhorn {
     fn assign(&self, scores: Option<&Scores>, input: &RouteInput) -> Assignment {
         let scores = scores.expect("sinkhorn needs scores");
         let preference_te = if input.training {
-            self.balanced(scores.logits_te.clone().detach(), input.sequences)
+            let logits_te = scores.logits_te.clone().detach();
+            let [_, experts] = logits_te.dims();
+            let groups = self.group.of(&input.sequences);
+            groups.map_runs(0, |run| {
+                let balanced_gte = self.balanced(&run.of(&logits_te));
+                balanced_gte.reshape([run.tokens(), experts])
+            })
         } else {
             scores.preference()
         };

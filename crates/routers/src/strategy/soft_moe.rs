@@ -117,26 +117,45 @@ fn unit(x: Tensor<2>, dim: usize) -> Tensor<2> {
     x / square.clamp_min(1e-12).sqrt()
 }
 
+impl SoftMoe {
+    /// What the sequences of a run weigh in each other's slots `[L G, E, G S]`, of softmaxes `[G, L, E S]`.
+    /// The slots of a sequence mix its own tokens: every other weight is zero.
+    fn weights(&self, softmax_gls: Tensor<3>) -> Tensor<3> {
+        let [count, length, all] = softmax_gls.dims();
+        let own_g = Tensor::<2>::eye(count, &softmax_gls.device()).reshape([count, 1, count, 1]);
+        let experts = all / self.slots;
+        let own = softmax_gls.reshape([count, length * experts, 1, self.slots]) * own_g;
+        own.reshape([count * length, experts, count * self.slots])
+    }
+
+    /// The same between the slots of the other runs: zero before and behind.
+    fn among(&self, weights_tes: Tensor<3>, before: usize, behind: usize) -> Tensor<3> {
+        let [tokens, experts, _] = weights_tes.dims();
+        let nothing = |sequences: usize| {
+            let shape = [tokens, experts, sequences * self.slots];
+            (sequences > 0).then(|| Tensor::zeros(shape, &weights_tes.device()))
+        };
+        let parts = [nothing(before), Some(weights_tes.clone()), nothing(behind)];
+        Tensor::cat(parts.into_iter().flatten().collect(), 2)
+    }
+}
+
 impl Assign for SoftMoe {
     fn assign(&self, _: Option<&Scores>, input: &RouteInput) -> Assignment {
-        let tokens = input.tokens();
-        let (batch, length) = (input.sequences, tokens / input.sequences);
         let x_td = unit(input.x_td.clone().cast(FloatDType::F32), 1);
-        let phi_ds = unit(self.phi_ds.val(), 0);
-        let [_, all] = phi_ds.dims();
-        let logits_ts = x_td.matmul(phi_ds) * self.scale.val().reshape([1, 1]);
-        let logits_bls = logits_ts.reshape([batch, length, all]);
-
-        // The slots of a sequence mix its own tokens: every other weight is zero.
-        let own_b = Tensor::<2>::eye(batch, &input.x_td.device()).reshape([batch, 1, batch, 1]);
-        let weights = |softmax_bls: Tensor<3>| {
-            let rows = length * all / self.slots;
-            let own = softmax_bls.reshape([batch, rows, 1, self.slots]) * own_b.clone();
-            own.reshape([tokens, all / self.slots, batch * self.slots])
+        let logits_ts = x_td.matmul(unit(self.phi_ds.val(), 0)) * self.scale.val().reshape([1, 1]);
+        let sequences = &input.sequences;
+        let mixtures = |dim: usize| {
+            sequences.map_runs(0, |run| {
+                let weights_tes = self.weights(softmax(run.of(&logits_ts), dim));
+                let before = sequences.count_before(run);
+                let behind = sequences.count() - before - run.count;
+                self.among(weights_tes, before, behind)
+            })
         };
         Assignment::Soft {
-            dispatch_tes: weights(softmax(logits_bls.clone(), 1)),
-            combine_tes: weights(softmax(logits_bls, 2)),
+            dispatch_tes: mixtures(1),
+            combine_tes: mixtures(2),
         }
     }
 }

@@ -11,7 +11,7 @@ mod variable;
 use burn::tensor::{Device, Tensor};
 use routers::{
     Assign as _, AssignConfig as _, Assignment, AuxiliaryLoss, RouteInput, RouterDims, Scores,
-    Strategy, StrategyConfig,
+    Sequences, Strategy, StrategyConfig,
 };
 use testkit::normal;
 
@@ -34,7 +34,7 @@ pub(crate) fn batch(tokens: usize, sequences: usize, device: &Device) -> RouteIn
     RouteInput {
         x_td: normal([tokens, WIDTH], 3, device),
         token_ids_t: Tensor::zeros([tokens], device),
-        sequences,
+        sequences: Sequences::equal(sequences, tokens / sequences),
         noise_seed: 0,
         training: true,
     }

@@ -7,7 +7,7 @@ use burn::{
 use registry::Variant;
 use routers::{
     Assign, AssignConfig, RouteInput, Router, RouterDims, RouterError, Routing, Score, ScoreConfig,
-    Scorer, ScorerConfig, Scores, StrategyFacts, Switches,
+    Scorer, ScorerConfig, Scores, Sequences, StrategyFacts, Switches,
 };
 use testkit::{integers, learned_params, normal};
 
@@ -173,7 +173,7 @@ pub(crate) fn inputs(sequences: usize, length: usize, seed: u64, device: &Device
     RouteInput {
         x_td: normal([tokens, WIDTH], seed, device),
         token_ids_t: integers([tokens], VOCAB, seed + 1, device),
-        sequences,
+        sequences: Sequences::equal(sequences, length),
         noise_seed: 7,
         training: true,
     }

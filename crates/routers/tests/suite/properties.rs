@@ -154,7 +154,7 @@ pub(crate) fn deterministic(case: &Case) {
 
 /// The batch with its sequences in another order.
 fn reordered(input: &RouteInput, order: &[usize]) -> (RouteInput, Vec<usize>) {
-    let length = input.tokens() / input.sequences;
+    let length = input.tokens() / input.sequences.count();
     let tokens: Vec<usize> = order
         .iter()
         .flat_map(|&sequence| sequence * length..(sequence + 1) * length)

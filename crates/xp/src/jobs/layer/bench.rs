@@ -4,7 +4,7 @@ use burn::{
     optim::GradientsParams,
     tensor::{Device, Gradients, Int, Tensor, TensorData},
 };
-use moe_layer::{Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput, auxiliary_sums};
+use moe_layer::{BatchRows, Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput, auxiliary_sums};
 use trainer::{AdamW, TrainConfig};
 
 use crate::jobs::{
@@ -99,6 +99,7 @@ impl Bench {
     ) -> Result<Self, JobError> {
         let tracked = device.clone().autodiff();
         let (tokens, dim) = (settings.layer.tokens.get(), settings.layer.dim.get());
+        let sequences = settings.layer.sequences.get();
         let dims = LayerDims {
             seed,
             ..LayerDims::new(dim, VOCAB)
@@ -115,7 +116,7 @@ impl Bench {
         Ok(Self {
             context: MoeContext {
                 token_ids_t,
-                sequences: settings.layer.sequences.get(),
+                rows: BatchRows::equal(sequences, tokens / sequences),
                 noise_seed: named_seed(seed, "noise"),
                 training: true,
                 capacity: Capacity::Training,

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use burn::tensor::{Device, Tensor, TensorData};
 use kernels::{combine, pack};
 use moe_layer::{Capacity, DispatchPlan, MoeConfig, PackedRows, PlanDims};
-use routers::Assignment;
+use routers::{Assignment, Sequences};
 
 use self::memcpy::Memcpy;
 use super::{
@@ -128,8 +128,7 @@ impl Bench {
 
     fn plan(&self) -> DispatchPlan {
         let dims = PlanDims {
-            tokens: self.tokens,
-            sequences: 1,
+            sequences: Sequences::equal(1, self.tokens),
             top_k: self.k,
             capacity: Capacity::Training,
         };

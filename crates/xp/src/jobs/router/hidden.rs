@@ -1,7 +1,7 @@
 //! The hidden states of a trial, from whichever source.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use moe_layer::{Capacity, ExpertBank, MoeContext};
+use moe_layer::{BatchRows, Capacity, ExpertBank, MoeContext};
 
 use super::bert;
 use crate::jobs::{
@@ -90,7 +90,7 @@ impl Hidden {
                         TensorData::new(ids, [tokens]),
                         device,
                     ),
-                    sequences: shape.sequences.get(),
+                    rows: BatchRows::equal(shape.sequences.get(), shape.length.get()),
                     noise_seed: named_seed(seed, "noise"),
                     training: false,
                     capacity: Capacity::Training,
