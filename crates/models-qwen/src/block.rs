@@ -19,9 +19,9 @@ const GATED: ExpertKind = ExpertKind::Gated(Activation::Silu);
 /// `a = x + attention(rms(x))`, `y = a + ffn(rms(a))`.
 #[derive(Module, Debug)]
 pub(crate) struct Block {
-    attention_norm: RmsNorm,
-    attention: Attention,
-    ffn_norm: RmsNorm,
+    pub(crate) attention_norm: RmsNorm,
+    pub(crate) attention: Attention,
+    pub(crate) ffn_norm: RmsNorm,
     pub(crate) ffn: FeedForward,
 }
 

@@ -16,8 +16,10 @@ mod config;
 mod error;
 mod layout;
 mod model;
+mod sizes;
 
 pub use block::FeedForward;
 pub use config::Qwen2MoeConfig;
 pub use error::QwenError;
 pub use model::{Cache, Qwen2Moe, QwenForward, QwenInput};
+pub use sizes::Qwen2MoeSizes;

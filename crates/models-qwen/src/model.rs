@@ -9,7 +9,7 @@ use burn::{
 use kernels::{Precision, pack};
 use lm::{CausalLm, LmForward, LmInput};
 use moe_layer::{BatchRows, Capacity, MoeContext, MoeLayer, MoeOutput};
-use nn::{KeyValues, Linear, Mask, RmsNorm};
+use nn::{KeyValues, Linear, Mask, RmsNorm, Rope};
 use routers::StepLoad;
 use weights::Checkpoint;
 
@@ -28,7 +28,20 @@ pub struct Qwen2Moe {
     /// The head; the embedding where it is tied.
     head: Option<Linear>,
     #[module(skip)]
-    config: Qwen2MoeConfig,
+    shape: Shape,
+}
+
+/// What a pass needs to know of the sizes.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    /// D.
+    pub(crate) width: usize,
+    /// V.
+    pub(crate) vocab: usize,
+    /// Positions that it was trained on.
+    pub(crate) positions: usize,
+    /// How places turn queries and keys.
+    pub(crate) rope: Rope,
 }
 
 /// Keys and values of the tokens before, layer by layer.
@@ -92,14 +105,30 @@ impl Qwen2Moe {
             blocks,
             norm: tensors.rms_norm("model.norm", config.rms_norm_eps, device)?,
             head: head.transpose()?,
-            config,
+            shape: Shape {
+                width: config.hidden_size,
+                vocab: config.vocab_size,
+                positions: config.max_position_embeddings,
+                rope: config.rope(),
+            },
         })
     }
 
-    /// Its sizes.
-    #[must_use]
-    pub const fn config(&self) -> &Qwen2MoeConfig {
-        &self.config
+    /// A model of parts that fit together.
+    pub(crate) const fn from_parts(
+        tokens_vd: Param<Tensor<2>>,
+        blocks: Vec<Block>,
+        norm: RmsNorm,
+        head: Option<Linear>,
+        shape: Shape,
+    ) -> Self {
+        Self {
+            tokens_vd,
+            blocks,
+            norm,
+            head,
+            shape,
+        }
     }
 
     /// A cache that holds nothing.
@@ -112,12 +141,12 @@ impl Qwen2Moe {
     #[must_use]
     pub fn run(&self, input: &QwenInput, mut cache: Option<&mut Cache>) -> QwenForward {
         let [batch, sequence] = input.ids_bs.dims();
-        let width = self.config.hidden_size;
+        let width = self.shape.width;
         let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
         // `pack` and not a lookup, whose backward pass is one serial loop on GPUs.
         let embedded = pack(self.tokens_vd.val(), ids_t.clone());
         let mut x = embedded.reshape([batch, sequence, width]);
-        let rotation = self.config.rope().at(input.places_bs.clone());
+        let rotation = self.shape.rope.at(input.places_bs.clone());
         let mask = match &input.real_bk {
             Some(real_bk) => Mask::causal().with_real(real_bk.clone()),
             None => Mask::causal(),

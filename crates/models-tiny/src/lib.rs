@@ -13,7 +13,6 @@
 mod config;
 mod dropout;
 mod model;
-mod weights;
 
 pub use config::TinyMoeConfig;
-pub use model::{ModelError, TinyMoe, TinyMoeDims, TinyMoeSizes};
+pub use model::TinyMoe;

@@ -1,98 +1,17 @@
 //! The model: embeddings, blocks, head.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
-
 use burn::{
     module::{Initializer, Module},
     nn::{Embedding, EmbeddingConfig},
     tensor::{Device, Int, Tensor},
 };
 use kernels::pack;
-use lm::{CausalLm, LmForward, LmInput};
-use moe_layer::{BatchRows, LayerDims, MoeConfig, MoeContext, MoeLayer, MoeOutput};
+use lm::{CausalLm, LmConfig, LmDims, LmError, LmForward, LmInput, LmShape, LmSizes};
+use moe_layer::{BatchRows, MoeConfig, MoeContext, MoeLayer, MoeOutput};
 use nn::{Dropout, JointAttention, LayerNorm, Linear, LinearDims};
-use routers::{RouterConfig, RouterError, StepLoad};
+use routers::{RouterConfig, StepLoad};
 
 use crate::{TinyMoeConfig, dropout::Place};
-
-/// What comes from the data, and the trial's seed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TinyMoeDims {
-    /// V: number of token ids.
-    pub vocab: usize,
-    /// S: the longest sequence.
-    pub sequence: usize,
-    /// How often each token id stands in the training text; all alike where it is not known.
-    pub token_counts: Option<Arc<[u64]>>,
-    /// The trial's seed, from which the tables of strategies follow. Parameters are drawn from the
-    /// device's generator.
-    pub seed: u64,
-}
-
-impl TinyMoeDims {
-    /// Of text whose tokens are all alike frequent, and the seed 0.
-    #[must_use]
-    pub const fn new(vocab: usize, sequence: usize) -> Self {
-        Self {
-            vocab,
-            sequence,
-            token_counts: None,
-            seed: 0,
-        }
-    }
-}
-
-/// What makes a model impossible to build.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// The heads do not share the width evenly.
-    #[error("tiny-moe: dim must be a multiple of heads, got dim = {dim} with {heads} heads")]
-    Heads {
-        /// Width.
-        dim: usize,
-        /// Heads.
-        heads: usize,
-    },
-    /// The router refused.
-    #[error(transparent)]
-    Router(#[from] RouterError),
-    /// A file of weights could not be read or written, or is of another model.
-    #[error("weights could not be {what}: {}: {problem}", path.display())]
-    Weights {
-        /// Read or written.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
-
-impl ModelError {
-    pub(crate) fn weights(what: &'static str, path: &Path, problem: &dyn fmt::Display) -> Self {
-        Self::Weights {
-            what,
-            path: path.to_owned(),
-            problem: problem.to_string(),
-        }
-    }
-}
-
-/// Parameters of a model, known before it is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TinyMoeSizes {
-    /// All of them.
-    pub total: usize,
-    /// Those that one token meets; of the token embedding and the positions, one row each.
-    pub active: usize,
-    /// Those of all routers.
-    pub router: usize,
-}
 
 /// The decoder.
 #[derive(Module, Debug)]
@@ -114,65 +33,22 @@ struct Block {
     dropout: Dropout,
 }
 
-impl TinyMoe {
-    /// Builds the model.
-    ///
-    /// # Errors
-    ///
-    /// Heads that do not divide the width; what the router refuses.
-    pub fn new(
-        config: &TinyMoeConfig,
-        moe: &MoeConfig,
-        router: &RouterConfig,
-        dims: &TinyMoeDims,
-        device: &Device,
-    ) -> Result<Self, ModelError> {
-        let (dim, heads) = (config.dim.get(), config.heads.get());
-        if dim % heads != 0 {
-            return Err(ModelError::Heads { dim, heads });
-        }
-        let dropout = config.dropout.get();
-        let layer_dims = LayerDims {
-            width: dim,
-            vocab: dims.vocab,
-            token_counts: dims.token_counts.clone(),
-            seed: dims.seed,
-        };
-        let block = |_| -> Result<Block, ModelError> {
-            Ok(Block {
-                attention_norm: LayerNorm::new(dim, device),
-                attention: JointAttention::new(dim, heads, dropout, device),
-                moe_norm: LayerNorm::new(dim, device),
-                moe: MoeLayer::new(moe, router, &layer_dims, device)?,
-                dropout: Dropout::new(dropout),
-            })
-        };
-        Ok(Self {
-            tokens: embedding(dims.vocab, dim, device),
-            positions: embedding(dims.sequence, dim, device),
-            blocks: (0..config.layers.get())
-                .map(block)
-                .collect::<Result<_, _>>()?,
-            norm: LayerNorm::new(dim, device),
-            head: LinearDims::without_bias(dim, dims.vocab).init(device),
-            dropout: Dropout::new(dropout),
-        })
+impl LmShape for TinyMoeConfig {
+    fn width(&self) -> usize {
+        self.dim.get()
     }
 
-    /// Its parameters, known before it is built.
-    #[must_use]
-    pub fn sizes(
-        config: &TinyMoeConfig,
-        moe: &MoeConfig,
-        router: &RouterConfig,
-        dims: &TinyMoeDims,
-    ) -> TinyMoeSizes {
-        let (dim, layers) = (config.dim.get(), config.layers.get());
+    fn layers(&self) -> usize {
+        self.layers.get()
+    }
+
+    fn sizes(&self, moe: &MoeConfig, router: &RouterConfig, dims: &LmDims) -> LmSizes {
+        let (dim, layers) = (self.width(), self.layers());
         let layer = MoeLayer::sizes(moe, router, dim, dims.sequence);
         let norm = LayerNorm::num_params(dim);
         let per_block = JointAttention::num_params(dim) + 2 * norm;
         let outside = norm + dim * dims.vocab;
-        TinyMoeSizes {
+        LmSizes {
             total: outside
                 + (dims.vocab + dims.sequence) * dim
                 + layers * (per_block + layer.total),
@@ -181,26 +57,62 @@ impl TinyMoe {
         }
     }
 
-    /// Multiplications and additions of one token's forward pass, 2 for each pair of them in a product
-    /// of matrices, with `rows_per_token` expert rows in each block:
-    ///
-    /// - a block: `8 D^2` for the four maps of attention, `2 D (S + 1)` for its two products at the
-    ///   mean length `(S + 1) / 2`, and [`MoeLayer::flops_per_token`];
-    /// - outside: `2 D V` for the head.
-    ///
-    /// Embeddings, biases, norms, activations and softmaxes are left out.
-    #[must_use]
-    pub fn flops_per_token(
-        config: &TinyMoeConfig,
+    /// A block has `8 D^2` for the four maps of attention, `2 D (S + 1)` for its two products at the
+    /// mean length, and [`MoeLayer::flops_per_token`]; outside are `2 D V` for the head.
+    fn flops_per_token(
+        &self,
         moe: &MoeConfig,
         router: &RouterConfig,
-        dims: &TinyMoeDims,
-        rows_per_token: f64,
+        dims: &LmDims,
+        rows: f64,
     ) -> f64 {
-        let (dim, layers) = (config.dim.get(), config.layers.get());
+        let (dim, layers) = (self.width(), self.layers());
         let attention = 8 * dim * dim + 2 * dim * (dims.sequence + 1);
-        let layer = MoeLayer::flops_per_token(moe, router, dim, rows_per_token);
+        let layer = MoeLayer::flops_per_token(moe, router, dim, rows);
         layers as f64 * (attention as f64 + layer) + (2 * dim * dims.vocab) as f64
+    }
+}
+
+impl LmConfig for TinyMoeConfig {
+    type Model = TinyMoe;
+
+    fn build(
+        &self,
+        moe: &MoeConfig,
+        router: &RouterConfig,
+        dims: &LmDims,
+        device: &Device,
+    ) -> Result<TinyMoe, LmError> {
+        let (dim, heads) = (self.dim.get(), self.heads.get());
+        if dim % heads != 0 {
+            return Err(LmError::Heads {
+                model: "tiny-moe",
+                problem: format!(
+                    "dim must be a multiple of heads, got dim = {dim} with {heads} heads"
+                ),
+            });
+        }
+        let dropout = self.dropout.get();
+        let layer_dims = dims.of_layer(dim);
+        let block = |_| -> Result<Block, LmError> {
+            Ok(Block {
+                attention_norm: LayerNorm::new(dim, device),
+                attention: JointAttention::new(dim, heads, dropout, device),
+                moe_norm: LayerNorm::new(dim, device),
+                moe: MoeLayer::new(moe, router, &layer_dims, device)?,
+                dropout: Dropout::new(dropout),
+            })
+        };
+        Ok(TinyMoe {
+            tokens: embedding(dims.vocab, dim, device),
+            positions: embedding(dims.sequence, dim, device),
+            blocks: (0..self.layers.get())
+                .map(block)
+                .collect::<Result<_, _>>()?,
+            norm: LayerNorm::new(dim, device),
+            head: LinearDims::without_bias(dim, dims.vocab).init(device),
+            dropout: Dropout::new(dropout),
+        })
     }
 }
 

@@ -7,8 +7,8 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use kernels::Precision;
-use lm::{CausalLm, LmInput};
-use models_tiny::{TinyMoe, TinyMoeConfig, TinyMoeDims};
+use lm::{CausalLm, LmConfig, LmDims, LmInput};
+use models_tiny::{TinyMoe, TinyMoeConfig};
 use moe_layer::{Capacity, MoeConfig};
 use registry::{Fraction, PositiveF64, Variant};
 use routers::{RouterConfig, StrategyConfig};
@@ -43,8 +43,10 @@ fn model(strategy: StrategyConfig) -> TinyMoe {
         strategy,
         ..RouterConfig::default()
     };
-    let dims = TinyMoeDims::new(VOCAB, SEQUENCE);
-    let model = TinyMoe::new(&config, &tight(), &router, &dims, &device).expect("a model");
+    let dims = LmDims::new(VOCAB, SEQUENCE);
+    let model = config
+        .build(&tight(), &router, &dims, &device)
+        .expect("a model");
     // Touched in order, or the order of use would decide who draws which numbers.
     let _ = model.clone().into_record();
     model

@@ -7,13 +7,13 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use kernels::Precision;
-use lm::{CausalLm, LmInput};
-use models_tiny::{TinyMoe, TinyMoeConfig, TinyMoeDims};
+use lm::{CausalLm, LmConfig, LmDims, LmInput, LmShape};
+use models_tiny::{TinyMoe, TinyMoeConfig};
 use moe_layer::{Capacity, DenseReference, LayerDims, MoeConfig, MoeLayer, NoneConfig};
 use registry::{Fraction, Variant};
 use routers::{AssignConfig, RouterConfig, StrategyConfig};
 
-const DIMS: TinyMoeDims = TinyMoeDims {
+const DIMS: LmDims = LmDims {
     vocab: 11,
     sequence: 6,
     token_counts: None,
@@ -53,7 +53,9 @@ fn build(strategy: StrategyConfig, device: &Device) -> TinyMoe {
         strategy,
         ..RouterConfig::default()
     };
-    let model = TinyMoe::new(&config(), &moe(), &router, &DIMS, device).expect("a model");
+    let model = config()
+        .build(&moe(), &router, &DIMS, device)
+        .expect("a model");
     // Touched in order, or the order of use would decide who draws which numbers.
     let _ = model.clone().into_record();
     model
@@ -76,7 +78,7 @@ fn sizes_are_known_before_building() {
             strategy: strategy.clone(),
             ..RouterConfig::default()
         };
-        let sizes = TinyMoe::sizes(&config(), &moe(), &router, &DIMS);
+        let sizes = config().sizes(&moe(), &router, &DIMS);
         let model = build(strategy.clone(), &Device::flex().autodiff());
         assert_eq!(testkit::learned_params(&model), sizes.total, "{name}");
         // Per block: attention 9*24 + 9*8 = 288, two norms 32, four experts of 8*32*2+32+8 = 552,
@@ -183,14 +185,9 @@ fn heads_must_share_the_width() {
         heads: NonZeroUsize::new(3).expect("3 is not zero"),
         ..config()
     };
-    let error = TinyMoe::new(
-        &odd,
-        &moe(),
-        &RouterConfig::default(),
-        &DIMS,
-        &Device::flex(),
-    )
-    .expect_err("8 is not a multiple of 3");
+    let error = odd
+        .build(&moe(), &RouterConfig::default(), &DIMS, &Device::flex())
+        .expect_err("8 is not a multiple of 3");
     assert_eq!(
         error.to_string(),
         "tiny-moe: dim must be a multiple of heads, got dim = 8 with 3 heads"
@@ -198,7 +195,7 @@ fn heads_must_share_the_width() {
 }
 
 /// The sizes of a model of D 64, 2 layers, E 8, F 256, windows of 64 and 81 ids.
-fn small(strategy: &str) -> (TinyMoeConfig, MoeConfig, RouterConfig, TinyMoeDims) {
+fn small(strategy: &str) -> (TinyMoeConfig, MoeConfig, RouterConfig, LmDims) {
     let size = |n| NonZeroUsize::new(n).expect("a size that is not zero");
     let config = TinyMoeConfig {
         layers: size(2),
@@ -210,7 +207,7 @@ fn small(strategy: &str) -> (TinyMoeConfig, MoeConfig, RouterConfig, TinyMoeDims
         strategy: StrategyConfig::by_default(strategy).expect("a member"),
         ..RouterConfig::default()
     };
-    let dims = TinyMoeDims {
+    let dims = LmDims {
         vocab: 81,
         sequence: 64,
         ..DIMS
@@ -225,7 +222,7 @@ fn small(strategy: &str) -> (TinyMoeConfig, MoeConfig, RouterConfig, TinyMoeDims
 fn active_parameters_are_those_of_the_rows_that_a_token_has() {
     let active = |strategy| {
         let (config, moe, router, dims) = small(strategy);
-        TinyMoe::sizes(&config, &moe, &router, &dims).active
+        config.sizes(&moe, &router, &dims).active
     };
     assert_eq!(active("soft-top-k"), 172_608);
     assert_eq!(active("expert-choice"), 205_696);
@@ -240,8 +237,7 @@ fn active_parameters_are_those_of_the_rows_that_a_token_has() {
 #[test]
 fn arithmetic_of_a_token_by_hand() {
     let (config, moe, router, dims) = small("soft-top-k");
-    let flops =
-        |moe: &MoeConfig, rows| TinyMoe::flops_per_token(&config, moe, &router, &dims, rows);
+    let flops = |moe: &MoeConfig, rows| config.flops_per_token(moe, &router, &dims, rows);
     assert!((flops(&moe, 2.5) - 422_272.0).abs() < 1e-6);
     // A dense reference has no scorer.
     let dense = MoeConfig {

@@ -7,14 +7,14 @@ use burn::{
     tensor::{Device, Int, Tensor, activation, module as operations},
 };
 use kernels::{Precision, attention_reference, cross_entropy_reference, layer_norm_reference};
-use lm::{CausalLm, LmInput};
-use models_tiny::{TinyMoe, TinyMoeConfig, TinyMoeDims};
+use lm::{CausalLm, LmConfig, LmDims, LmInput};
+use models_tiny::{TinyMoe, TinyMoeConfig};
 use moe_layer::{Capacity, MoeConfig, NoneConfig};
 use registry::{Fraction, Variant};
 use routers::{RouterConfig, StrategyConfig};
 use testkit::{F32_SUM, assert_close, integers, normal};
 
-const DIMS: TinyMoeDims = TinyMoeDims {
+const DIMS: LmDims = LmDims {
     vocab: 13,
     sequence: 19,
     token_counts: None,
@@ -48,7 +48,7 @@ fn model(dropout: f64, device: &Device) -> TinyMoe {
         ..RouterConfig::default()
     };
     device.seed(5);
-    let model = TinyMoe::new(&config, &moe, &router, &DIMS, device).expect("a model");
+    let model = config.build(&moe, &router, &DIMS, device).expect("a model");
     let _ = model.clone().into_record();
     moved(model)
 }

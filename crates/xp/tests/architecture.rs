@@ -68,6 +68,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "moe-layer",
             "lm",
             "models-bert",
+            "models-qwen",
             "models-tiny",
             "peers",
         ],

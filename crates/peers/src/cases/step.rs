@@ -6,8 +6,8 @@ use burn::{
     optim::GradientsParams,
     tensor::{Int, Tensor, TensorData},
 };
-use lm::{CausalLm, LanguageModel, LmInput, TokenBatch};
-use models_tiny::{TinyMoe, TinyMoeDims};
+use lm::{CausalLm, LanguageModel, LmConfig, LmDims, LmInput, TokenBatch};
+use models_tiny::TinyMoe;
 use moe_layer::Capacity;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -49,7 +49,7 @@ impl Step {
             learning_rate: PositiveF64::new(3e-4),
             ..TrainConfig::default()
         };
-        let dims = TinyMoeDims {
+        let dims = LmDims {
             vocab: sizes.vocab,
             sequence: sizes.sequence,
             token_counts: None,
@@ -57,7 +57,7 @@ impl Step {
         };
         let plain = trainer::initialise(SEED, &setting.device.clone().autodiff(), |device| {
             let (model, moe) = (sizes.model(), sizes.moe());
-            TinyMoe::new(&model, &moe, &ModelSizes::router(), &dims, device)
+            model.build(&moe, &ModelSizes::router(), &dims, device)
         })
         .expect("the benchmark's own sizes fit together");
         Self {

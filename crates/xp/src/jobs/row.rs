@@ -10,9 +10,7 @@ use std::num::NonZeroUsize;
 use moe_layer::{DenseReference, MoeConfig};
 use routers::{AssignConfig, BalancerConfig, RouterConfig};
 
-use super::{
-    JobSettings, LayerSettings, ModelConfig, PackSettings, RouterSettings, TrainSettings, router,
-};
+use super::{JobSettings, LayerSettings, PackSettings, RouterSettings, TrainSettings, router};
 use crate::{config::Trial, device::DeviceChoice};
 
 /// The row with identity, settings and provenance; the job adds sizes and outcomes.
@@ -64,16 +62,16 @@ fn train_columns(row: &mut TrialRow, settings: &TrainSettings) {
         train,
         ..
     } = settings;
-    let ModelConfig::TinyMoe(tiny) = model;
+    let shape = model.shape();
     let count = |value: std::num::NonZeroUsize| Some(value.get() as u64);
     row.corpus = Some(data.corpus.name().to_owned());
     row.tokenizer = Some(data.tokenizer.name().to_owned());
     row.model = Some(model.name().to_owned());
-    row.layers = count(tiny.layers);
-    row.dim = count(tiny.dim);
-    row.heads = count(tiny.heads);
-    row.ffn_dim = Some(moe.hidden(tiny.dim.get()) as u64);
-    row.dropout = Some(tiny.dropout.get());
+    row.layers = Some(shape.layers() as u64);
+    row.dim = Some(shape.width() as u64);
+    row.heads = count(model.heads());
+    row.ffn_dim = Some(moe.hidden(shape.width()) as u64);
+    row.dropout = model.dropout();
     row.sequence = count(train.sequence);
     row.batch = count(train.batch);
     row.steps = count(train.steps);

@@ -3,6 +3,7 @@
 mod bounds;
 mod health;
 mod layer;
+mod model;
 pub(in crate::jobs) mod pack;
 mod profile;
 mod router;
@@ -12,7 +13,6 @@ mod speed;
 use std::num::NonZeroUsize;
 
 use corpora::{CorpusConfig, TokenizerConfig};
-use models_tiny::TinyMoeConfig;
 use moe_layer::MoeConfig;
 use routers::{AssignConfig, RouterConfig};
 use schemars::JsonSchema;
@@ -21,6 +21,7 @@ use trainer::TrainConfig;
 
 pub(crate) use health::HealthConfig;
 pub(crate) use layer::LayerSettings;
+pub(crate) use model::ModelConfig;
 pub(crate) use pack::{LoadConfig, PackSettings, Packing};
 pub(crate) use profile::Profile;
 pub(crate) use router::{BertSource, ExpertInit, RouterSettings, SourceConfig};
@@ -77,20 +78,6 @@ pub(crate) struct DataSettings {
     pub(crate) corpus: CorpusConfig,
     /// From text to tokens.
     pub(crate) tokenizer: TokenizerConfig,
-}
-
-registry::family! {
-    /// The model that is trained.
-    pub(crate) enum ModelConfig: "model" {
-        /// A small decoder language model.
-        TinyMoe(TinyMoeConfig) = "tiny-moe",
-    }
-}
-
-impl Default for ModelConfig {
-    fn default() -> Self {
-        TinyMoeConfig::default().into()
-    }
 }
 
 /// A rule between settings that is broken.
@@ -209,24 +196,14 @@ impl JobSettings {
 
 impl TrainSettings {
     fn check(&self) -> Vec<SettingProblem> {
-        let ModelConfig::TinyMoe(model) = &self.model;
-        let mut problems = self.sizes(model);
+        let mut problems = self.sizes();
         if !problems.is_empty() {
             // What follows multiplies them.
             return problems;
         }
-        let width = Some(model.dim.get());
+        let width = Some(self.model.shape().width());
         problems.extend(layer_problems(self.profile, &self.moe, &self.router, width));
-        if model.dim.get() % model.heads.get() != 0 {
-            problems.push(SettingProblem {
-                message: format!(
-                    "dim = {} is not a multiple of heads = {}",
-                    model.dim, model.heads
-                ),
-                paths: vec!["model.tiny-moe.heads", "model.tiny-moe.dim"],
-                help: "each head gets dim / heads channels: change one of the two".into(),
-            });
-        }
+        problems.extend(self.model.head_problem());
         problems.extend(self.health.check());
         problems.extend(self.train.check().iter().map(|error| {
             let text = error.to_string();
@@ -241,22 +218,15 @@ impl TrainSettings {
         }));
         problems
     }
-}
 
-impl TrainSettings {
     /// Sizes that are too large.
-    fn sizes(&self, model: &TinyMoeConfig) -> Vec<SettingProblem> {
+    fn sizes(&self) -> Vec<SettingProblem> {
         let (train, moe) = (&self.train, &self.moe);
-        let sizes = [
-            ("model.tiny-moe.layers", model.layers.get()),
-            ("model.tiny-moe.dim", model.dim.get()),
-            ("model.tiny-moe.heads", model.heads.get()),
-        ];
         let steps = [
             ("train.steps", train.steps.get()),
             ("train.accumulate", train.accumulate.get()),
         ];
-        let mut problems = bounds::at_most(bounds::MOST, &sizes);
+        let mut problems = self.model.too_large();
         problems.extend(bounds::at_most(bounds::MOST_NUMBERED, &steps));
         problems.extend(rules::layer_sizes(moe, &self.router));
         problems.extend(bounds::batch(
@@ -264,16 +234,17 @@ impl TrainSettings {
             moe.k.get(),
             &["train.batch", "train.sequence"],
         ));
+        let shape = self.model.shape();
+        let paths = [
+            self.model.width_paths(),
+            &["moe.experts", "moe.ffn-multiple"],
+        ]
+        .concat();
         problems.extend(bounds::parameters(
-            model.layers.get(),
+            shape.layers(),
             moe,
-            model.dim.get(),
-            &[
-                "model.tiny-moe.dim",
-                "model.tiny-moe.layers",
-                "moe.experts",
-                "moe.ffn-multiple",
-            ],
+            shape.width(),
+            &paths,
         ));
         problems
     }

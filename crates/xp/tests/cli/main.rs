@@ -9,6 +9,7 @@ mod encoder;
 mod fixture;
 mod health;
 mod keeping;
+mod language_models;
 mod mistakes;
 mod numbers;
 mod peers;

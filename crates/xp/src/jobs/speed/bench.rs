@@ -52,7 +52,7 @@ impl<'a> Builder<'a> {
                 let dataset = self.texts.of(&settings.data).ok_or_else(|| {
                     JobError::Failed("the text of a cell was not read".to_owned())
                 })?;
-                Box::new(train::Steps::new(settings, dataset, seed, device)?)
+                train::steps(settings, dataset, seed, device)?
             }
             JobSettings::Layer(settings) => {
                 Box::new(layer::Bench::new(settings, seed, device, &mut self.layers)?)

@@ -2,9 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use models_tiny::{TinyMoe, TinyMoeDims};
+use lm::LmDims;
 
-use crate::jobs::{ModelConfig, TrainSettings};
+use crate::jobs::TrainSettings;
 
 /// Multiplications and additions of a token's forward pass.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,10 +18,9 @@ pub(super) struct Arithmetic {
 }
 
 impl Arithmetic {
-    pub(super) fn new(settings: &TrainSettings, dims: &TinyMoeDims) -> Self {
-        let ModelConfig::TinyMoe(model) = &settings.model;
-        let of =
-            |rows| TinyMoe::flops_per_token(model, &settings.moe, &settings.router, dims, rows);
+    pub(super) fn new(settings: &TrainSettings, dims: &LmDims) -> Self {
+        let model = settings.model.shape();
+        let of = |rows| model.flops_per_token(&settings.moe, &settings.router, dims, rows);
         let fixed = of(0.0);
         let wide = settings.moe.dense_experts().map_or(1, NonZeroUsize::get);
         Self {

@@ -3,9 +3,9 @@
 use std::{fs, path::Path};
 
 use corpora::Dataset;
+use lm::{CausalLm, LanguageModel};
 use trainer::Trained;
 
-use super::Model;
 use crate::{
     config::{Save, Trial},
     jobs::JobError,
@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn model(
     folder: &Path,
     save: Save,
-    trained: &Trained<Model>,
+    trained: &Trained<LanguageModel<impl CausalLm>>,
     trial: &Trial,
     dataset: &Dataset,
 ) -> Result<(), JobError> {
@@ -23,7 +23,7 @@ pub(super) fn model(
         (Save::Best, Some(best)) => best.model.inner(),
         _ => trained.model.inner(),
     };
-    kept.save_weights(&folder.join("model.safetensors"))
+    lm::save_parameters(kept, &folder.join("model.safetensors"))
         .map_err(|error| JobError::Failed(error.to_string()))?;
     let config = serde_json::to_vec_pretty(&trial.settings)
         .map_err(|error| JobError::Failed(error.to_string()))?;

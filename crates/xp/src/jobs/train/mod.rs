@@ -13,12 +13,11 @@ mod steps;
 
 use burn::tensor::Device;
 use corpora::{Dataset, NgramLine, valid_windows};
-use lm::LanguageModel;
-use models_tiny::{TinyMoe, TinyMoeDims};
+use lm::{CausalLm, LanguageModel, LmConfig, LmDims};
 use moe_layer::Capacity;
 use trainer::{Outcome, Run, Trained};
 
-pub(in crate::jobs) use self::steps::Steps;
+pub(in crate::jobs) use self::steps::steps;
 use self::{
     arithmetic::Arithmetic, batches::Batches, checkpoints::Slot, health::Watch, record::Recorder,
     samples::Sampled,
@@ -29,17 +28,14 @@ use super::{
 };
 use crate::config::Save;
 
-/// What is trained.
-type Model = LanguageModel<TinyMoe>;
-
 /// The stream of all randomness of forward passes.
 const PASSES: &str = "passes";
 
 /// Parameters of the model that the settings describe.
 pub(super) fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Sizes> {
-    let ModelConfig::TinyMoe(model) = &settings.model;
-    let dims = TinyMoeDims::new(vocab?, settings.train.sequence.get());
-    let sizes = TinyMoe::sizes(model, &settings.moe, &settings.router, &dims);
+    let dims = LmDims::new(vocab?, settings.train.sequence.get());
+    let model = settings.model.shape();
+    let sizes = model.sizes(&settings.moe, &settings.router, &dims);
     Some(Sizes {
         params_total: sizes.total,
         params_active: sizes.active,
@@ -48,14 +44,25 @@ pub(super) fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Si
 }
 
 /// Runs a trial of `job = "train"`.
-pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<JobEnd, JobError> {
+pub(super) fn run(cx: JobContext<'_>, settings: &TrainSettings) -> Result<JobEnd, JobError> {
+    match &settings.model {
+        ModelConfig::TinyMoe(config) => run_model(cx, settings, config),
+        ModelConfig::Qwen2Moe(config) => run_model(cx, settings, config),
+    }
+}
+
+fn run_model(
+    mut cx: JobContext<'_>,
+    settings: &TrainSettings,
+    config: &impl LmConfig,
+) -> Result<JobEnd, JobError> {
     let dataset = corpora::load(
         &settings.data.corpus,
         &settings.data.tokenizer,
         cx.data,
         cx.fetch,
     )?;
-    let model = build(settings, &dataset, cx.trial.seed, &cx.device)?;
+    let model = build(config, settings, &dataset, cx.trial.seed, &cx.device)?;
     let arithmetic = Arithmetic::new(settings, &dims(settings, &dataset, cx.trial.seed));
     describe(&mut cx, settings, &dataset);
     lines_to_beat(&mut cx, settings, &dataset)?;
@@ -82,18 +89,19 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &TrainSettings) -> Result<Jo
     finish(cx, settings, &dataset, arithmetic, &trained, rows)
 }
 
-fn build(
+fn build<C: LmConfig>(
+    config: &C,
     settings: &TrainSettings,
     dataset: &Dataset,
     seed: u64,
     device: &Device,
-) -> Result<Model, JobError> {
-    let ModelConfig::TinyMoe(config) = &settings.model;
+) -> Result<LanguageModel<C::Model>, JobError> {
     let dims = dims(settings, dataset, seed);
     let precision = precision::wanted(settings.train.precision).on(device);
     let device = device.clone().autodiff();
     trainer::initialise(named_seed(seed, "init"), &device, |device| {
-        TinyMoe::new(config, &settings.moe, &settings.router, &dims, device)
+        config
+            .build(&settings.moe, &settings.router, &dims, device)
             .map(|model| LanguageModel::new(model, precision))
             .map(|model| model.with_settings(&settings.moe, &settings.router))
     })
@@ -101,12 +109,12 @@ fn build(
 }
 
 /// The sizes that come from the data, and what tables over it are made from.
-fn dims(settings: &TrainSettings, dataset: &Dataset, seed: u64) -> TinyMoeDims {
+fn dims(settings: &TrainSettings, dataset: &Dataset, seed: u64) -> LmDims {
     let vocab = dataset.tokenizer.vocab_size();
-    TinyMoeDims {
+    LmDims {
         token_counts: Some(corpora::token_counts(&dataset.train.ids, vocab).into()),
         seed,
-        ..TinyMoeDims::new(vocab, settings.train.sequence.get())
+        ..LmDims::new(vocab, settings.train.sequence.get())
     }
 }
 
@@ -163,12 +171,12 @@ fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset
     }
 }
 
-fn finish(
+fn finish<M: CausalLm>(
     cx: JobContext<'_>,
     settings: &TrainSettings,
     dataset: &Dataset,
     arithmetic: Arithmetic,
-    trained: &Trained<Model>,
+    trained: &Trained<LanguageModel<M>>,
     rows: record::Rows,
 ) -> Result<JobEnd, JobError> {
     let mut row = cx.row;

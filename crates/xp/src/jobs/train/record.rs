@@ -7,10 +7,9 @@ use lm::{LayerTraces, measure};
 use moe_layer::RoutingTrace;
 use runstore::tables::{ExpertRow, StepRow, TrialRow};
 use serde::{Deserialize, Serialize};
-use trainer::{EvalReport, Heartbeat, Reporter, StepReport, Timing, TrainConfig, Trained};
+use trainer::{EvalReport, Heartbeat, Learner, Reporter, StepReport, Timing, TrainConfig, Trained};
 
 use super::{
-    Model,
     arithmetic::Arithmetic,
     health::{Findings, Steps, Watch},
     losses,
@@ -224,9 +223,9 @@ pub(super) fn timing(row: &mut TrialRow, timing: &Timing) {
 }
 
 /// Fills the columns of the last evaluation.
-pub(super) fn quality(
+pub(super) fn quality<M: Learner>(
     row: &mut TrialRow,
-    trained: &Trained<Model>,
+    trained: &Trained<M>,
     (dataset, train): (&Dataset, &TrainConfig),
 ) -> Result<(), CorpusError> {
     let Some(evaluation) = trained.evaluation else {

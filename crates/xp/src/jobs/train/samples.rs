@@ -2,10 +2,11 @@
 
 use burn::module::Module;
 use corpora::{Dataset, valid_windows};
+use lm::{CausalLm, LanguageModel};
 use moe_layer::Capacity;
 use runstore::tables::TokenRow;
 
-use super::{Model, batches::tokens};
+use super::batches::tokens;
 use crate::jobs::{JobError, TrainSettings};
 
 /// Windows that are sampled: enough for every frequent character to be met hundreds of times.
@@ -23,7 +24,7 @@ pub(super) struct Sampled<'a> {
 /// taken under the capacity of training and in the first batch as a whole, so that what is kept is
 /// what such an evaluation keeps; the losses are those of the evaluation's own capacity.
 pub(super) fn take(
-    model: &Model,
+    model: &LanguageModel<impl CausalLm>,
     dataset: &Dataset,
     settings: &TrainSettings,
     sampled: &Sampled<'_>,

@@ -2,33 +2,52 @@
 
 use burn::tensor::Device;
 use corpora::Dataset;
+use lm::{CausalLm, LanguageModel, LmConfig};
 use trainer::{Data, Learner, Stepper};
 
-use super::{Model, PASSES, batches::Batches, build};
-use crate::jobs::{JobError, TrainSettings, random::named_seed, speed::Timed};
+use super::{PASSES, batches::Batches, build};
+use crate::jobs::{JobError, ModelConfig, TrainSettings, random::named_seed, speed::Timed};
 
 /// A trial's model on its training windows, from the first on.
-pub(in crate::jobs) struct Steps<'a> {
-    stepper: Stepper<'a, Model>,
+struct Steps<'a, M: CausalLm> {
+    stepper: Stepper<'a, LanguageModel<M>>,
     batches: Batches<'a>,
     accumulate: u64,
     tokens: usize,
 }
 
-impl<'a> Steps<'a> {
-    /// The model as a trial of this seed has it before its first step.
-    pub(in crate::jobs) fn new(
+/// The model as a trial of this seed has it before its first step.
+pub(in crate::jobs) fn steps<'a>(
+    settings: &'a TrainSettings,
+    dataset: &'a Dataset,
+    seed: u64,
+    device: &Device,
+) -> Result<Box<dyn Timed + 'a>, JobError> {
+    Ok(match &settings.model {
+        ModelConfig::TinyMoe(config) => {
+            Box::new(Steps::new(config, settings, dataset, seed, device)?)
+        }
+        ModelConfig::Qwen2Moe(config) => {
+            Box::new(Steps::new(config, settings, dataset, seed, device)?)
+        }
+    })
+}
+
+impl<'a, M: CausalLm> Steps<'a, M> {
+    fn new(
+        model: &impl LmConfig<Model = M>,
         settings: &'a TrainSettings,
         dataset: &'a Dataset,
         seed: u64,
         device: &Device,
     ) -> Result<Self, JobError> {
-        let model = build(settings, dataset, seed, device)?;
+        let model = build(model, settings, dataset, seed, device)?;
         let config = &settings.train;
         let mut batches = Batches::new(dataset, config, seed)?;
         let accumulate = config.accumulate.get();
+        let tokens = LanguageModel::<M>::tokens(&batches.training(0));
         Ok(Self {
-            tokens: accumulate * Model::tokens(&batches.training(0)),
+            tokens: accumulate * tokens,
             stepper: Stepper::new(model, config, named_seed(seed, PASSES)),
             accumulate: accumulate as u64,
             batches,
@@ -36,7 +55,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-impl Timed for Steps<'_> {
+impl<M: CausalLm> Timed for Steps<'_, M> {
     fn step(&mut self) -> Result<f64, JobError> {
         let first = self.stepper.steps() * self.accumulate;
         let batches: Vec<_> = (first..first + self.accumulate)

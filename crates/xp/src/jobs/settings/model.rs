@@ -1,0 +1,102 @@
+//! The `[model]` table: which language model is trained.
+
+use std::num::NonZeroUsize;
+
+use lm::LmShape;
+use models_qwen::Qwen2MoeSizes;
+use models_tiny::TinyMoeConfig;
+
+use super::{SettingProblem, bounds};
+
+registry::family! {
+    /// The model that is trained.
+    pub(crate) enum ModelConfig: "model" {
+        /// A small decoder language model.
+        TinyMoe(TinyMoeConfig) = "tiny-moe",
+        /// The decoder of Qwen2-MoE, from scratch.
+        Qwen2Moe(Qwen2MoeSizes) = "qwen2-moe",
+    }
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        TinyMoeConfig::default().into()
+    }
+}
+
+impl ModelConfig {
+    /// What is known of it before it is built.
+    pub(crate) fn shape(&self) -> &dyn LmShape {
+        match self {
+            Self::TinyMoe(model) => model,
+            Self::Qwen2Moe(model) => model,
+        }
+    }
+
+    /// Heads of attention.
+    pub(crate) const fn heads(&self) -> NonZeroUsize {
+        match self {
+            Self::TinyMoe(model) => model.heads,
+            Self::Qwen2Moe(model) => model.heads,
+        }
+    }
+
+    /// The share of values that training drops; none where the model drops nothing.
+    pub(crate) fn dropout(&self) -> Option<f64> {
+        match self {
+            Self::TinyMoe(model) => Some(model.dropout.get()),
+            Self::Qwen2Moe(_) => None,
+        }
+    }
+
+    /// Where width and depth stand.
+    pub(super) const fn width_paths(&self) -> &'static [&'static str] {
+        match self {
+            Self::TinyMoe(_) => &["model.tiny-moe.dim", "model.tiny-moe.layers"],
+            Self::Qwen2Moe(_) => &["model.qwen2-moe.dim", "model.qwen2-moe.layers"],
+        }
+    }
+
+    /// Sizes that are too large.
+    pub(super) fn too_large(&self) -> Vec<SettingProblem> {
+        let sizes = match self {
+            Self::TinyMoe(model) => vec![
+                ("model.tiny-moe.layers", model.layers.get()),
+                ("model.tiny-moe.dim", model.dim.get()),
+                ("model.tiny-moe.heads", model.heads.get()),
+            ],
+            Self::Qwen2Moe(model) => vec![
+                ("model.qwen2-moe.layers", model.layers.get()),
+                ("model.qwen2-moe.dim", model.dim.get()),
+                ("model.qwen2-moe.heads", model.heads.get()),
+                ("model.qwen2-moe.key-heads", model.key_heads().get()),
+            ],
+        };
+        bounds::at_most(bounds::MOST, &sizes)
+    }
+
+    /// Heads that do not share the width.
+    pub(super) fn head_problem(&self) -> Option<SettingProblem> {
+        match self {
+            Self::TinyMoe(model) => {
+                (model.dim.get() % model.heads.get() != 0).then(|| SettingProblem {
+                    message: format!(
+                        "dim = {} is not a multiple of heads = {}",
+                        model.dim, model.heads
+                    ),
+                    paths: vec!["model.tiny-moe.heads", "model.tiny-moe.dim"],
+                    help: "each head gets dim / heads channels: change one of the two".into(),
+                })
+            }
+            Self::Qwen2Moe(model) => model.head_problem().map(|message| SettingProblem {
+                message,
+                paths: vec![
+                    "model.qwen2-moe.heads",
+                    "model.qwen2-moe.dim",
+                    "model.qwen2-moe.key-heads",
+                ],
+                help: "each head gets dim / heads channels: change one of them".into(),
+            }),
+        }
+    }
+}
