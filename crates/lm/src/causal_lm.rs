@@ -1,11 +1,13 @@
 //! A causal language model with mixtures of experts in it.
 
+use std::convert::Infallible;
+
 use burn::{
     module::{Module, ModuleDisplay},
     tensor::{Device, Int, Tensor, activation::log_softmax},
 };
 use kernels::{Precision, cross_entropy};
-use moe_layer::{Capacity, MoeOutput};
+use moe_layer::{Capacity, Mixtures, MoeOutput};
 use routers::StepLoad;
 
 /// What a forward pass reads.
@@ -53,7 +55,7 @@ impl LmForward {
 }
 
 /// A language model that predicts each token from those before it.
-pub trait CausalLm: Module + ModuleDisplay {
+pub trait CausalLm: Module + ModuleDisplay + Mixtures {
     /// Runs the model.
     fn forward(&self, input: &LmInput) -> LmForward;
 
@@ -64,7 +66,19 @@ pub trait CausalLm: Module + ModuleDisplay {
     ///
     /// If there is not one load per mixture and round.
     #[must_use]
-    fn adapt(self, loads: &[Vec<StepLoad>]) -> Self;
+    fn adapt(self, loads: &[Vec<StepLoad>]) -> Self {
+        let mixtures = self.mixtures().len();
+        assert_eq!(mixtures, loads.len(), "loads for every mixture");
+        let mut loads = loads.iter();
+        let adapted = self.map_mixtures(|_, layer| {
+            let load = loads.next().expect("they were counted");
+            Ok::<_, Infallible>(layer.adapt(load))
+        });
+        match adapted {
+            Ok(model) => model,
+            Err(never) => match never {},
+        }
+    }
 
     /// The router that the parameter at this path belongs to, as the beginning of the path.
     fn router_of(path: &str) -> Option<&str>;

@@ -10,7 +10,7 @@ use crate::CausalLm;
 
 /// What comes from the data, and the trial's seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LmDims {
+pub struct DataDims {
     /// V: number of token ids.
     pub vocab: usize,
     /// S: the longest sequence.
@@ -22,7 +22,7 @@ pub struct LmDims {
     pub seed: u64,
 }
 
-impl LmDims {
+impl DataDims {
     /// Of text whose tokens are all alike frequent, and the seed 0.
     #[must_use]
     pub const fn new(vocab: usize, sequence: usize) -> Self {
@@ -60,7 +60,7 @@ pub struct LmSizes {
 /// What makes a model impossible to build.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum LmError {
+pub enum BuildError {
     /// The heads do not share the width evenly.
     #[error("{model}: {problem}")]
     Heads {
@@ -83,7 +83,7 @@ pub trait LmShape {
     fn layers(&self) -> usize;
 
     /// Its parameters, known before it is built.
-    fn sizes(&self, moe: &MoeConfig, router: &RouterConfig, dims: &LmDims) -> LmSizes;
+    fn sizes(&self, moe: &MoeConfig, router: &RouterConfig, dims: &DataDims) -> LmSizes;
 
     /// Multiplications and additions of one token's forward pass, 2 for each pair of them in a product
     /// of matrices, with `rows` expert rows in each layer. Embeddings, biases, norms, activations and
@@ -92,7 +92,7 @@ pub trait LmShape {
         &self,
         moe: &MoeConfig,
         router: &RouterConfig,
-        dims: &LmDims,
+        dims: &DataDims,
         rows: f64,
     ) -> f64;
 }
@@ -111,7 +111,7 @@ pub trait LmConfig: LmShape {
         &self,
         moe: &MoeConfig,
         router: &RouterConfig,
-        dims: &LmDims,
+        dims: &DataDims,
         device: &Device,
-    ) -> Result<Self::Model, LmError>;
+    ) -> Result<Self::Model, BuildError>;
 }

@@ -23,7 +23,7 @@ mod traces;
 
 pub use batch::TokenBatch;
 pub use causal_lm::{CausalLm, LmForward, LmInput};
-pub use config::{LmConfig, LmDims, LmError, LmShape, LmSizes};
+pub use config::{BuildError, DataDims, LmConfig, LmShape, LmSizes};
 pub use learner::{LanguageModel, measure};
 pub use likelihood::token_losses;
 pub use parameters::{ParametersError, load_parameters, save_parameters};

@@ -6,8 +6,7 @@ use burn::{
 };
 use kernels::Precision;
 use lm::{CausalLm, LanguageModel, LmForward, LmInput, TokenBatch, token_losses};
-use moe_layer::Capacity;
-use routers::StepLoad;
+use moe_layer::{Capacity, Mixtures, MoeLayer};
 use testkit::{F32_SUM, assert_close};
 use trainer::{AdamW, Learner, Pass, TrainConfig, Update};
 
@@ -15,6 +14,19 @@ use trainer::{AdamW, Learner, Pass, TrainConfig, Update};
 #[derive(Module, Debug)]
 struct Bigrams {
     table_vv: Param<Tensor<2>>,
+}
+
+impl Mixtures for Bigrams {
+    fn mixtures(&self) -> Vec<(usize, &MoeLayer)> {
+        Vec::new()
+    }
+
+    fn map_mixtures<E>(
+        self,
+        _: impl FnMut(usize, MoeLayer) -> Result<MoeLayer, E>,
+    ) -> Result<Self, E> {
+        Ok(self)
+    }
 }
 
 impl CausalLm for Bigrams {
@@ -25,10 +37,6 @@ impl CausalLm for Bigrams {
             logits: self.table_vv.val().select(0, ids_t),
             layers: Vec::new(),
         }
-    }
-
-    fn adapt(self, _: &[Vec<StepLoad>]) -> Self {
-        self
     }
 
     fn router_of(_: &str) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! Experts from a feed-forward network, and a mixture in its place.
 
 use burn::tensor::Tensor;
-use moe_layer::{ExpertBank, MoeLayer};
+use moe_layer::{ExpertBank, Mixtures, MoeLayer};
 use nn::{GroupedLinear, Linear};
 
 use crate::{Bert, BertError, block::FeedForward};
@@ -31,7 +31,7 @@ impl Bert {
     }
 
     /// The model with a mixture of experts in place of the feed-forward network of `layer` (from 0).
-    /// It sees every token of a batch, padding too.
+    /// It sees the real tokens of a batch, and no padding.
     ///
     /// With experts that are all copies of the network, gates that sum to 1 for each token and
     /// nothing dropped, the model computes what it did before.
@@ -49,6 +49,33 @@ impl Bert {
             });
         }
         self.block_mut(layer)?.ffn = FeedForward::Mixture(moe);
+        Ok(self)
+    }
+}
+
+impl Mixtures for Bert {
+    fn mixtures(&self) -> Vec<(usize, &MoeLayer)> {
+        let blocks = self.blocks.iter().enumerate();
+        blocks
+            .filter_map(|(number, block)| match &block.ffn {
+                FeedForward::Mixture(moe) => Some((number, moe)),
+                FeedForward::Dense(_) => None,
+            })
+            .collect()
+    }
+
+    fn map_mixtures<E>(
+        mut self,
+        mut change: impl FnMut(usize, MoeLayer) -> Result<MoeLayer, E>,
+    ) -> Result<Self, E> {
+        let blocks = std::mem::take(&mut self.blocks).into_iter().enumerate();
+        let changed = blocks.map(|(number, mut block)| {
+            if let FeedForward::Mixture(moe) = block.ffn {
+                block.ffn = FeedForward::Mixture(change(number, moe)?);
+            }
+            Ok(block)
+        });
+        self.blocks = changed.collect::<Result<_, E>>()?;
         Ok(self)
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 #[derive(Module, Debug)]
 pub struct Bert {
     embeddings: Embeddings,
-    blocks: Vec<Block>,
+    pub(crate) blocks: Vec<Block>,
     pooler: Option<Pooler>,
     masked_lm: Option<MaskedLmHead>,
     next_sentence: Option<Linear>,

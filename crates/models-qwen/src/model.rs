@@ -8,9 +8,8 @@ use burn::{
 };
 use kernels::{Precision, pack};
 use lm::{CausalLm, LmForward, LmInput};
-use moe_layer::{BatchRows, Capacity, MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{BatchRows, Capacity, Mixtures, MoeContext, MoeLayer, MoeOutput};
 use nn::{KeyValues, Linear, Mask, RmsNorm, Rope};
-use routers::StepLoad;
 use weights::Checkpoint;
 
 use crate::{
@@ -189,14 +188,34 @@ impl Qwen2Moe {
             layers,
         }
     }
+}
 
-    fn mixtures(&mut self) -> impl Iterator<Item = &mut MoeLayer> {
-        self.blocks
-            .iter_mut()
-            .filter_map(|block| match &mut block.ffn {
-                FeedForward::Mixture(moe) => Some(moe),
+impl Mixtures for Qwen2Moe {
+    fn mixtures(&self) -> Vec<(usize, &MoeLayer)> {
+        let blocks = self.blocks.iter().enumerate();
+        blocks
+            .filter_map(|(number, block)| match &block.ffn {
+                FeedForward::Mixture(moe) => Some((number, moe)),
                 FeedForward::Dense(_) => None,
             })
+            .collect()
+    }
+
+    fn map_mixtures<E>(
+        self,
+        mut change: impl FnMut(usize, MoeLayer) -> Result<MoeLayer, E>,
+    ) -> Result<Self, E> {
+        let blocks = self.blocks.into_iter().enumerate();
+        let changed = blocks.map(|(number, mut block)| {
+            if let FeedForward::Mixture(moe) = block.ffn {
+                block.ffn = FeedForward::Mixture(change(number, moe)?);
+            }
+            Ok(block)
+        });
+        Ok(Self {
+            blocks: changed.collect::<Result<_, E>>()?,
+            ..self
+        })
     }
 }
 
@@ -220,18 +239,6 @@ impl CausalLm for Qwen2Moe {
             logits: pass.logits,
             layers: pass.layers,
         }
-    }
-
-    fn adapt(mut self, loads: &[Vec<StepLoad>]) -> Self {
-        assert_eq!(
-            self.mixtures().count(),
-            loads.len(),
-            "loads for every mixture"
-        );
-        for (moe, load) in self.mixtures().zip(loads) {
-            *moe = moe.clone().adapt(load);
-        }
-        self
     }
 
     fn router_of(path: &str) -> Option<&str> {

@@ -6,7 +6,7 @@ use burn::{
     module::{Initializer, Param},
     tensor::Device,
 };
-use lm::{LmConfig, LmDims, LmError, LmShape, LmSizes};
+use lm::{BuildError, DataDims, LmConfig, LmShape, LmSizes};
 use moe_layer::{MoeConfig, MoeLayer};
 use nn::{Attention, AttentionDims, LinearDims, RmsNorm, Rope};
 use registry::PositiveF64;
@@ -99,7 +99,7 @@ impl LmShape for Qwen2MoeSizes {
         self.layers.get()
     }
 
-    fn sizes(&self, moe: &MoeConfig, router: &RouterConfig, dims: &LmDims) -> LmSizes {
+    fn sizes(&self, moe: &MoeConfig, router: &RouterConfig, dims: &DataDims) -> LmSizes {
         let (dim, layers) = (self.width(), self.layers());
         let layer = MoeLayer::sizes(moe, router, dim, dims.sequence);
         let attention = self.attention().num_params();
@@ -121,7 +121,7 @@ impl LmShape for Qwen2MoeSizes {
         &self,
         moe: &MoeConfig,
         router: &RouterConfig,
-        dims: &LmDims,
+        dims: &DataDims,
         rows: f64,
     ) -> f64 {
         let (dim, layers) = (self.width(), self.layers());
@@ -141,11 +141,11 @@ impl LmConfig for Qwen2MoeSizes {
         &self,
         moe: &MoeConfig,
         router: &RouterConfig,
-        dims: &LmDims,
+        dims: &DataDims,
         device: &Device,
-    ) -> Result<Qwen2Moe, LmError> {
+    ) -> Result<Qwen2Moe, BuildError> {
         if let Some(problem) = self.head_problem() {
-            return Err(LmError::Heads {
+            return Err(BuildError::Heads {
                 model: "qwen2-moe",
                 problem,
             });
@@ -153,7 +153,7 @@ impl LmConfig for Qwen2MoeSizes {
         let attention = self.attention();
         let (width, layer_dims) = (self.width(), dims.of_layer(self.width()));
         let norm = || RmsNorm::new(width, EPSILON, device);
-        let block = |_| -> Result<Block, LmError> {
+        let block = |_| -> Result<Block, BuildError> {
             Ok(Block {
                 attention_norm: norm(),
                 attention: Attention::init_normal(&attention, START, device),

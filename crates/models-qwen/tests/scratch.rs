@@ -5,12 +5,12 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use kernels::Precision;
-use lm::{CausalLm, LmConfig, LmDims, LmInput, LmShape};
+use lm::{CausalLm, DataDims, LmConfig, LmInput, LmShape};
 use models_qwen::Qwen2MoeSizes;
 use moe_layer::{Capacity, MoeConfig};
 use routers::RouterConfig;
 
-const DIMS: LmDims = LmDims {
+const DIMS: DataDims = DataDims {
     vocab: 11,
     sequence: 7,
     token_counts: None,

@@ -6,10 +6,10 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use kernels::pack;
-use lm::{CausalLm, LmConfig, LmDims, LmError, LmForward, LmInput, LmShape, LmSizes};
-use moe_layer::{BatchRows, MoeConfig, MoeContext, MoeLayer, MoeOutput};
+use lm::{BuildError, CausalLm, DataDims, LmConfig, LmForward, LmInput, LmShape, LmSizes};
+use moe_layer::{BatchRows, Mixtures, MoeConfig, MoeContext, MoeLayer, MoeOutput};
 use nn::{Dropout, JointAttention, LayerNorm, Linear, LinearDims};
-use routers::{RouterConfig, StepLoad};
+use routers::RouterConfig;
 
 use crate::{TinyMoeConfig, dropout::Place};
 
@@ -42,7 +42,7 @@ impl LmShape for TinyMoeConfig {
         self.layers.get()
     }
 
-    fn sizes(&self, moe: &MoeConfig, router: &RouterConfig, dims: &LmDims) -> LmSizes {
+    fn sizes(&self, moe: &MoeConfig, router: &RouterConfig, dims: &DataDims) -> LmSizes {
         let (dim, layers) = (self.width(), self.layers());
         let layer = MoeLayer::sizes(moe, router, dim, dims.sequence);
         let norm = LayerNorm::num_params(dim);
@@ -63,7 +63,7 @@ impl LmShape for TinyMoeConfig {
         &self,
         moe: &MoeConfig,
         router: &RouterConfig,
-        dims: &LmDims,
+        dims: &DataDims,
         rows: f64,
     ) -> f64 {
         let (dim, layers) = (self.width(), self.layers());
@@ -80,12 +80,12 @@ impl LmConfig for TinyMoeConfig {
         &self,
         moe: &MoeConfig,
         router: &RouterConfig,
-        dims: &LmDims,
+        dims: &DataDims,
         device: &Device,
-    ) -> Result<TinyMoe, LmError> {
+    ) -> Result<TinyMoe, BuildError> {
         let (dim, heads) = (self.dim.get(), self.heads.get());
         if dim % heads != 0 {
-            return Err(LmError::Heads {
+            return Err(BuildError::Heads {
                 model: "tiny-moe",
                 problem: format!(
                     "dim must be a multiple of heads, got dim = {dim} with {heads} heads"
@@ -94,7 +94,7 @@ impl LmConfig for TinyMoeConfig {
         }
         let dropout = self.dropout.get();
         let layer_dims = dims.of_layer(dim);
-        let block = |_| -> Result<Block, LmError> {
+        let block = |_| -> Result<Block, BuildError> {
             Ok(Block {
                 attention_norm: LayerNorm::new(dim, device),
                 attention: JointAttention::new(dim, heads, dropout, device),
@@ -112,6 +112,28 @@ impl LmConfig for TinyMoeConfig {
             norm: LayerNorm::new(dim, device),
             head: LinearDims::without_bias(dim, dims.vocab).init(device),
             dropout: Dropout::new(dropout),
+        })
+    }
+}
+
+impl Mixtures for TinyMoe {
+    fn mixtures(&self) -> Vec<(usize, &MoeLayer)> {
+        let layers = self.blocks.iter().map(|block| &block.moe);
+        layers.enumerate().collect()
+    }
+
+    fn map_mixtures<E>(
+        self,
+        mut change: impl FnMut(usize, MoeLayer) -> Result<MoeLayer, E>,
+    ) -> Result<Self, E> {
+        let blocks = self.blocks.into_iter().enumerate();
+        let changed = blocks.map(|(number, block)| {
+            let moe = change(number, block.moe)?;
+            Ok(Block { moe, ..block })
+        });
+        Ok(Self {
+            blocks: changed.collect::<Result<_, E>>()?,
+            ..self
         })
     }
 }
@@ -149,14 +171,6 @@ impl CausalLm for TinyMoe {
             logits: self.head.forward(x, input.precision),
             layers,
         }
-    }
-
-    fn adapt(mut self, loads: &[Vec<StepLoad>]) -> Self {
-        assert_eq!(loads.len(), self.blocks.len(), "loads for every layer");
-        for (block, load) in self.blocks.iter_mut().zip(loads) {
-            block.moe = block.moe.clone().adapt(load);
-        }
-        self
     }
 
     fn router_of(path: &str) -> Option<&str> {

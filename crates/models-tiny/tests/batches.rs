@@ -7,7 +7,7 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use kernels::Precision;
-use lm::{CausalLm, LmConfig, LmDims, LmInput};
+use lm::{CausalLm, DataDims, LmConfig, LmInput};
 use models_tiny::{TinyMoe, TinyMoeConfig};
 use moe_layer::{Capacity, MoeConfig};
 use registry::{Fraction, PositiveF64, Variant};
@@ -43,7 +43,7 @@ fn model(strategy: StrategyConfig) -> TinyMoe {
         strategy,
         ..RouterConfig::default()
     };
-    let dims = LmDims::new(VOCAB, SEQUENCE);
+    let dims = DataDims::new(VOCAB, SEQUENCE);
     let model = config
         .build(&tight(), &router, &dims, &device)
         .expect("a model");

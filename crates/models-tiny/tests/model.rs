@@ -7,13 +7,13 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use kernels::Precision;
-use lm::{CausalLm, LmConfig, LmDims, LmInput, LmShape};
+use lm::{CausalLm, DataDims, LmConfig, LmInput, LmShape};
 use models_tiny::{TinyMoe, TinyMoeConfig};
 use moe_layer::{Capacity, DenseReference, LayerDims, MoeConfig, MoeLayer, NoneConfig};
 use registry::{Fraction, Variant};
 use routers::{AssignConfig, RouterConfig, StrategyConfig};
 
-const DIMS: LmDims = LmDims {
+const DIMS: DataDims = DataDims {
     vocab: 11,
     sequence: 6,
     token_counts: None,
@@ -195,7 +195,7 @@ fn heads_must_share_the_width() {
 }
 
 /// The sizes of a model of D 64, 2 layers, E 8, F 256, windows of 64 and 81 ids.
-fn small(strategy: &str) -> (TinyMoeConfig, MoeConfig, RouterConfig, LmDims) {
+fn small(strategy: &str) -> (TinyMoeConfig, MoeConfig, RouterConfig, DataDims) {
     let size = |n| NonZeroUsize::new(n).expect("a size that is not zero");
     let config = TinyMoeConfig {
         layers: size(2),
@@ -207,7 +207,7 @@ fn small(strategy: &str) -> (TinyMoeConfig, MoeConfig, RouterConfig, LmDims) {
         strategy: StrategyConfig::by_default(strategy).expect("a member"),
         ..RouterConfig::default()
     };
-    let dims = LmDims {
+    let dims = DataDims {
         vocab: 81,
         sequence: 64,
         ..DIMS

@@ -7,14 +7,14 @@ use burn::{
     tensor::{Device, Int, Tensor, activation, module as operations},
 };
 use kernels::{Precision, attention_reference, cross_entropy_reference, layer_norm_reference};
-use lm::{CausalLm, LmConfig, LmDims, LmInput};
+use lm::{CausalLm, DataDims, LmConfig, LmInput};
 use models_tiny::{TinyMoe, TinyMoeConfig};
 use moe_layer::{Capacity, MoeConfig, NoneConfig};
 use registry::{Fraction, Variant};
 use routers::{RouterConfig, StrategyConfig};
 use testkit::{F32_SUM, assert_close, integers, normal};
 
-const DIMS: LmDims = LmDims {
+const DIMS: DataDims = DataDims {
     vocab: 13,
     sequence: 19,
     token_counts: None,

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use burn::tensor::{Device, Int, Tensor};
 use kernels::Precision;
-use lm::{CausalLm, LmConfig, LmDims, LmInput, load_parameters, save_parameters};
+use lm::{CausalLm, DataDims, LmConfig, LmInput, load_parameters, save_parameters};
 use models_tiny::{TinyMoe, TinyMoeConfig};
 use moe_layer::{Capacity, MoeConfig};
 use routers::{HashConfig, RouterConfig};
@@ -23,7 +23,7 @@ fn build(layers: usize, vocab: usize, router: &RouterConfig, seed: u64) -> TinyM
         experts: size(4),
         ..MoeConfig::default()
     };
-    let dims = LmDims {
+    let dims = DataDims {
         vocab,
         sequence: 4,
         token_counts: None,

@@ -10,8 +10,8 @@ use routers::{
 };
 
 use crate::{
-    Dispatch, DispatchPlan, ExpertBank, LayerDims, MoeConfig, MoeContext, MoeOutput, PlanDims,
-    Round, SharedExpert, ghost::ghost,
+    Dispatch, DispatchPlan, ExpertBank, LayerDims, LayerRouters, MoeConfig, MoeContext, MoeOutput,
+    PlanDims, Round, SharedExpert, ghost::ghost,
 };
 
 /// Parameters of a layer, known before it is built.
@@ -116,6 +116,39 @@ impl MoeLayer {
     pub fn map_router(mut self, change: impl FnOnce(Router) -> Router) -> Self {
         self.router = change(self.router);
         self
+    }
+
+    /// The router of the first round.
+    #[must_use]
+    pub const fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Its routers, apart from its experts.
+    #[must_use]
+    pub fn routers(&self) -> LayerRouters {
+        LayerRouters {
+            first: self.router.clone(),
+            later: self.later_routers.clone(),
+            top_k: self.top_k,
+        }
+    }
+
+    /// The same layer with other routers.
+    #[must_use]
+    pub fn with_routers(self, routers: LayerRouters) -> Self {
+        Self {
+            router: routers.first,
+            later_routers: routers.later,
+            top_k: routers.top_k,
+            ..self
+        }
+    }
+
+    /// Its settings, those of its routers apart.
+    #[must_use]
+    pub const fn config(&self) -> &MoeConfig {
+        &self.config
     }
 
     /// D, the width of the hidden states that it takes.
@@ -268,6 +301,7 @@ impl MoeLayer {
     #[must_use]
     pub fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> MoeOutput {
         let (x_td, real) = context.real(x_td);
+        let read_td = x_td.clone();
         let (y_td, rounds) = self.chain(x_td, &real);
         let padding = context.rows.padding().cloned();
         MoeOutput {
@@ -275,6 +309,7 @@ impl MoeLayer {
                 Some(padding) => padding.put_back(y_td),
                 None => y_td,
             },
+            x_td: read_td,
             rounds,
             padding,
         }

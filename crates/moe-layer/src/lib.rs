@@ -35,10 +35,12 @@ mod drop;
 mod experts;
 mod ghost;
 mod layer;
+mod mixtures;
 mod output;
 mod plan;
 mod preference;
 mod reading;
+mod replace;
 mod round;
 mod rows;
 mod shared;
@@ -65,9 +67,14 @@ pub use experts::{
     MlpExpertConfig,
 };
 pub use layer::{MoeLayer, MoeSizes};
+pub use mixtures::Mixtures;
 pub use output::{MoeOutput, auxiliary_sums};
 pub use plan::{DispatchPlan, PlanDims, PlanKind};
 pub use reading::LayerReading;
+pub use replace::{
+    CopyConfig, FreshConfig, LayerRouters, ReplaceError, Replaced, RouterInit, agreement, put_back,
+    replace_routers,
+};
 pub use round::Round;
 pub use rows::{BatchRows, Padding};
 pub use shared::{SharedConfig, SharedExpert};

@@ -10,6 +10,8 @@ use crate::{Decision, Padding, Round, RoutingTrace};
 pub struct MoeOutput {
     /// Output `[T, D]`; zero for a token that reached no expert, and for padding.
     pub y_td: Tensor<2>,
+    /// What the layer read `[R, D]`: the rows of the real tokens.
+    pub x_td: Tensor<2>,
     /// What was decided: one round, or those of a chain in turn.
     pub rounds: Vec<Round>,
     /// The rows of the batch that the rounds do not know: theirs are those of the real tokens.

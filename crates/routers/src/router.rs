@@ -94,6 +94,12 @@ impl Router {
         }
     }
 
+    /// How it assigns.
+    #[must_use]
+    pub const fn strategy(&self) -> &Strategy {
+        &self.strategy
+    }
+
     /// The scorer, where the strategy looks at scores.
     #[must_use]
     pub const fn scorer(&self) -> Option<&Scorer> {

@@ -12,4 +12,5 @@ mod kinds;
 mod padding;
 mod published;
 mod queues;
+mod replacing;
 mod strategies;

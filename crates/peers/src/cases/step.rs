@@ -6,7 +6,7 @@ use burn::{
     optim::GradientsParams,
     tensor::{Int, Tensor, TensorData},
 };
-use lm::{CausalLm, LanguageModel, LmConfig, LmDims, LmInput, TokenBatch};
+use lm::{CausalLm, DataDims, LanguageModel, LmConfig, LmInput, TokenBatch};
 use models_tiny::TinyMoe;
 use moe_layer::Capacity;
 use rand::{RngExt, SeedableRng};
@@ -49,7 +49,7 @@ impl Step {
             learning_rate: PositiveF64::new(3e-4),
             ..TrainConfig::default()
         };
-        let dims = LmDims {
+        let dims = DataDims {
             vocab: sizes.vocab,
             sequence: sizes.sequence,
             token_counts: None,

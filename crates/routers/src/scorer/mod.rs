@@ -84,6 +84,14 @@ macro_rules! scorers {
             $($(#[doc = $doc])+ $name($scorer),)+
         }
 
+        impl Scorer {
+            /// The name in TOML.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => $text,)+ }
+            }
+        }
+
         impl Score for Scorer {
             fn score(&self, x_td: Tensor<2>) -> Tensor<2> {
                 match self { $(Self::$name(scorer) => scorer.score(x_td),)+ }

@@ -244,6 +244,14 @@ macro_rules! strategies {
             $($(#[doc = $doc])+ $name($strategy),)+
         }
 
+        impl $modules {
+            /// The name in TOML.
+            #[must_use]
+            $vis const fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => $text,)+ }
+            }
+        }
+
         impl $crate::Assign for $modules {
             fn assign(
                 &self,

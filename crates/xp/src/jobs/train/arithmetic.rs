@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use lm::LmDims;
+use lm::DataDims;
 
 use crate::jobs::TrainSettings;
 
@@ -18,7 +18,7 @@ pub(super) struct Arithmetic {
 }
 
 impl Arithmetic {
-    pub(super) fn new(settings: &TrainSettings, dims: &LmDims) -> Self {
+    pub(super) fn new(settings: &TrainSettings, dims: &DataDims) -> Self {
         let model = settings.model.shape();
         let of = |rows| model.flops_per_token(&settings.moe, &settings.router, dims, rows);
         let fixed = of(0.0);

@@ -13,7 +13,7 @@ mod steps;
 
 use burn::tensor::Device;
 use corpora::{Dataset, NgramLine, valid_windows};
-use lm::{CausalLm, LanguageModel, LmConfig, LmDims};
+use lm::{CausalLm, DataDims, LanguageModel, LmConfig};
 use moe_layer::Capacity;
 use trainer::{Outcome, Run, Trained};
 
@@ -33,7 +33,7 @@ const PASSES: &str = "passes";
 
 /// Parameters of the model that the settings describe.
 pub(super) fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Sizes> {
-    let dims = LmDims::new(vocab?, settings.train.sequence.get());
+    let dims = DataDims::new(vocab?, settings.train.sequence.get());
     let model = settings.model.shape();
     let sizes = model.sizes(&settings.moe, &settings.router, &dims);
     Some(Sizes {
@@ -109,12 +109,12 @@ fn build<C: LmConfig>(
 }
 
 /// The sizes that come from the data, and what tables over it are made from.
-fn dims(settings: &TrainSettings, dataset: &Dataset, seed: u64) -> LmDims {
+fn dims(settings: &TrainSettings, dataset: &Dataset, seed: u64) -> DataDims {
     let vocab = dataset.tokenizer.vocab_size();
-    LmDims {
+    DataDims {
         token_counts: Some(corpora::token_counts(&dataset.train.ids, vocab).into()),
         seed,
-        ..LmDims::new(vocab, settings.train.sequence.get())
+        ..DataDims::new(vocab, settings.train.sequence.get())
     }
 }
 
