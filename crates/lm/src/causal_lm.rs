@@ -52,6 +52,15 @@ impl LmForward {
     }
 }
 
+/// Which texts a model reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LmDims {
+    /// V: token ids are below it.
+    pub vocab: usize,
+    /// The longest text, in tokens.
+    pub positions: usize,
+}
+
 /// A language model that predicts each token from those before it.
 pub trait CausalLm: Module + ModuleDisplay {
     /// Runs the model.
@@ -68,6 +77,9 @@ pub trait CausalLm: Module + ModuleDisplay {
 
     /// The router that the parameter at this path belongs to, as the beginning of the path.
     fn router_of(path: &str) -> Option<&str>;
+
+    /// Which texts it reads.
+    fn dims(&self) -> LmDims;
 
     /// The device of its parameters.
     fn device(&self) -> Device;

@@ -12,7 +12,7 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use kernels::pack;
-use lm::{CausalLm, LmForward, LmInput};
+use lm::{CausalLm, LmDims, LmForward, LmInput};
 use moe_layer::{LayerDims, MoeConfig, MoeContext, MoeLayer, MoeOutput};
 use nn::{Dropout, JointAttention, LayerNorm, Linear, LinearDims};
 use routers::{RouterConfig, RouterError, StepLoad};
@@ -254,6 +254,13 @@ impl CausalLm for TinyMoe {
         let before = "blocks.".len() + number.len() + ".moe.".len();
         let own = MoeLayer::router_of(rest.strip_prefix("moe.")?)?;
         Some(&path[..before + own.len()])
+    }
+
+    fn dims(&self) -> LmDims {
+        LmDims {
+            vocab: self.head.dims().outputs,
+            positions: self.positions.weight.dims()[0],
+        }
     }
 
     fn device(&self) -> Device {
