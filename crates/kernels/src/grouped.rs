@@ -5,7 +5,8 @@ use burn::tensor::{Int, Tensor};
 use crate::Precision;
 
 /// Multiplies each expert's rows by its matrix: rows `offsets[e]..offsets[e + 1]` of `x_md` by
-/// `w_edf[e]`. Rows from `offsets[E]` on belong to no expert and give zero.
+/// `w_edf[e]`. Rows from `offsets[E]` on belong to no expert and give zero. Matrices of half precision
+/// are multiplied as they are.
 ///
 /// # Shapes
 ///
@@ -25,11 +26,12 @@ pub fn grouped_matmul(
     if crate::is_host(&x_md.device()) {
         return crate::extension::grouped_matmul(x_md, w_edf, offsets, precision);
     }
-    let (x_md, w_edf) = (precision.enter(x_md), precision.enter(w_edf));
-    precision.leave(if crate::has_fast_path(&x_md.device()) {
-        crate::extension::grouped_matmul(x_md, w_edf, offsets, precision)
-    } else {
-        grouped_matmul_reference(x_md, w_edf, offsets)
+    precision.multiply(x_md, w_edf, |x_md, w_edf| {
+        if crate::has_fast_path(&x_md.device()) {
+            crate::extension::grouped_matmul(x_md, w_edf, offsets, precision)
+        } else {
+            grouped_matmul_reference(x_md, w_edf, offsets)
+        }
     })
 }
 

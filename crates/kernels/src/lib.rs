@@ -12,7 +12,7 @@
 //! | [`expert_slots`] | a token's place in its expert's queue | CPU, GPU |
 //! | [`pack`] | rows of tokens to the order of experts | CPU, GPU |
 //! | [`combine`] | weighted rows of experts back to tokens | CPU, GPU |
-//! | [`matmul`], [`linear`] | products and affine maps | CPU |
+//! | [`matmul`], [`matmul_transposed`], [`linear`] | products and affine maps | CPU |
 //! | [`grouped_matmul`] | one matrix per expert over its rows | CPU, GPU |
 //! | [`grouped_linear`] | one affine map per expert over its rows, after an activation | CPU |
 //! | [`attention`] | causal multi-head self-attention | CPU |
@@ -29,7 +29,7 @@
 //!
 //! All products end in one place, `flex::gemm`: the matrix unit of chips that have one, in f32 or
 //! bf16, or the `gemm` crate's vector kernels. What surrounds a product (bias, activation, its
-//! slope) is done while the elements are near. [`LargeBlocks`] keeps the memory of tensors between
+//! slope) is done while the elements are near, and so are matrices of half precision widened. [`LargeBlocks`] keeps the memory of tensors between
 //! steps.
 //!
 //! # Rows
@@ -72,7 +72,7 @@ pub use grouped::{grouped_matmul, grouped_matmul_reference};
 pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use linear::{Activation, batched_linear, grouped_linear, grouped_linear_reference, linear};
 pub use load::{expert_load, expert_load_reference};
-pub use matmul::{matmul, matmul_reference};
+pub use matmul::{matmul, matmul_reference, matmul_transposed};
 pub use memory::LargeBlocks;
 pub use precision::Precision;
 pub use rows::{combine, combine_reference, pack, pack_reference};

@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor};
 use crate::{Precision, extension};
 
 /// `a * b` over the last two dimensions, with factors of the given precision; gradients are
-/// multiplied the same way.
+/// multiplied the same way. A `b` of half precision is multiplied as it is, and never widened as a whole.
 ///
 /// # Shapes
 ///
@@ -23,7 +23,29 @@ pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>, precision: Precision) 
         // What is left is small or of odd shape, and f32 is what the CPU does best.
         return matmul_reference(a, b);
     }
-    precision.leave(matmul_reference(precision.enter(a), precision.enter(b)))
+    precision.multiply(a, b, matmul_reference)
+}
+
+/// `a * b^T` with factors of the given precision, for a `b` whose rows stand in memory one after another
+/// and are not to be copied: the logits of a head that is the embedding.
+///
+/// # Shapes
+///
+/// `a_mk` `[M, K]`, `b_nk` `[N, K]`, to `[M, N]`.
+///
+/// # Gradients
+///
+/// Into both.
+#[must_use]
+pub fn matmul_transposed(a_mk: Tensor<2>, b_nk: Tensor<2>, precision: Precision) -> Tensor<2> {
+    let device = a_mk.device();
+    if crate::is_host(&device) {
+        let [rows, _] = a_mk.dims();
+        let offsets = Tensor::from_ints([0, rows as i32], &device);
+        let b_1nk = b_nk.unsqueeze();
+        return extension::grouped_matmul_transposed(a_mk, b_1nk, offsets, precision);
+    }
+    precision.multiply(a_mk, b_nk.transpose(), matmul_reference)
 }
 
 /// [`matmul`] in the tensor library's own operation.

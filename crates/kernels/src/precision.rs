@@ -2,7 +2,8 @@
 
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
-/// In what matrices multiply. Parameters, sums and routers are f32 in any case.
+/// In what matrices of f32 multiply; those of half precision multiply in their own type. Sums and routers
+/// are f32 in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
     /// 32 bits.
@@ -35,19 +36,20 @@ impl Precision {
         }
     }
 
-    /// Makes a factor of a product ready, on devices whose tensors have this precision.
-    pub(crate) fn enter<const D: usize>(self, factor: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::F32 => factor,
-            Self::BF16 => factor.cast(FloatDType::BF16),
-        }
-    }
-
-    /// Takes a product back to f32.
-    pub(crate) fn leave<const D: usize>(self, product: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::F32 => product,
-            Self::BF16 => product.cast(FloatDType::F32),
-        }
+    /// Multiplies on devices whose tensors have the precision of the product. A right factor of half
+    /// precision stays as it is, and the left one takes its type; the product is f32.
+    pub(crate) fn multiply<const A: usize, const B: usize>(
+        self,
+        a: Tensor<A>,
+        b: Tensor<B>,
+        product: impl FnOnce(Tensor<A>, Tensor<B>) -> Tensor<A>,
+    ) -> Tensor<A> {
+        let (a, b) = match (b.dtype(), self) {
+            (DType::F16, _) => (a.cast(FloatDType::F16), b),
+            (DType::BF16, _) => (a.cast(FloatDType::BF16), b),
+            (_, Self::BF16) => (a.cast(FloatDType::BF16), b.cast(FloatDType::BF16)),
+            (_, Self::F32) => return product(a, b),
+        };
+        product(a, b).cast(FloatDType::F32)
     }
 }

@@ -54,6 +54,15 @@ impl LmForward {
     }
 }
 
+/// Which texts a model reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LmLimits {
+    /// V: token ids are below it.
+    pub vocab: usize,
+    /// The longest text, in tokens.
+    pub positions: usize,
+}
+
 /// A language model that predicts each token from those before it.
 pub trait CausalLm: Module + ModuleDisplay + Mixtures {
     /// Runs the model.
@@ -82,6 +91,9 @@ pub trait CausalLm: Module + ModuleDisplay + Mixtures {
 
     /// The router that the parameter at this path belongs to, as the beginning of the path.
     fn router_of(path: &str) -> Option<&str>;
+
+    /// Which texts it reads.
+    fn limits(&self) -> LmLimits;
 
     /// The device of its parameters.
     fn device(&self) -> Device;

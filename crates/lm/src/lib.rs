@@ -2,11 +2,13 @@
 //!
 //! A model says how it is built ([`LmConfig`]) and what a forward pass gives ([`CausalLm`]); everything else is here once, for every model:
 //! its losses as the training loop wants them ([`LanguageModel`]), the auxiliary losses of its routers
-//! over the layers, what its routers did ([`LayerTraces`]), and how likely it finds each token
-//! ([`token_losses`]).
+//! over the layers, what its routers did ([`LayerTraces`]), how likely it finds a token, a window of a
+//! text and what may follow one ([`token_losses`], [`window_losses`], [`log_likelihoods`]), and the text
+//! that it writes, if it keeps what it has computed ([`Decoder`], [`generate`]).
 //!
 //! ```text
 //! TokenBatch --LmInput--> CausalLm --LmForward--> loss, auxiliary losses, traces --> trainer
+//! prompts --DecoderInput--> Decoder --logits of the last place--> token --> DecoderInput ...
 //! ```
 //!
 //! No architecture is known here, no text, and of files only that of a model's own parameters
@@ -15,17 +17,24 @@
 mod batch;
 mod causal_lm;
 mod config;
+mod decoder;
+mod error;
+mod generate;
 mod learner;
 mod likelihood;
 mod parameters;
 mod pooled;
+mod text;
 mod traces;
 
 pub use batch::TokenBatch;
-pub use causal_lm::{CausalLm, LmForward, LmInput};
+pub use causal_lm::{CausalLm, LmForward, LmInput, LmLimits};
 pub use config::{BuildError, DataDims, LmConfig, LmShape, LmSizes};
+pub use decoder::{Decoder, DecoderInput};
+pub use error::LmError;
+pub use generate::{Ending, Generated, Generation, GenerationConfig, SamplingConfig, generate};
 pub use learner::{LanguageModel, measure};
-pub use likelihood::token_losses;
+pub use likelihood::{Continuation, Likelihood, log_likelihoods, token_losses, window_losses};
 pub use parameters::{ParametersError, load_parameters, save_parameters};
 pub use pooled::pooled_balance;
 pub use traces::LayerTraces;

@@ -1,10 +1,181 @@
-//! How likely a model finds each token.
+//! How likely a model finds each token, a text, and what may follow one.
 
-use crate::{LmForward, TokenBatch};
+use burn::tensor::Tensor;
+use kernels::Precision;
+use moe_layer::Capacity;
+
+use crate::{CausalLm, LmError, LmForward, LmInput, TokenBatch, text::check_text};
 
 /// The negative log-likelihood of each target in nats, row by row, on the host.
 #[must_use]
 pub fn token_losses(forward: &LmForward, batch: &TokenBatch) -> Vec<f64> {
     let losses_t = forward.losses(batch.targets_t(&forward.logits.device()));
     losses_t.into_data().iter::<f32>().map(f64::from).collect()
+}
+
+/// The mean negative log-likelihood of each row of a batch over its targets that count, in nats per
+/// token, as an evaluation has it: the mean over windows of a text is the logarithm of its perplexity.
+///
+/// # Errors
+///
+/// When a row is longer than the model has positions, or has ids that the model does not know.
+pub fn window_losses<M: CausalLm>(
+    model: &M,
+    batch: &TokenBatch,
+    precision: Precision,
+) -> Result<Vec<f64>, LmError> {
+    let limits = model.limits();
+    for ids in [&batch.inputs, &batch.targets] {
+        for (row, ids) in ids.chunks(batch.length.max(1)).enumerate() {
+            check_text(&format!("window {row}"), ids, limits)?;
+        }
+    }
+    let losses = token_losses(&evaluated(model, batch, precision), batch);
+    let counts = |place: usize| batch.counted.as_ref().is_none_or(|counted| counted[place]);
+    let mean = |row: usize| {
+        let places = (row * batch.length..(row + 1) * batch.length).filter(|place| counts(*place));
+        let (sum, tokens) = places.fold((0.0, 0), |(sum, tokens), place| {
+            (sum + losses[place], tokens + 1)
+        });
+        sum / f64::from(tokens.max(1))
+    };
+    Ok((0..batch.rows).map(mean).collect())
+}
+
+/// A text, and what may follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Continuation<'a> {
+    /// What stands before: at least one token.
+    pub context: &'a [u32],
+    /// What is scored: at least one token.
+    pub ids: &'a [u32],
+}
+
+/// How likely a model finds a continuation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Likelihood {
+    /// The log-likelihood of all its tokens together, in nats.
+    pub log_likelihood: f64,
+    /// Whether each of its tokens is the likeliest at its place.
+    pub is_greedy: bool,
+}
+
+/// The likelihood of each continuation behind its context, `batch` of them a pass, those of like length
+/// together.
+///
+/// # Equation
+///
+/// `sum_i log p(t_i | context, t_1 ... t_{i-1})`.
+///
+/// # Errors
+///
+/// For an empty context or continuation, one that is longer with its context than the model has
+/// positions, and ids that the model does not know.
+///
+/// # Panics
+///
+/// On batches of no rows.
+pub fn log_likelihoods<M: CausalLm>(
+    model: &M,
+    continuations: &[Continuation<'_>],
+    batch: usize,
+    precision: Precision,
+) -> Result<Vec<Likelihood>, LmError> {
+    let limits = model.limits();
+    for (number, one) in continuations.iter().enumerate() {
+        for (part, ids) in [("context", one.context), ("continuation", one.ids)] {
+            check_text(&format!("{part} {number}"), ids, limits)?;
+        }
+        // The last token is predicted and not read.
+        let (text, tokens) = (format!("text {number}"), one.read());
+        if tokens > limits.positions {
+            let most = limits.positions;
+            return Err(LmError::Long { text, tokens, most });
+        }
+    }
+    let mut order: Vec<usize> = (0..continuations.len()).collect();
+    // The longest first: what does not fit into memory shows at once.
+    order.sort_by_key(|number| std::cmp::Reverse(continuations[*number].read()));
+    let mut likelihoods = vec![None; continuations.len()];
+    for numbers in order.chunks(batch) {
+        let some: Vec<_> = numbers
+            .iter()
+            .map(|number| continuations[*number])
+            .collect();
+        let scored = scored(model, &some, precision);
+        for (number, likelihood) in numbers.iter().zip(scored) {
+            likelihoods[*number] = Some(likelihood);
+        }
+    }
+    Ok(likelihoods.into_iter().flatten().collect())
+}
+
+impl Continuation<'_> {
+    /// How many tokens the model reads: all but the last.
+    const fn read(&self) -> usize {
+        self.context.len() + self.ids.len() - 1
+    }
+
+    /// Where its tokens are predicted.
+    fn places(&self) -> std::ops::Range<usize> {
+        self.context.len() - 1..self.read()
+    }
+}
+
+/// The likelihoods of one pass.
+fn scored<M: CausalLm>(
+    model: &M,
+    continuations: &[Continuation<'_>],
+    precision: Precision,
+) -> Vec<Likelihood> {
+    let length = continuations.iter().map(Continuation::read).max();
+    let batch = side_by_side(continuations, length.unwrap_or(0));
+    let forward = evaluated(model, &batch, precision);
+    let losses = token_losses(&forward, &batch);
+    let likeliest: Tensor<2, burn::tensor::Int> = forward.logits.argmax(1);
+    let likeliest: Vec<i64> = likeliest.into_data().iter::<i64>().collect();
+    let rows = continuations.iter().enumerate();
+    rows.map(|(row, one)| {
+        let places = one.places().map(|place| row * batch.length + place);
+        Likelihood {
+            log_likelihood: -places.clone().map(|place| losses[place]).sum::<f64>(),
+            is_greedy: places
+                .clone()
+                .all(|place| likeliest[place] == i64::from(batch.targets[place])),
+        }
+    })
+    .collect()
+}
+
+/// Texts with padding behind them, which none of their tokens sees.
+fn side_by_side(continuations: &[Continuation<'_>], length: usize) -> TokenBatch {
+    let mut batch = TokenBatch {
+        inputs: Vec::new(),
+        targets: Vec::new(),
+        counted: None,
+        rows: continuations.len(),
+        length,
+    };
+    let mut counted = Vec::new();
+    for one in continuations {
+        let text: Vec<u32> = [one.context, one.ids].concat();
+        let padding = || std::iter::repeat_n(0, length - one.read());
+        batch.inputs.extend(text[..one.read()].iter().copied());
+        batch.inputs.extend(padding());
+        batch.targets.extend(text[1..].iter().copied());
+        batch.targets.extend(padding());
+        counted.extend((0..length).map(|place| one.places().contains(&place)));
+    }
+    batch.counted = Some(counted);
+    batch
+}
+
+/// What a model makes of a batch in evaluation.
+fn evaluated<M: CausalLm>(model: &M, batch: &TokenBatch, precision: Precision) -> LmForward {
+    model.forward(&LmInput {
+        ids_bs: batch.ids_bs(&model.device()),
+        noise_seed: 0,
+        capacity: Capacity::Evaluation,
+        precision,
+    })
 }

@@ -1,60 +1,20 @@
 //! Which targets count: in a loss, over the batches of an update, in an evaluation.
 
-use burn::{
-    module::{Module, Param},
-    tensor::{Device, Tensor},
-};
+mod common;
+
+use burn::tensor::Device;
+use common::Bigrams;
 use kernels::Precision;
-use lm::{CausalLm, LanguageModel, LmForward, LmInput, TokenBatch, token_losses};
-use moe_layer::{Capacity, Mixtures, MoeLayer};
+use lm::{LanguageModel, TokenBatch, token_losses};
+use moe_layer::Capacity;
 use testkit::{F32_SUM, assert_close};
 use trainer::{AdamW, Learner, Pass, TrainConfig, Update};
-
-/// A table of bigrams: the row of a token is the logits of the next.
-#[derive(Module, Debug)]
-struct Bigrams {
-    table_vv: Param<Tensor<2>>,
-}
-
-impl Mixtures for Bigrams {
-    fn mixtures(&self) -> Vec<(usize, &MoeLayer)> {
-        Vec::new()
-    }
-
-    fn map_mixtures<E>(
-        self,
-        _: impl FnMut(usize, MoeLayer) -> Result<MoeLayer, E>,
-    ) -> Result<Self, E> {
-        Ok(self)
-    }
-}
-
-impl CausalLm for Bigrams {
-    fn forward(&self, input: &LmInput) -> LmForward {
-        let [rows, length] = input.ids_bs.dims();
-        let ids_t = input.ids_bs.clone().reshape([rows * length]);
-        LmForward {
-            logits: self.table_vv.val().select(0, ids_t),
-            layers: Vec::new(),
-        }
-    }
-
-    fn router_of(_: &str) -> Option<&str> {
-        None
-    }
-
-    fn device(&self) -> Device {
-        self.table_vv.val().device()
-    }
-}
 
 /// After token 0 the odds of 0, 1 and 2 are 1 : 2 : 1, after 1 they are 1 : 1 : 2.
 fn model(device: &Device) -> LanguageModel<Bigrams> {
     let two = 2f32.ln();
     let table = [[0.0, two, 0.0], [0.0, 0.0, two], [0.0, 0.0, 0.0]];
-    let model = Bigrams {
-        table_vv: Param::from_data(table, device),
-    };
+    let model = Bigrams::of(table, device);
     LanguageModel::new(model, Precision::F32)
 }
 

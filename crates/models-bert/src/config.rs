@@ -116,15 +116,7 @@ impl BertConfig {
     ///
     /// When it has fewer.
     pub fn check_vocabulary(&self, folder: &Path, tokens: usize) -> Result<(), BertError> {
-        let rows = self.vocab_size;
-        if tokens <= rows {
-            return Ok(());
-        }
-        Err(BertError::Vocabulary {
-            folder: folder.to_owned(),
-            tokens,
-            rows,
-        })
+        Ok(weights::check_vocabulary(folder, tokens, self.vocab_size)?)
     }
 
     /// Checks that a model of these sizes has a hidden state at `tap`.

@@ -1,29 +1,14 @@
 //! What makes a folder no model, and a request one that the model cannot answer.
 
-use std::path::PathBuf;
-
 use weights::WeightsError;
 
 /// What makes a folder no model, and a request one that the model cannot answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BertError {
-    /// The files of weights are missing, damaged, or not those of the configuration.
+    /// The files of a model are missing, damaged, or not those of one.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// The tokenizer beside the weights is that of another model.
-    #[error(
-        "the tokenizer.json in {folder:?} has {tokens} token ids, and the model of its config.json \
-         has {rows} rows for them; take the tokenizer.json that belongs to the model"
-    )]
-    Vocabulary {
-        /// The folder.
-        folder: PathBuf,
-        /// Token ids, one more than the largest.
-        tokens: usize,
-        /// V of the configuration.
-        rows: usize,
-    },
     /// A layer that the model does not have.
     #[error("no {what} {layer}: the model has {layers} layers, so it must be from 0 to {most}")]
     Layer {
@@ -66,6 +51,6 @@ impl BertError {
     /// Whether it is about the model's folder, and not about what was asked of the model.
     #[must_use]
     pub const fn is_of_folder(&self) -> bool {
-        matches!(self, Self::Weights(_) | Self::Vocabulary { .. })
+        matches!(self, Self::Weights(_))
     }
 }

@@ -4,7 +4,7 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
-use kernels::{Precision, gelu, matmul};
+use kernels::{Precision, gelu, matmul_transposed};
 use nn::{LayerNorm, Linear};
 
 use crate::{BertConfig, BertError, source::Parameters};
@@ -40,7 +40,7 @@ impl MaskedLmHead {
         let [vocab, _] = words_vd.dims();
         let x_bsd = gelu(self.transform.forward(x_bsd, precision));
         let x_td = self.norm.forward(x_bsd).reshape([batch * sequence, width]);
-        let logits_tv = matmul(x_td, words_vd.transpose(), precision);
+        let logits_tv = matmul_transposed(x_td, words_vd, precision);
         (logits_tv + self.bias_v.val().unsqueeze()).reshape([batch, sequence, vocab])
     }
 }

@@ -79,7 +79,7 @@ mod tests {
         let base = BertConfig::default();
         // Three tables and a norm: 5; 12 layers of six affine maps and two norms: 16 each.
         let bare = base.layout(BertHeads::default());
-        assert_eq!(bare.len(), 5 + 12 * 16);
+        assert_eq!(bare.iter().count(), 5 + 12 * 16);
         let find = |name: &str| {
             let found = bare.iter().find(|(other, _)| *other == name);
             found.map(|(_, shape)| shape.to_vec())

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use nn::{Attention, LayerNorm, Linear};
-use weights::{Checked, Checkpoint};
+use weights::{Checked, Checkpoint, Kept};
 
 use crate::{BertConfig, BertError, BertHeads, layout::LAYER, names};
 
@@ -33,7 +33,7 @@ impl Source {
             found.tie(copy, original)?;
         }
         let heads = heads_of(&found);
-        found.check_layers(LAYER, config.num_hidden_layers)?;
+        found.check_parts("num_hidden_layers", LAYER, config.num_hidden_layers)?;
         let tensors = found.check(&config.layout(heads), ", nor with the prefix `bert.`")?;
         tensors.finite()?;
         Ok(Self { tensors, heads })
@@ -63,12 +63,12 @@ pub(crate) struct Parameters<'a> {
 impl Parameters<'_> {
     /// A tensor as it is stored.
     pub(crate) fn tensor<const D: usize>(&self, name: &str) -> Result<Tensor<D>, BertError> {
-        Ok(self.tensors.tensor(name, self.device)?)
+        Ok(self.tensors.tensor(name, Kept::F32, self.device)?)
     }
 
     /// The map `<name>.weight`, `<name>.bias`.
     pub(crate) fn linear(&self, name: &str) -> Result<Linear, BertError> {
-        Ok(self.tensors.linear(name, self.device)?)
+        Ok(self.tensors.linear(name, Kept::F32, self.device)?)
     }
 
     /// The normalisation `<name>.weight`, `<name>.bias`.

@@ -261,12 +261,12 @@ fn more_layers_than_the_files_hold() {
         assert!(
             matches!(
                 error,
-                BertError::Weights(WeightsError::Depth { stored: 2, .. })
+                BertError::Weights(WeightsError::Parts { stored: 2, .. })
             ),
             "{error}"
         );
         let said = format!("`num_hidden_layers` = {layers}");
-        assert_words(&error.to_string(), &[&said, "hold 2 layers"]);
+        assert_words(&error.to_string(), &[&said, "hold 2 of `encoder.layer.*`"]);
     }
 }
 

@@ -1,18 +1,13 @@
 //! A layer of the decoder: attention, then a mixture or one network.
 
-use burn::{
-    module::Module,
-    tensor::{Device, Tensor},
-};
+use burn::{module::Module, tensor::Tensor};
 use kernels::Precision;
-use moe_layer::{
-    ExpertBank, ExpertKind, Ffn, LayerDims, MoeContext, MoeLayer, MoeOutput, SharedExpert,
-};
-use nn::{Activation, Attention, GroupedLinear, KeyValues, Mask, RmsNorm, Rotation};
+use moe_layer::{ExpertBank, ExpertKind, Ffn, MoeContext, MoeLayer, MoeOutput, SharedExpert};
+use nn::{Activation, Attention, KeyValues, Mask, RmsNorm, Rotation};
 use routers::{LinearScorer, Scorer};
-use weights::Checked;
+use weights::WeightsError;
 
-use crate::{Qwen2MoeConfig, QwenError, layout::LAYER};
+use crate::{Qwen2MoeConfig, layout::LAYER, source::Source};
 
 const GATED: ExpertKind = ExpertKind::Gated(Activation::Silu);
 
@@ -27,7 +22,7 @@ pub(crate) struct Block {
 
 /// What stands behind a layer's second norm.
 #[derive(Module, Debug)]
-pub enum FeedForward {
+pub(crate) enum FeedForward {
     /// One network.
     Dense(Ffn),
     /// A mixture of experts.
@@ -44,15 +39,13 @@ pub(crate) struct Pass<'a> {
 impl Block {
     /// The tensors `model.layers.<layer>.*`.
     pub(crate) fn read(
-        tensors: &Checked,
+        source: Source<'_>,
         layer: usize,
         config: &Qwen2MoeConfig,
-        device: &Device,
-    ) -> Result<Self, QwenError> {
+    ) -> Result<Self, WeightsError> {
         let name = format!("{LAYER}{layer}");
-        let norm =
-            |part: &str| tensors.rms_norm(&format!("{name}.{part}"), config.rms_norm_eps, device);
-        let map = |part: &str| tensors.linear(&format!("{name}.self_attn.{part}_proj"), device);
+        let norm = |part: &str| source.norm(&format!("{name}.{part}"), config);
+        let map = |part: &str| source.linear(&format!("{name}.self_attn.{part}_proj"));
         let dims = config.attention();
         let maps = [map("q")?, map("k")?, map("v")?, map("o")?];
         let mlp = format!("{name}.mlp");
@@ -61,9 +54,9 @@ impl Block {
             attention: Attention::from_maps(maps, dims.heads, dims.key_heads),
             ffn_norm: norm("post_attention_layernorm")?,
             ffn: if config.has_experts(layer) {
-                FeedForward::Mixture(mixture(tensors, &mlp, config, device)?)
+                FeedForward::Mixture(mixture(source, &mlp, config)?)
             } else {
-                FeedForward::Dense(network(tensors, &mlp, device)?)
+                FeedForward::Dense(network(source, &mlp)?)
             },
         })
     }
@@ -100,8 +93,8 @@ impl Block {
 }
 
 /// The network `<name>.{gate,up,down}_proj`.
-fn network(tensors: &Checked, name: &str, device: &Device) -> Result<Ffn, QwenError> {
-    let map = |part: &str| tensors.linear(&format!("{name}.{part}_proj"), device);
+fn network(source: Source<'_>, name: &str) -> Result<Ffn, WeightsError> {
+    let map = |part: &str| source.linear(&format!("{name}.{part}_proj"));
     Ok(Ffn::from_maps(
         GATED,
         Some(map("gate")?),
@@ -112,27 +105,27 @@ fn network(tensors: &Checked, name: &str, device: &Device) -> Result<Ffn, QwenEr
 
 /// The mixture `<name>.gate`, `.experts.*`, `.shared_expert`, `.shared_expert_gate`.
 fn mixture(
-    tensors: &Checked,
+    source: Source<'_>,
     name: &str,
     config: &Qwen2MoeConfig,
-    device: &Device,
-) -> Result<MoeLayer, QwenError> {
-    let stack = |part: &str| {
-        let names: Vec<String> = (0..config.num_experts)
-            .map(|expert| format!("{name}.experts.{expert}.{part}_proj.weight"))
-            .collect();
-        let weight = tensors.stack(&names, device)?;
-        Ok::<_, QwenError>(GroupedLinear::from_tensors(weight, None))
-    };
+) -> Result<MoeLayer, WeightsError> {
+    let stack = |part: &str| source.stack(&config.expert_names(name, part));
     let experts = ExpertBank::from_maps(GATED, Some(stack("gate")?), stack("up")?, stack("down")?);
+    // What decides, and not what is decided on, is f32 in any case.
+    let decider = |part: &str| source.exact(&format!("{name}.{part}"));
     let shared = SharedExpert::from_maps(
-        network(tensors, &format!("{name}.shared_expert"), device)?,
-        Some(tensors.linear(&format!("{name}.shared_expert_gate"), device)?),
+        network(source, &format!("{name}.shared_expert"))?,
+        Some(decider("shared_expert_gate")?),
     );
-    let scorer = LinearScorer::from_map(tensors.linear(&format!("{name}.gate"), device)?);
-    let dims = LayerDims::new(config.hidden_size, config.vocab_size);
-    let layer = MoeLayer::new(&config.moe(), &config.router(), &dims, device)?;
+    let scorer = LinearScorer::from_map(decider("gate")?);
+    let layer = MoeLayer::new(
+        &config.moe(),
+        &config.router(),
+        &config.layer(),
+        source.device,
+    );
     Ok(layer
+        .expect("a configuration that was read")
         .with_experts(experts)
         .with_shared(Some(shared))
         .map_router(|router| router.with_scorer(Scorer::Linear(scorer))))

@@ -2,11 +2,11 @@
 
 use std::{num::NonZeroUsize, path::Path};
 
-use crate::QwenError;
-use moe_layer::{GatedExpertConfig, MoeConfig, NoneConfig, SharedConfig};
+use moe_layer::{GatedExpertConfig, LayerDims, MoeConfig, MoeLayer, NoneConfig, SharedConfig};
 use nn::{AttentionDims, Rope};
 use routers::{GateRule, LinearConfig, RouterConfig, SoftTopKConfig};
 use serde::Deserialize;
+use weights::WeightsError;
 
 /// The sizes of a model. Keys of `config.json` that do not bear on what is computed are not read.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -106,12 +106,12 @@ impl Qwen2MoeConfig {
     ///
     /// When the file cannot be read, is not JSON of this shape, or asks for what this crate does not
     /// compute.
-    pub fn read(folder: &Path) -> Result<Self, QwenError> {
-        Ok(weights::read_config(
+    pub fn read(folder: &Path) -> Result<Self, WeightsError> {
+        weights::read_config(
             folder,
             "a Qwen2-MoE (`model_type` qwen2_moe)",
             Self::problem,
-        )?)
+        )
     }
 
     /// What is wrong with the settings, if anything.
@@ -205,7 +205,10 @@ impl Qwen2MoeConfig {
             Some(theta) if !(theta > 0.0 && theta.is_finite()) => {
                 Some(format!("`rope_theta` must be greater than 0, got {theta}"))
             }
-            Some(_) => None,
+            Some(_) => {
+                let problems = MoeLayer::problems(&self.moe(), &self.router(), &self.layer());
+                problems.first().map(ToString::to_string)
+            }
         }
     }
 
@@ -223,13 +226,8 @@ impl Qwen2MoeConfig {
             .unwrap_or(self.hidden_size / self.num_attention_heads)
     }
 
-    /// How places turn queries and keys.
-    ///
-    /// # Panics
-    ///
-    /// When the configuration was not [`read`](Self::read) and says nothing of it.
-    #[must_use]
-    pub fn rope(&self) -> Rope {
+    /// How places turn queries and keys, as the configuration that was read says.
+    pub(crate) fn rope(&self) -> Rope {
         Rope {
             theta: self.theta().expect("it was checked"),
             head_width: self.head_width(),
@@ -237,8 +235,7 @@ impl Qwen2MoeConfig {
     }
 
     /// The sizes of a layer's attention.
-    #[must_use]
-    pub fn attention(&self) -> AttentionDims {
+    pub(crate) fn attention(&self) -> AttentionDims {
         AttentionDims {
             width: self.hidden_size,
             heads: self.num_attention_heads,
@@ -250,8 +247,7 @@ impl Qwen2MoeConfig {
     }
 
     /// Whether this layer, from 0, has experts.
-    #[must_use]
-    pub fn has_experts(&self, layer: usize) -> bool {
+    pub(crate) fn has_experts(&self, layer: usize) -> bool {
         !self.mlp_only_layers.contains(&layer)
             && (layer + 1).is_multiple_of(self.decoder_sparse_step)
     }
@@ -272,6 +268,11 @@ impl Qwen2MoeConfig {
             }),
             ..MoeConfig::default()
         }
+    }
+
+    /// What a mixture must know of the model.
+    pub(crate) const fn layer(&self) -> LayerDims {
+        LayerDims::new(self.hidden_size, self.vocab_size)
     }
 
     /// Its router: the k best of the softmax over all experts.

@@ -14,6 +14,13 @@ pub(crate) const EMBEDDING: &str = "model.embed_tokens.weight";
 pub(crate) const HEAD: &str = "lm_head.weight";
 
 impl Qwen2MoeConfig {
+    /// The names of the matrices of all experts of the mixture `<name>`, of one part: gate, up or down.
+    pub(crate) fn expert_names(&self, name: &str, part: &str) -> Vec<String> {
+        let experts = 0..self.num_experts;
+        let one = |expert| format!("{name}.experts.{expert}.{part}_proj.weight");
+        experts.map(one).collect()
+    }
+
     /// Every tensor of a checkpoint: its name, and its shape as stored (matrices are `[out, in]`).
     #[must_use]
     pub fn layout(&self) -> Layout {

@@ -9,17 +9,17 @@
 //! ```
 //!
 //! p is the softmax over all experts; with `norm_topk_prob` it is renormalised over the k. A model is read
-//! from the folder that Hugging Face's `transformers` writes ([`Qwen2Moe::load`]).
+//! from the folder that Hugging Face's `transformers` writes ([`Qwen2Moe::load`]), in whole or half
+//! precision, continues texts ([`lm::generate`]), and is written back ([`Qwen2Moe::save_weights`]).
 
 mod block;
 mod config;
-mod error;
 mod layout;
 mod model;
+mod save;
 mod sizes;
+mod source;
 
-pub use block::FeedForward;
 pub use config::Qwen2MoeConfig;
-pub use error::QwenError;
-pub use model::{Cache, Qwen2Moe, QwenForward, QwenInput};
+pub use model::{Cache, Qwen2Moe, QwenForward};
 pub use sizes::Qwen2MoeSizes;

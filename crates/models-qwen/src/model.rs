@@ -4,18 +4,19 @@ use std::path::Path;
 
 use burn::{
     module::{Module, Param},
-    tensor::{Bool, Device, Int, Tensor},
+    tensor::{Device, FloatDType, Tensor},
 };
 use kernels::{Precision, pack};
-use lm::{CausalLm, LmForward, LmInput};
-use moe_layer::{BatchRows, Capacity, Mixtures, MoeContext, MoeLayer, MoeOutput};
-use nn::{KeyValues, Linear, Mask, RmsNorm, Rope};
-use weights::Checkpoint;
+use lm::{CausalLm, Decoder, DecoderInput, LmForward, LmInput, LmLimits};
+use moe_layer::{Mixtures, MoeContext, MoeLayer, MoeOutput};
+use nn::{KeyValues, Linear, Mask, RmsNorm, Rope, parameter};
+use weights::{Checkpoint, Kept, WeightsError};
 
 use crate::{
-    FeedForward, Qwen2MoeConfig, QwenError,
-    block::{Block, Pass},
+    Qwen2MoeConfig,
+    block::{Block, FeedForward, Pass},
     layout::{EMBEDDING, HEAD, LAYER},
+    source::Source,
 };
 
 /// A Qwen2-MoE decoder.
@@ -28,6 +29,9 @@ pub struct Qwen2Moe {
     head: Option<Linear>,
     #[module(skip)]
     shape: Shape,
+    /// What it was read by; none for one from scratch.
+    #[module(skip)]
+    config: Option<Qwen2MoeConfig>,
 }
 
 /// What a pass needs to know of the sizes.
@@ -47,25 +51,6 @@ pub(crate) struct Shape {
 #[derive(Debug, Clone)]
 pub struct Cache(Vec<KeyValues>);
 
-/// What a pass reads.
-#[derive(Debug, Clone)]
-pub struct QwenInput {
-    /// Token ids `[B, S]`.
-    pub ids_bs: Tensor<2, Int>,
-    /// The place of each in its sequence, `[B, S]`, from 0.
-    pub places_bs: Tensor<2, Int>,
-    /// Which tokens attention sees, those of the cache before them included, `[B, K]`; all where not said.
-    pub real_bk: Option<Tensor<2, Bool>>,
-    /// Which of the `B * S` rows the mixtures route.
-    pub rows: BatchRows,
-    /// Seed of the routers' noise in this pass.
-    pub noise_seed: u64,
-    /// Which capacity factor limits the mixtures.
-    pub capacity: Capacity,
-    /// In what matrices multiply.
-    pub precision: Precision,
-}
-
 /// What a pass gives.
 #[derive(Debug, Clone)]
 pub struct QwenForward {
@@ -81,28 +66,39 @@ pub struct QwenForward {
 impl Qwen2Moe {
     /// Reads a model from a folder with `config.json` and `model.safetensors`, or
     /// `model.safetensors.index.json` and the files that it names, in the layout of `transformers`.
-    /// Numbers may be F32, F16 or BF16 and become f32.
+    /// Numbers may be F32, F16 or BF16. Matrices are [`kept`](Kept) in their own type or another, and those
+    /// of half precision are frozen; norms, biases and what routes are f32 in any case.
     ///
     /// # Errors
     ///
     /// When a file is missing, damaged or not that of a Qwen2-MoE, and unless the tensors are exactly those
     /// that the configuration asks for and all their numbers finite.
-    pub fn load(folder: &Path, device: &Device) -> Result<Self, QwenError> {
+    pub fn load(folder: &Path, kept: Kept, device: &Device) -> Result<Self, WeightsError> {
         let config = Qwen2MoeConfig::read(folder)?;
         let mut found = Checkpoint::open(folder, |name| Some(name.to_owned()))?;
-        found.check_layers(LAYER, config.num_hidden_layers)?;
+        found.check_parts("num_hidden_layers", LAYER, config.num_hidden_layers)?;
+        if let Some(layer) = (0..config.num_hidden_layers).find(|layer| config.has_experts(*layer))
+        {
+            let experts = format!("{LAYER}{layer}.mlp.experts.");
+            found.check_parts("num_experts", &experts, config.num_experts)?;
+        }
         if config.tie_word_embeddings {
             found.tie(HEAD, EMBEDDING)?;
         }
         let tensors = found.check(&config.layout(), "")?;
+        let source = Source {
+            tensors: &tensors,
+            kept,
+            device,
+        };
         let blocks = (0..config.num_hidden_layers)
-            .map(|layer| Block::read(&tensors, layer, &config, device))
+            .map(|layer| Block::read(source, layer, &config))
             .collect::<Result<_, _>>()?;
-        let head = (!config.tie_word_embeddings).then(|| tensors.linear("lm_head", device));
+        let head = (!config.tie_word_embeddings).then(|| source.linear("lm_head"));
         Ok(Self {
-            tokens_vd: Param::from_tensor(tensors.tensor(EMBEDDING, device)?),
+            tokens_vd: parameter(source.table(EMBEDDING)?),
             blocks,
-            norm: tensors.rms_norm("model.norm", config.rms_norm_eps, device)?,
+            norm: source.norm("model.norm", &config)?,
             head: head.transpose()?,
             shape: Shape {
                 width: config.hidden_size,
@@ -110,7 +106,14 @@ impl Qwen2Moe {
                 positions: config.max_position_embeddings,
                 rope: config.rope(),
             },
+            config: Some(config),
         })
+    }
+
+    /// The configuration that it was read by; none for one that was built from scratch.
+    #[must_use]
+    pub const fn config(&self) -> Option<&Qwen2MoeConfig> {
+        self.config.as_ref()
     }
 
     /// A model of parts that fit together.
@@ -127,23 +130,36 @@ impl Qwen2Moe {
             norm,
             head,
             shape,
+            config: None,
         }
     }
 
-    /// A cache that holds nothing.
+    /// Runs the model on texts from their beginning, and keeps its hidden states.
     #[must_use]
-    pub fn cache(&self) -> Cache {
-        Cache(vec![KeyValues::default(); self.blocks.len()])
+    pub fn run(&self, input: &DecoderInput) -> QwenForward {
+        let mut hidden = Vec::new();
+        let (x_bsd, layers) = self.last_hidden(input, None, |x_bsd| hidden.push(x_bsd.clone()));
+        hidden.push(x_bsd.clone());
+        QwenForward {
+            logits: self.all_logits(x_bsd, input.precision),
+            hidden,
+            layers,
+        }
     }
 
-    /// Runs the model; with a cache behind the tokens that it holds.
-    #[must_use]
-    pub fn run(&self, input: &QwenInput, mut cache: Option<&mut Cache>) -> QwenForward {
+    /// The last hidden state `[B, S, D]`, behind the norm, and what each mixture did; with a cache behind
+    /// the tokens that it holds. `seen` is shown what each layer reads.
+    fn last_hidden(
+        &self,
+        input: &DecoderInput,
+        mut cache: Option<&mut Cache>,
+        mut seen: impl FnMut(&Tensor<3>),
+    ) -> (Tensor<3>, Vec<MoeOutput>) {
         let [batch, sequence] = input.ids_bs.dims();
         let width = self.shape.width;
         let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
         // `pack` and not a lookup, whose backward pass is one serial loop on GPUs.
-        let embedded = pack(self.tokens_vd.val(), ids_t.clone());
+        let embedded = pack(self.tokens_vd.val(), ids_t.clone()).cast(FloatDType::F32);
         let mut x = embedded.reshape([batch, sequence, width]);
         let rotation = self.shape.rope.at(input.places_bs.clone());
         let mask = match &input.real_bk {
@@ -155,9 +171,9 @@ impl Qwen2Moe {
             mask: &mask,
             precision: input.precision,
         };
-        let mut hidden = vec![x.clone()];
         let mut layers = Vec::new();
         for (number, block) in self.blocks.iter().enumerate() {
+            seen(&x);
             let context = MoeContext {
                 token_ids_t: ids_t.clone(),
                 rows: input.rows.clone(),
@@ -170,22 +186,22 @@ impl Qwen2Moe {
             let before = cache.as_mut().map(|cache| &mut cache.0[number]);
             let (y, mixture) = block.forward(x, &pass, &context, before);
             layers.extend(mixture);
-            hidden.push(y.clone());
             x = y;
         }
-        let x = self.norm.forward(x);
-        if let Some(last) = hidden.last_mut() {
-            *last = x.clone();
-        }
-        let x_td = x.reshape([batch * sequence, width]);
-        let logits = match &self.head {
-            Some(head) => head.forward(x_td, input.precision),
-            None => kernels::matmul(x_td, self.tokens_vd.val().transpose(), input.precision),
-        };
-        QwenForward {
-            hidden,
-            logits,
-            layers,
+        (self.norm.forward(x), layers)
+    }
+
+    /// `x_bsd` `[B, S, D]` to logits `[B * S, V]`.
+    fn all_logits(&self, x_bsd: Tensor<3>, precision: Precision) -> Tensor<2> {
+        let [batch, sequence, width] = x_bsd.dims();
+        self.logits(x_bsd.reshape([batch * sequence, width]), precision)
+    }
+
+    /// `x_td` `[T, D]` to logits `[T, V]`.
+    fn logits(&self, x_td: Tensor<2>, precision: Precision) -> Tensor<2> {
+        match &self.head {
+            Some(head) => head.forward(x_td, precision),
+            None => kernels::matmul_transposed(x_td, self.tokens_vd.val(), precision),
         }
     }
 }
@@ -221,23 +237,10 @@ impl Mixtures for Qwen2Moe {
 
 impl CausalLm for Qwen2Moe {
     fn forward(&self, input: &LmInput) -> LmForward {
-        let [batch, sequence] = input.ids_bs.dims();
-        let places = Tensor::<1, Int>::arange(0..sequence as i64, &input.ids_bs.device());
-        let pass = self.run(
-            &QwenInput {
-                ids_bs: input.ids_bs.clone(),
-                places_bs: places.unsqueeze::<2>().expand([batch, sequence]),
-                real_bk: None,
-                rows: BatchRows::equal(batch, sequence),
-                noise_seed: input.noise_seed,
-                capacity: input.capacity,
-                precision: input.precision,
-            },
-            None,
-        );
+        let (x_bsd, layers) = self.last_hidden(&input.into(), None, |_| {});
         LmForward {
-            logits: pass.logits,
-            layers: pass.layers,
+            logits: self.all_logits(x_bsd, input.precision),
+            layers,
         }
     }
 
@@ -250,7 +253,29 @@ impl CausalLm for Qwen2Moe {
         Some(&path[..before + own.len()])
     }
 
+    fn limits(&self) -> LmLimits {
+        LmLimits {
+            vocab: self.shape.vocab,
+            positions: self.shape.positions,
+        }
+    }
+
     fn device(&self) -> Device {
         self.tokens_vd.val().device()
+    }
+}
+
+impl Decoder for Qwen2Moe {
+    type Cache = Cache;
+
+    fn cache(&self) -> Cache {
+        Cache(vec![KeyValues::default(); self.blocks.len()])
+    }
+
+    fn decode(&self, input: &DecoderInput, cache: &mut Cache) -> Tensor<2> {
+        let (x_bsd, _) = self.last_hidden(input, Some(cache), |_| {});
+        let [_, sequence, _] = x_bsd.dims();
+        let last_bd = x_bsd.narrow(1, sequence - 1, 1).squeeze_dim::<2>(1);
+        self.logits(last_bd, input.precision)
     }
 }

@@ -14,7 +14,11 @@ use routers::RouterConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FeedForward, Qwen2Moe, block::Block, model::Shape};
+use crate::{
+    Qwen2Moe,
+    block::{Block, FeedForward},
+    model::Shape,
+};
 
 /// Matrices and embeddings start as normal numbers of this standard deviation, as Qwen's do.
 const START: f64 = 0.02;

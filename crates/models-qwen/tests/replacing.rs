@@ -12,10 +12,11 @@ use moe_layer::{
 };
 use routers::RouterConfig;
 use testkit::assets;
+use weights::Kept;
 
 fn model(assets: &Path) -> Qwen2Moe {
     let folder = assets.join("models/tiny_qwen2_moe/fp32");
-    Qwen2Moe::load(&folder, &Device::flex()).expect("the tiny model")
+    Qwen2Moe::load(&folder, Kept::Stored, &Device::flex()).expect("the tiny model")
 }
 
 /// Windows of 128 tokens of the validation text: `count` from the `first` on.

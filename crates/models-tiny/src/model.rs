@@ -6,7 +6,9 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use kernels::pack;
-use lm::{BuildError, CausalLm, DataDims, LmConfig, LmForward, LmInput, LmShape, LmSizes};
+use lm::{
+    BuildError, CausalLm, DataDims, LmConfig, LmForward, LmInput, LmLimits, LmShape, LmSizes,
+};
 use moe_layer::{BatchRows, Mixtures, MoeConfig, MoeContext, MoeLayer, MoeOutput};
 use nn::{Dropout, JointAttention, LayerNorm, Linear, LinearDims};
 use routers::RouterConfig;
@@ -180,6 +182,13 @@ impl CausalLm for TinyMoe {
         let before = "blocks.".len() + number.len() + ".moe.".len();
         let own = MoeLayer::router_of(rest.strip_prefix("moe.")?)?;
         Some(&path[..before + own.len()])
+    }
+
+    fn limits(&self) -> LmLimits {
+        LmLimits {
+            vocab: self.head.dims().outputs,
+            positions: self.positions.weight.dims()[0],
+        }
     }
 
     fn device(&self) -> Device {

@@ -1,6 +1,6 @@
 //! Which rows of a batch are tokens, and how they are sequences.
 
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::{Bool, Device, Int, Tensor};
 use routers::Sequences;
 
 /// How the rows of a batch are sequences, and which of them are real tokens. A layer leaves padding out
@@ -31,23 +31,31 @@ impl BatchRows {
     /// The rows of `[B, S]` that are real, wherever the padding stands. Reads them from the device.
     #[must_use]
     pub fn real(real_bs: &Tensor<2, Bool>) -> Self {
-        let [batch, length] = real_bs.dims();
+        let [_, length] = real_bs.dims();
         let real: Vec<bool> = real_bs.clone().into_data().iter::<bool>().collect();
+        Self::of_rows(real.chunks(length), &real_bs.device())
+    }
+
+    /// The same of sequences that are known here, all padded to one length.
+    #[must_use]
+    pub fn of_rows<'a>(sequences: impl Iterator<Item = &'a [bool]>, device: &Device) -> Self {
+        let (mut lengths, mut real) = (Vec::new(), Vec::new());
+        for sequence in sequences {
+            lengths.push(sequence.iter().filter(|real| **real).count());
+            real.extend_from_slice(sequence);
+        }
         let rows: Vec<i32> = (0..)
             .zip(&real)
             .filter(|(_, real)| **real)
             .map(|(row, _)| row)
             .collect();
         if rows.len() == real.len() {
-            return Self::equal(batch, length);
+            return Self::all(Sequences::of_lengths(lengths));
         }
-        let lengths = real
-            .chunks(length)
-            .map(|row| row.iter().filter(|real| **real).count());
         Self {
             sequences: Sequences::of_lengths(lengths),
             padding: Some(Padding {
-                real_r: Tensor::from_data(rows.as_slice(), &real_bs.device()),
+                real_r: Tensor::from_data(rows.as_slice(), device),
                 tokens: real.len(),
             }),
         }

@@ -6,6 +6,8 @@ use burn::{
 };
 use kernels::{Activation, Precision};
 
+use crate::parameter;
+
 /// `y = x W_e + b_e` for the rows of each expert e, all matrices in one tensor so that one product
 /// serves all.
 #[derive(Module, Debug)]
@@ -35,7 +37,7 @@ impl GroupedLinear {
     #[must_use]
     pub fn from_tensors(weight: Tensor<3>, bias: Option<Tensor<2>>) -> Self {
         Self {
-            weight: Param::from_tensor(weight),
+            weight: parameter(weight),
             bias: bias.map(Param::from_tensor),
         }
     }

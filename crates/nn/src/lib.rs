@@ -12,6 +12,9 @@
 //! | [`Attention`] | attention with maps of their own, groups of heads, masks and a cache |
 //! | [`Dropout`] | values dropped at random, by the seed of a pass |
 //!
+//! Matrices may be of half precision: they are multiplied as they are, never widened as a whole, and
+//! [frozen](parameter).
+//!
 //! A part knows its numbers and how they start; which tensors of a file become them, a model says. It
 //! computes by the fast operations of `kernels`, in the precision that it is asked for. No part knows
 //! a model, a file or an expert.
@@ -34,6 +37,7 @@ mod dropout;
 mod grouped;
 mod linear;
 mod norm;
+mod parameter;
 mod rope;
 
 pub use activation::Activation;
@@ -42,4 +46,5 @@ pub use dropout::Dropout;
 pub use grouped::GroupedLinear;
 pub use linear::{Linear, LinearDims};
 pub use norm::{LayerNorm, RmsNorm};
+pub use parameter::parameter;
 pub use rope::{Rope, Rotation};

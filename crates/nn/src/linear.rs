@@ -7,6 +7,8 @@ use burn::{
 };
 use kernels::{Activation, Precision};
 
+use crate::parameter;
+
 /// A linear map that is yet to be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinearDims {
@@ -101,7 +103,7 @@ impl Linear {
     #[must_use]
     pub fn from_tensors(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
         Self {
-            weight: Param::from_tensor(weight),
+            weight: parameter(weight),
             bias: bias.map(Param::from_tensor),
         }
     }

@@ -17,6 +17,7 @@
 //! assert_close(x_td.clone().sum_dim(1) / 8.0, x_td.mean_dim(1), F32_SUM);
 //! ```
 
+mod allocations;
 mod assets;
 mod close;
 mod device;
@@ -25,6 +26,7 @@ mod learned;
 mod random;
 mod safetensors_file;
 
+pub use allocations::{Allocated, Allocations};
 pub use assets::assets;
 pub use close::{
     BF16, F32_EXACT_ORDER, F32_SUM, FINITE_DIFFERENCE, TF32, Tolerance, assert_close, assert_same,

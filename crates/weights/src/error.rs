@@ -51,19 +51,44 @@ pub enum WeightsError {
         /// Whose it must be.
         expected: &'static str,
     },
-    /// The configuration has more layers than the files, which need not be listed one by one.
+    /// The configuration has more layers or experts than the files, which need not be listed one by one.
     #[error(
-        "config.json in {folder:?} has `num_hidden_layers` = {layers}, and the weights hold {stored} \
-         layers; make sure that all files come from one model and are complete, and fetch or \
+        "config.json in {folder:?} has `{setting}` = {parts}, and the weights hold {stored} \
+         of `{prefix}*`; make sure that all files come from one model and are complete, and fetch or \
          convert them again"
     )]
-    Depth {
+    Parts {
         /// The folder.
         folder: PathBuf,
-        /// L of the configuration.
-        layers: usize,
-        /// Layers of which some tensor is there.
+        /// The setting that counts them.
+        setting: &'static str,
+        /// What it says.
+        parts: usize,
+        /// Those of which some tensor is there.
         stored: usize,
+        /// What the names of their tensors begin with, before a number.
+        prefix: String,
+    },
+    /// The tokenizer beside the weights is that of another model.
+    #[error(
+        "the tokenizer.json in {folder:?} has {tokens} token ids, and the model of its config.json \
+         has {rows} rows for them; take the tokenizer.json that belongs to the model"
+    )]
+    Vocabulary {
+        /// The folder.
+        folder: PathBuf,
+        /// Token ids, one more than the largest.
+        tokens: usize,
+        /// V of the configuration.
+        rows: usize,
+    },
+    /// Weights could not be written.
+    #[error("cannot write {path:?}: {problem}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What is in the way.
+        problem: String,
     },
     /// The tensors are not those of the configuration.
     #[error(

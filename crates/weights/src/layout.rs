@@ -41,18 +41,6 @@ impl Layout {
             .map(|(name, shape)| (name.as_str(), shape.as_slice()))
     }
 
-    /// How many tensors there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The numbers of all tensors.
     #[must_use]
     pub fn num_params(&self) -> usize {

@@ -7,10 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::tensor::TensorInfo;
 use serde::Deserialize;
 
-use crate::WeightsError;
+use crate::{WeightsError, header::Header};
 
 /// The file of weights that are not sharded.
 const WHOLE: &str = "model.safetensors";
@@ -23,6 +23,9 @@ const HEADER_LENGTH: u64 = 8;
 
 /// More bytes than this are no header.
 const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Bytes that are read at a time.
+const PIECE: usize = 1 << 20;
 
 /// One file, and where in it which tensor is.
 #[derive(Debug)]
@@ -56,29 +59,63 @@ impl Shard {
         }
         let mut header = vec![0; size as usize];
         file.read_exact(&mut header).map_err(unreadable)?;
-        let header: Metadata =
+        let header: Header =
             serde_json::from_slice(&header).map_err(|error| damaged(error.to_string()))?;
-        let (found, promised) = (length - HEADER_LENGTH - size, header.data_len() as u64);
-        if found != promised {
-            return Err(damaged(format!(
-                "its tensors have {promised} bytes, and {found} follow its header"
-            )));
-        }
-        let tensors = header.tensors().into_iter();
+        let data = length - HEADER_LENGTH - size;
+        header.check(data).map_err(damaged)?;
         Ok(Self {
-            tensors: tensors.map(|(name, info)| (name, info.clone())).collect(),
+            tensors: header.0,
             start: HEADER_LENGTH + size,
             path,
         })
     }
 
-    /// The bytes of a tensor.
-    pub(crate) fn read(&self, (from, to): (usize, usize)) -> io::Result<Vec<u8>> {
+    /// The bytes of a place in the data, to be read in turn.
+    fn at(&self, (from, to): (usize, usize)) -> io::Result<io::Take<File>> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(self.start + from as u64))?;
-        let mut bytes = vec![0; to - from];
-        file.read_exact(&mut bytes)?;
-        Ok(bytes)
+        Ok(file.take((to - from) as u64))
+    }
+
+    /// Shows the bytes of a place, piece by piece: each of whole lines of so many bytes.
+    pub(crate) fn pieces(
+        &self,
+        place: (usize, usize),
+        line: usize,
+        mut piece: impl FnMut(&[u8]),
+    ) -> io::Result<()> {
+        let length = place.1 - place.0;
+        let lines = (PIECE / line.max(1)).max(1);
+        let mut bytes = vec![0; (lines * line.max(1)).min(length)];
+        let mut file = self.at(place)?;
+        let mut left = length;
+        while left > 0 {
+            let some = left.min(bytes.len());
+            file.read_exact(&mut bytes[..some])?;
+            piece(&bytes[..some]);
+            left -= some;
+        }
+        Ok(())
+    }
+
+    /// Whether the bytes of a place are those of another one of equal length.
+    pub(crate) fn is_equal(
+        &self,
+        place: (usize, usize),
+        other: &Self,
+        other_place: (usize, usize),
+    ) -> io::Result<bool> {
+        let mut theirs = other.at(other_place)?;
+        let mut compared = Vec::new();
+        let (mut equal, mut failed) = (true, None);
+        self.pieces(place, 1, |piece| {
+            compared.resize(piece.len(), 0);
+            match theirs.read_exact(&mut compared) {
+                Ok(()) => equal &= compared == piece,
+                Err(error) => failed = Some(error),
+            }
+        })?;
+        failed.map_or(Ok(equal), Err)
     }
 }
 

@@ -30,14 +30,14 @@ impl GroupedOps for CubeBackend {
         rows_by_matrices(x, w, offsets, outer, false)
     }
 
-    fn grouped_matmul_dx_op(
-        dy: CubeTensor,
+    fn grouped_matmul_transposed_op(
+        x: CubeTensor,
         w: CubeTensor,
         offsets: CubeTensor,
         _: Precision,
     ) -> CubeTensor {
         let [_, inner, _] = w.shape().dims();
-        rows_by_matrices(dy, w, offsets, inner, true)
+        rows_by_matrices(x, w, offsets, inner, true)
     }
 
     fn grouped_matmul_dw_op(

@@ -27,9 +27,9 @@ pub(crate) trait GroupedOps: Backend {
         precision: Precision,
     ) -> FloatTensor<Self>;
 
-    /// `dy[m] * w[e]^T`: the gradient of `grouped_matmul` for its rows.
-    fn grouped_matmul_dx_op(
-        dy: FloatTensor<Self>,
+    /// `x[m] * w[e]^T`, which is also the gradient of `grouped_matmul` for its rows.
+    fn grouped_matmul_transposed_op(
+        x: FloatTensor<Self>,
         w: FloatTensor<Self>,
         offsets: IntTensor<Self>,
         precision: Precision,
@@ -58,8 +58,26 @@ pub(crate) fn grouped_matmul(
     ))
 }
 
+/// The same with each matrix transposed.
+pub(crate) fn grouped_matmul_transposed(
+    x_mf: Tensor<2>,
+    w_edf: Tensor<3>,
+    offsets: Tensor<1, Int>,
+    precision: Precision,
+) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::grouped_matmul_transposed_op(
+        x_mf.into_dispatch(),
+        w_edf.into_dispatch(),
+        offsets.into_dispatch(),
+        precision,
+    ))
+}
+
+/// The gradients of both products: a matrix that was transposed in one is not in the other.
 #[derive(Debug)]
-struct GroupedMatmulBackward;
+struct GroupedMatmulBackward {
+    transposed: bool,
+}
 
 impl<B: GroupedOps> Backward<B, 2> for GroupedMatmulBackward {
     type State = (NodeId, NodeId, IntTensor<B>, Precision);
@@ -76,11 +94,18 @@ impl<B: GroupedOps> Backward<B, 2> for GroupedMatmulBackward {
         let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
         let w = checkpointer.retrieve_node_output::<FloatTensor<B>>(w);
         if let Some(node) = x_parent {
-            let dx = B::grouped_matmul_dx_op(dy.clone(), w, offsets.clone(), precision);
+            let (dy, offsets) = (dy.clone(), offsets.clone());
+            let dx = if self.transposed {
+                B::grouped_matmul_op(dy, w, offsets, precision)
+            } else {
+                B::grouped_matmul_transposed_op(dy, w, offsets, precision)
+            };
             grads.register::<B>(node.id, dx);
         }
         if let Some(node) = w_parent {
-            grads.register::<B>(node.id, B::grouped_matmul_dw_op(x, dy, offsets, precision));
+            let (left, right) = if self.transposed { (dy, x) } else { (x, dy) };
+            let dw = B::grouped_matmul_dw_op(left, right, offsets, precision);
+            grads.register::<B>(node.id, dw);
         }
     }
 }
@@ -92,7 +117,8 @@ impl<B: GroupedOps, C: CheckpointStrategy> GroupedOps for Autodiff<B, C> {
         offsets: IntTensor<Self>,
         precision: Precision,
     ) -> FloatTensor<Self> {
-        match GroupedMatmulBackward
+        let backward = GroupedMatmulBackward { transposed: false };
+        match backward
             .prepare::<C>([x.node(), w.node()])
             .compute_bound()
             .stateful()
@@ -114,13 +140,36 @@ impl<B: GroupedOps, C: CheckpointStrategy> GroupedOps for Autodiff<B, C> {
         }
     }
 
-    fn grouped_matmul_dx_op(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: IntTensor<Self>,
-        _: Precision,
+    fn grouped_matmul_transposed_op(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        offsets: IntTensor<Self>,
+        precision: Precision,
     ) -> FloatTensor<Self> {
-        first_order()
+        let backward = GroupedMatmulBackward { transposed: true };
+        match backward
+            .prepare::<C>([x.node(), w.node()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(mut prep) => {
+                let state = (
+                    prep.checkpoint(&x),
+                    prep.checkpoint(&w),
+                    offsets.clone(),
+                    precision,
+                );
+                let (x, w) = (x.into_primitive(), w.into_primitive());
+                prep.finish(
+                    state,
+                    B::grouped_matmul_transposed_op(x, w, offsets, precision),
+                )
+            }
+            OpsKind::UnTracked(prep) => {
+                let (x, w) = (x.into_primitive(), w.into_primitive());
+                prep.finish(B::grouped_matmul_transposed_op(x, w, offsets, precision))
+            }
+        }
     }
 
     fn grouped_matmul_dw_op(

@@ -25,7 +25,7 @@ pub(crate) use counts::{CountOps, expert_load, expert_slots};
 pub(crate) use cross_entropy::{CrossEntropyOps, cross_entropy};
 pub(crate) use dropout::{DropoutOps, dropout};
 pub(crate) use gelu::{GeluOps, gelu};
-pub(crate) use grouped::{GroupedOps, grouped_matmul};
+pub(crate) use grouped::{GroupedOps, grouped_matmul, grouped_matmul_transposed};
 pub(crate) use layer_norm::{LayerNormOps, layer_norm};
 pub(crate) use linear::{LinearManner, LinearOps, grouped_linear};
 pub(crate) use rows::{RowOps, combine, pack};

@@ -14,6 +14,7 @@ use super::{
     fresh::{Fresh, zero},
     gemm::{Finish, Map, Product, Threads, View},
     matrix,
+    values::Values,
 };
 use crate::{Precision, extension::GroupedOps};
 
@@ -23,7 +24,7 @@ const SMALL: usize = 512;
 /// One matrix per expert, `[inner, outer]` as it is used; stored transposed if so said.
 #[derive(Clone, Copy)]
 pub(super) struct Weights<'a> {
-    pub(super) values: &'a [f32],
+    pub(super) values: Values<'a>,
     pub(super) inner: usize,
     pub(super) outer: usize,
     pub(super) transposed: bool,
@@ -32,7 +33,7 @@ pub(super) struct Weights<'a> {
 impl<'a> Weights<'a> {
     fn of(&self, expert: usize) -> View<'a> {
         let (inner, outer) = (self.inner, self.outer);
-        let values = &self.values[expert * inner * outer..];
+        let values = self.values.from(expert * inner * outer);
         if self.transposed {
             View::row_major(values, outer, inner).transposed()
         } else {
@@ -237,11 +238,11 @@ impl GroupedOps for Flex {
         offsets: FlexTensor,
         precision: Precision,
     ) -> FlexTensor {
-        let (x, w, offsets) = (floats(&x), floats(&w), Indices::of(&offsets));
+        let (x, w, offsets) = (floats(&x), Values::ready(&w), Indices::of(&offsets));
         let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
         let weights = Weights {
-            values: w.storage(),
+            values: Values::of(&w),
             inner,
             outer,
             transposed: false,
@@ -251,23 +252,23 @@ impl GroupedOps for Flex {
         matrix(out, rows, outer)
     }
 
-    fn grouped_matmul_dx_op(
-        dy: FlexTensor,
+    fn grouped_matmul_transposed_op(
+        x: FlexTensor,
         w: FlexTensor,
         offsets: FlexTensor,
         precision: Precision,
     ) -> FlexTensor {
-        let (dy, w, offsets) = (floats(&dy), floats(&w), Indices::of(&offsets));
-        let [rows, _] = dy.shape().dims();
+        let (x, w, offsets) = (floats(&x), Values::ready(&w), Indices::of(&offsets));
+        let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
         let weights = Weights {
-            values: w.storage(),
+            values: Values::of(&w),
             inner: outer,
             outer: inner,
             transposed: true,
         };
         let manner = Manner::plain(precision);
-        let out = rows_by_matrix(dy.storage(), &weights, &offsets.get(), manner);
+        let out = rows_by_matrix(x.storage(), &weights, &offsets.get(), manner);
         matrix(out, rows, inner)
     }
 

@@ -11,6 +11,7 @@ use super::{
     gemm::Map,
     grouped::{GroupFinish, Manner, Weights, outer_products, row_sums, rows_by_matrix},
     matrix,
+    values::Values,
 };
 use crate::{
     Activation,
@@ -34,11 +35,12 @@ impl LinearOps for Flex {
         offsets: FlexTensor,
         manner: LinearManner,
     ) -> FlexTensor {
-        let (x, w, b, offsets) = (floats(&x), floats(&w), floats(&b), Indices::of(&offsets));
+        let (x, w, b) = (floats(&x), Values::ready(&w), floats(&b));
+        let offsets = Indices::of(&offsets);
         let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
         let weights = Weights {
-            values: w.storage(),
+            values: Values::of(&w),
             inner,
             outer,
             transposed: false,
@@ -59,11 +61,12 @@ impl LinearOps for Flex {
         offsets: FlexTensor,
         manner: LinearManner,
     ) -> FlexTensor {
-        let (dy, w, x, offsets) = (floats(&dy), floats(&w), floats(&x), Indices::of(&offsets));
+        let (dy, w, x) = (floats(&dy), Values::ready(&w), floats(&x));
+        let offsets = Indices::of(&offsets);
         let [rows, _] = dy.shape().dims();
         let [_, inner, outer] = w.shape().dims();
         let weights = Weights {
-            values: w.storage(),
+            values: Values::of(&w),
             inner: outer,
             outer: inner,
             transposed: true,

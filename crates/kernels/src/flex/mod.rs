@@ -1,4 +1,5 @@
-//! The CPU paths, on Burn's `flex` tensors, in f32.
+//! The CPU paths, on Burn's `flex` tensors, in f32. Matrices and tables of half precision are read in
+//! their own type ([`values`]).
 
 mod attention;
 mod counts;
@@ -15,6 +16,7 @@ mod linear;
 mod rows;
 mod softmax;
 mod top_k;
+mod values;
 mod wide;
 
 use std::borrow::Cow;

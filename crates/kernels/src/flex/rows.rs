@@ -15,6 +15,7 @@ use super::{
     floats,
     fresh::{Fresh, zero},
     matrix,
+    values::Values,
     wide::wide,
 };
 use crate::extension::RowOps;
@@ -58,6 +59,18 @@ pub(super) fn pack(x: &[f32], rows: &[i32], width: usize) -> Vec<f32> {
         Some(token) => write_copy(out, token, is_far),
         None => zero(out),
     })
+}
+
+/// [`pack`] of a table of half precision, into f32.
+fn widen_rows(x: Values<'_>, rows: &[i32], width: usize) -> Vec<f32> {
+    let tokens = x.len() / width.max(1);
+    let mut out = vec![0.0; rows.len() * width];
+    for (&row, out) in rows.iter().zip(out.chunks_exact_mut(width.max(1))) {
+        if (row as usize) < tokens {
+            x.widen(row as usize * width, out);
+        }
+    }
+    out
 }
 
 pub(super) fn pack_weighted(x: &[f32], rows: &[i32], gates: &[f32], width: usize) -> Vec<f32> {
@@ -232,10 +245,14 @@ fn rows_by_token(rows: &[i32], tokens: usize) -> (Vec<usize>, Vec<usize>) {
 
 impl RowOps for Flex {
     fn pack_op(x: FlexTensor, rows: FlexTensor) -> FlexTensor {
-        let (x, rows) = (floats(&x), Indices::of(&rows));
+        let (x, rows) = (Values::ready(&x), Indices::of(&rows));
         let [_, width] = x.shape().dims();
         let rows = rows.get();
-        matrix(pack(x.storage(), &rows, width), rows.len(), width)
+        let packed = match Values::of(&x) {
+            Values::F32(x) => pack(x, &rows, width),
+            halves => widen_rows(halves, &rows, width),
+        };
+        matrix(packed, rows.len(), width)
     }
 
     fn combine_op(y: FlexTensor, rows: FlexTensor, gates: FlexTensor, tokens: usize) -> FlexTensor {

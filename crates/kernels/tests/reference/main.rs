@@ -3,6 +3,7 @@
 mod by_hand;
 mod common;
 mod gradients;
+mod halves;
 mod large;
 mod linear;
 mod random;

@@ -141,8 +141,12 @@ impl Attention {
         let key = turned(by_head(&self.key, self.key_heads));
         let value = by_head(&self.value, self.key_heads);
         let [.., width] = query.dims();
-        let mixed = if before.is_none() && mask.is_plainly_causal() && self.heads == self.key_heads
-        {
+        let begins = before.as_ref().is_none_or(|before| before.places() == 0);
+        let mixed = if begins && mask.is_plainly_causal() && self.heads == self.key_heads {
+            if let Some(before) = before {
+                let (key, value) = (key.clone(), value.clone());
+                before.extend(key.swap_dims(1, 2), value.swap_dims(1, 2));
+            }
             // The fast operation, which never holds all scores.
             let joint = Tensor::cat(vec![query, key, value], 2);
             let joint = joint.reshape([batch, sequence, 3 * self.heads * width]);

@@ -43,22 +43,26 @@ impl Mask {
         self.causal && self.real_bk.is_none()
     }
 
-    /// True for what is not seen, of scores `[B, H, S, K]`. The S queries are the last of K places.
-    pub(super) fn hidden(&self, dims: [usize; 4], device: &Device) -> Option<Tensor<4, Bool>> {
+    /// What is added to scores `[B, H, S, K]`, `[B or 1, 1, S or 1, K]`: 0 for what is seen, else the
+    /// smallest number. The S queries are the last of K places. `None` where all is seen.
+    pub(super) fn added(&self, dims: [usize; 4], device: &Device) -> Option<Tensor<4>> {
         let [batch, _, queries, keys] = dims;
         let future = self.causal.then(|| {
             let before = (keys - queries) as i64;
-            Tensor::<2, Bool>::tril_mask([queries, keys], before, device)
-                .unsqueeze::<4>()
-                .expand(dims)
+            let future = Tensor::<2, Bool>::tril_mask([queries, keys], before, device);
+            future.reshape([1, 1, queries, keys])
         });
         let padding = self.real_bk.as_ref().map(|real_bk| {
             let padding = real_bk.clone().bool_not();
-            padding.reshape([batch, 1, 1, keys]).expand(dims)
+            padding.reshape([batch, 1, 1, keys])
         });
-        match (future, padding) {
-            (Some(future), Some(padding)) => Some(future.bool_or(padding)),
-            (future, padding) => future.or(padding),
-        }
+        let hidden = match (future, padding) {
+            (Some(future), Some(padding)) => {
+                let all = [batch, 1, queries, keys];
+                future.expand(all).bool_or(padding.expand(all))
+            }
+            (future, padding) => future.or(padding)?,
+        };
+        Some(hidden.float() * f32::MIN)
     }
 }

@@ -14,8 +14,12 @@ use burn::tensor::Tensor;
 use kernels::{Precision, matmul, softmax};
 
 /// `softmax(Q K^T / sqrt(dh) + mask) V`: queries `[B, H, S, dh]`, keys and values `[B, H, K, dh]`, to
-/// `[B, H, S, dh]`. A query that sees no key mixes all of them evenly: what is masked is the smallest
-/// number and not minus infinity.
+/// `[B, H, S, dh]`.
+///
+/// A query that sees no key mixes all of them evenly: the mask is the smallest number and not minus
+/// infinity, and what is added to it is lost in rounding. The gradient goes through that sum all the same,
+/// as if the scores of such a query counted. It is what `transformers` does in its plain attention, and
+/// matters where a loss counts what padding predicts.
 fn mix(
     query: Tensor<4>,
     key: Tensor<4>,
@@ -26,8 +30,8 @@ fn mix(
     let [_, _, _, width] = query.dims();
     let query = query * (width as f64).powf(-0.5);
     let scores = matmul(query, key.swap_dims(2, 3), precision);
-    let scores = match mask.hidden(scores.dims(), &scores.device()) {
-        Some(hidden) => scores.mask_fill(hidden, f32::MIN),
+    let scores = match mask.added(scores.dims(), &scores.device()) {
+        Some(mask) => scores + mask,
         None => scores,
     };
     matmul(softmax(scores), value, precision)
@@ -62,6 +66,22 @@ mod tests {
         let zeros = row([0.0; 3], &device);
         let mixed = mix(zeros.clone(), zeros, value, &nothing, Precision::F32);
         assert_close(mixed, row([1006.0 / 3.0; 3], &device), F32_SUM);
+    }
+
+    #[test]
+    fn gradients_of_a_query_that_sees_nothing_are_those_of_one_that_sees_all() {
+        let device = Device::flex().autodiff();
+        let nothing = Mask::both_ways().with_real(Tensor::from_bool([[false; 3]], &device));
+        let value = row([2.0, 4.0, 9.0], &device);
+        let query = Tensor::<4>::ones([1, 1, 1, 1], &device);
+        let keys = row([0.0; 3], &device).require_grad();
+        let mixed = mix(query, keys.clone(), value, &nothing, Precision::F32);
+        // Weights of 1/3 around a mean of 5: (2 - 5) / 3, (4 - 5) / 3, (9 - 5) / 3.
+        let gradients = mixed.sum().backward();
+        let found = keys.grad(&gradients).expect("a gradient");
+        let plain = Device::flex();
+        let expected = row([-1.0, -1.0 / 3.0, 4.0 / 3.0], &plain);
+        assert_close(found, expected, F32_SUM);
     }
 
     #[test]

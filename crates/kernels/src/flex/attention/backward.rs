@@ -120,8 +120,8 @@ impl Input<'_> {
         };
         soften_backward(scores, dscores, log_sums, block);
 
-        let weights = View::row_major(scores, queries, keys);
-        let dscores = View::row_major(dscores, queries, keys);
+        let weights = View::row_major(&*scores, queries, keys);
+        let dscores = View::row_major(&*dscores, queries, keys);
         let size = keys * layout.width;
         let dvalue = &mut scratch.dvalue[..size];
         product(dvalue, weights.transposed(), dmixed, Into::Add, precision);

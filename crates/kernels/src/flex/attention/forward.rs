@@ -73,7 +73,7 @@ fn mix(
     soften(scores, &mut shares, log_sums, block);
 
     let mixed = room(&mut scratch.mixed, queries * layout.width);
-    let weights = View::row_major(scores, queries, keys);
+    let weights = View::row_major(&*scores, queries, keys);
     let value = part(Part::Value, 0, keys);
     product(mixed, weights, value, Into::Replace, plan.precision);
     for ((row, mixed), share) in rows

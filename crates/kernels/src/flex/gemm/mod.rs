@@ -4,10 +4,14 @@
 //! vector kernels of the `gemm` crate (`vectors`). In f32 both give the accuracy of f32; the matrix
 //! unit reads a factor as a sum of three bf16 numbers. `SWITCHYARD_MATMUL=vectors` keeps to the
 //! second, for comparisons.
+//!
+//! The right factor may be of half precision. It is widened while it is near: by the panel that is packed
+//! for the matrix unit, or some columns at a time before a vector kernel.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
 mod finish;
+mod scratch;
 mod vectors;
 mod view;
 

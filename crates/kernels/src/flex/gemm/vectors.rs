@@ -1,60 +1,57 @@
 //! Products on the vector kernels of the `gemm` crate.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::Cell};
 
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::{Finish, Map, Product, Threads};
+use super::{Finish, Map, Product, Threads, View, scratch::Scratch};
+use crate::flex::values::Values;
+
+/// Floats of a right factor of half precision that are widened at a time: half a megabyte, which stays
+/// in a second-level cache while it is multiplied.
+const WIDENED: usize = 1 << 17;
+
+/// Columns from which a kernel runs at full speed.
+const PANEL: usize = 16;
+
+thread_local! {
+    static NEAR: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
 
 /// `out = finish(map(a) * b)` or `out += map(a) * b`; `out` is valid for `rows * columns` elements, which
 /// are the caller's alone and initialised if `add`.
 pub(super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Threads) {
     let (a, b) = (product.a, product.b);
     let (rows, columns) = (a.rows(), b.columns());
-    let values = match product.map {
-        Map::Identity => Cow::Borrowed(a.values()),
-        map @ Map::Gelu => {
-            let mut mapped = a.values().to_vec();
+    let values = match (a.values(), product.map) {
+        (Values::F32(values), Map::Identity) => Cow::Borrowed(values),
+        (values, map) => {
+            let mut mapped = vec![0.0; values.len()];
+            values.widen(0, &mut mapped);
             map.apply(&mut mapped);
             Cow::Owned(mapped)
         }
+    };
+    let left = Left {
+        values: &values,
+        view: a,
+    };
+    let out = Out {
+        first: out,
+        row: columns,
     };
     let parallelism = match threads {
         Threads::All if rayon::current_num_threads() > 1 => Parallelism::Rayon(0),
         _ => Parallelism::None,
     };
-    // SAFETY: `out` is valid for rows * columns elements, walked with strides (columns, 1), and
-    // initialised where it is read. A view's elements lie inside its slice, and mapping keeps
-    // their places. f32 has no invalid bit patterns.
-    #[expect(
-        unsafe_code,
-        reason = "the matmul crate takes raw pointers; views have checked their bounds"
-    )]
-    let out = unsafe {
-        gemm::gemm(
-            rows,
-            columns,
-            a.columns(),
-            out,
-            1,
-            columns as isize,
-            add,
-            values.as_ptr(),
-            a.column_stride() as isize,
-            a.row_stride() as isize,
-            b.values().as_ptr(),
-            b.column_stride() as isize,
-            b.row_stride() as isize,
-            1.0f32,
-            1.0f32,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-        std::slice::from_raw_parts_mut(out, rows * columns)
-    };
+    match b.values() {
+        Values::F32(values) => out.multiply(&left, values, &b, add, parallelism),
+        _ => widening(&left, &b, out, add, threads),
+    }
+    // SAFETY: `out` is valid for rows * columns elements, and all of them were written or were there.
+    #[expect(unsafe_code, reason = "the caller's memory")]
+    let out = unsafe { std::slice::from_raw_parts_mut(out.first, rows * columns) };
     if matches!(product.finish, Finish::Nothing) {
         return;
     }
@@ -68,5 +65,108 @@ pub(super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Thre
             .with_min_len(16)
             .enumerate()
             .for_each(finish),
+    }
+}
+
+/// The left factor, and its elements as they are multiplied.
+struct Left<'a> {
+    values: &'a [f32],
+    view: View<'a>,
+}
+
+/// Some columns of the result, from the first of them on. Parts of different columns do not overlap, so
+/// threads may share it.
+#[derive(Clone, Copy)]
+struct Out {
+    first: *mut f32,
+    /// Elements from a row to the next.
+    row: usize,
+}
+
+// SAFETY: each thread writes the columns of its own panels only.
+#[expect(unsafe_code, reason = "threads write disjoint columns of one matrix")]
+unsafe impl Send for Out {}
+// SAFETY: as above.
+#[expect(unsafe_code, reason = "threads write disjoint columns of one matrix")]
+unsafe impl Sync for Out {}
+
+impl Out {
+    /// The part from this column on.
+    fn from(self, column: usize) -> Self {
+        Self {
+            first: self.first.wrapping_add(column),
+            ..self
+        }
+    }
+
+    /// `out = left * b` or `out += left * b`, where `b` has these values.
+    fn multiply(
+        self,
+        left: &Left<'_>,
+        values: &[f32],
+        b: &View<'_>,
+        add: bool,
+        parallelism: Parallelism,
+    ) {
+        let a = &left.view;
+        assert!(
+            b.values().len() <= values.len() && a.values().len() <= left.values.len(),
+            "elements as views describe them"
+        );
+        // SAFETY: the result has these rows and columns, walked with strides (row, 1), and is
+        // initialised where it is read. A view's elements lie inside its slice, and mapping and
+        // widening keep their places. f32 has no invalid bit patterns.
+        #[expect(
+            unsafe_code,
+            reason = "the matmul crate takes raw pointers; views have checked their bounds"
+        )]
+        unsafe {
+            gemm::gemm(
+                a.rows(),
+                b.columns(),
+                a.columns(),
+                self.first,
+                1,
+                self.row as isize,
+                add,
+                left.values.as_ptr(),
+                a.column_stride() as isize,
+                a.row_stride() as isize,
+                values.as_ptr(),
+                b.column_stride() as isize,
+                b.row_stride() as isize,
+                1.0f32,
+                1.0f32,
+                false,
+                false,
+                false,
+                parallelism,
+            );
+        }
+    }
+}
+
+/// The same for a right factor of half precision: some of its columns at a time are widened.
+fn widening(left: &Left<'_>, b: &View<'_>, out: Out, add: bool, threads: Threads) {
+    let (depth, columns) = (b.rows(), b.columns());
+    let width = (WIDENED / depth.max(1))
+        .next_multiple_of(PANEL)
+        .min(columns);
+    let panel = |number: usize| {
+        let first = number * width;
+        let part = b.part(first, width.min(columns - first));
+        let mut near = Scratch::take(&NEAR);
+        let near = near.first(depth * part.columns(), 0.0);
+        let part = part.widened(near);
+        let Values::F32(values) = part.values() else {
+            unreachable!("it was just widened")
+        };
+        out.from(first)
+            .multiply(left, values, &part, add, Parallelism::None);
+    };
+    let panels = columns.div_ceil(width);
+    match threads {
+        Threads::One => (0..panels).for_each(panel),
+        Threads::All => (0..panels).into_par_iter().with_max_len(1).for_each(panel),
     }
 }

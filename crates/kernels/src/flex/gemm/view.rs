@@ -1,9 +1,11 @@
 //! A matrix in a slice.
 
+use crate::flex::values::Values;
+
 /// A matrix in a slice: element `(i, j)` is at `i * row + j * column`, and one of the strides is 1.
 #[derive(Clone, Copy)]
 pub(in crate::flex) struct View<'a> {
-    values: &'a [f32],
+    values: Values<'a>,
     rows: usize,
     columns: usize,
     row: usize,
@@ -12,17 +14,22 @@ pub(in crate::flex) struct View<'a> {
 
 impl<'a> View<'a> {
     /// Row after row, the first `rows * columns` elements of the slice.
-    pub(in crate::flex) fn row_major(values: &'a [f32], rows: usize, columns: usize) -> Self {
+    pub(in crate::flex) fn row_major(
+        values: impl Into<Values<'a>>,
+        rows: usize,
+        columns: usize,
+    ) -> Self {
         Self::strided(values, rows, columns, columns)
     }
 
     /// Rows that start `row` elements apart.
     pub(in crate::flex) fn strided(
-        values: &'a [f32],
+        values: impl Into<Values<'a>>,
         rows: usize,
         columns: usize,
         row: usize,
     ) -> Self {
+        let values = values.into();
         let end = match (rows, columns) {
             (0, _) | (_, 0) => 0,
             _ => (rows - 1) * row + columns,
@@ -67,7 +74,32 @@ impl<'a> View<'a> {
     }
 
     /// The slice, of which every element `(i, j)` with `i < rows` and `j < columns` is a part.
-    pub(super) fn values(&self) -> &'a [f32] {
+    pub(super) fn values(&self) -> Values<'a> {
         self.values
+    }
+
+    /// Some of its columns.
+    pub(super) fn part(&self, first: usize, columns: usize) -> Self {
+        Self {
+            values: self.values.from(first * self.column),
+            columns,
+            ..*self
+        }
+    }
+
+    /// The same elements in f32, their runs laid out in `near` one after another.
+    pub(super) fn widened<'b>(&self, near: &'b mut [f32]) -> View<'b> {
+        let along = self.column == 1;
+        let (runs, length, apart) = if along {
+            (self.rows, self.columns, self.row)
+        } else {
+            (self.columns, self.rows, self.column)
+        };
+        let near = &mut near[..runs * length];
+        for (run, out) in near.chunks_exact_mut(length.max(1)).enumerate() {
+            self.values.widen(run * apart, out);
+        }
+        let view = View::row_major(&*near, runs, length);
+        if along { view } else { view.transposed() }
     }
 }

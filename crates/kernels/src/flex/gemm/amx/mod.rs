@@ -25,7 +25,6 @@
 
 mod pack;
 mod product;
-mod scratch;
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ use std::arch::x86_64::{
 };
 
 use super::{super::View, tile::Tile};
+use crate::flex::values::Values;
 
 /// Lines of a panel: two tiles.
 pub(super) const LINES: usize = 32;
@@ -32,7 +33,7 @@ pub(super) enum Side {
 /// A factor, seen as lines along the depth.
 #[derive(Clone, Copy)]
 pub(super) struct Factor<'a> {
-    values: &'a [f32],
+    values: Values<'a>,
     pub(super) lines: usize,
     pub(super) depth: usize,
     /// Elements from a line to the next.
@@ -40,6 +41,38 @@ pub(super) struct Factor<'a> {
     /// Elements from a depth to the next.
     step: usize,
     pub(super) side: Side,
+}
+
+/// A part of a factor that was copied, in f32: run after run in the direction of the factor's own.
+#[derive(Clone, Copy)]
+pub(super) struct Near<'a> {
+    values: &'a [f32],
+    pub(super) lines: usize,
+    pub(super) depth: usize,
+    runs_along_depth: bool,
+    side: Side,
+}
+
+impl<'a> Near<'a> {
+    pub(super) fn new(factor: &Factor<'_>, values: &'a [f32], lines: usize, depth: usize) -> Self {
+        Self {
+            values,
+            lines,
+            depth,
+            runs_along_depth: factor.runs_along_depth(),
+            side: factor.side,
+        }
+    }
+
+    /// The part of a run of elements that lie side by side: `count` of them from `(line, depth)`.
+    fn run(&self, line: usize, depth: usize, count: usize) -> &'a [f32] {
+        let first = if self.runs_along_depth {
+            line * self.depth + depth
+        } else {
+            depth * self.lines + line
+        };
+        &self.values[first..][..count]
+    }
 }
 
 impl<'a> Factor<'a> {
@@ -66,33 +99,11 @@ impl<'a> Factor<'a> {
         self.step == 1
     }
 
-    /// The part of a run of elements that lie side by side: `count` of them from `(line, depth)`.
-    pub(super) fn run(&self, line: usize, depth: usize, count: usize) -> &'a [f32] {
-        &self.values[line * self.line + depth * self.step..][..count]
-    }
-
-    /// A factor of the same side whose element `(0, 0)` is the first of `values`, laid out in
-    /// rows of `width` in the direction of this factor's runs.
-    pub(super) fn copied<'b>(
-        &self,
-        values: &'b [f32],
-        lines: usize,
-        depth: usize,
-        width: usize,
-    ) -> Factor<'b> {
-        let (line, step) = if self.runs_along_depth() {
-            (width, 1)
-        } else {
-            (1, width)
-        };
-        Factor {
-            values,
-            lines,
-            depth,
-            line,
-            step,
-            side: self.side,
-        }
+    /// Copies the part of a run of elements that lie side by side, from `(line, depth)` on, to all of
+    /// `out`.
+    pub(super) fn copy_run(&self, line: usize, depth: usize, out: &mut [f32]) {
+        let first = line * self.line + depth * self.step;
+        self.values.widen(first, out);
     }
 }
 
@@ -103,7 +114,7 @@ impl<'a> Factor<'a> {
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub(super) fn panel<const TERMS: usize>(
     out: &mut [Tile],
-    factor: &Factor<'_>,
+    factor: &Near<'_>,
     first: usize,
     from: usize,
     depth: usize,
@@ -112,14 +123,14 @@ pub(super) fn panel<const TERMS: usize>(
         first < factor.lines && from + depth <= factor.depth,
         "a panel leaves its factor"
     );
-    let transposes = factor.runs_along_depth() == (factor.side == Side::Right);
+    let transposes = factor.runs_along_depth == (factor.side == Side::Right);
     let blocks = out.chunks_exact_mut(2 * TERMS).take(depth.div_ceil(DEPTH));
     for (block, tiles) in blocks.enumerate() {
         let (from, depth) = (from + DEPTH * block, depth - DEPTH * block);
         for half in 0..2 {
             let first = first + 16 * half;
             let lines = factor.lines.saturating_sub(first).min(16);
-            let mut terms = if factor.runs_along_depth() {
+            let mut terms = if factor.runs_along_depth {
                 along_depth::<TERMS>(factor, first, lines, from, depth)
             } else {
                 across_depth::<TERMS>(factor, first, lines, from, depth)
@@ -138,7 +149,7 @@ pub(super) fn panel<const TERMS: usize>(
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
 fn along_depth<const TERMS: usize>(
-    factor: &Factor<'_>,
+    factor: &Near<'_>,
     first: usize,
     lines: usize,
     from: usize,
@@ -175,7 +186,7 @@ fn along_depth<const TERMS: usize>(
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
 fn across_depth<const TERMS: usize>(
-    factor: &Factor<'_>,
+    factor: &Near<'_>,
     first: usize,
     lines: usize,
     from: usize,

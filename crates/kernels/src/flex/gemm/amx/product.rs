@@ -8,9 +8,8 @@ use std::{
 use rayon::prelude::*;
 
 use super::{
-    super::{Finish, Map, Product, Threads},
-    pack::{DEPTH, Factor, LINES, Side, panel},
-    scratch::Scratch,
+    super::{Finish, Map, Product, Threads, scratch::Scratch},
+    pack::{DEPTH, Factor, LINES, Near, Side, panel},
     stage::{Stage, panels_together},
     tile::{Block, Tile, Unit},
 };
@@ -292,7 +291,7 @@ impl<'a, const TERMS: usize> Loops<'a, TERMS> {
 }
 
 /// Packs the panel of a staged factor that begins with this line.
-fn pack<const TERMS: usize>(tiles: &mut [Tile], staged: &Factor<'_>, line: usize) {
+fn pack<const TERMS: usize>(tiles: &mut [Tile], staged: &Near<'_>, line: usize) {
     // SAFETY: this chip has the vectors that the matrix unit presupposes.
     #[expect(unsafe_code, reason = "a function with target features")]
     unsafe {

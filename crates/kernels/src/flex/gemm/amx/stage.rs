@@ -7,10 +7,9 @@
 use std::cell::Cell;
 
 use super::{
-    super::Map,
-    pack::{Factor, LINES},
+    super::{Map, scratch::Scratch},
+    pack::{Factor, LINES, Near},
     product::Span,
-    scratch::Scratch,
 };
 
 /// Floats of a run that memory gives at full speed: a kilobyte.
@@ -43,8 +42,8 @@ impl Stage {
         }
     }
 
-    /// The mapped elements of these lines and depths, as a factor of their own.
-    pub(super) fn load(&mut self, factor: &Factor<'_>, lines: Span, depth: Span) -> Factor<'_> {
+    /// The mapped elements of these lines and depths in f32.
+    pub(super) fn load(&mut self, factor: &Factor<'_>, lines: Span, depth: Span) -> Near<'_> {
         let along = factor.runs_along_depth();
         let (runs, width) = if along {
             (lines.length, depth.length)
@@ -53,13 +52,13 @@ impl Stage {
         };
         let staged = self.staged.first(runs * width, 0.0);
         for (number, to) in staged.chunks_exact_mut(width).enumerate() {
-            to.copy_from_slice(if along {
-                factor.run(lines.start + number, depth.start, width)
+            if along {
+                factor.copy_run(lines.start + number, depth.start, to);
             } else {
-                factor.run(lines.start, depth.start + number, width)
-            });
+                factor.copy_run(lines.start, depth.start + number, to);
+            }
         }
         self.map.apply(staged);
-        factor.copied(staged, lines.length, depth.length, width)
+        Near::new(factor, staged, lines.length, depth.length)
     }
 }

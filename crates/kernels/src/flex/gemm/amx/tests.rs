@@ -29,7 +29,10 @@ fn view(values: &[f32], rows: usize, columns: usize, transposed: bool) -> View<'
 }
 
 fn element(view: &View<'_>, row: usize, column: usize) -> f64 {
-    f64::from(view.values()[row * view.row_stride() + column * view.column_stride()])
+    let mut near = [0.0];
+    let place = row * view.row_stride() + column * view.column_stride();
+    view.values().widen(place, &mut near);
+    f64::from(near[0])
 }
 
 fn on_the_unit(product: &Product<'_>, threads: Threads) -> Vec<f32> {
@@ -139,8 +142,8 @@ fn threads_do_not_change_a_bit() {
     }
     let (left, right) = (numbers(700 * 300, 5), numbers(300 * 90, 6));
     let product = Product::new(
-        View::row_major(&left, 700, 300),
-        View::row_major(&right, 300, 90),
+        View::row_major(&left[..], 700, 300),
+        View::row_major(&right[..], 300, 90),
     );
     assert_eq!(
         on_the_unit(&product, Threads::One),
@@ -158,7 +161,7 @@ fn maps_and_finishes_like_the_other_path(#[values(false, true)] ta: bool) {
     let (bias, before) = (numbers(columns, 9), numbers(rows * columns, 10));
     let plain = Product::new(
         view(&left, rows, depth, ta),
-        View::row_major(&right, depth, columns),
+        View::row_major(&right[..], depth, columns),
     )
     .map(Map::Gelu);
     for finish in [
@@ -178,13 +181,19 @@ fn maps_and_finishes_like_the_other_path(#[values(false, true)] ta: bool) {
 fn a_finish_by_hand() {
     // One element: gelu(1) * 2 + 3, and gelu(1) * 2 * gelu'(0).
     let (one, two, three, zero) = ([1.0], [2.0], [3.0], [0.0]);
-    let product = Product::new(View::row_major(&one, 1, 1), View::row_major(&two, 1, 1));
+    let product = Product::new(
+        View::row_major(&one[..], 1, 1),
+        View::row_major(&two[..], 1, 1),
+    );
     let run = |product: Product<'_>| {
         let mut out = [MaybeUninit::new(f32::NAN)];
         product.write(&mut out, Threads::One);
         let mut sum = [10.0];
-        Product::new(View::row_major(&one, 1, 1), View::row_major(&two, 1, 1))
-            .add(&mut sum, Threads::One);
+        Product::new(
+            View::row_major(&one[..], 1, 1),
+            View::row_major(&two[..], 1, 1),
+        )
+        .add(&mut sum, Threads::One);
         assert_eq!(sum, [12.0]);
         // SAFETY: the product has written its only element.
         #[expect(unsafe_code, reason = "reads what was written")]
@@ -218,7 +227,7 @@ fn what_is_no_number_stays_where_it_was(
     let right = numbers(depth * columns, 12);
     let product = Product::new(
         view(&left, rows, depth, transposed),
-        View::row_major(&right, depth, columns),
+        View::row_major(&right[..], depth, columns),
     );
     let out = on_the_unit(&product, Threads::One);
     for (row, values) in out.chunks(columns).enumerate() {
@@ -239,8 +248,8 @@ fn writing_past_the_caches_writes_the_same(
     let (left, right) = (numbers(rows * depth, 13), numbers(depth * columns, 14));
     let bias = numbers(columns, 15);
     let product = Product::new(
-        View::row_major(&left, rows, depth),
-        View::row_major(&right, depth, columns),
+        View::row_major(&left[..], rows, depth),
+        View::row_major(&right[..], depth, columns),
     )
     .finish(Finish::Bias(&bias));
     let expected = on_the_unit(&product, Threads::One);

@@ -1,0 +1,9 @@
+//! Text that a model writes: prompts in, token ids out, one step at a time.
+
+mod config;
+mod generation;
+mod prompts;
+mod sampling;
+
+pub use config::{GenerationConfig, SamplingConfig};
+pub use generation::{Ending, Generated, Generation, generate};

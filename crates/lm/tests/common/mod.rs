@@ -1,0 +1,86 @@
+//! A model whose every number can be worked by hand.
+
+#![allow(dead_code, reason = "each test program uses some of it")]
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Tensor, TensorData},
+};
+use lm::{CausalLm, Decoder, DecoderInput, LmForward, LmInput, LmLimits};
+use moe_layer::{Mixtures, MoeLayer};
+
+/// A table of bigrams: the row of a token is the logits of the next.
+#[derive(Module, Debug)]
+pub(crate) struct Bigrams {
+    table_vv: Param<Tensor<2>>,
+}
+
+/// The longest text.
+pub(crate) const POSITIONS: usize = 6;
+
+impl Bigrams {
+    pub(crate) fn of<const V: usize>(table: [[f32; V]; V], device: &Device) -> Self {
+        let table = TensorData::from(table);
+        Self {
+            table_vv: Param::from_data(table, device),
+        }
+    }
+}
+
+impl Mixtures for Bigrams {
+    fn mixtures(&self) -> Vec<(usize, &MoeLayer)> {
+        Vec::new()
+    }
+
+    fn map_mixtures<E>(
+        self,
+        _: impl FnMut(usize, MoeLayer) -> Result<MoeLayer, E>,
+    ) -> Result<Self, E> {
+        Ok(self)
+    }
+}
+
+impl CausalLm for Bigrams {
+    fn forward(&self, input: &LmInput) -> LmForward {
+        let [rows, length] = input.ids_bs.dims();
+        let ids_t = input.ids_bs.clone().reshape([rows * length]);
+        LmForward {
+            logits: self.table_vv.val().select(0, ids_t),
+            layers: Vec::new(),
+        }
+    }
+
+    fn router_of(_: &str) -> Option<&str> {
+        None
+    }
+
+    fn limits(&self) -> LmLimits {
+        LmLimits {
+            vocab: self.table_vv.dims()[1],
+            positions: POSITIONS,
+        }
+    }
+
+    fn device(&self) -> Device {
+        self.table_vv.val().device()
+    }
+}
+
+impl Decoder for Bigrams {
+    /// Tokens that were read, padding included.
+    type Cache = usize;
+
+    fn cache(&self) -> usize {
+        0
+    }
+
+    fn decode(&self, input: &DecoderInput, cache: &mut usize) -> Tensor<2> {
+        let [_, length] = input.ids_bs.dims();
+        *cache += length;
+        if let Some(real_bk) = &input.real_bk {
+            assert_eq!(real_bk.dims()[1], *cache, "every column is real or is not");
+        }
+        let last_b = input.ids_bs.clone().narrow(1, length - 1, 1);
+        self.table_vv.val().select(0, last_b.squeeze_dim(1))
+    }
+}

@@ -1,0 +1,149 @@
+//! Texts that are continued, and how likely they are, by a model of bigrams.
+
+mod common;
+
+use burn::tensor::Device;
+use common::Bigrams;
+use kernels::Precision;
+use lm::{
+    Continuation, Ending, GenerationConfig, LmError, SamplingConfig, TokenBatch, generate,
+    log_likelihoods, window_losses,
+};
+
+/// 0 is followed by 1, 1 by 2 and 2 by 0, each with odds of 2 : 1 : 1.
+fn ring() -> Bigrams {
+    let two = 2f32.ln();
+    let table = [[0.0, two, 0.0], [0.0, 0.0, two], [two, 0.0, 0.0]];
+    Bigrams::of(table, &Device::flex())
+}
+
+#[test]
+fn texts_go_on_until_their_ends() {
+    let model = ring();
+    let prompts = [vec![0], vec![0, 1, 2, 0], vec![1]];
+    let config = GenerationConfig::greedy(4);
+    let written = generate(&model, &prompts, &config).expect("prompts");
+    let written = written.finish().expect("numbers");
+    let ids: Vec<&[u32]> = written.iter().map(|text| &text.ids[..]).collect();
+    // Of six positions the second has two left, so that three tokens are written.
+    assert_eq!(ids, [&[1, 2, 0, 1][..], &[1, 2, 0], &[2, 0, 1, 2]]);
+    let endings = written.iter().map(|text| text.ending);
+    assert!(endings.eq([Ending::Length, Ending::Positions, Ending::Length]));
+
+    let config = GenerationConfig {
+        stop_ids: vec![0],
+        ..config
+    };
+    let mut generation = generate(&model, &prompts, &config).expect("prompts");
+    let steps: Vec<_> = generation.by_ref().map(|step| step.expect("ids")).collect();
+    // What ends a text is not shown.
+    assert_eq!(
+        steps,
+        [[Some(1), Some(1), Some(2)], [Some(2), Some(2), None]]
+    );
+    assert!(
+        generation
+            .endings()
+            .all(|ending| ending == Some(Ending::Stop))
+    );
+}
+
+#[test]
+fn draws_are_those_of_a_prompts_own_stream() {
+    let model = ring();
+    let config = GenerationConfig {
+        sampling: SamplingConfig {
+            temperature: 1.0,
+            ..SamplingConfig::greedy()
+        },
+        ..GenerationConfig::greedy(5)
+    };
+    let written = |prompts: &[Vec<u32>]| {
+        let written = generate(&model, prompts, &config)
+            .expect("prompts")
+            .finish();
+        written.expect("numbers")
+    };
+    let alone = written(&[vec![0]]);
+    let among = written(&[vec![0], vec![2, 0], vec![1]]);
+    assert_eq!(alone[0], among[0], "whoever else is in the batch");
+}
+
+#[test]
+fn logits_that_are_no_numbers_are_an_error() {
+    let model = Bigrams::of([[0.0, 1.0], [f32::NAN, 0.0]], &Device::flex());
+    let config = GenerationConfig::greedy(4);
+    let mut generation = generate(&model, &[vec![0]], &config).expect("a prompt");
+    assert_eq!(generation.next(), Some(Ok(vec![Some(1)])));
+    let expected = LmError::Logits {
+        text: "prompt 0".to_owned(),
+        token: 1,
+    };
+    assert_eq!(generation.next(), Some(Err(expected)));
+}
+
+#[test]
+fn likelihoods_by_hand() {
+    let model = ring();
+    // 1/2 * 1/2, then 1/4, then 1/2 * 1/4 * 1/2.
+    let all: [(&[u32], &[u32], f64, bool); 3] = [
+        (&[0], &[1, 2], 4.0, true),
+        (&[2, 0], &[2], 4.0, false),
+        (&[1], &[2, 1, 2], 16.0, false),
+    ];
+    let texts = all.map(|(context, ids, ..)| Continuation { context, ids });
+    for batch in 1..=3 {
+        let found = log_likelihoods(&model, &texts, batch, Precision::F32).expect("they fit");
+        for (found, (.., odds, is_greedy)) in found.iter().zip(all) {
+            let expected = -odds.ln();
+            assert!((found.log_likelihood - expected).abs() < 1e-6, "{found:?}");
+            assert_eq!(found.is_greedy, is_greedy);
+        }
+    }
+    let refusals: [(&[u32], &[u32], [&str; 2]); 4] = [
+        (&[], &[1], ["context 1", "no tokens"]),
+        (&[1], &[], ["continuation 1", "no tokens"]),
+        (&[1], &[3], ["continuation 1", "below 3"]),
+        (&[0, 1, 2, 0], &[1, 2, 0, 1], ["text 1", "7 tokens"]),
+    ];
+    for (context, ids, words) in refusals {
+        let texts = [texts[0], Continuation { context, ids }];
+        let refused = log_likelihoods(&model, &texts, 2, Precision::F32).expect_err("refused");
+        for word in words {
+            assert!(refused.to_string().contains(word), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn losses_of_windows_by_hand() {
+    let model = ring();
+    let batch = TokenBatch {
+        inputs: vec![0, 1, 2, 2],
+        targets: vec![1, 2, 1, 0],
+        counted: None,
+        rows: 2,
+        length: 2,
+    };
+    let nats = |odds: [f64; 2]| odds.map(f64::ln);
+    for (counted, expected) in [
+        (None, nats([2.0, 8f64.sqrt()])),
+        (Some(vec![false, true, true, false]), nats([2.0, 4.0])),
+        (Some(vec![false; 4]), [0.0; 2]),
+    ] {
+        let batch = TokenBatch {
+            counted,
+            ..batch.clone()
+        };
+        let found = window_losses(&model, &batch, Precision::F32).expect("they fit");
+        for (found, expected) in found.into_iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
+        }
+    }
+    let unknown = TokenBatch {
+        targets: vec![1, 2, 1, 3],
+        ..batch
+    };
+    let refused = window_losses(&model, &unknown, Precision::F32).expect_err("refused");
+    assert!(refused.to_string().contains("window 1"), "{refused}");
+}
