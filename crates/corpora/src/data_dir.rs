@@ -72,7 +72,7 @@ impl DataDir {
     }
 
     fn check_record(&self, digest: &Digest) -> Result<(), CorpusError> {
-        match record::recorded(self, &digest.file)? {
+        match record::recorded(&self.file(&digest.file), &digest.file)? {
             Some(recorded) if recorded.blake3 != digest.blake3 => Err(CorpusError::Changed {
                 path: self.file(&digest.file),
                 expected: recorded.blake3,

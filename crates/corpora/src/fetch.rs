@@ -171,7 +171,7 @@ impl Fetcher {
         }
         let digest = digest?;
         // Written down first: a fetch that is killed here leaves no file that nothing is known of.
-        record::write(data, &digest, &address.to_string())?;
+        record::write(&data.file(&digest.file), &digest, &address.to_string())?;
         part.place(&target).map_err(unwritable)?;
         // Unfinished downloads of earlier versions of the program; it is only untidy if they stay.
         let _ = fs::remove_dir_all(folder.join(".fetch"));

@@ -111,7 +111,10 @@ fn report(file: &FileEntry, data: &DataDir) -> Result<FileReport, CorpusError> {
     let path = data.file(&present);
     let digest =
         Digest::of_file(&present, &path).map_err(|source| CorpusError::Read { path, source })?;
-    let state = match (file.edition(&digest), record::recorded(data, &present)?) {
+    let state = match (
+        file.edition(&digest),
+        record::recorded(&data.file(&present), &present)?,
+    ) {
         (_, Some(recorded)) if recorded.blake3 != digest.blake3 => {
             FileState::Changed(recorded.blake3)
         }

@@ -3,11 +3,14 @@
 //! A source may serve a file whose digest nobody has written down. The first fetch writes it down,
 //! and every later reading of the file is held against it.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CorpusError, data_dir::DataDir, digest::Digest};
+use crate::{CorpusError, digest::Digest};
 
 const NAME: &str = "digest.toml";
 
@@ -30,12 +33,12 @@ struct Records {
     files: Vec<Recorded>,
 }
 
-fn place(data: &DataDir, relative: &str) -> PathBuf {
-    data.file(relative).with_file_name(NAME)
+fn place(file: &Path) -> PathBuf {
+    file.with_file_name(NAME)
 }
 
-fn read(data: &DataDir, relative: &str) -> Result<Records, CorpusError> {
-    let path = place(data, relative);
+fn read(file: &Path) -> Result<Records, CorpusError> {
+    let path = place(file);
     match fs::read_to_string(&path) {
         Ok(text) => toml::from_str(&text).map_err(|error| CorpusError::Manifest {
             place: path.display().to_string(),
@@ -46,17 +49,17 @@ fn read(data: &DataDir, relative: &str) -> Result<Records, CorpusError> {
     }
 }
 
-/// What a file was when it was fetched, if it was.
-pub(crate) fn recorded(data: &DataDir, relative: &str) -> Result<Option<Recorded>, CorpusError> {
-    Ok(read(data, relative)?
+/// What a file was when it was fetched, if it was; `name` is its path in the data folder.
+pub(crate) fn recorded(file: &Path, name: &str) -> Result<Option<Recorded>, CorpusError> {
+    Ok(read(file)?
         .files
         .into_iter()
-        .find(|recorded| recorded.file == relative))
+        .find(|recorded| recorded.file == name))
 }
 
-/// Writes down what has just been fetched.
-pub(crate) fn write(data: &DataDir, digest: &Digest, source: &str) -> Result<(), CorpusError> {
-    let mut records = read(data, &digest.file)?;
+/// Writes down what has just been fetched to a file.
+pub(crate) fn write(file: &Path, digest: &Digest, source: &str) -> Result<(), CorpusError> {
+    let mut records = read(file)?;
     records
         .files
         .retain(|recorded| recorded.file != digest.file);
@@ -67,7 +70,7 @@ pub(crate) fn write(data: &DataDir, digest: &Digest, source: &str) -> Result<(),
         source: source.to_owned(),
     });
     records.files.sort_by(|a, b| a.file.cmp(&b.file));
-    let path = place(data, &digest.file);
+    let path = place(file);
     let part = path.with_extension("toml.part");
     let text = toml::to_string(&records).expect("records are plain strings and numbers");
     fs::write(&part, text)

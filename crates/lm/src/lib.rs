@@ -34,7 +34,9 @@ pub use decoder::{Decoder, DecoderInput};
 pub use error::LmError;
 pub use generate::{Ending, Generated, Generation, GenerationConfig, SamplingConfig, generate};
 pub use learner::{LanguageModel, measure};
-pub use likelihood::{Continuation, Likelihood, log_likelihoods, token_losses, window_losses};
+pub use likelihood::{
+    Continuation, Likelihood, log_likelihoods, read_windows, token_losses, window_losses,
+};
 pub use parameters::{ParametersError, load_parameters, save_parameters};
 pub use pooled::pooled_balance;
 pub use traces::LayerTraces;

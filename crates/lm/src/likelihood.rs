@@ -24,13 +24,27 @@ pub fn window_losses<M: CausalLm>(
     batch: &TokenBatch,
     precision: Precision,
 ) -> Result<Vec<f64>, LmError> {
+    read_windows(model, batch, precision).map(|(_, losses)| losses)
+}
+
+/// [`window_losses`], and the pass that they are of.
+///
+/// # Errors
+///
+/// What [`window_losses`] refuses.
+pub fn read_windows<M: CausalLm>(
+    model: &M,
+    batch: &TokenBatch,
+    precision: Precision,
+) -> Result<(LmForward, Vec<f64>), LmError> {
     let limits = model.limits();
     for ids in [&batch.inputs, &batch.targets] {
         for (row, ids) in ids.chunks(batch.length.max(1)).enumerate() {
             check_text(&format!("window {row}"), ids, limits)?;
         }
     }
-    let losses = token_losses(&evaluated(model, batch, precision), batch);
+    let forward = evaluated(model, batch, precision);
+    let losses = token_losses(&forward, batch);
     let counts = |place: usize| batch.counted.as_ref().is_none_or(|counted| counted[place]);
     let mean = |row: usize| {
         let places = (row * batch.length..(row + 1) * batch.length).filter(|place| counts(*place));
@@ -39,7 +53,8 @@ pub fn window_losses<M: CausalLm>(
         });
         sum / f64::from(tokens.max(1))
     };
-    Ok((0..batch.rows).map(mean).collect())
+    let means = (0..batch.rows).map(mean).collect();
+    Ok((forward, means))
 }
 
 /// A text, and what may follow it.

@@ -7,7 +7,8 @@ use burn::{
 };
 use kernels::pack;
 use lm::{
-    BuildError, CausalLm, DataDims, LmConfig, LmForward, LmInput, LmLimits, LmShape, LmSizes,
+    BuildError, CausalLm, DataDims, Decoder, DecoderInput, LmConfig, LmForward, LmInput, LmLimits,
+    LmShape, LmSizes,
 };
 use moe_layer::{BatchRows, Mixtures, MoeConfig, MoeContext, MoeLayer, MoeOutput};
 use nn::{Dropout, JointAttention, LayerNorm, Linear, LinearDims};
@@ -193,6 +194,36 @@ impl CausalLm for TinyMoe {
 
     fn device(&self) -> Device {
         self.head.weight.val().device()
+    }
+}
+
+impl Decoder for TinyMoe {
+    /// The tokens so far: they are computed anew for each that follows.
+    type Cache = Option<Tensor<2, Int>>;
+
+    fn cache(&self) -> Self::Cache {
+        None
+    }
+
+    /// # Panics
+    ///
+    /// On padding, which its attention cannot hide.
+    fn decode(&self, input: &DecoderInput, cache: &mut Self::Cache) -> Tensor<2> {
+        assert!(input.real_bk.is_none(), "TinyMoE reads texts of one length");
+        let ids_bs = match cache.take() {
+            Some(before) => Tensor::cat(vec![before, input.ids_bs.clone()], 1),
+            None => input.ids_bs.clone(),
+        };
+        *cache = Some(ids_bs.clone());
+        let [batch, length] = ids_bs.dims();
+        let forward = self.forward(&LmInput {
+            ids_bs,
+            noise_seed: input.noise_seed,
+            capacity: input.capacity,
+            precision: input.precision,
+        });
+        let logits_bsv = forward.logits.reshape([batch as i32, length as i32, -1]);
+        logits_bsv.narrow(1, length - 1, 1).squeeze_dim(1)
     }
 }
 

@@ -44,7 +44,7 @@ impl MoeConfig {
         let enough = experts as f64 / strategy.top_k(k) as f64;
         let limited = built
             .room(capacity)
-            .is_some_and(|factor| factor < enough && !strategy.facts().owns_capacity);
+            .is_some_and(|factor| factor < enough && !strategy.owns_capacity());
         is_causal(
             strategy.is_causal(training),
             strategy.most_choices(k, experts),
@@ -60,7 +60,7 @@ impl MoeConfig {
     #[must_use]
     pub fn evaluates_differently(&self, router: &RouterConfig) -> bool {
         let limited = !matches!(self.drop, DropPolicyConfig::None(_))
-            && !router.strategy.facts().owns_capacity
+            && !router.strategy.owns_capacity()
             && self.dense.is_none();
         limited && self.eval_capacity_factor.factor() != Some(self.capacity_factor.get())
     }

@@ -12,9 +12,9 @@ use serde_json::json;
 use crate::{
     Event, PeersError,
     agreement::{Agreement, compare},
-    bench::{Pool, Variant},
     cases::Ours,
     memcpy::Memcpy,
+    pool::{Pool, Variant},
     process::{Answer, Peer, processor_seconds},
     rounds::{Contender, Rounds, Samples, play},
     tensors::{self, Tensors},

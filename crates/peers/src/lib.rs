@@ -22,11 +22,13 @@
 //!   side's own.
 
 mod agreement;
+mod asked;
 mod bench;
 mod cases;
 mod compare;
 mod error;
 mod memcpy;
+mod pool;
 mod process;
 mod rounds;
 mod row;
@@ -34,7 +36,8 @@ mod scale;
 pub mod table;
 mod tensors;
 
-pub use bench::{Event, Options, run};
+pub use asked::{Event, Options};
+pub use bench::run;
 pub use compare::load_average;
 pub use error::PeersError;
 pub use scale::Scale;

@@ -24,6 +24,17 @@ pub struct RouterDims {
 }
 
 impl RouterDims {
+    /// One expert and nothing else, for questions whose answers hang on no size.
+    pub(crate) const LEAST: Self = Self {
+        width: 1,
+        experts: 1,
+        top_k: 1,
+        capacity_factor: 1.0,
+        vocab: 1,
+        token_counts: None,
+        seed: 0,
+    };
+
     /// The seed of what is drawn once and never learned: the one that a setting fixes, or the trial's
     /// moved by an odd constant, so that it is not the seed of anything else in the trial.
     pub(crate) fn table_seed(&self, fixed: Option<u64>) -> u64 {

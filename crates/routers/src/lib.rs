@@ -74,13 +74,13 @@ pub use sequences::{Run, Sequences};
 pub use step::StepLoad;
 pub use strategy::{
     Assign, AssignConfig, BudgetConfig, Dense, DenseConfig, ExpertChoice, ExpertChoiceAsPublished,
-    ExpertChoiceAsPublishedConfig, ExpertChoiceConfig, Group, HardTopK, HardTopKAsPublishedConfig,
+    ExpertChoiceAsPublishedConfig, ExpertChoiceConfig, Group, HardTopKAsPublishedConfig,
     HardTopKConfig, Hash, HashAsPublished, HashAsPublishedConfig, HashConfig, HashTable, Lsh,
     LshConfig, NoisyTopK, NoisyTopKConfig, PositionHash, PositionHashConfig, Random, RandomConfig,
     Relu, ReluConfig, SigmoidTopK, SigmoidTopKConfig, Sinkhorn, SinkhornConfig, SoftMoe,
-    SoftMoeConfig, SoftTopK, SoftTopKAsPublished, SoftTopKAsPublishedConfig, SoftTopKConfig,
-    Strategy, StrategyConfig, StrategyFacts, Switches, Top1, Top1AsPublishedConfig, Top1Config,
-    TopP, TopPConfig, Uniform, UniformConfig, UnitGates,
+    SoftMoeConfig, SoftTopKAsPublished, SoftTopKAsPublishedConfig, SoftTopKConfig, Strategy,
+    StrategyConfig, StrategyFacts, Switches, Top1AsPublishedConfig, Top1Config, TopK, TopP,
+    TopPConfig, Uniform, UniformConfig, UnitGates,
 };
 
 #[doc(hidden)]

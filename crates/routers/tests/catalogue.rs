@@ -81,9 +81,8 @@ fn strategies() -> String {
          |---|---|---|---|---|---|---|\n",
     );
     for member in StrategyConfig::MEMBERS {
-        let facts = StrategyConfig::by_default(member.name)
-            .expect("a member")
-            .facts();
+        let config = StrategyConfig::by_default(member.name).expect("a member");
+        let facts = config.facts();
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {} |",
@@ -92,7 +91,7 @@ fn strategies() -> String {
             yes(facts.needs_scores),
             yes(facts.gate_gradient),
             yes(facts.causal),
-            yes(facts.owns_capacity),
+            yes(config.owns_capacity()),
             yes(facts.takes_bias)
         );
     }

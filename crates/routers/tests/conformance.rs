@@ -38,6 +38,7 @@ fn routers(logit_std: Option<PositiveF64>) -> Vec<Case> {
             cases.push(Case {
                 name,
                 facts: strategy.facts(),
+                owns_capacity: strategy.owns_capacity(),
                 top_k: Box::new(move |k| own.strategy.top_k(k)),
                 check: Box::new(move |dims| checked.check(dims)),
                 num_params: Box::new(move |dims| config.num_params(dims)),

@@ -7,7 +7,7 @@ mod suite;
 
 use burn::tensor::Device;
 use first_expert::{FirstExpert, FirstExpertConfig};
-use routers::{SoftTopK, SoftTopKConfig, Top1, Top1Config};
+use routers::{SoftTopKConfig, Top1Config, TopK};
 use suite::{
     case::{composed, inputs, sizes},
     conformance,
@@ -19,9 +19,9 @@ routers::strategies! {
         /// Experts `0..k`, whatever the token.
         FirstExpert(FirstExpertConfig => FirstExpert) = "first-expert" | "first",
         /// One of the product's, to show that both can stand in a list.
-        SoftTopK(SoftTopKConfig => SoftTopK) = "soft-top-k",
+        SoftTopK(SoftTopKConfig => TopK) = "soft-top-k",
         /// Another, whose k is its own.
-        Top1(Top1Config => Top1) = "top1",
+        Top1(Top1Config => TopK) = "top1",
     }
 }
 

@@ -119,6 +119,17 @@ impl Expected {
         }
     }
 
+    /// A model that is missing or wrong; its text says what to do behind a semicolon.
+    fn of_model(is_missing: bool, text: &str) -> Self {
+        let exit = if is_missing {
+            Exit::Missing
+        } else {
+            Exit::Usage
+        };
+        let (message, help) = text.split_once("; ").unwrap_or((text, "fetch it again"));
+        Self::new(exit, message, help)
+    }
+
     /// An error of the operating system.
     pub(crate) fn io(what: impl Into<String>, source: std::io::Error) -> Self {
         Self::Io {
@@ -149,21 +160,18 @@ fn store_exit(error: &runstore::Error) -> Exit {
     }
 }
 
+impl From<weights::WeightsError> for Expected {
+    fn from(error: weights::WeightsError) -> Self {
+        Self::of_model(error.is_missing(), &error.to_string())
+    }
+}
+
 impl From<JobError> for Expected {
     fn from(error: JobError) -> Self {
         match error {
             JobError::Data(error) => Self::Data(error),
             JobError::Store(error) => Self::Store(error),
-            JobError::Model(error) => {
-                let exit = if error.is_missing() {
-                    Exit::Missing
-                } else {
-                    Exit::Usage
-                };
-                let text = error.to_string();
-                let (message, help) = text.split_once("; ").unwrap_or((&text, "fetch it again"));
-                Self::new(exit, message, help)
-            }
+            JobError::Model(error) => Self::of_model(error.is_missing(), &error.to_string()),
             JobError::Unsupported(message) | JobError::Failed(message) => Self::Other {
                 exit: Exit::TrialFailed,
                 message,

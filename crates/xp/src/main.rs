@@ -16,6 +16,7 @@ mod config;
 mod device;
 mod exit;
 mod jobs;
+mod language;
 mod ledger;
 mod pick;
 mod preflight;

@@ -70,6 +70,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "models-bert",
             "models-qwen",
             "models-tiny",
+            "weights",
             "peers",
         ],
     ),

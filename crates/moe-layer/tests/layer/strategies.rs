@@ -80,7 +80,7 @@ fn traces_and_decisions_add_up_for_every_strategy() {
             );
             assert_eq!(reading.tokens, TOKENS, "{name}");
             assert!(after <= before, "{name}: {after} of {before} are kept");
-            if dropless || strategy.facts().owns_capacity {
+            if dropless || strategy.owns_capacity() {
                 assert_eq!(after, before, "{name}: nothing is dropped");
             }
             let numbers = reading.gates.iter().chain(&reading.router_entropy);
@@ -100,7 +100,7 @@ fn traces_and_decisions_add_up_for_every_strategy() {
             );
             let dims = MoeLayer::router_dims(&moe, &LayerDims::new(8, 50));
             let own = strategy.own_capacity(&dims, TOKENS, 3);
-            assert_eq!(own.is_some(), strategy.facts().owns_capacity, "{name}");
+            assert_eq!(own.is_some(), strategy.owns_capacity(), "{name}");
             if own.is_some() {
                 assert_eq!(out.rounds[0].plan.capacity, own, "{name}");
             }

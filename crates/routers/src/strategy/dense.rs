@@ -49,10 +49,7 @@ impl AssignConfig for DenseConfig {
     type Strategy = Dense;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts {
-            owns_capacity: true,
-            ..StrategyFacts::LEARNED
-        }
+        StrategyFacts::LEARNED
     }
 
     fn rows_per_token(&self, dims: &RouterDims, _: usize) -> f64 {

@@ -91,7 +91,6 @@ impl AssignConfig for ExpertChoiceConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts {
             causal: false,
-            owns_capacity: true,
             ..StrategyFacts::LEARNED
         }
     }

@@ -1,12 +1,11 @@
 //! The k best experts with equal weights.
 
-use burn::{module::Module, tensor::Device};
-use kernels::top_k;
+use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k, picked};
-use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
+use super::{AssignConfig, StrategyFacts, Switches, TopK, check_top_k};
+use crate::{GateRule, RouterDims, RouterError};
 
 /// The k best experts with equal weights, trained through a straight-through estimator.
 ///
@@ -35,14 +34,8 @@ use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct HardTopKConfig {}
 
-/// The rule of [`HardTopKConfig`].
-#[derive(Module, Debug)]
-pub struct HardTopK {
-    k: usize,
-}
-
 impl AssignConfig for HardTopKConfig {
-    type Strategy = HardTopK;
+    type Strategy = TopK;
 
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::PICKS
@@ -60,14 +53,7 @@ impl AssignConfig for HardTopKConfig {
         check_top_k("hard-top-k", dims.top_k, dims.experts)
     }
 
-    fn init(&self, dims: &RouterDims, _: &Device) -> HardTopK {
-        HardTopK { k: dims.top_k }
-    }
-}
-
-impl Assign for HardTopK {
-    fn assign(&self, scores: Option<&Scores>, _: &RouteInput) -> Assignment {
-        let scores = scores.expect("hard-top-k needs scores");
-        picked(scores, top_k(scores.preference(), self.k))
+    fn init(&self, dims: &RouterDims, _: &Device) -> TopK {
+        TopK::new(dims.top_k)
     }
 }

@@ -18,10 +18,11 @@ mod soft_top_k;
 mod switches;
 mod table;
 mod top1;
+mod top_k;
 mod top_p;
 mod uniform;
 
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::Device;
 
 use adaptive::Adaptive;
 pub use as_published::{
@@ -31,7 +32,7 @@ pub use as_published::{
 };
 pub use dense::{Dense, DenseConfig};
 pub use expert_choice::{ExpertChoice, ExpertChoiceConfig, Group};
-pub use hard_top_k::{HardTopK, HardTopKConfig};
+pub use hard_top_k::HardTopKConfig;
 pub use hash::{Hash, HashConfig, HashTable};
 pub use lsh::{Lsh, LshConfig};
 pub use noisy_top_k::{NoisyTopK, NoisyTopKConfig};
@@ -41,10 +42,12 @@ pub use relu::{Relu, ReluConfig};
 pub use sigmoid_top_k::{SigmoidTopK, SigmoidTopKConfig};
 pub use sinkhorn::{Sinkhorn, SinkhornConfig};
 pub use soft_moe::{SoftMoe, SoftMoeConfig};
-pub use soft_top_k::{SoftTopK, SoftTopKConfig};
+pub use soft_top_k::SoftTopKConfig;
 pub use switches::Switches;
+pub use top_k::TopK;
+use top_k::{check_top_k, picked};
 pub use top_p::{BudgetConfig, TopP, TopPConfig};
-pub use top1::{Top1, Top1Config};
+pub use top1::Top1Config;
 pub use uniform::{Uniform, UniformConfig};
 
 use crate::{
@@ -89,7 +92,7 @@ pub trait Assign {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "five independent facts, each with its own reader"
+    reason = "four independent facts, each with its own reader"
 )]
 pub struct StrategyFacts {
     /// It looks at the scorer's logits; otherwise no scorer is built.
@@ -99,8 +102,6 @@ pub struct StrategyFacts {
     /// A token's assignment never depends on a later token, in training or outside it; see
     /// [`AssignConfig::is_causal`] for one of the two.
     pub causal: bool,
-    /// It decides how many tokens an expert gets, so that nothing is ever dropped by the layer.
-    pub owns_capacity: bool,
     /// It chooses experts by [`Scores::preference`], so that a bias on the choice works.
     pub takes_bias: bool,
 }
@@ -111,7 +112,6 @@ impl StrategyFacts {
         needs_scores: true,
         gate_gradient: true,
         causal: true,
-        owns_capacity: false,
         takes_bias: false,
     };
 
@@ -169,11 +169,16 @@ pub trait AssignConfig {
         0
     }
 
-    /// Rows that each expert gets in a batch of `tokens` in `sequences`, where
-    /// [`StrategyFacts::owns_capacity`] says that the strategy decides; `dims` has its own `k`.
+    /// Rows that each expert gets in a batch of `tokens` in `sequences`, where the strategy decides that and
+    /// the layer drops nothing after it; `dims` has its own `k`.
     fn own_capacity(&self, dims: &RouterDims, tokens: usize, sequences: usize) -> Option<usize> {
         let _ = (dims, tokens, sequences);
         None
+    }
+
+    /// Whether it decides how many rows an expert gets.
+    fn owns_capacity(&self) -> bool {
+        self.own_capacity(&RouterDims::LEAST, 1, 1).is_some()
     }
 
     /// Learned parameters of its own, known before it is built.
@@ -202,22 +207,6 @@ pub trait AssignConfig {
 
     /// Builds it for sizes that [`check`](Self::check) accepts.
     fn init(&self, dims: &RouterDims, device: &Device) -> Self::Strategy;
-}
-
-/// Refuses more experts per token than there are, or none.
-fn check_top_k(what: &'static str, k: usize, experts: usize) -> Result<(), RouterError> {
-    if k == 0 || k > experts {
-        return Err(RouterError::TopK { what, k, experts });
-    }
-    Ok(())
-}
-
-/// The assignment of picked experts `[T, k]`, with the gates that the rule gives them.
-fn picked(scores: &Scores, experts_tk: Tensor<2, Int>) -> Assignment {
-    Assignment::TokenChoice {
-        gates_tk: scores.gates(&experts_tk),
-        experts_tk,
-    }
 }
 
 /// Declares a family of strategies: the configuration enum, the module enum and their dispatch.
@@ -350,11 +339,11 @@ macro_rules! strategies {
 strategies! {
     pub StrategyConfig => Strategy {
         /// Each token's best expert, scaled by its probability.
-        Top1(Top1Config => Top1) = "top1",
+        Top1(Top1Config => TopK) = "top1",
         /// The k best experts with equal weights, trained through a straight-through estimator.
-        HardTopK(HardTopKConfig => HardTopK) = "hard-top-k" | "topk-hard",
+        HardTopK(HardTopKConfig => TopK) = "hard-top-k" | "topk-hard",
         /// The k best experts, weighted by their renormalised probabilities.
-        SoftTopK(SoftTopKConfig => SoftTopK) = "soft-top-k" | "softk",
+        SoftTopK(SoftTopKConfig => TopK) = "soft-top-k" | "softk",
         /// A fixed balanced table over token ids.
         Hash(HashConfig => Hash) = "hash",
         /// Each expert takes the tokens that want it most.

@@ -73,7 +73,6 @@ impl AssignConfig for SoftMoeConfig {
         StrategyFacts {
             needs_scores: false,
             causal: false,
-            owns_capacity: true,
             ..StrategyFacts::LEARNED
         }
     }

@@ -1,12 +1,11 @@
 //! The k best experts, weighted by their renormalised probabilities.
 
-use burn::{module::Module, tensor::Device};
-use kernels::top_k;
+use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k, picked};
-use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
+use super::{AssignConfig, StrategyFacts, Switches, TopK, check_top_k};
+use crate::{GateRule, RouterDims, RouterError};
 
 /// The k best experts, weighted by their renormalised probabilities.
 ///
@@ -14,7 +13,7 @@ use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
 ///
 /// `g = softmax` over the k largest logits, the same as `p` renormalised over them.
 /// With `k = 1` that is the constant 1 and no gradient, so the gate is then `p` itself, as in
-/// [`Top1`](super::Top1).
+/// [`top1`](super::Top1Config).
 ///
 /// # Gradients
 ///
@@ -36,14 +35,8 @@ use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct SoftTopKConfig {}
 
-/// The rule of [`SoftTopKConfig`].
-#[derive(Module, Debug)]
-pub struct SoftTopK {
-    k: usize,
-}
-
 impl AssignConfig for SoftTopKConfig {
-    type Strategy = SoftTopK;
+    type Strategy = TopK;
 
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::PICKS
@@ -65,14 +58,7 @@ impl AssignConfig for SoftTopKConfig {
         check_top_k("soft-top-k", dims.top_k, dims.experts)
     }
 
-    fn init(&self, dims: &RouterDims, _: &Device) -> SoftTopK {
-        SoftTopK { k: dims.top_k }
-    }
-}
-
-impl Assign for SoftTopK {
-    fn assign(&self, scores: Option<&Scores>, _: &RouteInput) -> Assignment {
-        let scores = scores.expect("soft-top-k needs scores");
-        picked(scores, top_k(scores.preference(), self.k))
+    fn init(&self, dims: &RouterDims, _: &Device) -> TopK {
+        TopK::new(dims.top_k)
     }
 }

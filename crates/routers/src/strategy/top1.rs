@@ -1,12 +1,11 @@
 //! Each token's best expert.
 
-use burn::{module::Module, tensor::Device};
-use kernels::top_k;
+use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k, picked};
-use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
+use super::{AssignConfig, StrategyFacts, Switches, TopK, check_top_k};
+use crate::{RouterDims, RouterError};
 
 /// Each token's best expert, scaled by its probability.
 ///
@@ -40,14 +39,8 @@ use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Top1Config {}
 
-/// The rule of [`Top1Config`].
-#[derive(Module, Debug)]
-pub struct Top1 {
-    k: usize,
-}
-
 impl AssignConfig for Top1Config {
-    type Strategy = Top1;
+    type Strategy = TopK;
 
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::PICKS
@@ -65,14 +58,7 @@ impl AssignConfig for Top1Config {
         check_top_k("top1", 1, dims.experts)
     }
 
-    fn init(&self, _: &RouterDims, _: &Device) -> Top1 {
-        Top1 { k: 1 }
-    }
-}
-
-impl Assign for Top1 {
-    fn assign(&self, scores: Option<&Scores>, _: &RouteInput) -> Assignment {
-        let scores = scores.expect("top1 needs scores");
-        picked(scores, top_k(scores.preference(), self.k))
+    fn init(&self, _: &RouterDims, _: &Device) -> TopK {
+        TopK::new(1)
     }
 }

@@ -43,10 +43,7 @@ impl AssignConfig for UniformConfig {
     type Strategy = Uniform;
 
     fn facts(&self) -> StrategyFacts {
-        StrategyFacts {
-            owns_capacity: true,
-            ..StrategyFacts::FIXED
-        }
+        StrategyFacts::FIXED
     }
 
     fn rows_per_token(&self, dims: &RouterDims, _: usize) -> f64 {

@@ -29,7 +29,6 @@ impl AssignConfig for FirstExpertConfig {
             needs_scores: false,
             gate_gradient: false,
             causal: true,
-            owns_capacity: false,
             takes_bias: false,
         }
     }

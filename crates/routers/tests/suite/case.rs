@@ -37,6 +37,7 @@ type Build = Box<dyn Fn(&RouterDims, &Device) -> Box<dyn Subject>>;
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) facts: StrategyFacts,
+    pub(crate) owns_capacity: bool,
     pub(crate) top_k: Box<dyn Fn(usize) -> usize>,
     pub(crate) check: Check,
     pub(crate) build: Build,
@@ -66,6 +67,7 @@ where
             cases.push(Case {
                 name: format!("{} on {}", member.name, scorer.name()),
                 facts,
+                owns_capacity: strategy.owns_capacity(),
                 top_k: Box::new(move |k| own.top_k(k)),
                 check: Box::new(move |dims| checked.check(dims)),
                 num_params: Box::new(move |dims| {

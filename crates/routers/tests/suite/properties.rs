@@ -90,7 +90,7 @@ pub(crate) fn well_formed(case: &Case) {
             } => {
                 assert_eq!(tokens_ec.dims()[0], experts, "{name}");
                 assert!(
-                    case.facts.owns_capacity,
+                    case.owns_capacity,
                     "{name}: experts choose how many they take"
                 );
                 assert_eq!(gates_ec.dims(), tokens_ec.dims(), "{name}");

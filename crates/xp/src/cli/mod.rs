@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod models;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use args::{Data, Pick, Places, Runs, Select, Where};
 pub(crate) use bench::{BenchCommand, PeersArgs};
+pub(crate) use models::{EvalArgs, GenerateArgs};
 
 /// A laboratory for mixture-of-experts routing.
 #[derive(Debug, Parser)]
@@ -55,6 +57,10 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "DIR")]
         folders: Vec<std::path::PathBuf>,
     },
+    /// Continues a text with a language model, as it is written.
+    Generate(GenerateArgs),
+    /// Measures how well a language model predicts a text.
+    Eval(EvalArgs),
     /// Lists, fetches and checks text data.
     #[command(subcommand)]
     Data(DataCommand),

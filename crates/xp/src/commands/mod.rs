@@ -4,6 +4,8 @@ mod bench;
 mod data;
 mod defaults;
 mod doctor;
+mod eval;
+mod generate;
 mod plan;
 mod schema;
 mod show;
@@ -35,6 +37,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Show(args) => show::run(&args),
         Command::Report(args) => write_report(&args),
         Command::Figures { folders } => figures(&folders),
+        Command::Generate(args) => generate::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Data(command) => data::run(&command),
         Command::Schema(args) => schema::run(&args),
         Command::Bench(BenchCommand::Peers(args)) => bench::peers(&args),

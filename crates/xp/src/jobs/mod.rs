@@ -16,6 +16,7 @@ mod router;
 mod row;
 mod settings;
 mod speed;
+mod timed;
 mod train;
 
 pub(crate) use context::{Event, JobContext, JobEnd, JobError, Sizes};
@@ -27,6 +28,7 @@ pub(crate) use settings::{
     PackSettings, Packing, RouterSettings, SettingProblem, SourceConfig, SpeedCell, SpeedSettings,
     TrainSettings,
 };
+pub(crate) use train::token_batch;
 
 /// Runs a trial's job to its end, to its interruption, or into an error.
 pub(crate) fn run(cx: JobContext<'_>) -> Result<JobEnd, JobError> {

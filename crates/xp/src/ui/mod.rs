@@ -35,10 +35,14 @@ static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
 pub(crate) fn data(text: &str) {
     let text = visible(text);
     let end = if text.ends_with('\n') { "" } else { "\n" };
+    written(text.as_bytes(), end.as_bytes());
+}
+
+fn written(text: &[u8], end: &[u8]) {
     let mut out = io::stdout().lock();
     let written = out
-        .write_all(text.as_bytes())
-        .and_then(|()| out.write_all(end.as_bytes()))
+        .write_all(text)
+        .and_then(|()| out.write_all(end))
         .and_then(|()| out.flush());
     // A closed pipe ends the reading, not the run.
     if let Err(error) = written
@@ -47,6 +51,11 @@ pub(crate) fn data(text: &str) {
         // The first is told; it says why the others were not written either.
         let _ = UNWRITTEN.set(error);
     }
+}
+
+/// Writes a part of a result to stdout, as it grows.
+pub(crate) fn piece(text: &str) {
+    written(visible(text).as_bytes(), b"");
 }
 
 /// What kept a result from reaching whoever reads stdout, if anything did.

@@ -7,6 +7,7 @@ mod completing;
 mod devices;
 mod encoder;
 mod fixture;
+mod generating;
 mod health;
 mod keeping;
 mod language_models;

@@ -12,7 +12,7 @@ use crate::jobs::{
     clock::timed_on,
     precision,
     random::{named_seed, normal},
-    speed::Timed,
+    timed::Timed,
 };
 
 /// Token ids are drawn below this; only strategies that route by token look at them.

@@ -13,7 +13,7 @@ use routers::{Assignment, Sequences};
 
 use self::memcpy::Memcpy;
 use super::{
-    Event, JobContext, JobEnd, JobError, PackSettings, Packing, clock::timed_on, speed::Timed,
+    Event, JobContext, JobEnd, JobError, PackSettings, Packing, clock::timed_on, timed::Timed,
 };
 
 /// Runs a trial of `job = "pack"`.

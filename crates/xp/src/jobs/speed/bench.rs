@@ -3,9 +3,10 @@
 use burn::tensor::Device;
 use corpora::Dataset;
 
-use super::{Timed, memory};
+use super::memory;
 use crate::jobs::{
-    DataSettings, JobContext, JobError, JobSettings, SpeedCell, SpeedSettings, layer, pack, train,
+    DataSettings, JobContext, JobError, JobSettings, SpeedCell, SpeedSettings, layer, pack,
+    timed::Timed, train,
 };
 
 /// The texts that cells read, each once.

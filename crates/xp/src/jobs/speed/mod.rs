@@ -7,7 +7,6 @@
 mod bench;
 mod memory;
 mod round;
-mod timed;
 
 use std::{
     sync::atomic::Ordering,
@@ -17,7 +16,6 @@ use std::{
 use metrics::statistics;
 use runstore::tables::SpeedRow;
 
-pub(in crate::jobs) use self::timed::Timed;
 use self::{
     bench::{Bench, Texts},
     round::Lap,

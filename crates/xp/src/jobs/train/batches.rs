@@ -36,18 +36,18 @@ impl Data for Batches<'_> {
     type Batch = TokenBatch;
 
     fn training(&mut self, index: u64) -> TokenBatch {
-        tokens(self.train.batch(index))
+        token_batch(self.train.batch(index))
     }
 
     fn validation(&mut self, windows: usize) -> impl Iterator<Item = TokenBatch> {
         valid_windows(self.valid, self.sequence, self.batch, windows)
             .expect("the validation text was checked when the batches were made")
-            .map(tokens)
+            .map(token_batch)
     }
 }
 
 /// Windows of a text as a model reads them.
-pub(super) fn tokens(windows: WindowBatch) -> TokenBatch {
+pub(crate) fn token_batch(windows: WindowBatch) -> TokenBatch {
     TokenBatch {
         inputs: windows.inputs,
         targets: windows.targets,

@@ -13,7 +13,7 @@ pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
     let sequences = train.batch.get();
     let k = moe.k_of_round().unwrap_or(moe.k.get());
     let tokens = sequences * train.sequence.get();
-    if router.strategy.facts().owns_capacity {
+    if router.strategy.owns_capacity() {
         // Neither width nor vocabulary bears on it.
         let dims = MoeLayer::router_dims(moe, &LayerDims::new(0, 0));
         return router.strategy.own_capacity(&dims, tokens, sequences);

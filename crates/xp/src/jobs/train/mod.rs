@@ -17,6 +17,7 @@ use lm::{CausalLm, DataDims, LanguageModel, LmConfig};
 use moe_layer::Capacity;
 use trainer::{Outcome, Run, Trained};
 
+pub(crate) use self::batches::token_batch;
 pub(in crate::jobs) use self::steps::steps;
 use self::{
     arithmetic::Arithmetic, batches::Batches, checkpoints::Slot, health::Watch, record::Recorder,

@@ -6,7 +6,7 @@ use lm::{CausalLm, LanguageModel};
 use moe_layer::Capacity;
 use runstore::tables::TokenRow;
 
-use super::batches::tokens;
+use super::token_batch;
 use crate::jobs::{JobError, TrainSettings};
 
 /// Windows that are sampled: enough for every frequent character to be met hundreds of times.
@@ -42,7 +42,7 @@ pub(super) fn take(
     };
     let shown = WINDOWS * sequence;
     let model = model.clone().valid();
-    let batch = tokens(batch);
+    let batch = token_batch(batch);
     let evaluated = model.forward(&batch, sampled.seed, Capacity::Evaluation);
     let losses = lm::token_losses(&evaluated, &batch);
     let forward = model.forward(&batch, sampled.seed, Capacity::Training);

@@ -6,7 +6,7 @@ use lm::{CausalLm, LanguageModel, LmConfig};
 use trainer::{Data, Learner, Stepper};
 
 use super::{PASSES, batches::Batches, build};
-use crate::jobs::{JobError, ModelConfig, TrainSettings, random::named_seed, speed::Timed};
+use crate::jobs::{JobError, ModelConfig, TrainSettings, random::named_seed, timed::Timed};
 
 /// A trial's model on its training windows, from the first on.
 struct Steps<'a, M: CausalLm> {

@@ -1,0 +1,86 @@
+//! What the commands on a single language model take.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use super::Places;
+
+// `xp generate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GenerateArgs {
+    /// A folder with config.json, tokenizer.json and model.safetensors, the name of a model in or beside
+    /// the data folder, or a trial that kept its weights: its id, first digits, or `latest`.
+    pub(crate) model: String,
+    /// The text to continue; several are continued side by side.
+    #[arg(long, required = true, value_name = "TEXT")]
+    pub(crate) prompt: Vec<String>,
+    /// The most tokens that are added.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) max_tokens: usize,
+    /// 0 takes the likeliest token each time; larger values draw more freely.
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    pub(crate) temperature: f64,
+    /// Draws from this many of the likeliest tokens.
+    #[arg(long, value_name = "N")]
+    pub(crate) top_k: Option<usize>,
+    /// Draws from the fewest tokens that have this probability together.
+    #[arg(long, value_name = "P")]
+    pub(crate) top_p: Option<f64>,
+    /// From which draws follow.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Writes the prompt as a person's turn, by the model's chat template.
+    #[arg(long)]
+    pub(crate) chat: bool,
+    /// Prints JSON when all is written, in place of the text as it grows.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the model runs: cpu, cuda:N or wgpu:N.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+// `xp eval`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EvalArgs {
+    /// A model, as `xp generate` takes it.
+    pub(crate) model: String,
+    /// The text.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) text: PathBuf,
+    /// Reads so many characters of it.
+    #[arg(long, value_name = "N")]
+    pub(crate) chars: Option<NonZeroUsize>,
+    /// Reads so many windows of it, from the beginning.
+    #[arg(long, value_name = "N")]
+    pub(crate) windows: Option<NonZeroUsize>,
+    /// Tokens of a window, each predicted from those before it in the window
+    /// [default: 256, or fewer where the model has not so many places].
+    #[arg(long, value_name = "S")]
+    pub(crate) sequence: Option<NonZeroUsize>,
+    /// Measures the model once more with other routers in all its mixtures: settings of a [router]
+    /// table, such as 'scorer = "mlp", gate = "raw"'.
+    #[arg(long, value_name = "SETTINGS")]
+    pub(crate) router: Option<String>,
+    /// How those routers start: fresh, copy, or distil, which learns from the model's own on the windows
+    /// behind those that are measured.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "fresh",
+        requires = "router"
+    )]
+    pub(crate) init: String,
+    /// Windows that distil learns from.
+    #[arg(long, value_name = "N", default_value = "40", requires = "router")]
+    pub(crate) fit_windows: NonZeroUsize,
+    /// Prints JSON with the keys perplexity, nats_per_token, tokens and layers.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the model runs: cpu, cuda:N or wgpu:N.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}

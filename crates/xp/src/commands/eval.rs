@@ -1,0 +1,270 @@
+//! `xp eval`: how well a language model predicts a text, with its own routers and with others.
+
+use std::{fs, num::NonZeroUsize};
+
+use corpora::valid_windows;
+use kernels::Precision;
+use lm::{CausalLm, TokenBatch};
+use moe_layer::{LayerDims, Replaced, RouterInit, RoutingTrace, replace_routers};
+use routers::RouterConfig;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    cli::EvalArgs,
+    device::DeviceChoice,
+    exit::{Exit, Expected},
+    jobs::token_batch,
+    language::{AnyModel, NamedModel},
+    ui,
+};
+
+/// Windows that a model reads at once.
+const TOGETHER: usize = 8;
+
+/// The window of a model that was trained on longer ones.
+const WINDOW: usize = 256;
+
+/// How well a model predicts a text, and how its routers are used.
+#[derive(Serialize)]
+struct Measured {
+    perplexity: Option<f64>,
+    nats_per_token: f64,
+    tokens: usize,
+    layers: Vec<MeasuredLayer>,
+}
+
+/// How the router of one mixture is used; nothing where it scores nothing.
+#[derive(Serialize)]
+struct MeasuredLayer {
+    layer: usize,
+    router_entropy: Option<f64>,
+    load_cv: Option<f64>,
+}
+
+/// What is printed: the model as it is, and with other routers.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    own: Measured,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<Measured>,
+}
+
+pub(super) fn run(args: &EvalArgs) -> Result<Exit, Expected> {
+    let other = Other::asked(args)?;
+    let text = fs::read_to_string(&args.text)
+        .map_err(|source| Expected::io(format!("read {}", args.text.display()), source))?;
+    let text = match args.chars {
+        Some(chars) => text.chars().take(chars.get()).collect(),
+        None => text,
+    };
+    let device = args.device.parse::<DeviceChoice>()?.open()?;
+    let named = NamedModel::load(&args.model, &args.places, &device)?;
+    let ids = named.tokenizer.encode(&text)?;
+    let positions = named.model.limits().positions;
+    let usual = || NonZeroUsize::new(WINDOW.min(positions)).unwrap_or(NonZeroUsize::MIN);
+    let sequence = args.sequence.unwrap_or_else(usual).get();
+    let windows = valid_windows(&ids, sequence, 1, 0)?.map(token_batch);
+    let mut windows: Vec<_> = windows.collect();
+    let measured = args.windows.map_or(windows.len(), NonZeroUsize::get);
+    let mut behind = windows.split_off(measured.min(windows.len()));
+    behind.truncate(args.fit_windows.get());
+    let text = Text {
+        measured: together(&windows),
+        behind: together(&behind),
+    };
+    let shown = match named.model {
+        AnyModel::TinyMoe(model) => measure(model, &text, other.as_ref()),
+        AnyModel::Qwen2Moe(model) => measure(model, &text, other.as_ref()),
+    };
+    let shown = shown.map_err(|error| match error {
+        Failed::Text(error) => {
+            let help = format!("--sequence is at most {positions} for this model");
+            Expected::new(Exit::Usage, error.to_string(), help)
+        }
+        Failed::Router(error) => {
+            let text = error.to_string();
+            let (message, help) = text.split_once("; ").unwrap_or((&text, "see `xp schema`"));
+            Expected::new(Exit::Usage, message, help)
+        }
+    })?;
+    if args.json {
+        ui::json(&shown);
+    } else {
+        tell("", &shown.own);
+        if let Some(replaced) = &shown.replaced {
+            tell("with the other routers: ", replaced);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Routers that take the place of a model's own.
+struct Other {
+    router: RouterConfig,
+    init: RouterInit,
+}
+
+impl Other {
+    fn asked(args: &EvalArgs) -> Result<Option<Self>, Expected> {
+        let Some(settings) = &args.router else {
+            return Ok(None);
+        };
+        let init = &args.init;
+        let init = if init.starts_with('{') {
+            init.clone()
+        } else {
+            format!("{init:?}")
+        };
+        Ok(Some(Self {
+            router: read("--router", &format!("{{ {settings} }}"))?,
+            init: read("--init", &init)?,
+        }))
+    }
+}
+
+/// A value of TOML on the command line.
+fn read<T: DeserializeOwned>(flag: &str, value: &str) -> Result<T, Expected> {
+    let wrong = |problem: &dyn std::fmt::Display| {
+        let help = "write it as in a sweep file; `xp schema --defaults` shows all settings";
+        Expected::new(Exit::Usage, format!("{flag}: {problem}"), help)
+    };
+    let table: toml::Table =
+        toml::from_str(&format!("value = {value}")).map_err(|error| wrong(&error.message()))?;
+    let value = table["value"].clone();
+    value
+        .try_into()
+        .map_err(|error: toml::de::Error| wrong(&error.message()))
+}
+
+/// Windows that are measured, and those behind them.
+struct Text {
+    measured: Vec<TokenBatch>,
+    behind: Vec<TokenBatch>,
+}
+
+/// Single windows as batches.
+fn together(windows: &[TokenBatch]) -> Vec<TokenBatch> {
+    let all = |windows: &[TokenBatch], ids: fn(&TokenBatch) -> &Vec<u32>| {
+        windows.iter().flat_map(ids).copied().collect()
+    };
+    let batch = |windows: &[TokenBatch]| TokenBatch {
+        inputs: all(windows, |window| &window.inputs),
+        targets: all(windows, |window| &window.targets),
+        counted: None,
+        rows: windows.len(),
+        length: windows[0].length,
+    };
+    windows.chunks(TOGETHER).map(batch).collect()
+}
+
+/// What keeps a model from being measured.
+enum Failed {
+    Text(lm::LmError),
+    Router(moe_layer::ReplaceError),
+}
+
+fn measure<M: CausalLm>(model: M, text: &Text, other: Option<&Other>) -> Result<Shown, Failed> {
+    let own = measured(&model, &text.measured)?;
+    let Some(Other { router, init }) = other else {
+        let replaced = None;
+        return Ok(Shown { own, replaced });
+    };
+    let hidden = match init {
+        RouterInit::Distil(_) => hidden(&model, &text.behind)?,
+        _ => Vec::new(),
+    };
+    let dims = LayerDims::new(1, model.limits().vocab);
+    let (model, _, told) =
+        replace_routers(model, router, init, &dims, &hidden).map_err(Failed::Router)?;
+    told.iter()
+        .map(Replaced::to_string)
+        .for_each(|line| ui::say(&line));
+    Ok(Shown {
+        own,
+        replaced: Some(measured(&model, &text.measured)?),
+    })
+}
+
+/// What each mixture reads of a text.
+fn hidden<M: CausalLm>(
+    model: &M,
+    batches: &[TokenBatch],
+) -> Result<Vec<burn::tensor::Tensor<2>>, Failed> {
+    let mut read: Vec<Vec<_>> = vec![Vec::new(); model.mixtures().len()];
+    for batch in batches {
+        let (forward, _) = lm::read_windows(model, batch, Precision::F32).map_err(Failed::Text)?;
+        for (rows, layer) in read.iter_mut().zip(forward.layers) {
+            rows.push(layer.x_td);
+        }
+    }
+    let some = read.into_iter().filter(|rows| !rows.is_empty());
+    Ok(some
+        .map(|rows| burn::tensor::Tensor::cat(rows, 0))
+        .collect())
+}
+
+fn measured<M: CausalLm>(model: &M, batches: &[TokenBatch]) -> Result<Measured, Failed> {
+    let mut losses = Vec::new();
+    let mut traces: Vec<RoutingTrace> = Vec::new();
+    for batch in batches {
+        let (forward, means) =
+            lm::read_windows(model, batch, Precision::F32).map_err(Failed::Text)?;
+        losses.extend(means);
+        let more = forward.layers.iter().map(moe_layer::MoeOutput::trace);
+        traces = if traces.is_empty() {
+            more.collect()
+        } else {
+            let both = traces.into_iter().zip(more);
+            both.map(|(trace, more)| trace.merge(more)).collect()
+        };
+    }
+    let nats = losses.iter().sum::<f64>() / losses.len() as f64;
+    let numbers = model.mixtures().into_iter().map(|(number, _)| number);
+    let layers = numbers.zip(traces).map(|(layer, trace)| {
+        let reading = trace.read();
+        MeasuredLayer {
+            layer,
+            router_entropy: reading
+                .router_entropy
+                .map(|sum| sum / reading.tokens as f64),
+            load_cv: metrics::load::load_cv(&reading.assignments_before),
+        }
+    });
+    Ok(Measured {
+        perplexity: metrics::language::perplexity(nats),
+        nats_per_token: nats,
+        tokens: batches.iter().map(|batch| batch.targets.len()).sum(),
+        layers: layers.collect(),
+    })
+}
+
+/// Says it in words.
+fn tell(what: &str, measured: &Measured) {
+    let Measured {
+        nats_per_token,
+        tokens,
+        layers,
+        ..
+    } = measured;
+    let perplexity = nats_per_token.exp();
+    let mut text = format!(
+        "{what}perplexity {perplexity:.4} per token, {nats_per_token:.5} nats per token, over {tokens} \
+         tokens\n"
+    );
+    for MeasuredLayer {
+        layer,
+        router_entropy,
+        load_cv,
+    } in layers
+    {
+        let number =
+            |value: &Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
+        text.push_str(&format!(
+            "  layer {layer}: router entropy {} nats, load CV {}\n",
+            number(router_entropy),
+            number(load_cv)
+        ));
+    }
+    ui::data(&text);
+}

@@ -1,0 +1,62 @@
+//! Language models that a command line names: a folder, a model's name, or a trial that kept its weights.
+
+mod chat;
+mod files;
+mod found;
+mod kept;
+
+use burn::tensor::Device;
+use corpora::Tokenizer;
+use lm::LmLimits;
+use models_qwen::Qwen2Moe;
+use models_tiny::TinyMoe;
+
+pub(crate) use chat::ChatTemplate;
+
+use crate::{cli::Places, exit::Expected};
+use found::Found;
+
+/// A language model with what it reads and writes text by.
+pub(crate) struct NamedModel {
+    /// The model.
+    pub(crate) model: AnyModel,
+    /// From text to tokens and back.
+    pub(crate) tokenizer: Tokenizer,
+    /// Tokens that end a text.
+    pub(crate) stop_ids: Vec<u32>,
+    /// How a conversation is written, where the model has been taught one.
+    pub(crate) chat: Option<ChatTemplate>,
+}
+
+/// A model of one of the architectures.
+pub(crate) enum AnyModel {
+    /// The small decoder of the sweeps.
+    TinyMoe(TinyMoe),
+    /// Qwen2-MoE.
+    Qwen2Moe(Qwen2Moe),
+}
+
+impl AnyModel {
+    /// What texts it can read.
+    pub(crate) fn limits(&self) -> LmLimits {
+        use lm::CausalLm;
+        match self {
+            Self::TinyMoe(model) => model.limits(),
+            Self::Qwen2Moe(model) => model.limits(),
+        }
+    }
+}
+
+impl NamedModel {
+    /// Finds and loads a model.
+    ///
+    /// # Errors
+    ///
+    /// When nothing goes by that name, and when a file is missing, damaged or not what it must be.
+    pub(crate) fn load(name: &str, places: &Places, device: &Device) -> Result<Self, Expected> {
+        match Found::of(name, places)? {
+            Found::Folder(folder) => files::load(&folder, device),
+            Found::Trial { id, folder } => kept::load(&id, &folder, places, device),
+        }
+    }
+}
