@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Tensor, activation::softmax};
 
-use crate::{Precision, SeededDropout, matmul};
+use crate::{Precision, SeededDropout, attention_plan::AttentionPlan, matmul};
 
 /// Causal multi-head self-attention of a joint projection: for each head,
 /// `drop(softmax(Q K^T / sqrt(dh) + mask)) V`, where the mask is minus infinity for keys after the
@@ -79,14 +79,6 @@ pub fn attention_reference(
     matmul(weights, value, precision)
         .swap_dims(1, 2)
         .reshape([batch, sequence, heads * width])
-}
-
-/// What a fast path has to know besides its tensors.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AttentionPlan {
-    pub(crate) heads: usize,
-    pub(crate) dropout: Option<SeededDropout>,
-    pub(crate) precision: Precision,
 }
 
 /// dh.

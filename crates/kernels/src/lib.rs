@@ -45,6 +45,7 @@
 
 mod activation;
 mod attention;
+mod attention_plan;
 mod cross_entropy;
 #[cfg(feature = "gpu")]
 mod cube;

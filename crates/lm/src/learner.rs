@@ -6,7 +6,7 @@ use moe_layer::{Capacity, MoeConfig, MoeOutput, auxiliary_sums};
 use routers::{OverLayers, RouterConfig};
 use trainer::{Learner, Losses, Pass};
 
-use crate::{CausalLm, LayerTraces, LmForward, LmInput, TokenBatch};
+use crate::{CausalLm, LayerTraces, LmForward, LmInput, TokenBatch, pooled_balance};
 
 /// Names of what an evaluation measures beside its loss.
 pub mod measure {
@@ -15,6 +15,9 @@ pub mod measure {
     /// The share of assignments that this capacity drops.
     pub const DROP_RATE: &str = "drop rate";
 }
+
+/// The loss that can be of the tokens of all layers in one pool.
+const POOLED: &str = "switch";
 
 /// Where the model stands in the paths of parameters.
 const FIELD: &str = "model.";
@@ -26,8 +29,12 @@ pub struct LanguageModel<M: Module> {
     bf16: bool,
     /// The capacity of training can drop other assignments than an evaluation does.
     evaluates_differently: bool,
-    /// Losses of routers are added up over the layers, and not averaged.
-    sums_layers: bool,
+    /// How the losses of routers become one over the layers.
+    #[module(skip)]
+    over_layers: OverLayers,
+    /// The weight of the `switch` loss over all layers in one pool, where it is pooled.
+    #[module(skip)]
+    pooled: Option<f64>,
 }
 
 impl<M: CausalLm> LanguageModel<M> {
@@ -38,7 +45,8 @@ impl<M: CausalLm> LanguageModel<M> {
             model,
             bf16: precision == Precision::BF16,
             evaluates_differently: false,
-            sums_layers: false,
+            over_layers: OverLayers::Mean,
+            pooled: None,
         }
     }
 
@@ -47,7 +55,8 @@ impl<M: CausalLm> LanguageModel<M> {
     pub fn with_settings(self, moe: &MoeConfig, router: &RouterConfig) -> Self {
         Self {
             evaluates_differently: moe.evaluates_differently(router),
-            sums_layers: router.aux_layers == OverLayers::Sum,
+            over_layers: router.aux_layers,
+            pooled: router.pooled(),
             ..self
         }
     }
@@ -102,11 +111,20 @@ impl<M: CausalLm> LanguageModel<M> {
         ]
     }
 
-    /// Each loss of routers: the mean over layers and their rounds, or their sum.
+    /// Each loss of routers: the mean over layers and their rounds, their sum, or that of all tokens in
+    /// one pool.
     fn over_layers(&self, forward: &LmForward) -> Vec<(&'static str, Tensor<1>)> {
         let (sums, rounds) = auxiliary_sums(&forward.layers);
-        let parts = if self.sums_layers { 1.0 } else { rounds as f64 };
-        let over = |(name, sum): (&'static str, Tensor<1>)| (name, sum / parts);
+        let parts = if self.over_layers == OverLayers::Sum {
+            1.0
+        } else {
+            rounds as f64
+        };
+        let pooled = self.pooled.zip(pooled_balance(&forward.layers));
+        let over = |(name, sum): (&'static str, Tensor<1>)| match &pooled {
+            Some((alpha, balance)) if name == POOLED => (name, balance.clone() * *alpha),
+            _ => (name, sum / parts),
+        };
         sums.into_iter().map(over).collect()
     }
 }

@@ -1,35 +1,25 @@
 //! The balancing loss over all layers together.
 
-use burn::tensor::{IndexingUpdateOp, Tensor, activation::softmax};
+use burn::tensor::{Tensor, activation::softmax};
 use moe_layer::MoeOutput;
-use routers::Assignment;
 
 /// The Switch Transformer's loss with the tokens of all layers in one pool, as Hugging Face's Mixtral and
 /// Qwen have it: `E sum_e f_e P_e`, f_e the choices of expert e per token and P_e the mean of its
 /// probability, both over all tokens of all layers. Balanced it is k, since f sums to k. f has no gradient.
 ///
-/// `None` where no layer's tokens chose by scores.
+/// `None` where nothing was scored.
 #[must_use]
 pub fn pooled_balance(layers: &[MoeOutput]) -> Option<Tensor<1>> {
     let mut sums: Option<(Tensor<1>, Tensor<1>, usize)> = None;
     for round in layers.iter().flat_map(|layer| &layer.rounds) {
         let routing = &round.routing;
-        let (Some(scores), Assignment::TokenChoice { experts_tk, .. }) =
-            (&routing.scores, &routing.assignment)
-        else {
+        let Some(scores) = &routing.scores else {
             continue;
         };
         let probs_te = softmax(scores.logits_te.clone(), 1);
-        let ones_tk = experts_tk.clone().float().ones_like();
-        let chosen_te = probs_te.zeros_like().without_autodiff().scatter(
-            1,
-            experts_tk.clone(),
-            ones_tk,
-            IndexingUpdateOp::Add,
-        );
-        let [tokens, _] = experts_tk.dims();
-        let summed = |x_te: Tensor<2>| x_te.sum_dim(0).squeeze_dim::<1>(0);
-        let (chosen_e, probs_e) = (summed(chosen_te), summed(probs_te));
+        let [tokens, experts] = probs_te.dims();
+        let chosen_e = routing.assignment.load(experts);
+        let probs_e = probs_te.sum_dim(0).squeeze_dim::<1>(0);
         sums = Some(match sums {
             None => (chosen_e, probs_e, tokens),
             Some((f, p, n)) => (f + chosen_e, p + probs_e, n + tokens),

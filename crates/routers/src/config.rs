@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssignConfig, Balance, BalancerConfig, GateRule, Router, RouterDims, RouterError, ScoreConfig,
-    ScoreFunction, ScorerConfig, StrategyConfig, SwitchConfig, Switches,
+    AssignConfig, Balance, BalancerConfig, GateRule, Router, RouterDims, RouterError, Scope,
+    ScoreConfig, ScoreFunction, ScorerConfig, StrategyConfig, SwitchConfig, Switches,
 };
 
 /// The `[router]` table: which scorer, strategy and balancers.
@@ -54,6 +54,10 @@ pub enum OverLayers {
     Mean,
     /// Their sum, as the Switch Transformer and its kin add a term for each layer.
     Sum,
+    /// The `switch` loss of the tokens of all layers in one pool, as Hugging Face's Mixtral and Qwen
+    /// have it: `alpha E sum_e f_e P_e`, `f_e` the choices of expert `e` per token and `P_e` the mean of
+    /// its probability over all tokens of all layers. Balanced it is `k alpha`. Other losses: their mean.
+    Pooled,
 }
 
 impl OverLayers {
@@ -101,7 +105,11 @@ impl RouterConfig {
         if self.strategy.facts().needs_scores {
             found.push(self.scorer.check(dims));
         }
-        found.extend([self.check_balancers(), self.check_bias()]);
+        found.extend([
+            self.check_balancers(),
+            self.check_bias(),
+            self.check_pooled(),
+        ]);
         found.extend(self.check_switches(dims));
         found.into_iter().filter_map(Result::err).collect()
     }
@@ -122,6 +130,30 @@ impl RouterConfig {
                       keep one",
             }),
         }
+    }
+
+    /// The weight of the `switch` loss of all layers in one pool, where that is asked for.
+    #[must_use]
+    pub fn pooled(&self) -> Option<f64> {
+        let switch = self.balancers.iter().find_map(|balancer| match balancer {
+            BalancerConfig::Switch(switch) if switch.scope == Scope::Batch => Some(switch),
+            _ => None,
+        });
+        let asked = self.aux_layers == OverLayers::Pooled;
+        switch.filter(|_| asked).map(|switch| switch.alpha.get())
+    }
+
+    /// Refuses a pool without the loss that is pooled.
+    fn check_pooled(&self) -> Result<(), RouterError> {
+        if self.aux_layers != OverLayers::Pooled || self.pooled().is_some() {
+            return Ok(());
+        }
+        Err(RouterError::Switch {
+            what: "router",
+            setting: "aux-layers",
+            value: "pooled",
+            why: "it is of the balancer `switch` over the batch, which is not in the list",
+        })
     }
 
     /// Score function and gate rule, named or the strategy's own, for `k` experts asked for.

@@ -16,7 +16,7 @@ use burn::{
 };
 
 use super::{first_order, untracked};
-use crate::attention::AttentionPlan;
+use crate::attention_plan::AttentionPlan;
 
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait AttentionOps: Backend {

@@ -8,7 +8,7 @@ use super::{
     product, room,
     weights::{Block, soften},
 };
-use crate::{attention::AttentionPlan, flex::gemm::View};
+use crate::{attention_plan::AttentionPlan, flex::gemm::View};
 
 /// Buffers of one thread.
 #[derive(Default)]

@@ -17,7 +17,7 @@ use super::{
     floats,
     gemm::{Product, Threads, View},
 };
-use crate::{Precision, attention::AttentionPlan, extension::AttentionOps};
+use crate::{Precision, attention_plan::AttentionPlan, extension::AttentionOps};
 
 /// Queries of one block. Fewer make the products too small to be fast, more meet more of the future.
 const QUERIES: usize = 128;

@@ -3,9 +3,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use moe_layer::{BatchRows, Capacity, ExpertBank, MoeContext};
 
-use super::bert;
 use crate::jobs::{
-    JobContext, JobError, RouterSettings, SourceConfig, precision,
+    RouterSettings, precision,
     random::{named_seed, normal},
 };
 
@@ -34,19 +33,8 @@ pub(super) struct Batch {
 }
 
 impl Hidden {
-    /// The hidden states that the settings ask for.
-    pub(super) fn of(cx: &JobContext<'_>, settings: &RouterSettings) -> Result<Self, JobError> {
-        let (tokens, seed) = (settings.hidden.tokens.get(), cx.trial.seed);
-        match &settings.hidden.source {
-            SourceConfig::Random(random) => {
-                let (width, vocab) = (random.width.get(), random.vocab.get());
-                Ok(Self::random(tokens, width, vocab, seed))
-            }
-            SourceConfig::Bert(source) => bert::read(cx, settings, source),
-        }
-    }
-
-    fn random(tokens: usize, width: usize, vocab: usize, seed: u64) -> Self {
+    /// Standard normal ones, of ids that are all alike likely.
+    pub(super) fn random(tokens: usize, width: usize, vocab: usize, seed: u64) -> Self {
         let mut ids = corpora::stream(seed, "token-ids", 0);
         let mut numbers = corpora::stream(seed, "hidden-states", 0);
         Self {

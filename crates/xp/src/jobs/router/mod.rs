@@ -35,6 +35,18 @@ pub(super) fn sizes(settings: &RouterSettings) -> Option<Sizes> {
     }
 }
 
+/// The hidden states that the settings ask for.
+fn hidden(cx: &JobContext<'_>, settings: &RouterSettings) -> Result<Hidden, JobError> {
+    match &settings.hidden.source {
+        SourceConfig::Random(random) => {
+            let tokens = settings.hidden.tokens.get();
+            let (width, vocab) = (random.width.get(), random.vocab.get());
+            Ok(Hidden::random(tokens, width, vocab, cx.trial.seed))
+        }
+        SourceConfig::Bert(source) => bert::read(cx, settings, source),
+    }
+}
+
 fn sizes_at(settings: &RouterSettings, width: usize) -> Sizes {
     let sizes = MoeLayer::sizes(
         &settings.moe,
@@ -65,7 +77,7 @@ pub(super) fn router_name(router: &RouterConfig) -> &'static str {
 /// the router's out of the caches. Then every token is routed once more, off the clock, and
 /// measured.
 pub(super) fn run(mut cx: JobContext<'_>, settings: &RouterSettings) -> Result<JobEnd, JobError> {
-    let hidden = Hidden::of(&cx, settings)?;
+    let hidden = hidden(&cx, settings)?;
     let layer = build(&cx, settings, &hidden)?;
     let batches = hidden.batches(settings, cx.trial.seed, &cx.device);
     let runs = settings.measure.warmup + settings.measure.runs.get();

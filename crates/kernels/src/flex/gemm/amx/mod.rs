@@ -25,6 +25,7 @@
 
 mod pack;
 mod product;
+mod span;
 mod stage;
 #[cfg(test)]
 mod tests;

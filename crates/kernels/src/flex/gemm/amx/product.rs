@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::{
     super::{Finish, Map, Product, Threads, scratch::Scratch},
     pack::{DEPTH, Factor, LINES, Near, Side, panel},
+    span::Span,
     stage::{Stage, panels_together},
     tile::{Block, Tile, Unit},
 };
@@ -62,13 +63,6 @@ unsafe impl Send for Out {}
 // SAFETY: as above.
 #[expect(unsafe_code, reason = "threads write disjoint blocks of one matrix")]
 unsafe impl Sync for Out {}
-
-/// A span of lines or depths.
-#[derive(Clone, Copy)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) length: usize,
-}
 
 impl<'a, const TERMS: usize> Loops<'a, TERMS> {
     fn new(product: &'a Product<'a>, out: *mut f32, add: bool, threads: Threads) -> Self {

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use super::{
     super::{Map, scratch::Scratch},
     pack::{Factor, LINES, Near},
-    product::Span,
+    span::Span,
 };
 
 /// Floats of a run that memory gives at full speed: a kilobyte.
