@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Load the results of a sweep, print a summary, draw one plot.
+"""Load the results of a sweep, print a summary and, with --out, draw one plot.
 
     pip install 'polars>=1.31' matplotlib
     python3 scripts/load_results.py results/unified/cpu-cpu
@@ -40,7 +40,10 @@ import matplotlib.pyplot as plt
 
 
 # Student's t for 2 to 10 seeds, 95 %; with one seed there is no interval.
-T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
+T = {
+    2: 12.7062047, 3: 4.3026527, 4: 3.1824463, 5: 2.7764451, 6: 2.5705818,
+    7: 2.4469119, 8: 2.3646243, 9: 2.3060041, 10: 2.2621572,
+}
 
 def leaves(value: object, path: str = "") -> dict:
     """The leaves of a settings document by dotted path."""
@@ -239,7 +242,7 @@ def plot_scaling(trials: pl.DataFrame, axes: list[plt.Axes]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="such as results/unified/cpu-cpu")
-    parser.add_argument("--out", type=Path, help="the PNG to write (default: <sweep>-<folder>.png)")
+    parser.add_argument("--out", type=Path, metavar="FILE.png", help="draws the plot into this file; without it nothing is written")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     for table in ("trials", "cells"):
@@ -251,7 +254,6 @@ def main() -> None:
     # One trial a seed may have timed all cells in turn: it is no cell itself.
     trials = trials.filter(pl.col("job") != "speed")
     sweep = trials["sweep"][0]
-    out = arguments.out or Path(f"{sweep}-{folder.name}.png")
 
     done = trials.filter(pl.col("status") == "done")
     job = trials["job"][0]
@@ -274,6 +276,9 @@ def main() -> None:
         unit = about[name]["unit"]
         print(f"{name}{f' [{unit}]' if unit else ''}: {about[name]['doc']}")
 
+    if arguments.out is None:
+        print("--out FILE.png draws the plot")
+        return
     experts = done["experts"].unique().sort().to_list() if packing else []
     panels = 3 if scaling else max(len(experts), 1)
     figure, axes = plt.subplots(
@@ -287,8 +292,8 @@ def main() -> None:
         plot_training(done, load(folder, "steps"), axes[0][0])
     axes[0][-1].legend(fontsize="small", loc="center left", bbox_to_anchor=(1.02, 0.5))
     figure.suptitle(f"{sweep} ({folder.name})")
-    figure.savefig(out, dpi=150, bbox_inches="tight")
-    print(f"wrote {out}")
+    figure.savefig(arguments.out, dpi=150, bbox_inches="tight")
+    print(f"wrote {arguments.out}")
 
 
 if __name__ == "__main__":

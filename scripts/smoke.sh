@@ -50,8 +50,11 @@ done
 # The Python side, where Python has what it needs.
 if python3 -c 'import matplotlib, polars' 2>/dev/null; then
   for sweep in capacity scaling unified experts; do
+    python3 "$root/scripts/load_results.py" "results/$sweep/smoke-cpu" >/dev/null
+    [ -z "$(ls -- *.png 2>/dev/null)" ] || fail "scripts/load_results.py drew $sweep unasked"
     python3 "$root/scripts/load_results.py" "results/$sweep/smoke-cpu" --out "$sweep.png" >/dev/null
     [ -s "$sweep.png" ] || fail "scripts/load_results.py drew nothing of $sweep"
+    rm "$sweep.png"
   done
 else
   echo "smoke: Python has no polars and matplotlib, so scripts/load_results.py was not tried"

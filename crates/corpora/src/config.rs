@@ -16,6 +16,7 @@ pub struct TinyStoriesConfig {
     /// Settings are chosen on other text than results are reported on: the last tenth of the
     /// training stories validates and is not trained on, and `valid.txt` is not looked at.
     #[serde(skip_serializing_if = "is_false")]
+    #[schemars(extend("default" = false))]
     pub tuning: bool,
 }
 

@@ -37,16 +37,19 @@ pub struct MoeConfig {
     pub expert_hidden: Option<NonZeroUsize>,
     /// What an expert computes.
     #[serde(skip_serializing_if = "ExpertConfig::is_default")]
+    #[schemars(extend("default" = ExpertConfig::default()))]
     pub expert: ExpertConfig,
     /// An expert beside the others that takes every token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared: Option<SharedConfig>,
     /// How experts start.
     #[serde(skip_serializing_if = "ExpertInit::is_default")]
+    #[schemars(extend("default" = ExpertInit::default()))]
     pub expert_init: ExpertInit,
     /// n: rounds over the same experts, each with a router of its own and k/n experts a token. A
     /// round sees the hidden state plus what the rounds before it gave (Chain-of-Experts).
     #[serde(skip_serializing_if = "is_one")]
+    #[schemars(extend("default" = 1))]
     pub chain: NonZeroUsize,
     /// One feed-forward network in the place of the mixture: `"active"`, as wide as k experts, or
     /// `"total"`, as wide as all.

@@ -41,6 +41,7 @@ pub struct RouterConfig {
     pub balancers: Vec<BalancerConfig>,
     /// How the losses of several layers become one.
     #[serde(skip_serializing_if = "OverLayers::is_default")]
+    #[schemars(extend("default" = OverLayers::default()))]
     pub aux_layers: OverLayers,
 }
 

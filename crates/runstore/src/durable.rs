@@ -116,9 +116,21 @@ pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Reads a file. A pipe or a device in its place, which may never end, is refused.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let data = fs::metadata(path)?;
+    if data.is_file() || data.is_dir() {
+        fs::read(path)
+    } else {
+        Err(io::Error::other(
+            "it is a pipe or a device and no file: remove it",
+        ))
+    }
+}
+
 /// Reads a file; `None` when it is not there.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs::read(path) {
+    match read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::read(path, source)),

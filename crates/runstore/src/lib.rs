@@ -46,7 +46,7 @@ pub use canonical::canonical_json;
 pub use durable::copy_folder;
 pub use error::Error;
 pub use id::{TrialId, TrialRef, data_digest};
-pub use manifest::{Manifest, TrialSummary, tidy_command};
+pub use manifest::{Manifest, RanBy, TrialSummary, tidy_command};
 pub use parquet::{COLUMNS_KEY, SCHEMA_KEY};
 pub use provenance::{Built, Provenance, now, peak_memory_bytes};
 pub use readme::readme;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::tables::TrialStatus;
+use crate::tables::{TrialRow, TrialStatus};
 use crate::{Collected, Provenance, TrialId};
 
 /// The manifest of a results folder.
@@ -21,11 +21,13 @@ pub struct Manifest {
     pub scale: String,
     /// The device as it was asked for.
     pub device: String,
-    /// The device's own name.
+    /// The device's own name, where most trials ran.
     pub device_name: Option<String>,
     /// Burn's backend.
     pub backend: String,
-    /// Program and machine.
+    /// The programs and machines that ran the trials; empty in older results, whose rows say it too.
+    pub ran: Vec<RanBy>,
+    /// Program and machine that wrote these files, after a run or for a report of trials that ran before.
     pub provenance: Provenance,
     /// Threads that a trial was allowed.
     pub threads: Option<u64>,
@@ -66,8 +68,61 @@ pub struct TrialSummary {
     pub wall_s: Option<f64>,
 }
 
+/// A program on a machine, and how many of the trials it ran; what is not known is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RanBy {
+    /// Version of `xp`.
+    pub xp_version: String,
+    /// Commit of its source.
+    pub git_sha: Option<String>,
+    /// Whether its source differed from that commit.
+    pub git_dirty: Option<bool>,
+    /// Compiler that built it.
+    pub rustc: Option<String>,
+    /// Version of Burn.
+    pub burn_version: Option<String>,
+    /// Digest of the machine's name.
+    pub host: String,
+    /// The processor's name.
+    pub cpu_model: Option<String>,
+    /// Logical processors.
+    pub cores: Option<u64>,
+    /// The device's own name.
+    pub device_name: Option<String>,
+    /// Trials that it ran.
+    pub trials: u64,
+}
+
+impl RanBy {
+    /// What ran some trials, that which ran the most of them first.
+    pub fn of(rows: &[TrialRow]) -> Vec<Self> {
+        let mut counts: BTreeMap<Self, u64> = BTreeMap::new();
+        for row in rows {
+            let program = Self {
+                xp_version: row.xp_version.clone(),
+                git_sha: row.git_sha.clone(),
+                git_dirty: row.git_dirty,
+                rustc: row.rustc.clone(),
+                burn_version: row.burn_version.clone(),
+                host: row.host.clone(),
+                cpu_model: row.cpu_model.clone(),
+                cores: row.cores,
+                device_name: row.device_name.clone(),
+                trials: 0,
+            };
+            *counts.entry(program).or_default() += 1;
+        }
+        let counted = counts.into_iter();
+        let mut ran: Vec<Self> = counted
+            .map(|(program, trials)| Self { trials, ..program })
+            .collect();
+        ran.sort_by_key(|program| std::cmp::Reverse(program.trials));
+        ran
+    }
+}
+
 impl Manifest {
-    /// Fills in what the rows know: the trials, the seeds, the first start and the last end.
+    /// Fills in what the rows know: the trials, what ran them, the seeds, the first start and the last end.
     pub fn describe(&mut self, collected: &Collected) {
         let rows = &collected.trials;
         self.trials = rows
@@ -82,6 +137,8 @@ impl Manifest {
             })
             .collect();
         self.trials.sort_by_key(|trial| trial.id);
+        self.ran = RanBy::of(rows);
+        self.device_name = self.ran.iter().find_map(|ran| ran.device_name.clone());
         self.seeds = rows.iter().map(|row| row.seed).collect();
         self.seeds.sort_unstable();
         self.seeds.dedup();
@@ -124,6 +181,25 @@ fn tidy(argument: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_program_that_ran_trials_is_named_with_how_many_it_ran() {
+        let row = |sha: &str, dirty| TrialRow {
+            git_sha: Some(sha.to_owned()),
+            git_dirty: Some(dirty),
+            ..TrialRow::default()
+        };
+        let rows = [row("a", false), row("b", true), row("b", true)];
+        let told: Vec<_> = RanBy::of(&rows)
+            .into_iter()
+            .map(|ran| (ran.git_sha.unwrap(), ran.git_dirty, ran.trials))
+            .collect();
+        let expected = [
+            ("b".to_owned(), Some(true), 2),
+            ("a".to_owned(), Some(false), 1),
+        ];
+        assert_eq!(told, expected);
+    }
 
     #[test]
     fn only_absolute_paths_are_shortened() {

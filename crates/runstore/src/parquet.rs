@@ -126,7 +126,7 @@ pub(crate) fn write_table<R: Row>(path: &Path, rows: &[R]) -> Result<String, Err
 
 /// Reads a table; when a digest is given the file must have it.
 pub(crate) fn read_table<R: Row>(path: &Path, digest: Option<&str>) -> Result<Vec<R>, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::read(path, source))?;
+    let bytes = durable::read(path).map_err(|source| Error::read(path, source))?;
     if let Some(expected) = digest {
         let found = durable::digest(&bytes);
         if found != expected {

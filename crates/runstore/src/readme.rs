@@ -79,14 +79,14 @@ Each sweep has a folder `<sweep>/<scale>-<device>/`, such as `unified/cpu-cpu/`,
 | `histograms.parquet` | one row a bin of a histogram; of router jobs alone |
 | `speeds.parquet` | one row a step that was timed in turn; of sweeps with `[speed]` alone |
 | `cells.parquet` | one row a cell: `cell_id`, what sets it apart in words (`cell`), how many trials are `done`, and a column `axis_...` for every setting that varies in the sweep |
-| `manifest.json` | program, machine, command, seeds, data digests, how each trial ended |
+| `manifest.json` | what ran the trials (`ran`), what wrote the files (`provenance`, `command`), seeds, data digests, how each trial ended |
 | `figures/*.svg` | figures, made from the tables |
 | `report.html` | tables and figures in one file |
 
 `xp bench peers` has folders `peers/<scale>-<device>/` with `peers.parquet`, one row a comparison with
 a PyTorch program, and `peers.md`, the same for reading.
 
-To load and plot a sweep: `python3 scripts/load_results.py results/unified/cpu-cpu` (needs
+To load and plot a sweep: `python3 scripts/load_results.py results/unified/cpu-cpu --out unified.png` (needs
 `pip install polars matplotlib`), or in a notebook:
 
 ```python
@@ -101,7 +101,7 @@ curves = steps.group_by("cell_id", "step").agg(pl.col("loss_lm").mean()).join(ce
 
 Group by `cell_id`: the trials of one cell differ in the seed alone, whatever the sweep varies. All sweeps at
 once are `pl.read_parquet("results/*/*/trials.parquet")`. Results of a sweep file that has changed since are kept
-in `<sweep>/before/`, where that pattern does not reach.
+in `<sweep>/before/`, where that pattern does not reach: commit them with the rest, or delete them.
 
 A null means "not measured" or "does not apply"; a number is never NaN or infinite. A measure that
 stopped being finite is null too, and the trial's `status` and `error` say so. Shares are from 0 to

@@ -43,7 +43,9 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: LargeBlocks<MiMalloc> = LargeBlocks::new(MiMalloc, 2 << 30);
 
 fn main() -> ExitCode {
-    completion::answer();
+    if let Some(code) = completion::answer() {
+        return code;
+    }
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return answered(&error),

@@ -90,7 +90,7 @@ pub(crate) fn undrawn(error: minijinja::Error) -> Expected {
 fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -> Manifest {
     let sweep = &session.sweep;
     let mut threads = collected.trials.iter().filter_map(|row| row.threads);
-    let data = session.trials.iter().flat_map(|trial| trial.data.clone());
+    let data = session.trials.iter().filter_map(|trial| trial.data.clone());
     let baseline = sweep.baseline(&session.trials);
     let baseline: Vec<String> = baseline.iter().map(|trial| trial.id.full()).collect();
     let mut manifest = Manifest {
@@ -98,14 +98,13 @@ fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -
         question: Some(sweep.question.clone()),
         scale: sweep.scale.clone(),
         device: session.device.to_string(),
-        device_name: Some(session.device.describe()),
         backend: session.device.backend().to_owned(),
         provenance: provenance.clone(),
         threads: threads.next_back(),
         command: runstore::tidy_command(std::env::args()),
         overrides: sweep.overrides.clone(),
-        data: data.collect(),
-        sources: session.sources.known().clone(),
+        data: data.flatten().collect(),
+        sources: session.sources.known(),
         planned: Some(session.trials.len() as u64),
         baseline: report::describe(collected, &baseline),
         ..Manifest::default()

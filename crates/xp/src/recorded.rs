@@ -1,10 +1,13 @@
 //! Every trial that has run, of whatever sweep: in working folders and in results folders.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use runstore::{Store, TrialId, tables::TrialRow};
+use runstore::{
+    Store, TrialId,
+    tables::{Row, TrialRow},
+};
 
-use crate::exit::Expected;
+use crate::{exit::Expected, jobs::JobKind};
 
 /// Every working folder below a work folder: `<work>/<sweep>/<scale>-<device>/`.
 pub(crate) fn stores(work: &Path) -> Result<Vec<Store>, Expected> {
@@ -17,15 +20,48 @@ pub(crate) fn stores(work: &Path) -> Result<Vec<Store>, Expected> {
     Ok(stores)
 }
 
-/// The trials of all results folders: `<results>/<sweep>/<scale>-<device>/`.
+/// The trial of a cell that was done last. One that times cells in turn comes after them all, and is
+/// none of those that people ask for so.
+pub(crate) fn latest(stores: &[Store]) -> Result<Option<TrialId>, Expected> {
+    let mut recent = Vec::new();
+    for store in stores {
+        let own = store.recent()?.into_iter();
+        recent.extend(own.map(|(time, id)| (time, id, store)));
+    }
+    recent.sort_by_key(|&(time, id, _)| std::cmp::Reverse((time, id)));
+    for (_, id, store) in recent {
+        let is_cell = |row: &TrialRow| row.job != JobKind::Speed.name();
+        if store.row(&id)?.as_ref().is_some_and(is_cell) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// All results folders that hold trials.
+pub(crate) fn results(results: &Path) -> Vec<PathBuf> {
+    let table = TrialRow::SCHEMA.file_name();
+    let has_trials = |folder: &PathBuf| folder.join(&table).is_file();
+    variants(results).filter(has_trials).collect()
+}
+
+/// Every folder `<results>/<sweep>/<scale>-<device>/`.
+fn variants(results: &Path) -> impl Iterator<Item = PathBuf> {
+    let sweeps = folders(results)
+        .into_iter()
+        .map(|sweep| results.join(sweep));
+    sweeps.flat_map(|sweep| {
+        let names = folders(&sweep).into_iter();
+        names.map(move |variant| sweep.join(variant))
+    })
+}
+
+/// The trials of all results folders.
 pub(crate) fn published(results: &Path) -> Result<Vec<(TrialId, TrialRow)>, Expected> {
     let mut found = Vec::new();
-    for sweep in folders(results) {
-        for variant in folders(&results.join(&sweep)) {
-            let rows = runstore::read_trials(&results.join(&sweep).join(variant))?;
-            let rows = rows.into_iter();
-            found.extend(rows.filter_map(|row| Some((row.trial_id.parse().ok()?, row))));
-        }
+    for folder in variants(results) {
+        let rows = runstore::read_trials(&folder)?.into_iter();
+        found.extend(rows.filter_map(|row| Some((row.trial_id.parse().ok()?, row))));
     }
     Ok(found)
 }

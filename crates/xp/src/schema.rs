@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    config::{Save, SpeedConfig},
+    config::{Save, SpeedConfig, join},
     jobs::{JobKind, LayerSettings, PackSettings, RouterSettings, TrainSettings},
 };
 
@@ -58,6 +58,15 @@ impl SettingsSchema {
         }
     }
 
+    /// What a setting is that need not be set: the other alternative than none.
+    pub(crate) fn given<'s>(&'s self, property: &'s Value) -> &'s Value {
+        let is_null = |schema: &&Value| schema["type"] == "null";
+        match self.follow(property)["anyOf"].as_array().map(Vec::as_slice) {
+            Some([given, none] | [none, given]) if is_null(&none) && !is_null(&given) => given,
+            _ => property,
+        }
+    }
+
     /// What a setting is, in its own words or in those of its type.
     pub(crate) fn description<'s>(&'s self, property: &'s Value) -> &'s str {
         let own = property["description"].as_str();
@@ -79,6 +88,39 @@ impl SettingsSchema {
             })
         };
         Some(any.iter().filter_map(member).collect())
+    }
+
+    /// The dotted paths of all settings of tables, but for those below members of families.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        self.collect_paths(&self.root, "", &mut found);
+        found
+    }
+
+    fn collect_paths(&self, table: &Value, path: &str, found: &mut Vec<String>) {
+        let table = self.follow(self.given(table));
+        for (key, property) in table["properties"].as_object().into_iter().flatten() {
+            let path = join(path, key);
+            self.collect_paths(property, &path, found);
+            found.push(path);
+        }
+    }
+
+    /// The default of the setting at a dotted path, where it has one.
+    pub(crate) fn default_at(&self, path: &str) -> Option<&Value> {
+        let mut property = &self.root;
+        for key in path.split('.') {
+            let members = self.members(property);
+            let member = members
+                .into_iter()
+                .flatten()
+                .find(|member| member.name == key);
+            property = match member {
+                Some(member) => member.settings,
+                None => self.follow(property)["properties"].get(key)?,
+            };
+        }
+        property.get("default").filter(|usual| !usual.is_null())
     }
 
     /// The values of a setting that has names for them, with what they mean.

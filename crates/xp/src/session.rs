@@ -1,23 +1,25 @@
 //! One sweep at one scale on one device, opened: what every command on a sweep starts from.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
-use corpora::{DataDir, FetchPolicy};
-use runstore::{Store, TrialId, TrialRef};
+use corpora::DataDir;
+use runstore::{Store, TrialId, TrialRef, TrialState};
 
 use crate::{
-    cli::{Select, Where},
+    cli::{Runs, Select, Where},
     config::{Sweep, SweepFile, SweepOptions, Trial},
     device::DeviceChoice,
     exit::Expected,
+    recorded,
     sources::{Memory, Sources},
+    states::states,
 };
 
 /// An opened sweep.
 #[derive(Debug)]
 pub(crate) struct Session {
     /// The file as it was read.
-    pub(crate) text: Vec<u8>,
+    pub(crate) text: &'static str,
     /// The sweep at its scale.
     pub(crate) sweep: Sweep,
     /// Its trials.
@@ -36,20 +38,16 @@ pub(crate) struct Session {
     pub(crate) sources: Sources,
 }
 
-/// Whether a command only looks or also runs trials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// It makes and removes nothing.
-    Look,
-    /// It runs trials.
-    Run(FetchPolicy),
-}
-
 impl Session {
-    /// Reads the sweep file, resolves its trials and opens its store.
-    pub(crate) fn open(select: &Select, place: &Where, access: Access) -> Result<Self, Expected> {
+    /// Reads the sweep file, resolves its trials and looks for what is known of them. It makes and
+    /// removes nothing, and needs no data.
+    pub(crate) fn open(select: &Select, place: &Where) -> Result<Self, Expected> {
         let file = SweepFile::open(&select.sweep, &select.experiments)?;
-        let text = fs::read(&file.path).unwrap_or_default();
+        Self::of(file, select, place)
+    }
+
+    fn of(file: SweepFile, select: &Select, place: &Where) -> Result<Self, Expected> {
+        let text = file.text();
         let options = SweepOptions {
             scale: select.scale.clone(),
             set: select.set.clone(),
@@ -60,12 +58,8 @@ impl Session {
             Some(text) => text.parse()?,
             None => sweep.device.unwrap_or(DeviceChoice::Cpu),
         };
-        if access != Access::Look {
-            device.check_compiled()?;
-        }
-        let variant = format!("{}-{}", sweep.scale, device.label());
-        let work = &place.places.work;
-        let mut store = Store::view(work, &sweep.name, &variant)?;
+        let variant = variant(&sweep, device);
+        let store = Store::view(&place.places.work, &sweep.name, &variant)?;
         let results = place
             .places
             .results
@@ -73,12 +67,8 @@ impl Session {
             .join(results_name(&variant, &sweep.overrides));
         let memory = Memory::of(&store, &results);
         let data = memory.data_dir(&place.places.data);
-        let mut sources = Sources::new(data.clone(), access, memory);
+        let mut sources = Sources::new(data.clone(), memory);
         let trials = sweep.trials(points, &mut |settings| sources.of(settings))?;
-        if access != Access::Look {
-            store = Store::open(work, &sweep.name, &variant)?;
-            sources.remember(&store, &place.places.data)?;
-        }
         Ok(Self {
             text,
             sweep,
@@ -92,23 +82,73 @@ impl Session {
         })
     }
 
+    /// The same to run trials of it: fetches the data of those that are not recorded, where that is asked
+    /// for. Records that only the results folder has count for none where those run again.
+    pub(crate) fn open_to_run(
+        select: &Select,
+        place: &Where,
+        runs: &Runs,
+    ) -> Result<Self, Expected> {
+        let file = SweepFile::open(&select.sweep, &select.experiments)?;
+        let session = Self::of(file.clone(), select, place)?;
+        if !runs.fetch {
+            return Ok(session);
+        }
+        let states = states(&session)?;
+        let again = |state: &TrialState| runs.rerun && state.is_in_results();
+        let due = session.trials.iter().zip(&states);
+        let due = due.filter(|(_, state)| !state.is_recorded() || again(state));
+        // What was fetched is known by its own digests, and the trials by theirs.
+        if session
+            .sources
+            .fetch(due.map(|(trial, _)| &trial.settings))?
+        {
+            Self::of(file, select, place)
+        } else {
+            Ok(session)
+        }
+    }
+
+    /// Makes ready to run these trials: device and data must be there.
+    pub(crate) fn prepare(&mut self, place: &Where, trials: &[usize]) -> Result<(), Expected> {
+        self.device.check_compiled()?;
+        for &index in trials {
+            self.sources.demand(&self.trials[index].settings)?;
+        }
+        let variant = variant(&self.sweep, self.device);
+        self.store = Store::open(&place.places.work, &self.sweep.name, &variant)?;
+        self.sources.remember(&self.store, &place.places.data)
+    }
+
     /// The place of the one trial that an id, its first digits or `latest` names.
     pub(crate) fn pick(&self, text: &str) -> Result<usize, Expected> {
-        let known: Vec<TrialId> = self.trials.iter().map(|trial| trial.id).collect();
-        let id = text
-            .parse::<TrialRef>()?
-            .pick(&known, self.store.latest()?)?;
-        Ok(known
+        let wanted = text.parse::<TrialRef>()?;
+        let ids: Vec<TrialId> = self.trials.iter().filter_map(Trial::known_id).collect();
+        if ids.is_empty() {
+            // Then they have no ids, and this says why.
+            for trial in &self.trials {
+                self.sources.demand(&trial.settings)?;
+            }
+        }
+        let latest = recorded::latest(std::slice::from_ref(&self.store))?;
+        let id = wanted.pick(&ids, latest)?;
+        Ok(self
+            .trials
             .iter()
-            .position(|known| *known == id)
+            .position(|trial| trial.known_id() == Some(id))
             .expect("it was picked of the known"))
     }
 
     /// A copy of the sweep file in the working folder, so that the trials of a running sweep are
     /// not changed by editing the file.
     pub(crate) fn snapshot(&self) -> Result<PathBuf, Expected> {
-        Ok(self.store.keep_sweep_file(&self.text)?)
+        Ok(self.store.keep_sweep_file(self.text.as_bytes())?)
     }
+}
+
+/// What tells the folders of a sweep apart: `<scale>-<device>`.
+fn variant(sweep: &Sweep, device: DeviceChoice) -> String {
+    format!("{}-{}", sweep.scale, device.label())
 }
 
 /// The results folder of a variant. What `--set` changed has a folder of its own, so that a trial of

@@ -2,7 +2,8 @@
 //!
 //! The digests of its data are part of a trial's id. So that a sweep can be looked at where its data
 //! are not, they are remembered: in the working folder, with the data folder that was named for the
-//! sweep, and in the manifest of its results, for a clone.
+//! sweep, and in the manifest of its results, for a clone. Where nothing remembers them a trial can be
+//! looked at all the same, without an id. Only who runs a trial must have its data.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -15,7 +16,6 @@ use crate::{
     cli::Data,
     exit::Expected,
     jobs::{BertSource, DataSettings, JobSettings, SourceConfig},
-    session::Access,
     ui,
 };
 
@@ -23,7 +23,7 @@ use crate::{
 const NOTE: &str = "data.json";
 
 /// File names and their digests.
-type Files = BTreeMap<String, String>;
+pub(crate) type Files = BTreeMap<String, String>;
 
 /// What earlier runs knew.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -57,50 +57,169 @@ impl Memory {
     }
 }
 
+/// What one kind of settings reads.
+enum Wanted<'a> {
+    Text(&'a DataSettings),
+    Encoder(&'a BertSource),
+}
+
+impl<'a> Wanted<'a> {
+    /// Nothing where the settings bring all that they need, or name cells that read for themselves.
+    fn of(settings: &'a JobSettings) -> Option<Self> {
+        match settings {
+            JobSettings::Train(settings) => Some(Self::Text(&settings.data)),
+            JobSettings::Router(settings) => match &settings.hidden.source {
+                SourceConfig::Bert(source) => Some(Self::Encoder(source)),
+                SourceConfig::Random(_) => None,
+            },
+            JobSettings::Pack(_) | JobSettings::Layer(_) | JobSettings::Speed(_) => None,
+        }
+    }
+
+    /// The settings as JSON text, under which the files are remembered.
+    fn key(&self) -> String {
+        runstore::canonical_json(&match self {
+            Self::Text(data) => json!(data),
+            // What is read of the encoder is of no matter to its files.
+            Self::Encoder(source) => json!({ "model": source.model, "corpus": source.corpus }),
+        })
+    }
+
+    fn digests(&self, data: &DataDir) -> Result<Vec<Digest>, CorpusError> {
+        match self {
+            Self::Text(wanted) => corpora::digests(&wanted.corpus, &wanted.tokenizer, data),
+            Self::Encoder(wanted) => {
+                let mut digests = corpora::model_digests(&wanted.model, data)?;
+                digests.extend(corpora::text_digests(&wanted.corpus, data)?);
+                Ok(digests)
+            }
+        }
+    }
+
+    fn fetch(&self, data: &DataDir) -> Result<(), CorpusError> {
+        let (bar, policy) = (ui::fetch_bar(), FetchPolicy::IfMissing);
+        match self {
+            Self::Text(wanted) => {
+                corpora::ensure(&wanted.corpus, &wanted.tokenizer, data, policy, &bar)?;
+            }
+            Self::Encoder(wanted) => {
+                // Characters need no file: the encoder brings a tokenizer of its own.
+                let none = TokenizerConfig::default();
+                corpora::ensure(&wanted.corpus, &none, data, policy, &bar)?;
+                corpora::ensure_model(&wanted.model, data, policy, &bar)?;
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// What is known of data.
+#[derive(Debug)]
+enum Found {
+    Here(Files),
+    /// They are not here, and this is what they were.
+    Remembered(Files),
+    /// They are not here, and were nowhere; with what says so.
+    Unknown(String),
+}
+
+impl Found {
+    const fn files(&self) -> Option<&Files> {
+        match self {
+            Self::Here(files) | Self::Remembered(files) => Some(files),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
 /// Digests of the data that settings read; each text and model is read once.
 #[derive(Debug)]
 pub(crate) struct Sources {
     data: DataDir,
-    access: Access,
     memory: Memory,
-    known: BTreeMap<String, Files>,
+    found: BTreeMap<String, Found>,
 }
 
 impl Sources {
-    pub(crate) fn new(data: DataDir, access: Access, memory: Memory) -> Self {
+    pub(crate) fn new(data: DataDir, memory: Memory) -> Self {
         Self {
             data,
-            access,
             memory,
-            known: BTreeMap::new(),
+            found: BTreeMap::new(),
         }
     }
 
-    /// What these settings read. Who only looks is told what was remembered where the data are not.
-    pub(crate) fn of(&mut self, settings: &JobSettings) -> Result<Files, CorpusError> {
-        match settings {
-            JobSettings::Train(settings) => {
-                let data = &settings.data;
-                self.lookup(json!(data), |sources| sources.dataset(data))
-            }
-            JobSettings::Router(settings) => match &settings.hidden.source {
-                SourceConfig::Bert(source) => {
-                    // What is read of the encoder is of no matter to its files.
-                    let key = json!({ "model": source.model, "corpus": source.corpus });
-                    self.lookup(key, |sources| sources.encoder(source))
+    /// What these settings read, as it is or was; `None` where that is not known.
+    pub(crate) fn of(&mut self, settings: &JobSettings) -> Result<Option<Files>, CorpusError> {
+        let Some(wanted) = Wanted::of(settings) else {
+            return Ok(Some(Files::new()));
+        };
+        let key = wanted.key();
+        if !self.found.contains_key(&key) {
+            let found = match (wanted.digests(&self.data), self.memory.sources.get(&key)) {
+                (Ok(digests), _) => {
+                    let files = digests.into_iter();
+                    Found::Here(files.map(|digest| (digest.file, digest.blake3)).collect())
                 }
-                SourceConfig::Random(_) => Ok(Files::new()),
-            },
-            // A speed trial reads what its cells read.
-            JobSettings::Pack(_) | JobSettings::Layer(_) | JobSettings::Speed(_) => {
-                Ok(Files::new())
-            }
+                (Err(error), _) if !error.is_missing() => return Err(error),
+                (Err(_), Some(files)) => Found::Remembered(files.clone()),
+                (Err(error), None) => Found::Unknown(error.to_string()),
+            };
+            self.found.insert(key.clone(), found);
         }
+        Ok(self.found[&key].files().cloned())
     }
 
-    /// What was found, by the settings that asked for it.
-    pub(crate) fn known(&self) -> &BTreeMap<String, Files> {
-        &self.known
+    /// What was found or remembered, by the settings that asked for it.
+    pub(crate) fn known(&self) -> BTreeMap<String, Files> {
+        let known = self.found.iter();
+        let known = known.filter_map(|(key, found)| Some((key.clone(), found.files()?.clone())));
+        known.collect()
+    }
+
+    /// Why some trials have no ids, where that is so.
+    pub(crate) fn unknown(&self) -> Option<&str> {
+        self.found.values().find_map(|found| match found {
+            Found::Unknown(why) => Some(why.as_str()),
+            Found::Here(_) | Found::Remembered(_) => None,
+        })
+    }
+
+    /// Refuses to go on where the data of these settings are not here.
+    pub(crate) fn demand(&self, settings: &JobSettings) -> Result<(), CorpusError> {
+        let absent = self.absent(settings).into_iter();
+        absent
+            .map(|wanted| wanted.digests(&self.data))
+            .try_for_each(|found| found.map(drop))
+    }
+
+    /// Fetches the data of these settings that are not here, and says whether there were such.
+    pub(crate) fn fetch<'a>(
+        &self,
+        settings: impl IntoIterator<Item = &'a JobSettings>,
+    ) -> Result<bool, CorpusError> {
+        let absent = settings
+            .into_iter()
+            .flat_map(|settings| self.absent(settings));
+        let absent: BTreeMap<String, Wanted<'_>> =
+            absent.map(|wanted| (wanted.key(), wanted)).collect();
+        for wanted in absent.values() {
+            wanted.fetch(&self.data)?;
+        }
+        Ok(!absent.is_empty())
+    }
+
+    /// What is read and not here; what cells are timed on is read by who times them.
+    fn absent<'a>(&self, settings: &'a JobSettings) -> Vec<Wanted<'a>> {
+        if let JobSettings::Speed(speed) = settings {
+            let cells = speed.cells.iter();
+            return cells.flat_map(|cell| self.absent(&cell.settings)).collect();
+        }
+        let here =
+            |wanted: &Wanted<'_>| matches!(self.found.get(&wanted.key()), Some(Found::Here(_)));
+        let wanted = Wanted::of(settings).filter(|wanted| !here(wanted));
+        wanted.into_iter().collect()
     }
 
     /// Remembers what was found, and the data folder where one was named.
@@ -109,62 +228,11 @@ impl Sources {
         if let Some(folder) = &asked.data_dir {
             memory.folder = Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()));
         }
-        memory.sources.extend(self.known.clone());
+        memory.sources.extend(self.known());
         if memory.folder.is_none() && memory.sources.is_empty() {
             return Ok(());
         }
         let bytes = serde_json::to_vec_pretty(&memory).expect("its keys are texts");
         Ok(store.write_note(NOTE, &bytes)?)
-    }
-
-    fn lookup(
-        &mut self,
-        settings: serde_json::Value,
-        read: impl FnOnce(&Self) -> Result<Vec<Digest>, CorpusError>,
-    ) -> Result<Files, CorpusError> {
-        let key = runstore::canonical_json(&settings);
-        if let Some(files) = self.known.get(&key) {
-            return Ok(files.clone());
-        }
-        let files = match (read(self), self.memory.sources.get(&key)) {
-            (Ok(digests), _) => digests
-                .into_iter()
-                .map(|digest| (digest.file, digest.blake3))
-                .collect(),
-            (Err(error), Some(files)) if self.access == Access::Look && error.is_missing() => {
-                files.clone()
-            }
-            (Err(error), _) => return Err(error),
-        };
-        self.known.insert(key, Files::clone(&files));
-        Ok(files)
-    }
-
-    fn may_fetch(&self) -> bool {
-        self.access == Access::Run(FetchPolicy::IfMissing)
-    }
-
-    fn dataset(&self, wanted: &DataSettings) -> Result<Vec<Digest>, CorpusError> {
-        let (corpus, tokenizer) = (&wanted.corpus, &wanted.tokenizer);
-        if self.may_fetch() {
-            let bar = ui::fetch_bar();
-            corpora::ensure(corpus, tokenizer, &self.data, FetchPolicy::IfMissing, &bar)?;
-            bar.finish_and_clear();
-        }
-        corpora::digests(corpus, tokenizer, &self.data)
-    }
-
-    fn encoder(&self, wanted: &BertSource) -> Result<Vec<Digest>, CorpusError> {
-        if self.may_fetch() {
-            let (bar, policy) = (ui::fetch_bar(), FetchPolicy::IfMissing);
-            // Characters need no file: the encoder brings a tokenizer of its own.
-            let none = TokenizerConfig::default();
-            corpora::ensure(&wanted.corpus, &none, &self.data, policy, &bar)?;
-            corpora::ensure_model(&wanted.model, &self.data, policy, &bar)?;
-            bar.finish_and_clear();
-        }
-        let mut digests = corpora::model_digests(&wanted.model, &self.data)?;
-        digests.extend(corpora::text_digests(&wanted.corpus, &self.data)?);
-        Ok(digests)
     }
 }

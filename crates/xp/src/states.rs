@@ -15,6 +15,10 @@ pub(crate) fn states(session: &Session) -> Result<Vec<TrialState>, Expected> {
         .map(|row| (row.trial_id, row.status))
         .collect();
     let state = |trial: &crate::config::Trial| {
+        // Without an id, which its data would give it, nothing can be known of it.
+        if trial.data.is_none() {
+            return Ok(TrialState::Missing);
+        }
         let own = session.store.state(&trial.id)?;
         // One that runs is being run again.
         if own.is_recorded() || matches!(own, TrialState::Running { .. }) {

@@ -47,6 +47,7 @@ pub struct SwitchConfig {
     pub alpha: NonNegativeF64,
     /// Over which tokens load and probability are taken.
     #[serde(skip_serializing_if = "Scope::is_batch")]
+    #[schemars(extend("default" = Scope::default()))]
     pub scope: Scope,
 }
 

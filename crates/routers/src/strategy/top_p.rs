@@ -73,6 +73,7 @@ pub struct TopPConfig {
     pub max_experts: Option<NonZeroUsize>,
     /// Weight of the entropy of the router's probabilities in the loss.
     #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(extend("default" = 0.0))]
     pub entropy_weight: NonNegativeF64,
     /// Adapts `p` to a mean number of experts; where not given, `p` stays.
     #[serde(skip_serializing_if = "Option::is_none")]

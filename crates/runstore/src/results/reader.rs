@@ -7,7 +7,7 @@ use super::switch::Switch;
 use super::{Collected, MANIFEST, lock_folder};
 use crate::parquet::read_table;
 use crate::tables::{Row, TrialRow};
-use crate::{Error, Manifest};
+use crate::{Error, Manifest, durable};
 
 /// Reads the tables of a results folder, and checks them against the manifest where there is one.
 ///
@@ -58,7 +58,7 @@ pub(super) fn tables(folder: &Path) -> Result<Collected, Error> {
 }
 
 pub(super) fn manifest(path: &Path) -> Result<Manifest, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::read(path, source))?;
+    let bytes = durable::read(path).map_err(|source| Error::read(path, source))?;
     serde_json::from_slice(&bytes).map_err(|error| {
         let remedy = "restore it, or move the folder away and run the sweep again";
         Error::corrupt(path, error, remedy)

@@ -1,10 +1,12 @@
 //! The handle on a working folder.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::layout::{Layout, owner};
+use super::part::read_row;
 use super::{Claim, ClaimOutcome, FailureRecord, lock, read_part};
-use crate::tables::TrialStatus;
+use crate::tables::{TrialRow, TrialStatus};
 use crate::{Collected, Error, TrialId, durable};
 
 /// The working folder of one sweep at one scale on one device; see the [module](super).
@@ -65,19 +67,28 @@ impl Store {
             .collect())
     }
 
-    /// The trial that was published last.
+    /// When each trial was published, in no order.
     ///
     /// # Errors
     ///
     /// When the folder cannot be read.
-    pub fn latest(&self) -> Result<Option<TrialId>, Error> {
-        let mut found = Vec::new();
-        for id in self.published()? {
+    pub fn recent(&self) -> Result<Vec<(SystemTime, TrialId)>, Error> {
+        let published = self.published()?.into_iter();
+        let timed = published.map(|id| {
             let path = self.layout.trial(&id);
             let modified = std::fs::metadata(&path).and_then(|data| data.modified());
-            found.push((modified.map_err(|source| Error::read(&path, source))?, id));
-        }
-        Ok(found.into_iter().max().map(|(_, id)| id))
+            Ok((modified.map_err(|source| Error::read(&path, source))?, id))
+        });
+        timed.collect()
+    }
+
+    /// The row of a published trial; `None` where it is not published.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn row(&self, id: &TrialId) -> Result<Option<TrialRow>, Error> {
+        read_row(&self.layout.trial(id))
     }
 
     /// Asks for the right to run a trial.

@@ -85,13 +85,6 @@ pub(super) fn read_note(folder: &Path) -> Result<Option<Note>, Error> {
 
 /// Reads a published trial; `None` when it is not published.
 pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
-    fn one<R: Row>(folder: &Path, note: &Note) -> Result<Vec<R>, Error> {
-        let name = R::SCHEMA.file_name();
-        read_table(
-            &folder.join(&name),
-            note.files.get(&name).map(String::as_str),
-        )
-    }
     fn rare<R: Row>(folder: &Path, note: &Note) -> Result<Vec<R>, Error> {
         if note.files.contains_key(&R::SCHEMA.file_name()) {
             one(folder, note)
@@ -102,13 +95,8 @@ pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
     let Some(note) = read_note(folder)? else {
         return Ok(None);
     };
-    let mut trials: Vec<TrialRow> = one(folder, &note)?;
-    let (Some(trial), true) = (trials.pop(), trials.is_empty()) else {
-        let path = folder.join(TrialRow::SCHEMA.file_name());
-        return Err(Error::corrupt(&path, "it does not hold one row", REMEDY));
-    };
     Ok(Some(TrialRecord {
-        trial,
+        trial: row(folder, &note)?,
         steps: one::<StepRow>(folder, &note)?,
         experts: one::<ExpertRow>(folder, &note)?,
         tokens: one::<TokenRow>(folder, &note)?,
@@ -117,4 +105,27 @@ pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
         histograms: rare::<HistogramRow>(folder, &note)?,
         speeds: rare::<SpeedRow>(folder, &note)?,
     }))
+}
+
+/// Reads the row of a published trial alone; `None` when it is not published.
+pub(super) fn read_row(folder: &Path) -> Result<Option<TrialRow>, Error> {
+    let note = read_note(folder)?;
+    note.map(|note| row(folder, &note)).transpose()
+}
+
+fn row(folder: &Path, note: &Note) -> Result<TrialRow, Error> {
+    let mut trials: Vec<TrialRow> = one(folder, note)?;
+    let (Some(trial), true) = (trials.pop(), trials.is_empty()) else {
+        let path = folder.join(TrialRow::SCHEMA.file_name());
+        return Err(Error::corrupt(&path, "it does not hold one row", REMEDY));
+    };
+    Ok(trial)
+}
+
+fn one<R: Row>(folder: &Path, note: &Note) -> Result<Vec<R>, Error> {
+    let name = R::SCHEMA.file_name();
+    read_table(
+        &folder.join(&name),
+        note.files.get(&name).map(String::as_str),
+    )
 }

@@ -62,6 +62,11 @@ impl TrialState {
         )
     }
 
+    /// Whether a results folder alone has its record.
+    pub fn is_in_results(&self) -> bool {
+        matches!(self, Self::InResults { .. })
+    }
+
     /// Whether a loss or a measure stopped being finite.
     pub fn is_diverged(&self) -> bool {
         matches!(

@@ -204,10 +204,11 @@ fn a_trial_taken_back_runs_again() {
 }
 
 #[test]
-fn published_trials_are_listed_and_the_last_one_found() {
+fn published_trials_are_listed_with_their_time_and_row() {
     let work = tempfile::tempdir().unwrap();
     let store = open(work.path());
-    assert_eq!(store.latest().unwrap(), None);
+    assert!(store.recent().unwrap().is_empty());
+    assert_eq!(store.row(&id(1)).unwrap(), None);
     for n in 1..=3 {
         claim(&store, n).publish(record(n)).unwrap();
     }
@@ -220,7 +221,9 @@ fn published_trials_are_listed_and_the_last_one_found() {
         .unwrap()
         .set_modified(later)
         .unwrap();
-    assert_eq!(store.latest().unwrap(), Some(id(2)));
+    let last = store.recent().unwrap().into_iter().max().unwrap();
+    assert_eq!(last, (later, id(2)));
+    assert_eq!(store.row(&id(2)).unwrap().map(|row| row.seed), Some(2));
 }
 
 #[test]

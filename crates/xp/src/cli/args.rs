@@ -78,6 +78,9 @@ pub(crate) struct Runs {
     /// Refuses to run when tracked source files differ from their commit.
     #[arg(long)]
     pub(crate) frozen: bool,
+    /// Runs trials here of which only the results folder has a record, such as those of a clone.
+    #[arg(long)]
+    pub(crate) rerun: bool,
 }
 
 // Which of the sweep's trials.

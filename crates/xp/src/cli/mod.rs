@@ -89,9 +89,6 @@ pub(crate) struct SweepArgs {
     pub(crate) runs: Runs,
     #[command(flatten)]
     pub(crate) pick: Pick,
-    /// Runs trials here of which only the results folder has a record, such as those of a clone.
-    #[arg(long)]
-    pub(crate) rerun: bool,
     /// Trials that run at the same time; the processor's cores are shared among them.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: u16,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     config::SpeedConfig,
     jobs::{JobKind, JobSettings},
-    schema::{Member, SettingsSchema, sentence},
+    schema::{SettingsSchema, sentence},
 };
 
 /// All settings of a job as TOML that a sweep file could hold, with a comment on each.
@@ -65,27 +65,51 @@ struct Writer<'a> {
 }
 
 /// How a setting is written.
-enum Form<'a> {
+enum Form {
     /// On one line.
     Line(String),
     /// As a table under this path, described by this schema.
     Table {
         path: String,
         schema: Value,
-        values: &'a Value,
+        values: Value,
     },
 }
 
+impl SettingsSchema {
+    /// The settings of a table with their defaults, a line each.
+    fn settings_of(&self, table: &Value) -> Vec<String> {
+        let table = self.follow(table);
+        let properties = table["properties"].as_object();
+        let required = |key: &String| {
+            let required = table["required"].as_array();
+            required.is_some_and(|required| required.iter().any(|own| own == key))
+        };
+        let line = |(key, property): (&String, &Value)| {
+            let about = sentence(self.description(property));
+            let default = match &property["default"] {
+                Value::Null if required(key) => "...".to_owned(),
+                Value::Null => "not set".to_owned(),
+                value => inline(value),
+            };
+            format!("      {key} = {default}: {about}")
+        };
+        properties.into_iter().flatten().map(line).collect()
+    }
+}
+
 impl Writer<'_> {
-    /// A table: first what fits on lines, then the tables in it.
+    /// A table: first what fits on lines, then the tables in it. What need not be set stands in a comment.
     fn table(&mut self, schema: &Value, values: &Value, path: &str) {
         let schema = self.schema.follow(schema).clone();
-        let Some(values) = values.as_object() else {
-            return;
-        };
         let mut tables = Vec::new();
-        for (key, value) in values {
-            let property = &schema["properties"][key];
+        for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+            // Values that are left out of the settings of trials, and are the usual ones.
+            let value = values.get(key).unwrap_or(&property["default"]).clone();
+            if value.is_null() {
+                self.unset(key, property);
+                continue;
+            }
             match self.form(property, value, &crate::config::join(path, key)) {
                 Form::Line(line) => {
                     self.comment(property);
@@ -104,13 +128,25 @@ impl Writer<'_> {
             self.text.push('\n');
             self.comment(&property);
             let _ = writeln!(self.text, "[{path}]");
-            self.table(&schema, values, &path);
+            self.table(&schema, &values, &path);
         }
     }
 
-    fn form<'v>(&self, property: &Value, value: &'v Value, path: &str) -> Form<'v> {
+    /// A setting without a default, with the settings that are its own.
+    fn unset(&mut self, key: &str, property: &Value) {
+        self.comment(property);
+        let given = self.schema.given(property);
+        let own = self.schema.settings_of(given);
+        let value = if own.is_empty() { "..." } else { "{ ... }" };
+        let _ = writeln!(self.text, "# {key} = {value}  # not set");
+        for line in own {
+            let _ = writeln!(self.text, "# {line}");
+        }
+    }
+
+    fn form(&self, property: &Value, value: Value, path: &str) -> Form {
         let Some(map) = value.as_object() else {
-            return Form::Line(inline(value));
+            return Form::Line(inline(&value));
         };
         let Some(members) = self.schema.members(property) else {
             let schema = property.clone();
@@ -131,34 +167,24 @@ impl Writer<'_> {
         Form::Table {
             path: format!("{path}.{name}"),
             schema: member.map_or(Value::Null, |member| member.settings.clone()),
-            values: settings,
+            values: settings.clone(),
         }
-    }
-
-    /// A member's own settings with their defaults, a line each.
-    fn settings(&self, member: Member<'_>) -> Vec<String> {
-        let properties = self.schema.follow(member.settings)["properties"].as_object();
-        let line = |(key, property): (&String, &Value)| {
-            let about = sentence(self.schema.description(property));
-            let default = match &property["default"] {
-                Value::Null => "not set".to_owned(),
-                value => inline(value),
-            };
-            format!("      {key} = {default}: {about}")
-        };
-        properties.into_iter().flatten().map(line).collect()
     }
 
     fn comment(&mut self, property: &Value) {
         let own = self.schema.description(property);
         let mut lines: Vec<String> = own.lines().map(str::to_owned).collect();
-        if let Some(names) = self.schema.follow(property)["enum"].as_array() {
-            let names: Vec<_> = names.iter().map(inline).collect();
-            lines.push(format!("One of {}.", names.join(", ")));
+        let members = self.schema.members(property).unwrap_or_default();
+        if members.is_empty() && self.schema.follow(property)["type"] != "boolean" {
+            let values = self.schema.values(property).into_iter();
+            lines.extend(values.map(|(name, about)| match about.as_str() {
+                "" => format!("  {name}"),
+                about => format!("  {name}: {about}"),
+            }));
         }
-        for member in self.schema.members(property).unwrap_or_default() {
+        for member in members {
             lines.push(format!("  {}: {}", member.name, member.description));
-            lines.extend(self.settings(member));
+            lines.extend(self.schema.settings_of(member.settings));
         }
         for line in lines {
             let _ = writeln!(self.text, "{}", format!("# {line}").trim_end());
@@ -198,12 +224,46 @@ mod tests {
         for line in [
             "#   top-p: The fewest best experts",
             "#       p = 0.6: ",
-            "#       entropy-weight = not set: ",
+            "#       entropy-weight = 0.0: ",
             "#       max-experts = not set: ",
             "#   mlp: One hidden layer.",
             "#       hidden = ",
         ] {
             assert!(text.contains(line), "`{line}` is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_setting_of_every_table_is_named() {
+        for job in JobKind::ALL {
+            let text = toml(job);
+            for path in SettingsSchema::of(job).paths() {
+                let key = path.rsplit('.').next().unwrap();
+                let set = [
+                    format!("{key} = "),
+                    format!("# {key} = "),
+                    format!("#       {key} = "),
+                ];
+                let named = |line: &str| {
+                    set.iter().any(|set| line.starts_with(set))
+                        || line.starts_with('[') && line.contains(&path)
+                };
+                assert!(text.lines().any(named), "{path} is not in\n{text}");
+            }
+        }
+        let train = toml(JobKind::Train);
+        for line in [
+            "chain = 1",
+            "[moe.expert.mlp]",
+            "# expert-hidden = ...  # not set",
+            "# shared = { ... }  # not set",
+            "#       gate = true: ",
+            "#       hidden = ...: ",
+            "# dense = ...  # not set",
+            "#   active: k times as wide",
+        ] {
+            let found = train.lines().any(|own| own.starts_with(line));
+            assert!(found, "`{line}` is not in\n{train}");
         }
     }
 

@@ -22,7 +22,7 @@ use crate::{
     exit::{Exit, Expected},
     publish::{publish, undrawn},
     report,
-    session::{Access, Session},
+    session::Session,
     states::states,
     ui,
 };
@@ -68,7 +68,7 @@ fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
 }
 
 fn write_report(args: &ReportArgs) -> Result<Exit, Expected> {
-    let session = Session::open(&args.select, &args.place, Access::Look)?;
+    let session = Session::open(&args.select, &args.place)?;
     let states = states(&session)?;
     if !states.iter().any(TrialState::is_recorded) {
         return Err(Expected::new(

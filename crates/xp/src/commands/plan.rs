@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::{
     cli::PlanArgs,
-    config::{AxisValue, SweepFacts, Trial},
+    config::{AxisValue, NO_VALUE, SweepFacts, Trial},
     exit::{Exit, Expected},
     jobs::{self, DataSettings, JobSettings, Sizes},
     pick, preflight,
-    session::{Access, Session},
+    session::Session,
     states::states,
     ui::{self, Align},
 };
@@ -28,12 +28,16 @@ struct Plan<'a> {
     states: BTreeMap<&'static str, usize>,
     /// How many of the recorded ones diverged, wherever they are recorded.
     diverged: usize,
+    /// Which data are not here, where trials have no ids for that reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_data: Option<&'a str>,
     trials: Vec<Planned<'a>>,
 }
 
 #[derive(Serialize)]
 struct Planned<'a> {
-    id: String,
+    /// `None` where its data, which are a part of it, are not known.
+    id: Option<String>,
     axes: &'a [AxisValue],
     seed: u64,
     #[serde(flatten)]
@@ -44,7 +48,7 @@ struct Planned<'a> {
 }
 
 pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
-    let session = Session::open(&args.select, &args.place, Access::Look)?;
+    let session = Session::open(&args.select, &args.place)?;
     let (picked, states) = picked(args, &session)?;
     let due = picked.iter().zip(&states);
     let due = due.filter(|(_, state)| !state.is_recorded());
@@ -54,7 +58,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
         known: Vec::new(),
     };
     let trials = picked.iter().zip(&states).map(|(trial, state)| Planned {
-        id: trial.id.full(),
+        id: trial.known_id().map(|id| id.full()),
         axes: &trial.axes,
         seed: trial.seed,
         sizes: jobs::sizes(&trial.settings, vocabularies.of(&trial.settings)),
@@ -69,14 +73,25 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
         duplicates: session.duplicates,
         trials: trials.collect(),
         diverged: states.iter().filter(|state| state.is_diverged()).count(),
+        missing_data: session.sources.unknown(),
         states: count(&states),
     };
     if args.json {
         ui::json(&plan);
     } else {
         show(&session, &picked, &plan);
+        say_what_is_missing(&session);
     }
     Ok(Exit::Done)
+}
+
+/// Why trials have no ids, and what to do about it.
+fn say_what_is_missing(session: &Session) {
+    if let Some(why) = session.sources.unknown() {
+        ui::advise(&format!(
+            "trials without an id will have one when their data are here: {why}"
+        ));
+    }
 }
 
 /// The trials that are meant, and their states.
@@ -93,7 +108,7 @@ fn picked<'a>(
 }
 
 pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
-    let session = Session::open(&args.select, &args.place, Access::Look)?;
+    let session = Session::open(&args.select, &args.place)?;
     let (picked, states) = picked(args, &session)?;
     let counts = count(&states);
     if args.json {
@@ -110,6 +125,7 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
                 ui::data(&format!("  {} alarms: {kinds}", trial.id));
             }
         }
+        say_what_is_missing(&session);
     }
     let failed = |state: &TrialState| matches!(state, TrialState::Failed { .. });
     let wrong = |state: &TrialState| failed(state) || state.is_diverged();
@@ -138,7 +154,8 @@ fn show(session: &Session, picked: &[&Trial], plan: &Plan<'_>) {
     }
     header.extend([("state", Align::Left), ("why", Align::Left)]);
     let rows = plan.trials.iter().zip(picked).map(|(planned, trial)| {
-        let mut row = vec![trial.id.short()];
+        let id = trial.known_id();
+        let mut row = vec![id.map_or_else(|| NO_VALUE.to_owned(), |id| id.short())];
         row.extend(planned.axes.iter().map(|axis| axis.value.clone()));
         row.push(planned.seed.to_string());
         if sized {
@@ -160,7 +177,7 @@ fn show(session: &Session, picked: &[&Trial], plan: &Plan<'_>) {
     let mut text = format!("{}\n  {}\n", title(session), counted(&plan.states));
     if plan.duplicates > 0 {
         text.push_str(&format!(
-            "  {} points ask the same question as another and are one trial with it\n",
+            "  {} trials ask the same question as another and are one with it\n",
             plan.duplicates
         ));
     }
@@ -181,14 +198,13 @@ fn show(session: &Session, picked: &[&Trial], plan: &Plan<'_>) {
     ui::data(&text);
 }
 
-/// `unified (scale cpu, device cpu): 30 trials (5 strategy x 2 capacity-factor x 3 seeds)`; of several
-/// grids: `(6 experts + 4 k) x 1 seed`.
+/// `unified (scale cpu, device cpu): 31 trials (5 strategy x 2 capacity-factor x 3 seeds + 1 of speeds)`; of several
+/// grids: `(6 experts + 4 k) x 1 seed`. What stands in the brackets adds up to the trials.
 fn title(session: &Session) -> String {
     let sweep = &session.sweep;
     let grids: Vec<String> = sweep
         .grids
         .iter()
-        .filter(|grid| !grid.is_empty())
         .map(|grid| {
             let sizes = grid
                 .iter()
@@ -196,23 +212,37 @@ fn title(session: &Session) -> String {
             sizes.collect::<Vec<_>>().join(" x ")
         })
         .collect();
-    let axes = match grids.len() {
-        0 | 1 => grids.concat(),
-        _ => format!("({})", grids.join(" + ")),
+    let points = match grids.as_slice() {
+        [only] => only.clone(),
+        // One without axes is a point.
+        several => {
+            let sizes = several.iter().map(|grid| match grid.as_str() {
+                "" => "1",
+                grid => grid,
+            });
+            format!("({})", sizes.collect::<Vec<_>>().join(" + "))
+        }
     };
     let seeds = match sweep.seeds.len() {
         1 => "1 seed".to_owned(),
         several => format!("{several} seeds"),
     };
-    let product = [axes, seeds].into_iter().filter(|part| !part.is_empty());
-    let product: Vec<_> = product.collect();
+    let product = [points, seeds].into_iter().filter(|part| !part.is_empty());
+    let mut sum = product.collect::<Vec<_>>().join(" x ");
+    if session.duplicates > 0 {
+        sum.push_str(&format!(" - {} asked twice", session.duplicates));
+    }
+    let speeds = session.trials.iter().filter(|trial| trial.runs_alone());
+    match speeds.count() {
+        0 => {}
+        speeds => sum.push_str(&format!(" + {speeds} of speeds")),
+    }
     format!(
-        "{} (scale {}, device {}): {} trials ({})\n  {}",
+        "{} (scale {}, device {}): {} trials ({sum})\n  {}",
         sweep.name,
         sweep.scale,
         session.device,
         session.trials.len(),
-        product.join(" x "),
         sweep.question
     )
 }

@@ -1,6 +1,6 @@
 //! `xp show`: one trial's resolved settings and measures.
 
-use std::{path::Path, time::SystemTime};
+use std::path::Path;
 
 use runstore::{Store, TrialId, TrialRef, TrialState, tables::TrialRow};
 use serde_json::{Map, Value, json};
@@ -9,8 +9,8 @@ use crate::{
     cli::{Select, ShowArgs, Where},
     config::Trial,
     exit::{Exit, Expected},
-    recorded::{published, stores},
-    session::{Access, Session},
+    recorded::{latest, published, stores},
+    session::Session,
     states::states,
     ui,
 };
@@ -40,7 +40,7 @@ fn planned(args: &ShowArgs, sweep: &str) -> Result<Value, Expected> {
         device: None,
         places: args.places.clone(),
     };
-    let session = Session::open(&select, &place, Access::Look)?;
+    let session = Session::open(&select, &place)?;
     let index = session.pick(&args.id)?;
     let trial = &session.trials[index];
     let state = &states(&session)?[index];
@@ -63,23 +63,15 @@ fn in_results(folder: &Path, id: &TrialId) -> Result<Option<TrialRow>, Expected>
 fn recorded(args: &ShowArgs) -> Result<Value, Expected> {
     let stores = stores(&args.places.work)?;
     let mut known: Vec<(TrialId, &Store)> = Vec::new();
-    let mut latest: Option<(SystemTime, TrialId)> = None;
     for store in &stores {
         known.extend(store.published()?.into_iter().map(|id| (id, store)));
-        if let Some(id) = store.latest()? {
-            let time = std::fs::metadata(store.trial_dir(&id)).and_then(|data| data.modified());
-            latest = latest.max(time.ok().map(|time| (time, id)));
-        }
     }
     let published = published(&args.places.results)?;
     let mut ids: Vec<_> = known.iter().map(|(id, _)| *id).collect();
     ids.extend(published.iter().map(|(id, _)| *id));
     ids.sort_unstable();
     ids.dedup();
-    let id = args
-        .id
-        .parse::<TrialRef>()?
-        .pick(&ids, latest.map(|(_, id)| id))?;
+    let id = args.id.parse::<TrialRef>()?.pick(&ids, latest(&stores)?)?;
     let (state, row) = if let Some((_, store)) = known.iter().find(|(known, _)| *known == id) {
         (store.state(&id)?.name(), store.collect(&[id])?.trials.pop())
     } else {

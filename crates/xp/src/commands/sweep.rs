@@ -2,7 +2,6 @@
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
-use corpora::FetchPolicy;
 use runstore::{Provenance, TrialState};
 use serde::Serialize;
 
@@ -14,7 +13,7 @@ use crate::{
     pick, preflight,
     publish::{Published, publish, share_of_threads},
     runner::{self, Outcome, ProcessExecutor, RunOptions, RunSummary},
-    session::{Access, Session},
+    session::Session,
     signals,
     states::states,
     ui,
@@ -48,12 +47,7 @@ struct Failure {
 }
 
 pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
-    let policy = if args.runs.fetch {
-        FetchPolicy::IfMissing
-    } else {
-        FetchPolicy::Never
-    };
-    let session = Session::open(&args.select, &args.place, Access::Run(policy))?;
+    let mut session = Session::open_to_run(&args.select, &args.place, &args.runs)?;
     let provenance = crate::built::provenance();
     refuse_if_changed(args.runs.frozen, &provenance)?;
     // What stands there is read before anything runs: what is found unreadable after hours of work
@@ -63,7 +57,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     let states = states(&session)?;
     let recorded = |index: usize| {
         let state = &states[index];
-        state.is_recorded() && !(args.rerun && matches!(state, TrialState::InResults { .. }))
+        state.is_recorded() && !(args.runs.rerun && state.is_in_results())
     };
     let is = |fits: fn(&TrialState) -> bool| {
         let fits = |&&index: &&usize| recorded(index) && fits(&states[index]);
@@ -72,7 +66,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     let before = Before {
         trials: is(|_| true),
         diverged: is(TrialState::is_diverged),
-        in_results: is(|state| matches!(state, TrialState::InResults { .. })),
+        in_results: is(TrialState::is_in_results),
     };
     let mut todo: Vec<usize> = chosen
         .iter()
@@ -94,6 +88,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
         ui::say(&format!("nothing to run: {}", before.text(&session)));
         RunSummary::default()
     } else {
+        session.prepare(&args.place, &todo)?;
         execute(args, &session, &provenance, todo, before.trials)?
     };
     say_where_weights_are_not(&session, &chosen)?;
@@ -249,6 +244,9 @@ fn flags(args: &SweepArgs, session: &Session) -> Vec<OsString> {
     for set in &args.select.set {
         add("--set", set.into());
     }
+    if args.runs.rerun {
+        flags.push("--rerun".into());
+    }
     flags
 }
 
@@ -258,7 +256,6 @@ fn conclude(
     summary: &RunSummary,
 ) -> Result<Option<Published>, Expected> {
     let states = states(session)?;
-    let in_results = |state: &TrialState| matches!(state, TrialState::InResults { .. });
     if !states.iter().any(TrialState::is_recorded) {
         tracing::warn!(
             interrupted = summary.interrupted,
@@ -270,7 +267,7 @@ fn conclude(
     if states
         .iter()
         .filter(|state| state.is_recorded())
-        .all(in_results)
+        .all(TrialState::is_in_results)
     {
         return Published::before(session).map(Some);
     }

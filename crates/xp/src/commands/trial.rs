@@ -7,7 +7,7 @@ use std::{
 
 use corpora::FetchPolicy;
 use runstore::{
-    CheckpointSlot, Claim, ClaimOutcome, FailureRecord, TrialRecord,
+    CheckpointSlot, Claim, ClaimOutcome, FailureRecord, TrialRecord, TrialState,
     tables::{Row, TrialRow, TrialStatus},
 };
 
@@ -18,8 +18,10 @@ use crate::{
     device::panic_text,
     exit::{Exit, Expected},
     jobs::{self, Event, JobContext, JobEnd, JobError},
-    session::{Access, Session},
-    signals, ui,
+    session::Session,
+    signals,
+    states::states,
+    ui,
 };
 
 /// Measures that are told when a trial has finished.
@@ -45,13 +47,22 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     if let Some(threads) = args.runs.threads {
         super::limit_threads(threads.into())?;
     }
-    let policy = if args.runs.fetch {
-        FetchPolicy::IfMissing
-    } else {
-        FetchPolicy::Never
-    };
-    let session = Session::open(&args.select, &args.place, Access::Run(policy))?;
-    let trial = &session.trials[session.pick(&args.id)?];
+    let mut session = Session::open_to_run(&args.select, &args.place, &args.runs)?;
+    let index = session.pick(&args.id)?;
+    let json = args.json;
+    if let TrialState::InResults { diverged } = states(&session)?[index]
+        && !args.runs.rerun
+    {
+        let folder = session.results.clone();
+        tell(json, &Event::InResults { folder, diverged });
+        return Ok(if diverged {
+            Exit::TrialFailed
+        } else {
+            Exit::Done
+        });
+    }
+    session.prepare(&args.place, &[index])?;
+    let trial = &session.trials[index];
     let provenance = crate::built::provenance();
     refuse_if_changed(args.runs.frozen, &provenance)?;
     start_logging(args, &args.place.places.work, trial)?;
@@ -59,7 +70,6 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     if args.supervised {
         signals::stop_at_end_of_input();
     }
-    let json = args.json;
     let claim = match session.store.claim(&trial.id)? {
         ClaimOutcome::Claimed(claim) => claim,
         ClaimOutcome::Held => {

@@ -6,16 +6,17 @@
 
 mod bash;
 mod data;
+mod results;
 mod settings;
 mod sweeps;
 mod trials;
 mod typed;
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, path::Path, process::ExitCode};
 
 use clap::{Command, CommandFactory};
 use clap_complete::{
-    ArgValueCompleter, CompleteEnv, CompletionCandidate, PathCompleter, Shell,
+    ArgValueCompleter, CompleteEnv, CompletionCandidate, Shell,
     engine::ValueCompleter,
     env::{Elvish, Fish, Powershell, Shells, Zsh},
 };
@@ -28,12 +29,24 @@ const ASKED_BY: &str = "COMPLETE";
 
 const SHELLS: Shells<'static> = Shells(&[&bash::Bash, &Elvish, &Fish, &Powershell, &Zsh]);
 
-/// Where a shell asks for completions, answers it and ends the process.
-pub(crate) fn answer() {
-    CompleteEnv::with_factory(|| completed(Cli::command()))
+/// Where a shell asks for completions, answers it and gives the exit code.
+pub(crate) fn answer() -> Option<ExitCode> {
+    let shell = std::env::var_os(ASKED_BY).unwrap_or_default();
+    let asked = CompleteEnv::with_factory(|| completed(Cli::command()))
         .var(ASKED_BY)
         .shells(SHELLS)
-        .complete();
+        .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref());
+    let known = || {
+        let name = Path::new(&shell).file_stem().and_then(OsStr::to_str);
+        name.is_some_and(|name| SHELLS.completer(name).is_some())
+    };
+    match asked {
+        Ok(false) => None,
+        Ok(true) => Some(ExitCode::SUCCESS),
+        // No word to complete among those that there are, which is no mistake of who types.
+        Err(_) if known() => Some(ExitCode::SUCCESS),
+        Err(error) => Some(crate::answered(&error)),
+    }
 }
 
 /// What a shell reads so that it asks `program`.
@@ -58,15 +71,22 @@ fn completed(command: Command) -> Command {
             let candidates: fn(&Typed, &str) -> Vec<CompletionCandidate> =
                 match (argument.get_id().as_str(), named.as_str()) {
                     ("sweep", _) => {
-                        let files = PathCompleter::any().filter(sweeps::is_file);
                         let names = of(sweeps::names);
                         let both = move |current: &OsStr| {
                             let mut found = names.complete(current);
-                            found.extend(files.complete(current));
+                            found.extend(sweeps::files(current));
                             found.retain(is_plain);
                             found
                         };
                         return argument.add(ArgValueCompleter::new(both));
+                    }
+                    ("folders", _) => {
+                        let plain = |current: &OsStr| {
+                            let mut found = results::folders(current);
+                            found.retain(is_plain);
+                            found
+                        };
+                        return argument.add(ArgValueCompleter::new(plain));
                     }
                     ("scale", _) if of_sweep => sweeps::scales,
                     ("set", _) => settings::settings,

@@ -1,8 +1,8 @@
 //! Sweeps and their scales.
 
-use std::path::Path;
+use std::{ffi::OsStr, path::Path};
 
-use clap_complete::CompletionCandidate;
+use clap_complete::{CompletionCandidate, PathCompleter, engine::ValueCompleter};
 use toml::{Spanned, de::DeValue};
 
 use super::{candidate, typed::Typed};
@@ -28,11 +28,30 @@ pub(super) fn names(typed: &Typed, _: &str) -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// Whether a path can be a sweep file.
-pub(super) fn is_file(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "toml")
-        && path.is_file()
+/// Sweep files by path, and on the way to one the folders that there are.
+pub(super) fn files(current: &OsStr) -> Vec<CompletionCandidate> {
+    let is_folder = |candidate: &CompletionCandidate| {
+        let value = candidate.get_value().as_encoded_bytes();
+        value.ends_with(b"/") || value.ends_with(b"\\")
+    };
+    let mut found = PathCompleter::any().filter(is_file).complete(current);
+    let on_the_way =
+        Path::new(current).components().count() > 1 || current.as_encoded_bytes().contains(&b'/');
+    if !on_the_way {
+        found.retain(|candidate| !is_folder(candidate));
+    }
+    found
+}
+
+/// Whether there is a sweep file at a path.
+fn is_file(path: &Path) -> bool {
+    let is_toml = path
+        .extension()
+        .is_some_and(|extension| extension == "toml");
+    let named = || SweepFile::open(path.to_str()?, Path::new("")).ok();
+    let is_sweep = |file: SweepFile| file.tree.contains_key("job");
+    // A pipe may never end, and is not looked into.
+    is_toml && path.is_file() && named().is_some_and(is_sweep)
 }
 
 /// The scales of the sweep, or of all sweeps before one is named.

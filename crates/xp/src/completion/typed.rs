@@ -11,7 +11,7 @@ use crate::{
     cli::{Cli, Places, Select, Where},
     config::SweepFile,
     jobs::JobKind,
-    session::{Access, Session},
+    session::Session,
 };
 
 /// What the command at the cursor has so far.
@@ -94,6 +94,6 @@ impl Typed {
             device: text("device"),
             places: self.places()?,
         };
-        Session::open(&select, &place, Access::Look).ok()
+        Session::open(&select, &place).ok()
     }
 }

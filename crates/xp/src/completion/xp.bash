@@ -25,4 +25,5 @@ _xp() {
     [[ ${#COMPREPLY[@]} -gt 0 && ${COMPREPLY[0]} == *[=/:.] ]] && compopt -o nospace 2>/dev/null
     return 0
 }
-complete -o bashdefault -F _xp xp
+# Newest first, where bash leaves the order alone.
+complete -o nosort -o bashdefault -F _xp xp 2>/dev/null || complete -o bashdefault -F _xp xp

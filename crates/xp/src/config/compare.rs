@@ -35,16 +35,7 @@ pub(super) fn read(tree: &Tree, job: JobKind, problems: &mut Problems) -> Option
         problems.at(node.span(), "`compare.baseline` must be a table", HELP);
         return None;
     };
-    if cell.is_empty() {
-        problems.at(node.span(), "`compare.baseline` names no setting", HELP);
-        return None;
-    }
-    Some(NamedCell::read(
-        "compare.baseline",
-        (cell, node.span()),
-        job,
-        problems,
-    ))
+    NamedCell::read("compare.baseline", (cell, node.span()), job, problems)
 }
 
 impl Sweep {
@@ -102,7 +93,7 @@ mod tests {
         };
         let sweep = Sweep::resolve(file, &options).map_err(told)?;
         let points = sweep.points().map_err(told)?;
-        let trials = sweep.trials::<Infallible>(points, &mut |_| Ok(BTreeMap::new()));
+        let trials = sweep.trials::<Infallible>(points, &mut |_| Ok(Some(BTreeMap::new())));
         let trials = trials.unwrap_or_else(|never| match never {});
         let named = sweep.baseline(&trials.list);
         Ok(named

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::{
     problem::{ConfigErrors, Problem, Problems},
+    reading,
     source::{Sources, Tree},
     suggest::closest,
 };
@@ -16,7 +17,7 @@ use super::{
 /// A sweep file as text and as a tree in which every key and value knows its place.
 #[derive(Debug, Clone)]
 pub(crate) struct SweepFile {
-    pub(crate) path: PathBuf,
+    text: &'static str,
     pub(crate) sources: Sources,
     pub(crate) tree: Tree,
 }
@@ -29,10 +30,15 @@ impl SweepFile {
         } else {
             PathBuf::from(name)
         };
-        match std::fs::read(&path) {
+        match reading::read(&path) {
             Ok(bytes) => Self::parse(&path, &bytes),
             Err(error) => Err(unreadable(name, &path, folder, &error)),
         }
+    }
+
+    /// The whole text.
+    pub(crate) fn text(&self) -> &'static str {
+        self.text
     }
 
     /// Parses the bytes of a file.
@@ -59,7 +65,7 @@ impl SweepFile {
         }
         problems.finish(&sources)?;
         Ok(Self {
-            path: path.to_owned(),
+            text,
             sources,
             tree,
         })
@@ -107,13 +113,21 @@ fn unreadable(name: &str, path: &Path, folder: &Path, error: &io::Error) -> Conf
     } else {
         format!("cannot read {}: {error}", path.display())
     };
-    let help = match closest(name, known.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => format!(
+    let help = match (
+        error.kind(),
+        closest(name, known.iter().map(String::as_str)),
+    ) {
+        (io::ErrorKind::TimedOut, _) => {
+            "have a command write the sweep into it, as in `xp plan <(command)`, or name a file"
+                .into()
+        }
+        (io::ErrorKind::FileTooLarge, _) => "a sweep is a TOML file: name another".into(),
+        (_, Some(near)) => format!("did you mean `{near}`?"),
+        (_, None) if known.is_empty() => format!(
             "{} holds no sweeps: give the path of a file, or the folder with `--experiments`",
             folder.display()
         ),
-        None => format!("sweeps in {}: {}", folder.display(), known.join(", ")),
+        (_, None) => format!("sweeps in {}: {}", folder.display(), known.join(", ")),
     };
     let mut problems = Problems::default();
     problems.add(Problem {

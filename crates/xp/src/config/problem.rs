@@ -6,6 +6,7 @@ use miette::{Diagnostic, LabeledSpan, SourceCode};
 
 use super::{
     excerpt::Excerpt,
+    header::HEADER_KEYS,
     source::{Sources, Span, Tree},
     suggest, tree, words,
 };
@@ -61,11 +62,20 @@ impl Problems {
             Some(path) => format!("`{path}`: {text}"),
             None => text.to_owned(),
         };
+        let missing = text.strip_prefix("missing setting `");
+        let missing = missing.and_then(|rest| rest.split('`').next());
         let help = match suggest::from_message(text) {
             Some((_, nearest)) => format!("did you mean `{nearest}`?"),
-            None if text.contains("missing field") => "every sweep file gives its `name`, \
-                `question`, `job` and `seeds`: see `xp schema --defaults`"
-                .to_owned(),
+            None if missing.is_some_and(|name| HEADER_KEYS.contains(&name)) => {
+                "every sweep file gives its `name`, `question`, `job` and `seeds`: see \
+                 `xp schema --defaults`"
+                    .to_owned()
+            }
+            None if let Some(name) = missing => {
+                format!(
+                    "write `{name} = ...` in this table: `xp schema --defaults` says what it is"
+                )
+            }
             None => {
                 "`xp schema --defaults` lists every setting with its type and default".to_owned()
             }
@@ -79,6 +89,10 @@ impl Problems {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.found.len()
     }
 
     /// Nothing, or all problems with the texts that they point into.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use toml::{Spanned, de::DeValue};
 
 use super::source::Node;
+use crate::schema::SettingsSchema;
 
 /// One value of one axis, as people read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,13 +21,28 @@ pub(crate) fn value_at<'a>(json: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(json, |json, key| json.get(key))
 }
 
+/// What stands for the value of an axis that a trial does not have.
+pub(crate) const NO_VALUE: &str = "-";
+
 /// An axis' value: what the settings resolved to, with the parameters that the file gives, if it does.
-pub(crate) fn axis(json: &Value, path: &str, written: Option<&Node>) -> String {
+pub(crate) fn axis(
+    json: &Value,
+    path: &str,
+    written: Option<&Node>,
+    schema: &SettingsSchema,
+) -> String {
     match (value_at(json, path), written.map(Spanned::get_ref)) {
         (Some(read), _) => value(read, written),
-        // Resolved into other settings, as a profile is.
-        (None, Some(DeValue::String(text))) => text.to_string(),
-        (None, _) => "-".to_owned(),
+        // The usual value, which settings leave out, or one resolved into others, as a profile is.
+        (None, Some(DeValue::Table(table))) if table.len() == 1 => {
+            let name = table.keys().next().expect("there is one key");
+            name.get_ref().to_string()
+        }
+        (None, Some(_)) => written.map_or_else(String::new, plain),
+        (None, None) => match schema.default_at(path) {
+            Some(usual) => value(usual, None),
+            None => NO_VALUE.to_owned(),
+        },
     }
 }
 
@@ -55,6 +71,13 @@ pub(crate) fn value(read: &Value, written: Option<&Node>) -> String {
             let shown = items.iter().enumerate();
             let shown: Vec<_> = shown.map(|(index, read)| value(read, of(index))).collect();
             shown.join("+")
+        }
+        Value::Object(settings) => {
+            let shown = settings.iter();
+            let shown: Vec<_> = shown
+                .map(|(key, read)| format!("{key}={}", value(read, None)))
+                .collect();
+            shown.join(" ")
         }
         Value::String(text) => text.clone(),
         other => other.to_string(),

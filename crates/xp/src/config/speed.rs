@@ -75,7 +75,7 @@ impl SpeedPlan {
         let reference = node.and_then(|node| match node.get_ref() {
             DeValue::Table(table) if !table.is_empty() => {
                 let written = (table, node.span());
-                Some(NamedCell::read("speed.reference", written, job, problems))
+                NamedCell::read("speed.reference", written, job, problems)
             }
             _ => None,
         });
@@ -112,13 +112,18 @@ impl Sweep {
                 reference: place.unwrap_or(0),
                 cells: of_seed(seed).map(cell).collect(),
             });
-            let data = of_seed(seed).flat_map(|trial| trial.data.clone()).collect();
+            // Unknown where that of one cell is.
+            let data: Option<Vec<_>> = of_seed(seed).map(|trial| trial.data.clone()).collect();
+            let data = data.map(|data| data.into_iter().flatten().collect());
             let axes = self.axes().into_iter().map(|axis| AxisValue {
                 axis: axis.name.clone(),
                 value: "–".to_owned(),
             });
             Trial {
-                id: TrialId::of(&Trial::question(&settings, seed), &data),
+                id: TrialId::of(
+                    &Trial::question(&settings, seed),
+                    data.as_ref().unwrap_or(&BTreeMap::new()),
+                ),
                 sweep: self.name.clone(),
                 scale: self.scale.clone(),
                 axes: axes.collect(),
@@ -160,7 +165,7 @@ mod tests {
         let file = SweepFile::parse(Path::new("t.toml"), text.as_bytes()).map_err(flat)?;
         let sweep = Sweep::resolve(file, &options).map_err(flat)?;
         let points = sweep.points().map_err(flat)?;
-        let trials = sweep.trials::<Infallible>(points, &mut |_| Ok(BTreeMap::new()));
+        let trials = sweep.trials::<Infallible>(points, &mut |_| Ok(Some(BTreeMap::new())));
         Ok(trials.unwrap_or_else(|never| match never {}).list)
     }
 

@@ -17,7 +17,7 @@ use super::{
     suggest::closest,
     tree,
 };
-use crate::{device::DeviceChoice, jobs::JobKind};
+use crate::{device::DeviceChoice, jobs::JobKind, schema::SettingsSchema};
 
 /// The scale of a sweep that names none.
 const USUAL_SCALE: &str = "cpu";
@@ -201,7 +201,7 @@ fn check_keys(tree: &Tree, job: JobKind, prefix: &str, problems: &mut Problems) 
         if known().any(|known| known == name) {
             continue;
         }
-        let help = match (closest(name, known()), job.long_path(name)) {
+        let help = match (meant(name, known(), job), job.long_path(name)) {
             (_, Some(path)) => format!("`{name}` is the setting `{path}`: write it in its table"),
             (Some(near), None) => format!("did you mean `{near}`?"),
             (None, None) => {
@@ -214,6 +214,20 @@ fn check_keys(tree: &Tree, job: JobKind, prefix: &str, problems: &mut Problems) 
         };
         problems.at(key.span(), format!("unknown key `{prefix}{name}`"), help);
     }
+}
+
+/// What a key that is unknown here was probably meant to be: another key, or the path of a setting, by its
+/// short name or by its own.
+fn meant(name: &str, keys: impl Iterator<Item = &'static str>, job: JobKind) -> Option<String> {
+    let short = job.short_names().iter();
+    let own = short.map(|&(short, path)| (short.to_owned(), path.to_owned()));
+    let keys = keys.map(|key| (key.to_owned(), key.to_owned()));
+    let paths = SettingsSchema::of(job).paths().into_iter();
+    let paths = paths.map(|path| (path.rsplit('.').next().unwrap_or_default().to_owned(), path));
+    let known: Vec<(String, String)> = keys.chain(own).chain(paths).collect();
+    let near = closest(name, known.iter().map(|(name, _)| name.as_str()))?;
+    let meant = known.iter().find(|(known, _)| known == near)?;
+    Some(meant.1.clone())
 }
 
 /// The scale's name and what it lays over the file.

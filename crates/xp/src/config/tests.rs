@@ -20,7 +20,7 @@ fn resolve(text: &str, options: &SweepOptions) -> Result<Trials, String> {
     let file = SweepFile::parse(Path::new("t.toml"), text.as_bytes()).map_err(flat)?;
     let sweep = Sweep::resolve(file, options).map_err(flat)?;
     let points = sweep.points().map_err(flat)?;
-    let trials = sweep.trials::<Infallible>(points, &mut |_| Ok(BTreeMap::new()));
+    let trials = sweep.trials::<Infallible>(points, &mut |_| Ok(Some(BTreeMap::new())));
     Ok(trials.unwrap_or_else(|never| match never {}))
 }
 
@@ -231,7 +231,7 @@ fn ids_depend_on_the_question_alone() {
 }
 
 #[rstest]
-#[case("[moe]\ncapasity-factor = 1.0", &["unknown field `capasity-factor`", "did you mean `capacity-factor`?"])]
+#[case("[moe]\ncapasity-factor = 1.0", &["unknown setting `capasity-factor`", "did you mean `capacity-factor`?"])]
 #[case("[mo]\nk = 1", &["unknown key `mo`", "did you mean `moe`?"])]
 #[case("[moe]\nexperts = 'many'", &["`moe.experts`", "invalid type: string"])]
 #[case("[moe]\nexperts = 0", &["`moe.experts`", "a whole number from 1"])]
@@ -256,12 +256,12 @@ fn ids_depend_on_the_question_alone() {
 #[case("[train]\nsteps = 10\nwarmup = 11", &["warmup must be at most steps = 10"])]
 #[case("[model.tiny-moe]\ndim = 30\nheads = 4", &["dim = 30 is not a multiple of heads = 4"])]
 #[case("[moe]\nexperts = 2\nk = 4\n[train]\nsteps = 1", &["k = 4 exceeds 2", "warmup must be"])]
-#[case("[scale.cpu]\nmoe.kk = 1", &["unknown field `kk`"])]
+#[case("[scale.cpu]\nmoe.kk = 1", &["unknown setting `kk`"])]
 #[case("[scale.cpu]\nmo.k = 1", &["unknown key `scale.cpu.mo`"])]
 #[case("[axes]\nk = [1, 2]\n[scale.cpu]\nmoe.k = 1", &["no effect", "[scale.cpu.axes]"])]
 #[case("capacity-factor = 1.0", &["unknown key `capacity-factor`", "the setting `moe.capacity-factor`"])]
 #[case("device = 'gpu'", &["unknown device `gpu`"])]
-#[case("save = 'all'", &["unknown variant `all`"])]
+#[case("save = 'all'", &["unknown value `all`"])]
 fn mistakes_are_named_with_a_remedy(#[case] text: &str, #[case] parts: &[&str]) {
     let told = error(&format!("{HEADER}{text}"));
     for part in parts {
@@ -304,7 +304,7 @@ fn bad_seed_lists_are_named(#[case] seeds: &str, #[case] part: &str) {
 #[rstest]
 #[case(Some("huge"), &[], "unknown scale `huge`")]
 #[case(None, &["train.steps"], "has no `=`")]
-#[case(None, &["train.step=5"], "unknown field `step`")]
+#[case(None, &["train.step=5"], "unknown setting `step`")]
 #[case(None, &["tran.steps=5"], "unknown key `tran`")]
 #[case(None, &["scale=cpu"], "cannot be changed by `--set`")]
 #[case(None, &["train.steps=[1,"], "array")]

@@ -10,12 +10,15 @@ use super::{
     cell::{NamedCell, Place},
     members,
     problem::{ConfigErrors, Problem, Problems},
-    show::{self, AxisValue},
+    show::{self, AxisValue, NO_VALUE},
     source::{Node, Tree},
     sweep::Sweep,
     tree,
 };
-use crate::jobs::{JobSettings, SettingProblem};
+use crate::{
+    jobs::{JobKind, JobSettings, SettingProblem},
+    schema::SettingsSchema,
+};
 
 /// More trials than this are a slip in an axis.
 const MOST_TRIALS: usize = 100_000;
@@ -23,7 +26,8 @@ const MOST_TRIALS: usize = 100_000;
 /// One thing to run: complete, typed settings and a seed.
 #[derive(Debug, Clone)]
 pub(crate) struct Trial {
-    /// Hash of settings, seed and data.
+    /// Hash of settings, seed and data. Without the data it tells the trials of a sweep apart and is
+    /// no id that it will have.
     pub(crate) id: TrialId,
     /// The sweep it belongs to.
     pub(crate) sweep: String,
@@ -35,14 +39,19 @@ pub(crate) struct Trial {
     pub(crate) axes: Vec<AxisValue>,
     /// Every random stream of the trial is derived from it.
     pub(crate) seed: u64,
-    /// Digests of the data it reads, by name.
-    pub(crate) data: BTreeMap<String, String>,
+    /// Digests of the data it reads, by name; `None` where they are not known.
+    pub(crate) data: Option<BTreeMap<String, String>>,
 }
 
 impl Trial {
     /// The trial's resolved question as JSON: what its id is made from.
     pub(crate) fn question(settings: &JobSettings, seed: u64) -> Value {
         json!({ "job": settings.kind().name(), "seed": seed, "settings": settings.asked() })
+    }
+
+    /// Its id, where its data are known.
+    pub(crate) fn known_id(&self) -> Option<TrialId> {
+        self.data.is_some().then_some(self.id)
     }
 
     /// Whether nothing else may run beside it.
@@ -57,15 +66,20 @@ impl Trial {
 
     /// The cell that the trial's seeds share.
     pub(crate) fn cell(&self) -> String {
-        if matches!(self.settings, JobSettings::Speed(_)) {
+        self.told(|axis| format!("{}={}", axis.axis, axis.value))
+    }
+
+    /// The same without the names of the axes.
+    pub(crate) fn values(&self) -> String {
+        self.told(|axis| axis.value.clone())
+    }
+
+    fn told(&self, told: impl Fn(&AxisValue) -> String) -> String {
+        if self.runs_alone() {
             return "speeds in turn".to_owned();
         }
-        let values: Vec<_> = self
-            .axes
-            .iter()
-            .map(|axis| format!("{}={}", axis.axis, axis.value))
-            .collect();
-        values.join(" ")
+        let own = self.axes.iter().filter(|axis| axis.value != NO_VALUE);
+        own.map(told).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -78,9 +92,9 @@ pub(crate) struct Trials {
     pub(crate) duplicates: usize,
 }
 
-/// Gives the digests of the data that some settings read.
+/// Gives the digests of the data that some settings read, where they are known.
 pub(crate) type Digests<'a, E> =
-    &'a mut dyn FnMut(&JobSettings) -> Result<BTreeMap<String, String>, E>;
+    &'a mut dyn FnMut(&JobSettings) -> Result<Option<BTreeMap<String, String>>, E>;
 
 impl Sweep {
     /// Every point of the axes, typed and checked.
@@ -120,7 +134,8 @@ impl Sweep {
         for point in points {
             let data = digests(&point.settings)?;
             for &seed in &self.seeds {
-                let id = TrialId::of(&Trial::question(&point.settings, seed), &data);
+                let question = Trial::question(&point.settings, seed);
+                let id = TrialId::of(&question, data.as_ref().unwrap_or(&BTreeMap::new()));
                 if point.reference && reference.is_none() {
                     reference = Some(id);
                 }
@@ -235,10 +250,10 @@ impl Sweep {
     }
 
     fn read_points(&self, problems: &mut Problems) -> Vec<Point> {
-        let axes = self.axes();
+        let (axes, schema) = (self.axes(), SettingsSchema::of(self.job));
         let chosen = self.grids.iter().flat_map(combinations);
         chosen
-            .filter_map(|chosen| self.read_point(&chosen, &axes, problems))
+            .filter_map(|chosen| self.read_point(&chosen, &axes, &schema, problems))
             .collect()
     }
 
@@ -246,6 +261,7 @@ impl Sweep {
         &self,
         chosen: &[(&Axis, &Node)],
         axes: &[&Axis],
+        schema: &SettingsSchema,
         problems: &mut Problems,
     ) -> Option<Point> {
         let tree = self.at(chosen);
@@ -260,6 +276,9 @@ impl Sweep {
         for problem in settings.check() {
             problems.add(locate(problem, &tree));
         }
+        if let Some(problem) = two_ways(&tree, self.job) {
+            problems.add(problem);
+        }
         let json = settings.to_json();
         let axes = axes.iter().map(|axis| {
             // What the point's own grid does not vary is as the rest of the file says.
@@ -268,7 +287,10 @@ impl Sweep {
             let written = written.or_else(|| tree::find(&tree, &axis.path));
             AxisValue {
                 axis: axis.name.clone(),
-                value: show::axis(&json, &axis.path, written),
+                value: match settings.of_dense(&axis.path, NO_VALUE) {
+                    Some(value) => value.into_owned(),
+                    None => show::axis(&json, &axis.path, written, schema),
+                },
             }
         });
         Some(Point {
@@ -335,6 +357,26 @@ pub(crate) struct Point {
     pub(crate) settings: JobSettings,
     /// Whether its speed is what the others are divided by.
     pub(super) reference: bool,
+}
+
+/// Refuses two ways of one setting beside each other: one of them would have no effect, and trials that
+/// do the same would have several ids.
+fn two_ways(tree: &Tree, job: JobKind) -> Option<Problem> {
+    let both = |&(path, other): &(&'static str, &'static str)| {
+        Some((
+            (path, tree::find(tree, path)?),
+            (other, tree::find(tree, other)?),
+        ))
+    };
+    let ((path, node), (other, beside)) = job.alternatives().iter().find_map(both)?;
+    Some(Problem {
+        message: format!("`{path}` stands in the place of `{other}`, and both are given"),
+        places: vec![
+            (node.span(), "here".into()),
+            (beside.span(), format!("`{other}`")),
+        ],
+        help: Some("keep one of the two".into()),
+    })
 }
 
 fn locate(problem: SettingProblem, tree: &Tree) -> Problem {

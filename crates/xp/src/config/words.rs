@@ -22,29 +22,119 @@ const TYPES: [(&str, &str); 18] = [
     ("any valid TOML value", "a value"),
 ];
 
-/// The message with `expected TYPE` in plain words.
+/// Words for what was found, and what they are in a sweep file.
+const FOUND: [(&str, &str); 9] = [
+    (" as i128", ""),
+    (" as u128", ""),
+    ("invalid type: sequence", "invalid type: list"),
+    ("invalid type: map", "invalid type: table"),
+    ("floating point `", "number `"),
+    ("unknown field", "unknown setting"),
+    ("unknown variant", "unknown value"),
+    ("missing field", "missing setting"),
+    ("wanted string or table", "expected a name"),
+];
+
+/// The message in plain words: what was found, and `expected TYPE`.
 pub(super) fn plain(message: &str) -> String {
-    let Some((before, expected)) = message.rsplit_once("expected ") else {
-        return message.to_owned();
+    let (found, expected) = match message.rsplit_once("expected ") {
+        Some((found, expected)) => (found, Some(expected)),
+        None => (message, None),
     };
+    let replaced = |text: String, (word, plain): &(&str, &str)| text.replace(word, plain);
+    let found = FOUND.iter().fold(found.to_owned(), replaced);
+    match expected {
+        Some(expected) => format!("{found}expected {}", wanted(expected)),
+        None => found,
+    }
+}
+
+fn wanted(expected: &str) -> String {
+    // A table of settings, by the name that it has in the program.
+    if let Some(rest) = expected.strip_prefix("struct ") {
+        let end = rest.find([',', ' ', '\n']).unwrap_or(rest.len());
+        return format!("a table such as `{{ name = 1 }}`{}", &rest[end..]);
+    }
     let known = TYPES.iter().find(|(name, _)| {
-        expected == *name
-            || expected
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with([',', ' ', '\n']))
+        let rest = expected.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([',', ' ', '\n']))
     });
-    let before = before
-        .replace("sequence", "list")
-        .replace("floating point `", "number `");
     match known {
-        Some((name, words)) => format!("{before}expected {words}{}", &expected[name.len()..]),
-        None => format!("{before}expected {expected}"),
+        Some((name, words)) => format!("{words}{}", &expected[name.len()..]),
+        None => expected.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+    use toml::{Spanned, de::DeValue};
+
     use super::*;
+    use crate::{
+        config::{join, tree},
+        jobs::{JobKind, JobSettings},
+        schema::SettingsSchema,
+    };
+
+    /// Every setting and table of settings, by path.
+    fn paths(schema: &SettingsSchema, table: &Value, path: &str, found: &mut Vec<String>) {
+        let table = schema.given(table);
+        for member in schema.members(table).into_iter().flatten() {
+            paths(schema, member.settings, &join(path, member.name), found);
+        }
+        let properties = schema.follow(table)["properties"].as_object();
+        for (key, property) in properties.into_iter().flatten() {
+            let path = join(path, key);
+            paths(schema, property, &path, found);
+            found.push(path);
+        }
+    }
+
+    #[test]
+    fn no_wrong_value_of_any_setting_is_told_in_words_of_the_program() {
+        const OURS: [&str; 16] = [
+            "struct", "enum", "variant", "tuple", "map", "newtype", "unit", "field", "sequence",
+            "i128", "u128", "i64", "u64", "usize", "f64", "nonzero",
+        ];
+        let wrong = [
+            "-1",
+            "0.5",
+            "99999999999999999999",
+            "true",
+            "'x'",
+            "[]",
+            "[1]",
+            "['x']",
+            "[{ x = 1 }]",
+            "{}",
+            "{ x = 1 }",
+            "{ x = {} }",
+            "1979-05-27",
+            "nan",
+        ];
+        let mut told = 0;
+        for job in JobKind::ALL {
+            let schema = SettingsSchema::of(job);
+            let mut all = Vec::new();
+            paths(&schema, schema.root(), "", &mut all);
+            for (path, value) in all.iter().flat_map(|path| wrong.map(|value| (path, value))) {
+                let value = DeValue::parse(value).unwrap();
+                let value = Spanned::new(value.span(), value.into_inner());
+                let Err(error) = JobSettings::read(job, tree::single(path, &(0..1), value)) else {
+                    continue;
+                };
+                told += 1;
+                let said = plain(error.message());
+                // Between backticks stand names and values of the file.
+                let plain: String = said.split('`').step_by(2).collect();
+                let words: Vec<&str> = plain.split(|c: char| !c.is_alphanumeric()).collect();
+                let ours: Vec<_> = OURS.iter().filter(|word| words.contains(word)).collect();
+                assert!(ours.is_empty(), "{path}: {said}");
+            }
+        }
+        assert!(told > 1000, "{told}");
+    }
 
     #[test]
     fn types_are_told_in_plain_words() {
@@ -63,7 +153,7 @@ mod tests {
             ),
             (
                 "unknown field `a`, expected `b` or `c`",
-                "unknown field `a`, expected `b` or `c`",
+                "unknown setting `a`, expected `b` or `c`",
             ),
             ("out of range", "out of range"),
         ] {

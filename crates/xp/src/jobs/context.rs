@@ -142,12 +142,38 @@ pub(crate) enum Event {
     Held,
     /// The trial was recorded before this process began.
     AlreadyDone,
+    /// The results folder has its record, and nobody asked to run it again.
+    InResults {
+        /// That folder.
+        folder: std::path::PathBuf,
+        diverged: bool,
+    },
     /// The trial could not be done.
     Failed { error: String },
     /// Nothing could be tried, and no other trial of the sweep could be; the text is for people.
     Refused { text: String },
     /// The trial was stopped and can go on.
     Interrupted { step: usize },
+}
+
+impl Event {
+    /// Whether nothing comes after it.
+    pub(crate) const fn is_last_word(&self) -> bool {
+        match self {
+            Self::Finished { .. }
+            | Self::Held
+            | Self::AlreadyDone
+            | Self::InResults { .. }
+            | Self::Failed { .. }
+            | Self::Refused { .. }
+            | Self::Interrupted { .. } => true,
+            Self::Started { .. }
+            | Self::Progress { .. }
+            | Self::Evaluated { .. }
+            | Self::Alarm { .. }
+            | Self::Note { .. } => false,
+        }
+    }
 }
 
 /// Parameter counts of a model.

@@ -142,6 +142,16 @@ impl JobKind {
             .map(|(_, path)| *path)
     }
 
+    /// Settings that stand in the place of others, each with the one that it replaces.
+    pub(crate) const fn alternatives(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Train | Self::Layer | Self::Router => {
+                &[("moe.expert-hidden", "moe.ffn-multiple")]
+            }
+            Self::Pack | Self::Speed => &[],
+        }
+    }
+
     /// Settings that hold one member of a family: an overlay that names another member replaces
     /// the first, it is not merged into it.
     pub(crate) const fn families(self) -> &'static [&'static str] {

@@ -7,10 +7,13 @@ use runstore::{
 
 use std::num::NonZeroUsize;
 
-use moe_layer::{DenseReference, MoeConfig};
+use moe_layer::MoeConfig;
 use routers::{AssignConfig, BalancerConfig, RouterConfig};
 
-use super::{JobSettings, LayerSettings, PackSettings, RouterSettings, TrainSettings, router};
+use super::{
+    JobSettings, LayerSettings, PackSettings, RouterSettings, TrainSettings, router,
+    settings::dense_name,
+};
 use crate::{config::Trial, device::DeviceChoice};
 
 /// The row with identity, settings and provenance; the job adds sizes and outcomes.
@@ -31,7 +34,7 @@ pub(crate) fn trial_row(
         status: TrialStatus::Done,
         seed: trial.seed,
         settings: runstore::canonical_json(&question),
-        data_digest: runstore::data_digest(&trial.data),
+        data_digest: trial.data.as_ref().and_then(runstore::data_digest),
         started_at: runstore::now(),
         threads: Some(threads()),
         ..TrialRow::default()
@@ -115,8 +118,8 @@ fn router_columns(row: &mut TrialRow, settings: &RouterSettings) {
 
 /// The columns of a layer and its router, in whichever job they are.
 fn routing_columns(row: &mut TrialRow, moe: &MoeConfig, router: &RouterConfig) {
-    if let Some(dense) = moe.dense {
-        dense_columns(row, moe, dense);
+    if let Some(name) = dense_name(moe) {
+        dense_columns(row, moe, name);
         return;
     }
     let balancers: Vec<_> = router.balancers.iter().map(BalancerConfig::name).collect();
@@ -136,13 +139,10 @@ fn routing_columns(row: &mut TrialRow, moe: &MoeConfig, router: &RouterConfig) {
 }
 
 /// A dense reference is one network, and has no routing to set.
-fn dense_columns(row: &mut TrialRow, moe: &MoeConfig, dense: DenseReference) {
+fn dense_columns(row: &mut TrialRow, moe: &MoeConfig, name: String) {
     let width = moe.dense_experts().map_or(1, NonZeroUsize::get);
     row.ffn_dim = row.ffn_dim.map(|one| one * width as u64);
-    row.strategy = Some(match dense {
-        DenseReference::Active => format!("dense-active-{width}"),
-        DenseReference::Total => "dense-total".to_owned(),
-    });
+    row.strategy = Some(name);
 }
 
 fn pack_columns(row: &mut TrialRow, settings: &PackSettings) {

@@ -1,6 +1,7 @@
 //! The settings of each job, typed and complete.
 
 mod bounds;
+mod dense;
 mod health;
 mod layer;
 mod model;
@@ -10,7 +11,7 @@ mod router;
 mod rules;
 mod speed;
 
-use std::num::NonZeroUsize;
+use std::{borrow::Cow, num::NonZeroUsize};
 
 use corpora::{CorpusConfig, TokenizerConfig};
 use moe_layer::MoeConfig;
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::TrainConfig;
 
+pub(crate) use dense::dense_name;
 pub(crate) use health::HealthConfig;
 pub(crate) use layer::LayerSettings;
 pub(crate) use model::ModelConfig;
@@ -55,6 +57,7 @@ pub(crate) enum JobSettings {
 pub(crate) struct TrainSettings {
     /// Several settings at once: those of the file, or MoE Routing Bench's own code.
     #[serde(skip_serializing_if = "Profile::is_default")]
+    #[schemars(extend("default" = Profile::default()))]
     pub(crate) profile: Profile,
     /// What is read.
     pub(crate) data: DataSettings,
@@ -142,6 +145,22 @@ impl JobSettings {
         let Some(k) = moe.k_of_round() else { return };
         let k = rounds * router.strategy.top_k(k);
         moe.k = NonZeroUsize::new(k).unwrap_or(moe.k);
+    }
+
+    /// What a dense reference has in the place of a setting of routing: a name of its own for the
+    /// strategy, and `none` for the others. `None` for a mixture, and for what both have.
+    pub(crate) fn of_dense<'a>(&self, path: &str, none: &'a str) -> Option<Cow<'a, str>> {
+        let moe = match self {
+            Self::Train(settings) => &settings.moe,
+            Self::Layer(settings) => &settings.moe,
+            Self::Router(settings) => &settings.moe,
+            Self::Pack(_) | Self::Speed(_) => return None,
+        };
+        let name = dense_name(moe)?;
+        match path {
+            "router.strategy" => Some(name.into()),
+            path => dense::is_routing(path).then_some(none.into()),
+        }
     }
 
     /// Which job they are for.

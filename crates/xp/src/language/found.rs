@@ -7,7 +7,7 @@ use runstore::{TrialId, TrialRef};
 use crate::{
     cli::Places,
     exit::{Exit, Expected},
-    recorded::stores,
+    recorded::{latest, stores},
 };
 
 /// What a name stands for.
@@ -37,19 +37,13 @@ impl Found {
     fn trial(wanted: &TrialRef, places: &Places) -> Result<Self, Expected> {
         let stores = stores(&places.work)?;
         let mut known = Vec::new();
-        let mut latest = None;
         for store in &stores {
             known.extend(store.published()?.into_iter().map(|id| (id, store)));
-            if let Some(id) = store.latest()? {
-                let data = std::fs::metadata(store.trial_dir(&id));
-                let time = data.and_then(|data| data.modified()).ok();
-                latest = latest.max(time.map(|time| (time, id)));
-            }
         }
         let mut ids: Vec<_> = known.iter().map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let id = wanted.pick(&ids, latest.map(|(_, id)| id))?;
+        let id = wanted.pick(&ids, latest(&stores)?)?;
         let mut kept = known.iter().filter(|(known, _)| *known == id);
         let folder = kept.find_map(|(_, store)| store.model_dir(&id));
         folder.map(|folder| Self::Trial { id, folder }).ok_or_else(|| {

@@ -87,7 +87,7 @@ fn with_parameters<C: LmConfig>(
 /// The trial's seed, from which tables follow that are no parameters.
 fn seed(id: &TrialId, places: &Places) -> Result<u64, Expected> {
     for store in stores(&places.work)? {
-        if let Some(row) = store.collect(&[*id])?.trials.pop() {
+        if let Some(row) = store.row(id)? {
             return Ok(row.seed);
         }
     }

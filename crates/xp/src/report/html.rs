@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
-use runstore::{Collected, Manifest};
+use runstore::{Collected, Manifest, RanBy};
 
 use super::axes::axis_label;
 use super::cells::{Cell, trials};
@@ -76,7 +76,7 @@ fn page(
         scale => &manifest.scale,
         device => &manifest.device,
         counts => counts(collected, manifest, cells),
-        facts => facts(manifest),
+        facts => facts(collected, manifest),
         axes => cells.first().map_or_else(Vec::new, axes),
         measures => shown.iter().map(|measure| (measure.heading, measure.unit)).collect::<Vec<_>>(),
         growths => growth_rows(cells),
@@ -198,17 +198,26 @@ fn counts(collected: &Collected, manifest: &Manifest, cells: &[Cell]) -> String 
     parts.join(", ")
 }
 
-fn facts(manifest: &Manifest) -> Vec<(String, String)> {
+/// What ran the trials, and what wrote the files from them, which may be another program on another machine.
+fn facts(collected: &Collected, manifest: &Manifest) -> Vec<(String, String)> {
     let program = &manifest.provenance;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
-    let commit = program.git_sha.as_ref().map_or_else(String::new, |sha| {
-        let state = if program.git_dirty == Some(true) {
-            " with uncommitted changes"
-        } else {
-            ""
-        };
-        format!("{sha}{state}")
+    let ran = RanBy::of(&collected.trials);
+    let ran = ran.iter().map(|ran| {
+        let program = [
+            Some(format!("xp {}", ran.xp_version)),
+            commit(ran.git_sha.as_ref(), ran.git_dirty).map(|commit| format!("commit {commit}")),
+            ran.rustc.clone(),
+            ran.burn_version
+                .as_ref()
+                .map(|version| format!("burn {version}")),
+            Some(format!("host {}", ran.host)),
+            ran.cpu_model.clone(),
+            ran.cores.map(|cores| format!("{cores} logical processors")),
+        ];
+        let program: Vec<String> = program.into_iter().flatten().collect();
+        format!("{} trials: {}", ran.trials, program.join(", "))
     });
     let memory = program.memory_bytes.map_or_else(String::new, |bytes| {
         format!("{:.1} GiB", bytes as f64 / 1_073_741_824.0)
@@ -222,7 +231,7 @@ fn facts(manifest: &Manifest) -> Vec<(String, String)> {
     let seeds: Vec<String> = manifest.seeds.iter().map(u64::to_string).collect();
     let schemas: Vec<String> = manifest.schemas.values().cloned().collect();
     let facts = [
-        ("command", joined(&manifest.command)),
+        ("trials were run by", ran.collect::<Vec<_>>().join("\n")),
         ("overrides", joined(&manifest.overrides)),
         ("started", manifest.started_at.clone()),
         ("finished", manifest.finished_at.clone()),
@@ -231,16 +240,20 @@ fn facts(manifest: &Manifest) -> Vec<(String, String)> {
         ("device", text(&manifest.device_name)),
         ("backend", manifest.backend.clone()),
         ("threads of a trial", number(manifest.threads)),
-        ("processor", text(&program.cpu_model)),
-        ("logical processors", number(program.cores)),
-        ("memory", memory),
-        ("operating system", text(&program.os)),
-        ("host (digest)", program.host.clone()),
-        ("xp", program.xp_version.clone()),
-        ("commit", commit),
-        ("Cargo.lock (digest)", program.cargo_lock.clone()),
-        ("compiler", text(&program.rustc)),
-        ("burn", text(&program.burn_version)),
+        ("tables were written by", joined(&manifest.command)),
+        ("its xp", program.xp_version.clone()),
+        (
+            "its commit",
+            commit(program.git_sha.as_ref(), program.git_dirty).unwrap_or_default(),
+        ),
+        ("its Cargo.lock (digest)", program.cargo_lock.clone()),
+        ("its compiler", text(&program.rustc)),
+        ("its burn", text(&program.burn_version)),
+        ("its host (digest)", program.host.clone()),
+        ("its processor", text(&program.cpu_model)),
+        ("its logical processors", number(program.cores)),
+        ("its memory", memory),
+        ("its operating system", text(&program.os)),
         ("schemas", schemas.join(", ")),
     ];
     facts
@@ -248,6 +261,15 @@ fn facts(manifest: &Manifest) -> Vec<(String, String)> {
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+fn commit(sha: Option<&String>, dirty: Option<bool>) -> Option<String> {
+    let state = if dirty == Some(true) {
+        " with uncommitted changes"
+    } else {
+        ""
+    };
+    sha.map(|sha| format!("{sha}{state}"))
 }
 
 /// Trials that did not finish, with what they said.

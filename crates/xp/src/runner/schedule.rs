@@ -280,16 +280,7 @@ impl Runner<'_> {
 
     fn hear(&mut self, index: usize, event: Event) {
         self.watcher.event(index, &self.trials[index], &event);
-        let last_word = matches!(
-            event,
-            Event::Finished { .. }
-                | Event::Held
-                | Event::AlreadyDone
-                | Event::Failed { .. }
-                | Event::Refused { .. }
-                | Event::Interrupted { .. }
-        );
-        if last_word {
+        if event.is_last_word() {
             self.running.insert(index, Some(event));
         }
     }
@@ -306,7 +297,12 @@ impl Runner<'_> {
                 self.held.push(index);
                 return Ok(());
             }
-            Some(Event::AlreadyDone) => Outcome::Elsewhere(Box::new(Outcome::Done(Vec::new()))),
+            Some(Event::InResults { diverged: true, .. }) => {
+                Outcome::Elsewhere(Box::new(Outcome::Diverged))
+            }
+            Some(Event::AlreadyDone | Event::InResults { .. }) => {
+                Outcome::Elsewhere(Box::new(Outcome::Done(Vec::new())))
+            }
             _ if self.summary.interrupted => Outcome::Interrupted,
             word => match judge(ending) {
                 Verdict::Halt(exit, tail) => {

@@ -131,7 +131,7 @@ fn trials(count: usize) -> Vec<Trial> {
             settings,
             axes: Vec::new(),
             seed,
-            data: BTreeMap::new(),
+            data: Some(BTreeMap::new()),
         }
     };
     (0..count as u64).map(trial).collect()

@@ -22,8 +22,8 @@ const MOST_CELLS: usize = 60;
 /// With fewer seeds a row is marked.
 const FEW_SEEDS: usize = 3;
 
-/// The longest value of an axis that is shown whole.
-const LONGEST_VALUE: usize = 30;
+/// The longest value of an axis that is shown on one line.
+const LONGEST_LINE: usize = 32;
 
 /// One headline measure: its column in `trials.parquet`, its heading, and how it is written.
 struct Measure {
@@ -184,19 +184,28 @@ fn axes(session: &Session, groups: &[Group<'_>]) -> Vec<Column> {
         align: Align::Left,
         cells: groups
             .iter()
-            .map(|group| shortened(&group.trial.axes[at].value))
+            .map(|group| folded(&group.trial.axes[at].value))
             .collect(),
         rank: 0,
     })
     .collect()
 }
 
-fn shortened(value: &str) -> String {
-    if value.chars().count() <= LONGEST_VALUE {
-        return value.to_owned();
+/// A long value on several lines, broken before the parameters of what it names and between them.
+fn folded(value: &str) -> String {
+    let mut lines = vec![String::new()];
+    for part in value.split_inclusive([' ', '(', '+']) {
+        let last = lines.last_mut().expect("there is one");
+        let length = last.chars().count() + part.trim_end().chars().count();
+        if last.is_empty() || length <= LONGEST_LINE {
+            last.push_str(part);
+        } else {
+            // Set in, so that it is not taken for a row of its own.
+            lines.push(format!("  {part}"));
+        }
     }
-    let start: String = value.chars().take(LONGEST_VALUE - 1).collect();
-    format!("{start}…")
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n")
 }
 
 fn counts(groups: &[Group<'_>]) -> Column {
@@ -331,5 +340,21 @@ impl Measure {
             }
             Some(MeanInterval { mean, .. }) => format!("{mean:.digits$}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_loses_nothing() {
+        assert_eq!(folded("top1"), "top1");
+        let long = "mlp-hadamard(variant=projection hidden=128 init-std=0.02)";
+        assert_eq!(
+            folded(long),
+            "mlp-hadamard(variant=projection\n  hidden=128 init-std=0.02)"
+        );
+        assert_eq!(folded(&"x".repeat(40)), "x".repeat(40));
     }
 }

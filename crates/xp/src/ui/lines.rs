@@ -88,7 +88,8 @@ impl Watcher for Lines {
 }
 
 /// `[3/30] 3fa91c07b2de strategy=top1 seed=17: done in 12.0 s, perplexity 5.12`, as much of it as a line of the
-/// terminal holds: first the last measures go, then the names of the axes. What went wrong is always said whole.
+/// terminal holds: first the last measures go, then the names of the axes, then the end of their values. What
+/// went wrong, and the first measure, are always said whole.
 pub(super) fn ended_line(
     (ended, total): (usize, usize),
     trial: &Trial,
@@ -100,27 +101,37 @@ pub(super) fn ended_line(
         .map(|seconds| format!(" in {seconds:.1} s"))
         .unwrap_or_default();
     let start = format!("[{ended:width$}/{total}] {}", trial.id);
-    let named = format!("{start} {} seed={}", trial.cell(), trial.seed);
-    let end = format!(": {}{took}", word(outcome));
     let measures = measures(outcome);
-    let room = super::width();
-    let length = |text: &str| text.chars().count();
-    // A line without its first measure says little, so that is worth more than names.
-    let needed = length(&end) + measures.first().map_or(0, |first| length(first));
-    let mut line = if length(&named) + needed <= room {
-        named
-    } else {
-        let values: Vec<&str> = trial.axes.iter().map(|axis| axis.value.as_str()).collect();
-        format!("{start} {} seed={}", values.join(" "), trial.seed)
+    let (first, others) = match measures.split_first() {
+        Some((first, others)) => (first.as_str(), others),
+        None => ("", &[][..]),
     };
-    line.push_str(&end);
-    for measure in &measures {
+    let end = format!(" seed={}: {}{took}{first}", trial.seed, word(outcome));
+    let length = |text: &str| text.chars().count();
+    let room = super::width();
+    let for_cell = room.saturating_sub(length(&start) + 1 + length(&end));
+    let cell = match trial.cell() {
+        cell if length(&cell) <= for_cell => cell,
+        // Without the first measure a line says little, so that is worth more than names.
+        _ => cut(trial.values(), for_cell),
+    };
+    let mut line = format!("{start} {cell}{end}");
+    for measure in others {
         if length(&line) + length(measure) > room {
             break;
         }
         line.push_str(measure);
     }
     line
+}
+
+/// A text of so many characters at most, or of one that stands for it.
+fn cut(text: String, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text;
+    }
+    let start: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{}…", start.trim_end())
 }
 
 fn word(outcome: &Outcome) -> String {
@@ -179,6 +190,13 @@ pub(crate) fn event_text(event: &Event) -> Option<String> {
         }
         Event::Held => "another process runs this trial".to_owned(),
         Event::AlreadyDone => "nothing to run: the trial is done".to_owned(),
+        Event::InResults { folder, diverged } => {
+            let ended = if *diverged { "diverged" } else { "is done" };
+            format!(
+                "nothing to run: the trial {ended}; it is known from {} alone: `--rerun` runs it here",
+                folder.display()
+            )
+        }
         Event::Failed { error } => format!("failed: {error}"),
         Event::Interrupted { step } => {
             format!("interrupted after step {step}; run it again to go on")

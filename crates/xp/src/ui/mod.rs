@@ -78,6 +78,11 @@ pub(crate) fn say(text: &str) {
     say_as_is(&visible(text));
 }
 
+/// Says what to do, naming this program as it was called.
+pub(crate) fn advise(text: &str) {
+    say(&command::as_called(text));
+}
+
 /// Says something that has colours of its own.
 fn say_as_is(text: &str) {
     let mut out = io::stderr().lock();

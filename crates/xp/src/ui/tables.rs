@@ -39,7 +39,8 @@ impl Column {
     fn width(&self) -> usize {
         let words = self.heading.split_inclusive([' ', '-']);
         let words = words.map(|word| word.trim_end().chars().count());
-        let cells = self.cells.iter().map(|cell| cell.chars().count());
+        let lines = self.cells.iter().flat_map(|cell| cell.lines());
+        let cells = lines.map(|line| line.chars().count());
         words.chain(cells).max().unwrap_or_default()
     }
 

@@ -26,10 +26,19 @@ fn sweeps_come_with_their_question_and_files_with_their_path() {
     let found = lab.completes(&["plan", "cap"]);
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("capacity\t"), "{found:?}");
+    lab.file("other.toml", "[package]\nname = 'no sweep'\n");
     let all = lab.candidates(&["sweep", ""]);
-    for name in ["unified", "zoo", "quick.toml", "experiments/"] {
+    for name in ["unified", "zoo", "quick.toml"] {
         assert!(all.iter().any(|own| own == name), "no {name} in {all:?}");
     }
+    for name in ["other.toml", "experiments/", "."] {
+        assert!(all.iter().all(|own| own != name), "{name} in {all:?}");
+    }
+    assert_eq!(
+        lab.candidates(&["sweep", "experiments/cap"]),
+        ["experiments/capacity.toml"]
+    );
+    assert_eq!(lab.candidates(&["sweep", "./exp"]), ["./experiments/"]);
     assert_eq!(
         lab.candidates(&["show", "latest", "--sweep", "zo"]),
         ["zoo"]
@@ -142,6 +151,68 @@ fn trials_are_found_by_id_and_by_the_values_of_axes() {
     );
     lab.xp(&format!("trial {file} {id}")).expect(0);
     assert_eq!(lab.candidates(&["show", &id[..6]]), [id]);
+}
+
+#[test]
+fn of_many_trials_the_newest_are_shown_and_the_others_by_their_first_digit() {
+    let lab = Lab::new();
+    let many = QUICK.replace("[1, 2]\n", "[1, 2, 3, 4, 5, 6, 7]\n");
+    let file = lab.file("quick.toml", many);
+    lab.xp(&format!("sweep {file} --jobs 2 --skip seed=7"))
+        .expect(0);
+    let shown = lab.completes(&["show", ""]);
+    let shown: Vec<_> = shown.iter().filter(|line| !line.starts_with('-')).collect();
+    assert_eq!(shown.len(), 21, "`latest` and twenty: {shown:?}");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    lab.xp(&format!("sweep {file}")).expect(0);
+    let newest = lab.completes(&["show", ""]);
+    let newest: Vec<_> = newest
+        .iter()
+        .filter(|line| !line.starts_with('-'))
+        .collect();
+    assert!(newest[0].starts_with("latest\t"));
+    for line in &newest[1..5] {
+        assert!(
+            line.ends_with("seed 7") && line.contains("quick "),
+            "{newest:?}"
+        );
+    }
+    let plan = lab.xp(&format!("plan {file} --json")).expect(0).json();
+    for trial in plan["trials"].as_array().unwrap() {
+        let id = &trial["id"].as_str().unwrap()[..12];
+        assert_eq!(lab.candidates(&["show", &id[..8]]), [id]);
+    }
+}
+
+#[test]
+fn figures_are_drawn_of_results_folders() {
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    lab.xp(&format!("sweep {file}")).expect(0);
+    let candidates = |word| {
+        let found = lab.candidates(&["figures", word]).into_iter();
+        found
+            .filter(|word| !word.starts_with('-'))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(candidates(""), ["results/quick/base-cpu"]);
+    assert_eq!(candidates("exp"), ["experiments/"]);
+}
+
+#[test]
+fn no_word_to_complete_is_no_mistake() {
+    let lab = Lab::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        for words in [&["--", "xp"][..], &["--"]] {
+            let output = lab.command(words).env("COMPLETE", shell).output();
+            let ran = Ran::of(output.expect("xp starts")).expect(0);
+            assert_eq!(ran.stderr, "", "{shell} {words:?}");
+        }
+    }
+    let output = lab.command(["--", "xp"]).env("COMPLETE", "fush").output();
+    Ran::of(output.unwrap())
+        .expect(2)
+        .says(&["unknown shell `fush`"]);
 }
 
 #[test]

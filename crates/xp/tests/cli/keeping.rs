@@ -272,7 +272,9 @@ fn the_data_folder_of_a_sweep_is_remembered_and_not_needed_to_look() {
         [model.tiny-moe]\nlayers = 1\ndim = 16\nheads = 2\n[moe]\nexperts = 4\n\
         [train]\nsteps = 2\nwarmup = 1\nbatch = 2\nsequence = 16\neval-windows = 2\n";
     let file = lab.file("small.toml", text);
-    lab.xp(&format!("plan {file}")).expect(3);
+    // A look makes nothing, and remembers no folder.
+    lab.xp(&format!("plan {file} --data-dir texts")).expect(0);
+    lab.xp(&format!("sweep {file}")).expect(3);
     lab.xp(&format!("sweep {file} --only seed=1 --data-dir texts"))
         .expect(0);
     // Remembered to run.

@@ -3,6 +3,8 @@
 mod basics;
 mod before_running;
 mod bounds;
+mod cells;
+mod clones;
 mod completing;
 mod devices;
 mod encoder;
@@ -14,6 +16,7 @@ mod language_models;
 mod mistakes;
 mod numbers;
 mod peers;
+mod pipes;
 mod recompute;
 mod resuming;
 mod routers;

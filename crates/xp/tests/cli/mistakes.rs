@@ -23,6 +23,18 @@ const HEADER: &str = "name = 'broken'\nquestion = 'q'\njob = 'train'\nseeds = [1
 #[case::unknown_limit("[health]\ncolapse = 0.5", "8:1", "did you mean `collapse`?")]
 #[case::limit_out_of_range("[health]\ncollapse = 2.0", "8:12", "from 0 to 1")]
 #[case::overload_below_the_mean("[health]\noverload = 0.5", "8:12", "above 1")]
+#[case::no_table("[moe]\nshared = 3", "8:10", "xp schema --defaults")]
+#[case::no_width("[moe]\nshared = {}", "8:10", "write `hidden = ...` in this table")]
+#[case::two_widths(
+    "[moe]\nffn-multiple = 2\nexpert-hidden = 64",
+    "9:17",
+    "keep one of the two"
+)]
+#[case::two_widths_of_an_axis(
+    "[moe]\nexpert-hidden = 64\n[axes]\nffn-multiple = [2, 4]",
+    "8:17",
+    "keep one of the two"
+)]
 #[case::empty_axis("[axes]\nk = []", "8:5", "at least one value")]
 fn a_broken_file_is_told_with_place_and_remedy(
     #[case] text: &str,
@@ -75,6 +87,22 @@ fn a_wrong_override_is_shown_as_it_was_typed() {
 }
 
 #[test]
+fn a_slip_in_a_short_name_has_a_hint() {
+    let lab = Lab::new();
+    for (set, meant) in [
+        ("lr=3", "train.learning-rate"),
+        ("straategy=top1", "router.strategy"),
+        ("eval-windows=3", "train.eval-windows"),
+        ("shared=3", "moe.shared"),
+        ("seed=[1]", "seeds"),
+    ] {
+        lab.xp(&format!("plan unified --scale smoke --set {set}"))
+            .expect(2)
+            .says(&[&format!("did you mean `{meant}`?")]);
+    }
+}
+
+#[test]
 fn an_unknown_sweep_lists_the_known() {
     let lab = Lab::new();
     lab.xp("sweep capacty")
@@ -99,12 +127,12 @@ fn an_unknown_scale_lists_the_known() {
 #[test]
 fn missing_data_is_told_with_file_folder_and_remedies() {
     let lab = Lab::new();
-    for command in ["plan", "sweep"] {
+    for (command, code) in [("plan", 0), ("sweep", 3)] {
         let ran = lab
             .xp(&format!(
                 "{command} unified --scale cpu --data-dir elsewhere"
             ))
-            .expect(3);
+            .expect(code);
         ran.says(&[
             "train.txt",
             "elsewhere",

@@ -81,6 +81,11 @@ fn times_every_cell_once_a_round(text: &str, tokens: u64) {
     lab.xp(&format!("status {file}"))
         .expect(0)
         .says(&["done 9"]);
+    // The last trial of a cell, and not the one that times them all.
+    let latest = lab.xp("show latest --json").expect(0).json();
+    assert_ne!(latest["id"], trial.trial_id.as_str());
+    let within = lab.xp(&format!("show latest --sweep {file} --json"));
+    assert_eq!(within.expect(0).json()["id"], latest["id"]);
     let report = std::fs::read_to_string(lab.results("tiny", "base-cpu").join("report.html"));
     assert!(report.unwrap().contains("Speeds, measured in turn"));
     let shown = lab

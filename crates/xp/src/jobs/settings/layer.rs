@@ -16,6 +16,7 @@ use super::{Profile, SettingProblem, bounds, layer_problems, rules};
 pub(crate) struct LayerSettings {
     /// Several settings at once: those of the file, or MoE Routing Bench's own code.
     #[serde(skip_serializing_if = "Profile::is_default")]
+    #[schemars(extend("default" = Profile::default()))]
     pub(crate) profile: Profile,
     /// What passes the layer, and how often.
     pub(crate) layer: LayerConfig,
