@@ -279,3 +279,53 @@ fn axes(job: JobKind) -> Value {
         "anyOf": [grid, { "type": "array", "minItems": 1, "items": grid }],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Settings that could be left out of a trial's and have a default that nobody is told.
+    fn untold(schema: &SettingsSchema, table: &Value, path: &str, found: &mut Vec<String>) {
+        let table = schema.given(table);
+        for member in schema.members(table).into_iter().flatten() {
+            untold(schema, member.settings, &join(path, member.name), found);
+        }
+        let table = schema.follow(table);
+        for (key, property) in table["properties"].as_object().into_iter().flatten() {
+            let path = join(path, key);
+            untold(schema, property, &path, found);
+            let kinds = property["type"].as_array();
+            let may_be_none = kinds.is_some_and(|kinds| kinds.contains(&json!("null")))
+                || !std::ptr::eq(schema.given(property), property);
+            let required = table["required"].as_array();
+            let required = required.is_some_and(|required| required.contains(&json!(key)));
+            if property.get("default").is_none() && !may_be_none && !required {
+                found.push(path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_setting_has_a_default_or_may_be_none_or_must_be_given() {
+        for job in JobKind::ALL {
+            let schema = SettingsSchema::of(job);
+            let mut found = Vec::new();
+            untold(&schema, schema.root(), "", &mut found);
+            assert!(found.is_empty(), "{}: {found:?}", job.name());
+            assert!(schema.paths().contains(&"moe.k".to_owned()));
+        }
+    }
+
+    #[test]
+    fn defaults_are_found_below_members_of_families_too() {
+        let schema = SettingsSchema::of(JobKind::Train);
+        let usual = |path| schema.default_at(path).cloned();
+        assert_eq!(usual("moe.chain"), Some(json!(1)));
+        assert_eq!(
+            usual("router.strategy.top-p.entropy-weight"),
+            Some(json!(0.0))
+        );
+        assert_eq!(usual("moe.expert-hidden"), None);
+        assert_eq!(usual("moe.nothing"), None);
+    }
+}

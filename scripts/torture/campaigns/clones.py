@@ -22,7 +22,7 @@ def one_more(settings: Settings, name: str) -> tuple[Folder, set[str]]:
     """A clone of four trials in which one of them was run again, and the ids of all rows in it."""
     folder = clone(settings, name, TEXT)
     known = set(trial_rows(folder / RESULTS))
-    folder.xp("trial", NAME, ids(folder)[0], "--threads", "1")
+    folder.xp("trial", NAME, ids(folder)[0], "--rerun", "--threads", "1")
     return folder, known
 
 
@@ -75,7 +75,7 @@ def undisturbed(record: Record, campaign: str) -> None:
         folder = Folder(settings, path, plain.path)
         if case == "an edited sweep":
             folder.edit(f"experiments/{NAME}.toml", edited)
-        folder.xp("trial", NAME, ids(folder)[0], "--threads", "1")
+        folder.xp("trial", NAME, ids(folder)[0], "--rerun", "--threads", "1")
         run = folder.xp("report", NAME)
         wrong = judge(run, {0, 5}) + lost(folder, known)
         if case == "the same sweep" and "not in the report" in run.text:
