@@ -136,3 +136,20 @@ fn matrices_keep_their_type_and_what_is_half_is_frozen() {
         assert!(sizes.of.iter().all(|size| *size > 0.0 && size.is_finite()));
     }
 }
+
+#[test]
+fn numbers_that_are_too_large_for_their_type_are_refused() {
+    let config = config(40, 16, 4, 24);
+    let mut tensors = random_tensors(&parsed(&config), 2);
+    let name = "model.layers.0.mlp.experts.3.down_proj.weight";
+    let (.., bytes) = tensors.get_mut(name).expect("a tensor");
+    // 2^17 is 0x4800 in bf16; the sixth number of a row of 24.
+    bytes[2 * (24 + 5)..][..2].copy_from_slice(&0x4800u16.to_le_bytes());
+    let folder = Folder::with(&config, &tensors);
+    let load = |kept| Qwen2Moe::load(folder.path(), kept, &Device::flex()).map(|_| ());
+    load(Kept::BF16).expect("bf16 holds it");
+    let refused = load(Kept::F16).expect_err("f16 does not").to_string();
+    for word in [name, "model.safetensors", "inf in f16", "[1, 5]"] {
+        assert!(refused.contains(word), "no {word} in: {refused}");
+    }
+}

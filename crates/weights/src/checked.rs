@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use burn::tensor::{Device, Tensor, TensorData, bf16, f16};
+use burn::tensor::{DType, Device, Tensor, TensorData, bf16, f16};
 use nn::{LayerNorm, Linear, RmsNorm};
+use safetensors::Dtype;
 
 use crate::{
     Kept, TensorProblem, WeightsError,
@@ -90,7 +91,11 @@ impl Checked {
             tensor: stored.name.clone(),
             numbers: not_finite,
             place: stored.place_of(place),
-            got: number.to_string(),
+            got: if T::dtype() == DType::F16 && stored.dtype != Dtype::F16 {
+                format!("{number} in f16, which bf16 and f32 may hold,")
+            } else {
+                number.to_string()
+            },
         }))
     }
 
