@@ -17,7 +17,12 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub(crate) max_tokens: usize,
     /// 0 takes the likeliest token each time; larger values draw more freely.
-    #[arg(long, value_name = "T", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "T",
+        default_value_t = 1.0,
+        allow_negative_numbers = true
+    )]
     pub(crate) temperature: f64,
     /// Draws from this many of the likeliest tokens.
     #[arg(long, value_name = "N")]

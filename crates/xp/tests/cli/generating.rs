@@ -127,7 +127,9 @@ fn a_pretrained_model_is_evaluated_as_the_reference_does() {
     let line = format!("eval {folder} --text {text} --chars 20000 --sequence 600");
     lab.xp(&line).expect(2).says(&["512", "--sequence"]);
     let line = format!("eval {folder} --text {text} --chars 20");
-    lab.xp(&line).expect(2).says(&["one window of 256 needs 257"]);
+    lab.xp(&line)
+        .expect(2)
+        .says(&["one window of 256 needs 257"]);
     lab.xp(&format!("eval {folder} --text nowhere.txt"))
         .expect(7);
 }
