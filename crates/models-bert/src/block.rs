@@ -1,7 +1,7 @@
 //! A layer of the encoder: attention, then a feed-forward network or what stands in its place.
 
 use burn::{module::Module, tensor::Tensor};
-use moe_layer::{ExpertKind, Ffn, MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{ExpertKind, FeedForward, Ffn, MoeContext, MoeOutput};
 use nn::{Attention, LayerNorm, Mask};
 
 use crate::{BertConfig, BertError, source::Parameters};
@@ -15,34 +15,12 @@ pub(crate) struct Block {
     ffn_norm: LayerNorm,
 }
 
-/// What stands between a layer's two normalisations.
-#[derive(Module, Debug)]
-pub(crate) enum FeedForward {
-    /// The pretrained network.
-    Dense(Ffn),
-    /// A mixture of experts in its place.
-    Mixture(MoeLayer),
-}
-
-impl FeedForward {
-    /// The network `<name>.intermediate.dense`, `<name>.output.dense`.
-    fn read(source: Parameters<'_>, name: &str) -> Result<Self, BertError> {
-        let map = |part: &str| source.linear(&format!("{name}.{part}.dense"));
-        let (up, down) = (map("intermediate")?, map("output")?);
-        let network = Ffn::from_maps(ExpertKind::default(), None, up, down);
-        Ok(Self::Dense(network))
-    }
-
-    /// `x_td` `[T, D]` to `[T, D]`, and what a mixture did.
-    fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> (Tensor<2>, Option<MoeOutput>) {
-        match self {
-            Self::Dense(network) => (network.forward(x_td, context.precision), None),
-            Self::Mixture(moe) => {
-                let out = moe.forward(x_td, context);
-                (out.y_td.clone(), Some(out))
-            }
-        }
-    }
+/// The network `<name>.intermediate.dense`, `<name>.output.dense`.
+fn network(source: Parameters<'_>, name: &str) -> Result<FeedForward, BertError> {
+    let map = |part: &str| source.linear(&format!("{name}.{part}.dense"));
+    let (up, down) = (map("intermediate")?, map("output")?);
+    let network = Ffn::from_maps(ExpertKind::default(), None, up, down);
+    Ok(FeedForward::Dense(network))
 }
 
 impl Block {
@@ -56,7 +34,7 @@ impl Block {
         Ok(Self {
             attention: source.attention(&format!("{name}.attention"), config)?,
             attention_norm: norm("attention.output.LayerNorm")?,
-            ffn: FeedForward::read(source, &name)?,
+            ffn: network(source, &name)?,
             ffn_norm: norm("output.LayerNorm")?,
         })
     }

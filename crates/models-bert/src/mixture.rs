@@ -1,10 +1,10 @@
 //! Experts from a feed-forward network, and a mixture in its place.
 
 use burn::tensor::Tensor;
-use moe_layer::{ExpertBank, Mixtures, MoeLayer};
+use moe_layer::{ExpertBank, FeedForward, Mixtures, MoeLayer};
 use nn::{GroupedLinear, Linear};
 
-use crate::{Bert, BertError, block::FeedForward};
+use crate::{Bert, BertError};
 
 impl Bert {
     /// A bank of `experts` copies of the feed-forward network of `layer` (from 0): `W1`, `b1` are
@@ -57,10 +57,7 @@ impl Mixtures for Bert {
     fn mixtures(&self) -> Vec<(usize, &MoeLayer)> {
         let blocks = self.blocks.iter().enumerate();
         blocks
-            .filter_map(|(number, block)| match &block.ffn {
-                FeedForward::Mixture(moe) => Some((number, moe)),
-                FeedForward::Dense(_) => None,
-            })
+            .filter_map(|(number, block)| Some((number, block.ffn.mixture()?)))
             .collect()
     }
 
@@ -70,9 +67,7 @@ impl Mixtures for Bert {
     ) -> Result<Self, E> {
         let blocks = std::mem::take(&mut self.blocks).into_iter().enumerate();
         let changed = blocks.map(|(number, mut block)| {
-            if let FeedForward::Mixture(moe) = block.ffn {
-                block.ffn = FeedForward::Mixture(change(number, moe)?);
-            }
+            block.ffn = block.ffn.map_mixture(|moe| change(number, moe))?;
             Ok(block)
         });
         self.blocks = changed.collect::<Result<_, E>>()?;

@@ -2,7 +2,9 @@
 
 use burn::{module::Module, tensor::Tensor};
 use kernels::Precision;
-use moe_layer::{ExpertBank, ExpertKind, Ffn, MoeContext, MoeLayer, MoeOutput, SharedExpert};
+use moe_layer::{
+    ExpertBank, ExpertKind, FeedForward, Ffn, MoeContext, MoeLayer, MoeOutput, SharedExpert,
+};
 use nn::{Activation, Attention, KeyValues, Mask, RmsNorm, Rotation};
 use routers::{LinearScorer, Scorer};
 use weights::WeightsError;
@@ -18,15 +20,6 @@ pub(crate) struct Block {
     pub(crate) attention: Attention,
     pub(crate) ffn_norm: RmsNorm,
     pub(crate) ffn: FeedForward,
-}
-
-/// What stands behind a layer's second norm.
-#[derive(Module, Debug)]
-pub(crate) enum FeedForward {
-    /// One network.
-    Dense(Ffn),
-    /// A mixture of experts.
-    Mixture(MoeLayer),
 }
 
 /// What the layers of a pass have in common.
@@ -81,13 +74,7 @@ impl Block {
         let x_bsd = x_bsd + attended;
         let normed = self.ffn_norm.forward(x_bsd.clone());
         let x_td = normed.reshape([batch * sequence, width]);
-        let (y_td, mixture) = match &self.ffn {
-            FeedForward::Dense(network) => (network.forward(x_td, pass.precision), None),
-            FeedForward::Mixture(moe) => {
-                let out = moe.forward(x_td, context);
-                (out.y_td.clone(), Some(out))
-            }
-        };
+        let (y_td, mixture) = self.ffn.forward(x_td, context);
         (x_bsd + y_td.reshape([batch, sequence, width]), mixture)
     }
 }

@@ -14,7 +14,7 @@ use weights::{Checkpoint, Kept, WeightsError};
 
 use crate::{
     Qwen2MoeConfig,
-    block::{Block, FeedForward, Pass},
+    block::{Block, Pass},
     layout::{EMBEDDING, HEAD, LAYER},
     source::Source,
 };
@@ -210,10 +210,7 @@ impl Mixtures for Qwen2Moe {
     fn mixtures(&self) -> Vec<(usize, &MoeLayer)> {
         let blocks = self.blocks.iter().enumerate();
         blocks
-            .filter_map(|(number, block)| match &block.ffn {
-                FeedForward::Mixture(moe) => Some((number, moe)),
-                FeedForward::Dense(_) => None,
-            })
+            .filter_map(|(number, block)| Some((number, block.ffn.mixture()?)))
             .collect()
     }
 
@@ -223,9 +220,7 @@ impl Mixtures for Qwen2Moe {
     ) -> Result<Self, E> {
         let blocks = self.blocks.into_iter().enumerate();
         let changed = blocks.map(|(number, mut block)| {
-            if let FeedForward::Mixture(moe) = block.ffn {
-                block.ffn = FeedForward::Mixture(change(number, moe)?);
-            }
+            block.ffn = block.ffn.map_mixture(|moe| change(number, moe))?;
             Ok(block)
         });
         Ok(Self {

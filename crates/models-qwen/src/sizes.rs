@@ -7,18 +7,14 @@ use burn::{
     tensor::Device,
 };
 use lm::{BuildError, DataDims, LmConfig, LmShape, LmSizes};
-use moe_layer::{MoeConfig, MoeLayer};
+use moe_layer::{FeedForward, MoeConfig, MoeLayer};
 use nn::{Attention, AttentionDims, LinearDims, RmsNorm, Rope};
 use registry::PositiveF64;
 use routers::RouterConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Qwen2Moe,
-    block::{Block, FeedForward},
-    model::Shape,
-};
+use crate::{Qwen2Moe, block::Block, model::Shape};
 
 /// Matrices and embeddings start as normal numbers of this standard deviation, as Qwen's do.
 const START: f64 = 0.02;

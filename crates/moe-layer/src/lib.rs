@@ -33,6 +33,7 @@ mod dims;
 mod dispatch;
 mod drop;
 mod experts;
+mod feed_forward;
 mod ghost;
 mod layer;
 mod mixtures;
@@ -66,6 +67,7 @@ pub use experts::{
     ExpertBank, ExpertConfig, ExpertDims, ExpertInit, ExpertKind, Ffn, GatedExpertConfig,
     MlpExpertConfig,
 };
+pub use feed_forward::FeedForward;
 pub use layer::{MoeLayer, MoeSizes};
 pub use mixtures::Mixtures;
 pub use output::{MoeOutput, auxiliary_sums};
