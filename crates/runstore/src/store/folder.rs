@@ -25,7 +25,7 @@ impl Store {
     pub fn open(work: &Path, sweep: &str, variant: &str) -> Result<Self, Error> {
         let store = Self::view(work, sweep, variant)?;
         store.layout.create()?;
-        store.sweep_leftovers();
+        store.tidy();
         Ok(store)
     }
 

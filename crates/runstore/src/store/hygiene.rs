@@ -7,14 +7,20 @@ use crate::{Error, TrialId, durable};
 
 impl Store {
     /// Removes temporary files of trials that nobody runs, and attempts at trials that are done.
-    /// What cannot be removed is logged and left: it takes space and does no harm.
-    pub(super) fn sweep_leftovers(&self) {
+    /// What cannot be removed is logged and left: it takes space and does no harm. A folder with
+    /// nothing of the kind, or none at all, is not touched.
+    pub fn tidy(&self) {
         let layout = &self.layout;
+        let attempts = [layout.tmp(), layout.failures(), layout.all_checkpoints()];
+        let is_empty = |folder| durable::entries(folder).is_ok_and(|paths| paths.is_empty());
+        if attempts.iter().all(|folder| is_empty(folder)) {
+            return;
+        }
         let swept = lock::gated(layout, || self.sweep_shared());
         if let Err(error) = swept {
             tracing::warn!(%error, "left over from a process that died");
         }
-        for folder in [layout.tmp(), layout.failures(), layout.all_checkpoints()] {
+        for folder in attempts {
             let paths = durable::entries(&folder).unwrap_or_default();
             let mut owners: Vec<TrialId> = paths.iter().filter_map(|path| owner(path)).collect();
             owners.dedup();

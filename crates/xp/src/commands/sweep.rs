@@ -86,6 +86,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
 
     let summary = if todo.is_empty() {
         ui::say(&format!("nothing to run: {}", before.text(&session)));
+        session.store.tidy();
         RunSummary::default()
     } else {
         session.prepare(&args.place, &todo)?;

@@ -64,8 +64,22 @@ pub(crate) fn is_dense(strategy: &str) -> bool {
     strategy.starts_with("dense-")
 }
 
-/// Where the settings of scorers stand in a trial's document.
+/// Where the settings of scorers and strategies stand in a trial's document.
 const SCORER: &str = "settings.router.scorer.";
+const STRATEGY: &str = "settings.router.strategy.";
+
+/// Parts of a path in a document that say where a setting stands and not what it is.
+const PLACES: [&str; 9] = [
+    "settings",
+    "data",
+    "model",
+    "moe",
+    "router",
+    "train",
+    "strategy",
+    "scorer",
+    "balancers",
+];
 
 /// A cell's value on an axis: what it is, and where it sorts.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,17 +193,24 @@ pub(crate) fn axis_label(axis: &str) -> String {
         "tokens" => "tokens T".to_owned(),
         "drop_policy" => "drop policy".to_owned(),
         "eval_capacity_factor" => "evaluation CF".to_owned(),
+        path if path.contains('.') => words(path).join(" "),
         other => other.replace('_', " "),
     }
 }
 
-/// A setting of a scorer in few words: `input-norm`, `no input-norm`, `walsh-hadamard`, `init-std 0.02`.
-fn scorer_setting(name: &str, value: &str) -> String {
+/// The parts of a path in a document that say what the setting is: `soft-moe slots`, `switch alpha`, `chain`.
+fn words(path: &str) -> Vec<&str> {
+    let says = |part: &&str| !PLACES.contains(part) && part.parse::<usize>().is_err();
+    path.split('.').filter(says).collect()
+}
+
+/// A setting of a document with its value: `slots 16`, `random table`, `input-norm`, `no input-norm`.
+fn named(name: &str, value: &str) -> String {
     match value {
         "true" => name.to_owned(),
         "false" => format!("no {name}"),
         _ if value.parse::<f64>().is_ok() => format!("{name} {value}"),
-        _ => value.to_owned(),
+        _ => format!("{value} {name}"),
     }
 }
 
@@ -209,11 +230,11 @@ pub(crate) fn value_label(axis: &str, value: &str) -> String {
         "balancer" if value == "none" => "no balancer".to_owned(),
         "balancer" => format!("{value} balancer"),
         "drop_policy" => format!("drop by {value}"),
-        other if other.starts_with(SCORER) => {
-            // The scorer is named beside it.
-            let own: Vec<&str> = other[SCORER.len()..].split('.').skip(1).collect();
-            scorer_setting(&own.join(" "), value)
+        // The scorer or the strategy is named beside it.
+        own if own.starts_with(SCORER) || own.starts_with(STRATEGY) => {
+            named(&words(own)[1..].join(" "), value)
         }
+        path if path.contains('.') => named(&words(path).join(" "), value),
         other => format!("{} {value}", axis_label(other)),
     }
 }
@@ -276,14 +297,35 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_a_scorer_are_told_in_few_words() {
-        let label = |path: &str, value| value_label(&format!("{SCORER}{path}"), value);
-        assert_eq!(label("mlp.input-norm", "true"), "input-norm");
-        assert_eq!(label("mlp.input-norm", "false"), "no input-norm");
-        assert_eq!(label("mlp-hadamard.variant", "projection"), "projection");
+    fn settings_without_a_column_are_told_in_few_words() {
+        let label = |path: &str, value| value_label(&format!("settings.{path}"), value);
+        for (path, value, told) in [
+            ("router.scorer.mlp.input-norm", "true", "input-norm"),
+            ("router.scorer.mlp.input-norm", "false", "no input-norm"),
+            (
+                "router.scorer.mlp-hadamard.variant",
+                "projection",
+                "projection variant",
+            ),
+            (
+                "router.scorer.hybrid.attention.qk-dim",
+                "64",
+                "attention qk-dim 64",
+            ),
+            ("router.strategy.soft-moe.slots", "16", "slots 16"),
+            ("router.strategy.hash.table", "random", "random table"),
+            (
+                "router.balancers.0.switch.alpha",
+                "0.01",
+                "switch alpha 0.01",
+            ),
+            ("moe.chain", "2", "chain 2"),
+        ] {
+            assert_eq!(label(path, value), told);
+        }
         assert_eq!(
-            label("hybrid.attention.qk-dim", "64"),
-            "attention qk-dim 64"
+            axis_label("settings.router.strategy.hash.table"),
+            "hash table"
         );
     }
 

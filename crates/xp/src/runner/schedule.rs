@@ -255,24 +255,18 @@ impl Runner<'_> {
     }
 
     fn is_free(&mut self, index: usize) -> Result<bool, Expected> {
-        let outcome = match self.ledger.state(&self.trials[index])? {
-            TrialState::Done | TrialState::InResults { diverged: false } => {
-                Outcome::Done(Vec::new())
-            }
-            TrialState::Diverged { .. } | TrialState::InResults { diverged: true } => {
-                Outcome::Diverged
-            }
+        let state = self.ledger.state(&self.trials[index])?;
+        let outcome = match (recorded(&state), state) {
+            (Some(outcome), _) => outcome,
             // It failed elsewhere while this runner was at work: once is enough.
-            TrialState::Failed { error } if !self.failed_before.contains(&index) => {
+            (None, TrialState::Failed { error }) if !self.failed_before.contains(&index) => {
                 Outcome::Failed(error)
             }
-            TrialState::Running { .. } => {
+            (None, TrialState::Running { .. }) => {
                 self.held.push(index);
                 return Ok(false);
             }
-            TrialState::Failed { .. } | TrialState::Interrupted { .. } | TrialState::Missing => {
-                return Ok(true);
-            }
+            (None, _) => return Ok(true),
         };
         self.finish(index, Outcome::Elsewhere(Box::new(outcome)));
         Ok(false)
@@ -317,8 +311,14 @@ impl Runner<'_> {
                     return Ok(());
                 }
                 Verdict::Failed { error, exit } => {
-                    self.ledger.record_failure(trial, &error, &exit)?;
-                    Outcome::Failed(error)
+                    let state = self.ledger.state(trial)?;
+                    if let Some(outcome) = recorded(&state) {
+                        // Its process died after the trial was recorded and before it could say so.
+                        outcome
+                    } else {
+                        self.ledger.record_failure(trial, &error, &exit)?;
+                        Outcome::Failed(error)
+                    }
                 }
             },
         };
@@ -333,6 +333,22 @@ impl Runner<'_> {
             self.stop = true;
         }
         self.summary.outcomes.insert(index, outcome);
+    }
+}
+
+/// How a trial ended of which there is a record.
+fn recorded(state: &TrialState) -> Option<Outcome> {
+    match state {
+        TrialState::Done | TrialState::InResults { diverged: false } => {
+            Some(Outcome::Done(Vec::new()))
+        }
+        TrialState::Diverged { .. } | TrialState::InResults { diverged: true } => {
+            Some(Outcome::Diverged)
+        }
+        TrialState::Failed { .. }
+        | TrialState::Running { .. }
+        | TrialState::Interrupted { .. }
+        | TrialState::Missing => None,
     }
 }
 

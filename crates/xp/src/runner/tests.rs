@@ -213,6 +213,17 @@ fn a_silent_death_is_recorded_with_its_cause() {
 }
 
 #[test]
+fn a_trial_that_is_recorded_when_its_process_dies_is_done() {
+    let killed = Script::End(Ending::Signal(9, String::new()));
+    let states = vec![TrialState::Missing, TrialState::Missing, TrialState::Done];
+    let ledger = MockLedger::telling([(0, states)]);
+    let mut executor = MockExecutor::new([(0, vec![killed])]);
+    let summary = play(1, &mut executor, &ledger, false, 0);
+    assert_eq!(summary.outcomes[&0], Outcome::Done(Vec::new()));
+    assert!(ledger.failures.borrow().is_empty());
+}
+
+#[test]
 fn what_every_trial_would_meet_halts_the_sweep() {
     let missing = Script::End(Ending::Code(3, "no data".into()));
     let mut executor = MockExecutor::new([(0, vec![missing])]);

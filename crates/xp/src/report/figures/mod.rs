@@ -4,6 +4,7 @@
 //! bars mean, so that it can be read without the page around it.
 
 mod arithmetic;
+mod axis;
 mod canvas;
 mod capacity;
 mod classes;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::axis::Axis;
 use super::legend::{Group, Swatch};
 use super::theme::{Look, MOST_FILLS};
-use crate::report::axes::{Setting, axis_label, is_dense, value_label};
 use crate::report::cells::Cell;
 
 /// Axes that a reader compares first take the colour.
@@ -32,76 +32,6 @@ const DASH_FIRST: [&str; 6] = [
 /// Axes that make a good row of panels, left to right.
 const COLUMNS_FIRST: [&str; 3] = ["experts", "capacity_factor", "load_shape"];
 
-/// The strategies' own colours: the same in every figure of every sweep.
-const STRATEGY_COLOURS: [&str; 6] = [
-    "top1",
-    "hard-top-k",
-    "soft-top-k",
-    "hash",
-    "expert-choice",
-    "random",
-];
-
-/// An axis and the values it takes, in order.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Axis {
-    name: String,
-    values: Vec<Setting>,
-}
-
-impl Axis {
-    fn of(name: &str, cells: &[&Cell]) -> Self {
-        let mut values: Vec<Setting> = Vec::new();
-        for cell in cells.iter().filter(|cell| cell.has(name)) {
-            let setting = cell.setting(name);
-            if !values.contains(&setting) {
-                values.push(setting);
-            }
-        }
-        values.sort_by(Setting::order);
-        Self {
-            name: name.to_owned(),
-            values,
-        }
-    }
-
-    fn index(&self, cell: &Cell) -> usize {
-        let setting = cell.setting(&self.name);
-        self.values
-            .iter()
-            .position(|value| *value == setting)
-            .unwrap_or(0)
-    }
-
-    /// What a value looks like by its colour and marker; dense networks have marks of their own.
-    fn look(&self, index: usize) -> Look {
-        match (self.name.as_str(), self.values[index].text.as_str()) {
-            ("strategy", "dense-total") => Look::dense(None),
-            ("strategy", dense) if is_dense(dense) => {
-                let smaller = self.values[..index]
-                    .iter()
-                    .filter(|value| is_dense(&value.text));
-                Look::dense(Some(smaller.count()))
-            }
-            _ => Look::PLAIN.hue(self.hue(index)),
-        }
-    }
-
-    /// The colour of a value; strategies keep theirs whichever of them are in the sweep.
-    fn hue(&self, index: usize) -> usize {
-        if self.name != "strategy" {
-            return index;
-        }
-        let known = |text: &str| STRATEGY_COLOURS.iter().position(|&name| name == text);
-        known(&self.values[index].text).unwrap_or_else(|| {
-            let newcomers = self.values[..index]
-                .iter()
-                .filter(|value| known(&value.text).is_none() && !is_dense(&value.text));
-            STRATEGY_COLOURS.len() + newcomers.count()
-        })
-    }
-}
-
 /// How the axes of a figure are told apart.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Encoding {
@@ -125,10 +55,10 @@ impl Encoding {
     pub(super) fn lines(cells: &[&Cell], abscissa: &str) -> Self {
         let mut axes = varying(cells);
         axes.retain(|axis| axis != abscissa);
-        let colour = take(&mut axes, &COLOUR_FIRST, true);
+        let colour = coloured(&mut axes, &COLOUR_FIRST, cells);
         let variant = take(&mut axes, &DASH_FIRST, false);
         let columns = take(&mut axes, &COLUMNS_FIRST, true);
-        Self::new(cells, [colour, None, variant, columns], &axes)
+        Self::new(cells, colour, [None, variant, columns], &axes)
     }
 
     /// For dense curves: colours, and panels for the rest, the capacity factor from left to right.
@@ -136,19 +66,19 @@ impl Encoding {
         let mut axes = varying(cells);
         let others = |axes: &Vec<String>| axes.iter().any(|axis| axis != "capacity_factor");
         let colour = if others(&axes) {
-            take(&mut axes, &COLOUR_FIRST, true)
+            coloured(&mut axes, &COLOUR_FIRST, cells)
         } else {
-            axes.pop()
+            axes.pop().map(|name| Axis::of(&name, cells))
         };
         let columns = take(&mut axes, &["capacity_factor", "experts"], true);
-        Self::new(cells, [colour, None, None, columns], &axes)
+        Self::new(cells, colour, [None, None, columns], &axes)
     }
 
     /// For points in one panel: colours, fills, and markers of their own for a third axis; panels beyond that.
     pub(super) fn points(cells: &[&Cell]) -> Self {
         let mut axes = varying(cells);
-        let colour = take(&mut axes, &["strategy", "scorer", "experts"], true);
-        let few = |axis: &String| Axis::of(axis, cells).values.len() <= MOST_FILLS;
+        let colour = coloured(&mut axes, &["strategy", "scorer", "experts"], cells);
+        let few = |axis: &String| Axis::of(axis, cells).len() <= MOST_FILLS;
         let preferred = axes
             .iter()
             .position(|axis| axis == "capacity_factor" && few(axis));
@@ -157,12 +87,17 @@ impl Encoding {
             .map(|index| axes.remove(index));
         let shape = take(&mut axes, &["top_k"], true);
         let columns = take(&mut axes, &COLUMNS_FIRST, true);
-        Self::new(cells, [colour, shape, variant, columns], &axes)
+        Self::new(cells, colour, [shape, variant, columns], &axes)
     }
 
-    fn new(cells: &[&Cell], roles: [Option<String>; 4], rows: &[String]) -> Self {
+    fn new(
+        cells: &[&Cell],
+        colour: Option<Axis>,
+        roles: [Option<String>; 3],
+        rows: &[String],
+    ) -> Self {
         let axis = |name: &String| Axis::of(name, cells);
-        let [colour, shape, variant, columns] = roles.map(|role| role.as_ref().map(axis));
+        let [shape, variant, columns] = roles.map(|role| role.as_ref().map(axis));
         Self {
             colour,
             shape,
@@ -178,12 +113,12 @@ impl Encoding {
         if let Some(axis) = &self.colour {
             look = axis.look(axis.index(cell));
         }
-        let had = |axis: &&Axis| cell.has(&axis.name);
+        let had = |axis: &&Axis| axis.is_of(cell);
         if let Some(axis) = self.shape.as_ref().filter(had) {
             look = look.shape(axis.index(cell));
         }
         if let Some(axis) = self.variant.as_ref().filter(had) {
-            look = look.variant(axis.index(cell), axis.values.len());
+            look = look.variant(axis.index(cell), axis.len());
         }
         look
     }
@@ -192,7 +127,7 @@ impl Encoding {
     pub(super) fn order(&self, cell: &Cell) -> (usize, usize) {
         let index = |axis: &Option<Axis>| {
             axis.as_ref()
-                .map_or((0, 1), |axis| (axis.index(cell), axis.values.len()))
+                .map_or((0, 1), |axis| (axis.index(cell), axis.len()))
         };
         let (colour, colours) = index(&self.colour);
         let (variant, variants) = index(&self.variant);
@@ -203,14 +138,11 @@ impl Encoding {
     pub(super) fn legend(&self, swatch: Swatch) -> Vec<Group> {
         let mut groups = Vec::new();
         let mut group = |axis: &Axis, look: &dyn Fn(usize) -> Look| {
-            let entry = |(index, value): (usize, &Setting)| {
-                (look(index), bare_label(&axis.name, &value.text))
-            };
-            let entries = axis.values.iter().enumerate().map(entry).collect();
+            let entries = axis.entries().into_iter().enumerate();
             groups.push(Group {
-                title: axis_label(&axis.name),
+                title: axis.title(),
                 swatch,
-                entries,
+                entries: entries.map(|(index, name)| (look(index), name)).collect(),
             });
         };
         if let Some(axis) = &self.colour {
@@ -224,9 +156,7 @@ impl Encoding {
             group(axis, &|index| Look::PLAIN.grey().shape(index));
         }
         if let Some(axis) = &self.variant {
-            group(axis, &|index| {
-                Look::PLAIN.grey().variant(index, axis.values.len())
-            });
+            group(axis, &|index| Look::PLAIN.grey().variant(index, axis.len()));
         }
         groups
     }
@@ -236,12 +166,12 @@ impl Encoding {
         [&self.colour, &self.shape, &self.variant]
             .into_iter()
             .flatten()
-            .any(|own| own.name == axis)
+            .any(|own| own.tells(axis))
     }
 
     /// How many panels stand side by side.
     pub(super) fn column_count(&self) -> usize {
-        self.columns.as_ref().map_or(1, |axis| axis.values.len())
+        self.columns.as_ref().map_or(1, Axis::len)
     }
 
     /// The panels, row by row. What lacks their setting, a dense network, is in each of them.
@@ -251,7 +181,7 @@ impl Encoding {
             let index = |axis: &&Axis| axis.index(cell);
             axes.iter().map(index).collect()
         };
-        let has_all = |cell: &&&Cell| axes.iter().all(|axis| cell.has(&axis.name));
+        let has_all = |cell: &&&Cell| axes.iter().all(|axis| axis.is_of(cell));
         let places: BTreeSet<Vec<usize>> = cells
             .iter()
             .filter(has_all)
@@ -259,13 +189,13 @@ impl Encoding {
             .collect();
         let is_in = |cell: &Cell, indices: &[usize]| {
             let mut pairs = axes.iter().zip(indices);
-            pairs.all(|(axis, &index)| !cell.has(&axis.name) || axis.index(cell) == index)
+            pairs.all(|(axis, &index)| !axis.is_of(cell) || axis.index(cell) == index)
         };
         let panel = |indices: &Vec<usize>| {
             let labels = axes
                 .iter()
                 .zip(indices)
-                .map(|(axis, &index)| value_label(&axis.name, &axis.values[index].text));
+                .map(|(axis, &index)| axis.label(index));
             Panel {
                 title: labels.rev().collect::<Vec<_>>().join(", "),
                 cells: cells
@@ -307,8 +237,14 @@ fn varying(cells: &[&Cell]) -> Vec<String> {
     };
     let names = first.axes.iter().map(|value| value.axis.clone());
     names
-        .filter(|name| Axis::of(name, cells).values.len() > 1)
+        .filter(|name| Axis::of(name, cells).len() > 1)
         .collect()
+}
+
+/// The axis that takes the colour, with those that it is not crossed with.
+fn coloured(axes: &mut Vec<String>, preferred: &[&str], cells: &[&Cell]) -> Option<Axis> {
+    let name = take(axes, preferred, true)?;
+    Some(Axis::of_uncrossed(&name, axes, cells))
 }
 
 /// Takes the first of the preferred axes that is there, or any where `any` is enough.
@@ -318,15 +254,4 @@ fn take(axes: &mut Vec<String>, preferred: &[&str], any: bool) -> Option<String>
         .find_map(|&name| axes.iter().position(|axis| axis == name));
     let index = found.or_else(|| (any && !axes.is_empty()).then_some(0))?;
     Some(axes.remove(index))
-}
-
-/// A value in a legend whose heading names the axis.
-fn bare_label(axis: &str, value: &str) -> String {
-    match axis {
-        "capacity_factor" | "experts" | "top_k" | "packing" | "dispatch" | "load_shape"
-        | "balancer" => value.to_owned(),
-        _ => value_label(axis, value)
-            .trim_start_matches(&format!("{} ", axis_label(axis)))
-            .to_owned(),
-    }
 }
