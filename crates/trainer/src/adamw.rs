@@ -11,8 +11,8 @@ use std::path::Path;
 use burn::module::{ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
-use burn::store::ModuleRecord;
 
+use crate::changing::Changing;
 use crate::{TrainConfig, TrainError};
 
 /// The optimiser: decoupled weight decay and bias-corrected moments (Loshchilov and Hutter, 2019).
@@ -102,15 +102,12 @@ impl AdamW {
     pub(crate) fn save<M: Module>(
         &self,
         module: &M,
+        changing: &Changing,
         folder: &Path,
     ) -> Result<BTreeMap<String, i32>, TrainError> {
         for (file, moments) in [(FIRST, &self.first), (SECOND, &self.second)] {
-            let path = folder.join(file);
             let filled = module.valid().map(&mut Fill { moments });
-            filled
-                .into_record()
-                .save(&path)
-                .map_err(TrainError::record("write", &path))?;
+            changing.save(filled, &folder.join(file))?;
         }
         let mut collected = Collect::default();
         module.visit(&mut collected);
@@ -123,6 +120,7 @@ impl AdamW {
     pub(crate) fn load<M: Module>(
         &mut self,
         module: &M,
+        changing: &Changing,
         folder: &Path,
         updates: &BTreeMap<String, i32>,
     ) -> Result<(), TrainError> {
@@ -131,12 +129,7 @@ impl AdamW {
         let counted = |(path, id): (String, ParamId)| updates.get(&path).map(|&count| (id, count));
         self.updates = collected.found.into_iter().filter_map(counted).collect();
         for (file, moments) in [(FIRST, &mut self.first), (SECOND, &mut self.second)] {
-            let path = folder.join(file);
-            let record = ModuleRecord::load(&path).map_err(TrainError::record("read", &path))?;
-            let filled = module
-                .valid()
-                .try_load_record(record)
-                .map_err(TrainError::record("use", &path))?;
+            let filled = changing.load(module.valid(), &folder.join(file))?;
             filled.visit(&mut Take {
                 moments,
                 updates: &self.updates,
@@ -179,18 +172,18 @@ impl ModuleMapper for Update<'_> {
     }
 }
 
-/// Turns a module into one of its shape that holds moments, so that Burn's record can save them.
+/// Turns a module into one that holds the moments of the parameters that have any, so that Burn's
+/// record can save them.
 struct Fill<'a> {
     moments: &'a GradientsParams,
 }
 
 impl ModuleMapper for Fill<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (id, value, mapper) = param.consume();
-        let moment = self
-            .moments
-            .get::<D>(id)
-            .unwrap_or_else(|| value.zeros_like());
+        let Some(moment) = self.moments.get::<D>(param.id) else {
+            return param;
+        };
+        let (id, _, mapper) = param.consume();
         Param::from_mapped_value(id, moment, mapper)
     }
 }

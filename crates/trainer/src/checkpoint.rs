@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use burn::prelude::*;
-use burn::store::ModuleRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::{Interval, SavedInterval};
@@ -27,6 +25,8 @@ struct Counters {
     format: u32,
     /// The settings as text: numbers read back from JSON may differ in their last bit.
     config: String,
+    /// The digest of the frozen base, whose parameters are not here.
+    base: Option<String>,
     seed: u64,
     step: u64,
     tokens: u64,
@@ -83,13 +83,14 @@ impl<L: Learner> Session<'_, L> {
         let folder = slot
             .begin()
             .map_err(TrainError::slot("begin a checkpoint"))?;
-        write_record(model, &folder.join(MODEL))?;
+        self.changing.save(model.clone(), &folder.join(MODEL))?;
         if let Some(best) = &self.best {
-            write_record(&best.model, &folder.join(BEST))?;
+            self.changing.save(best.model.clone(), &folder.join(BEST))?;
         }
         let counters = Counters {
             format: FORMAT,
             config: self.config_text(),
+            base: self.run.base.map(str::to_owned),
             seed: self.run.seed,
             step: self.step,
             tokens: self.tokens,
@@ -97,7 +98,7 @@ impl<L: Learner> Session<'_, L> {
             evaluation: self.evaluation.map(Into::into),
             lowest: self.lowest.map(Into::into),
             has_best: self.best.is_some(),
-            updates: self.optimiser.save(model, &folder)?,
+            updates: self.optimiser.save(model, &self.changing, &folder)?,
             clock: self.clock.clone(),
             interval: self.interval.save(&self.device)?,
         };
@@ -145,14 +146,18 @@ impl<L: Learner> Session<'_, L> {
         };
         differs("format", counters.format.to_string(), FORMAT.to_string())?;
         differs("settings", counters.config, self.config_text())?;
+        let named = |base: Option<&str>| base.unwrap_or("none").to_owned();
+        let (found, expected) = (counters.base.as_deref(), self.run.base);
+        differs("frozen base", named(found), named(expected))?;
         differs("seed", counters.seed.to_string(), self.run.seed.to_string())?;
 
         let best = counters
             .has_best
-            .then(|| read_record(model.valid(), &folder.join(BEST)))
+            .then(|| self.changing.load(model.valid(), &folder.join(BEST)))
             .transpose()?;
-        let model = read_record(model, &folder.join(MODEL))?;
-        self.optimiser.load(&model, &folder, &counters.updates)?;
+        let model = self.changing.load(model, &folder.join(MODEL))?;
+        self.optimiser
+            .load(&model, &self.changing, &folder, &counters.updates)?;
         self.step = counters.step;
         self.tokens = counters.tokens;
         self.lm = counters.lm.map(f64::from_bits);
@@ -182,19 +187,4 @@ fn read_counters(path: &Path) -> Result<Counters, TrainError> {
         path: path.to_owned(),
         source,
     })
-}
-
-fn write_record<M: Module>(module: &M, path: &Path) -> Result<(), TrainError> {
-    module
-        .clone()
-        .into_record()
-        .save(path)
-        .map_err(TrainError::record("write", path))
-}
-
-fn read_record<M: Module>(module: M, path: &Path) -> Result<M, TrainError> {
-    let record = ModuleRecord::load(path).map_err(TrainError::record("read", path))?;
-    module
-        .try_load_record(record)
-        .map_err(TrainError::record("use", path))
 }

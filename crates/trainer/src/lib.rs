@@ -20,6 +20,9 @@
 //! same bits and the same logged rows as one that was never interrupted, on devices whose
 //! arithmetic is reproducible (the CPU).
 //!
+//! Of a model on a frozen base ([`Run::base`]) it holds what can change, and the digest of the base,
+//! which must be there again: a checkpoint of an adapter is as small as the adapter.
+//!
 //! # Honest seconds
 //!
 //! Training time is forward, backward, clipping and update, between two waits for the device; one
@@ -45,6 +48,7 @@
 //! ```
 
 mod adamw;
+mod changing;
 mod checkpoint;
 mod config;
 mod data;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use burn::prelude::*;
 
 use crate::adamw::AdamW;
+use crate::changing::Changing;
 use crate::evaluate::evaluate;
 use crate::gradients::plain_device;
 use crate::interval::{Interval, numbers};
@@ -20,6 +21,8 @@ pub(crate) struct Session<'a, L: Learner> {
     pub(crate) run: &'a Run<'a>,
     /// The device of the parameters, without autodiff.
     pub(crate) device: Device,
+    /// What checkpoints hold.
+    pub(crate) changing: Changing,
     pub(crate) optimiser: AdamW,
     pub(crate) interval: Interval<L::Observation>,
     pub(crate) clock: Clock,
@@ -39,6 +42,7 @@ impl<'a, L: Learner> Session<'a, L> {
         Self {
             run,
             device: plain_device(model),
+            changing: Changing::of(model, run.base.is_some()),
             optimiser: AdamW::new(run.config),
             interval: Interval::new(),
             clock: Clock::default(),

@@ -16,6 +16,9 @@ pub struct Run<'a> {
     /// Where checkpoints go, and where the run resumes from; without one it starts afresh and an
     /// interruption saves nothing.
     pub checkpoints: Option<&'a dyn CheckpointSlot>,
+    /// The digest of what the frozen parameters are read from. With one, checkpoints name it and leave
+    /// those parameters out: the model that a run goes on with must have been built on the same base.
+    pub base: Option<&'a str>,
     /// Whether to keep the parameters of the best evaluation, which costs their memory once more.
     pub keep_best: bool,
 }

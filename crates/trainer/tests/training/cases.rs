@@ -347,6 +347,7 @@ fn broken_settings_are_refused() {
         seed: 1,
         stop: &stop,
         checkpoints: None,
+        base: None,
         keep_best: false,
     };
     let mut memory = Memory::default();

@@ -1,11 +1,13 @@
 //! Interrupting a run anywhere and going on gives the same bits.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use trainer::{FolderSlot, Outcome, Run, TrainConfig, TrainError, train};
+use burn::module::Module;
+use burn::store::ModuleRecord;
+use trainer::{FolderSlot, Outcome, Run, TrainConfig, TrainError, Trained, train};
 
-use crate::toy::{Function, Memory, Toys, Watch, alone, count, parameters, run, short};
+use crate::toy::{Function, Memory, Toy, Toys, Watch, alone, count, parameters, run, short};
 
 const DROPOUT: Toys = Toys {
     seed: 1,
@@ -256,6 +258,7 @@ fn a_checkpoint_of_another_run_is_refused_by_name() {
             seed,
             stop: &stop,
             checkpoints: Some(&slot),
+            base: None,
             keep_best: false,
         };
         let mut memory = Memory::default();
@@ -312,6 +315,7 @@ fn a_damaged_checkpoint_names_its_file() {
         seed: 17,
         stop: &stop,
         checkpoints: Some(&slot),
+        base: None,
         keep_best: false,
     };
     let mut memory = Memory::default();
@@ -326,4 +330,56 @@ fn a_damaged_checkpoint_names_its_file() {
         message.contains("counters.json is not a checkpoint of this version"),
         "{message}"
     );
+}
+
+/// Trains on a frozen base, the first expert, which both processes read from elsewhere.
+fn on_base(
+    toys: &Toys,
+    base: &str,
+    memory: &mut Memory,
+    slot: &FolderSlot,
+) -> Result<Trained<Toy>, TrainError> {
+    let mut toy = toys.build();
+    toy.first = DROPOUT.build().first.no_grad();
+    // A router's own state changes beside gradients.
+    toy.router = toy.router.no_grad();
+    let stop = AtomicBool::new(memory.stop.load(Ordering::Relaxed));
+    let run = Run {
+        config: &config(),
+        seed: 17,
+        stop: &stop,
+        checkpoints: Some(slot),
+        base: Some(base),
+        keep_best: true,
+    };
+    train(toy, &mut Function::new(8), &mut Watch(memory, &stop), &run)
+}
+
+#[test]
+fn a_checkpoint_on_a_base_holds_what_can_change_and_names_the_base() {
+    let _alone = alone();
+    let slot = |root: &tempfile::TempDir| FolderSlot::new(root.path());
+    let folder = || tempfile::tempdir().expect("a folder");
+    let (whole, cut) = (folder(), folder());
+    let mut memory = Memory::default();
+    let reference = on_base(&DROPOUT, "digest", &mut memory, &slot(&whole)).expect("trains");
+
+    let mut first = Memory::stopping_after(7);
+    let interrupted = on_base(&DROPOUT, "digest", &mut first, &slot(&cut)).expect("trains");
+    assert_eq!(interrupted.outcome, Outcome::Interrupted { step: 7 });
+    for file in ["model.bpk", "best.bpk", "first-moments.bpk"] {
+        let path = cut.path().join("latest").join(file);
+        let record = ModuleRecord::load(path).expect("reads");
+        // Weight and bias of the second expert, the router and the head.
+        assert_eq!(record.len(), 6, "{file}");
+    }
+
+    let other = on_base(&OTHER, "another", &mut Memory::default(), &slot(&cut));
+    let error = other.map(|end| end.step).expect_err("another base");
+    assert!(error.to_string().contains("frozen base digest"), "{error}");
+
+    let resumed = on_base(&OTHER, "digest", &mut Memory::default(), &slot(&cut)).expect("resumes");
+    assert_eq!(parameters(&resumed.model), parameters(&reference.model));
+    let best = [resumed.best, reference.best].map(|best| parameters(&best.expect("kept").model));
+    assert_eq!(best[0], best[1]);
 }

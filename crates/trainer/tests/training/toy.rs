@@ -363,6 +363,7 @@ pub(crate) fn run(
         seed: 17,
         stop: &stop,
         checkpoints,
+        base: None,
         keep_best: true,
     };
     train(toy, data, &mut Watch(memory, &stop), &run).expect("trains")

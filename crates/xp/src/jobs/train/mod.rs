@@ -77,6 +77,7 @@ fn run_model(
         seed: named_seed(cx.trial.seed, PASSES),
         stop: cx.stop,
         checkpoints: Some(&slot),
+        base: None,
         keep_best: cx.save == Save::Best,
     };
     let trained = trainer::train(model, &mut batches, &mut recorder, &run)
