@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{CorpusError, digest::Digest, manifest::FileEntry, record};
+use crate::{CorpusError, digest::Digest, known::digest_of, manifest::FileEntry, record};
 
 /// A data folder, laid out as `datasets/README.md` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl DataDir {
     /// The digest of a file that exists, checked against the one recorded when it was fetched.
     pub(crate) fn digest(&self, relative: &str) -> Result<Digest, CorpusError> {
         let path = self.file(relative);
-        let digest = Digest::of_file(relative, &path).map_err(|source| CorpusError::Read {
+        let digest = digest_of(relative, &path).map_err(|source| CorpusError::Read {
             path: path.clone(),
             source,
         })?;

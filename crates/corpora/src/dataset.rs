@@ -8,6 +8,7 @@ use crate::{
     data_dir::DataDir,
     digest::Digest,
     fetch::{FetchPolicy, Fetcher},
+    known::digest_of,
     oddities, text, tinytales,
     tokenizer::{self, CharTokenizer, PretrainedTokenizer, Tokenizer},
 };
@@ -108,8 +109,8 @@ pub(crate) fn tokenizer_of(
 
 /// What a corpus and a tokenizer are made from, without turning the text into ids.
 ///
-/// Files are read once and hashed, so ask once for each pair. The digest of `tinytales` is that of
-/// its generated text.
+/// Files that were not known before are read and hashed, so ask once for each pair. The digest of
+/// `tinytales` is that of its generated text.
 pub fn digests(
     corpus: &CorpusConfig,
     tokenizer: &TokenizerConfig,
@@ -119,7 +120,7 @@ pub fn digests(
     if let TokenizerConfig::Pretrained(config) = tokenizer {
         let (path, name) = tokenizer::find(config, data)?;
         let digest =
-            Digest::of_file(&name, &path).map_err(|source| CorpusError::Read { path, source })?;
+            digest_of(&name, &path).map_err(|source| CorpusError::Read { path, source })?;
         digests.push(digest);
     }
     Ok(digests)

@@ -69,6 +69,7 @@ mod digest;
 mod download;
 mod error;
 mod fetch;
+mod known;
 mod lengths;
 mod listing;
 mod manifest;

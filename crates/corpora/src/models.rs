@@ -12,6 +12,7 @@ use crate::{
     data_dir::DataDir,
     digest::Digest,
     fetch::{FetchPolicy, Fetcher},
+    known::digest_of,
     manifest::{BESIDE_MODELS, EntryKind, Manifest},
 };
 
@@ -81,7 +82,7 @@ pub fn model_digests(name: &str, data: &DataDir) -> Result<Vec<Digest>, CorpusEr
         }
         let path = folder.join(file);
         let known = if is_path(name) { file } else { &known };
-        Digest::of_file(known, &path).map_err(|source| unreadable(&path, source))
+        digest_of(known, &path).map_err(|source| unreadable(&path, source))
     };
     files.iter().map(digest).collect()
 }
