@@ -8,7 +8,8 @@ use kernels::Precision;
 use lm::{CausalLm, LmForward, LmInput};
 use models_qwen::Qwen2Moe;
 use moe_layer::{
-    Capacity, CopyConfig, LayerDims, Mixtures, RouterInit, agreement, put_back, replace_routers,
+    Capacity, CopyConfig, LayerDims, Mixtures, Replacement, RouterInit, agreement, put_back,
+    replace_routers,
 };
 use routers::RouterConfig;
 use testkit::assets;
@@ -105,8 +106,13 @@ fn the_papers_routers_take_the_place_of_the_trained_ones() {
     ] {
         let config = router(&format!("scorer = {scorer}"));
         for init in [RouterInit::default(), distil()] {
-            let (replaced, own, told) =
-                replace_routers(model.clone(), &config, &init, &dims, &learned_on).expect(scorer);
+            let (replaced, own, told) = replace_routers(
+                model.clone(),
+                &Replacement::new(config.clone(), init.clone()),
+                &dims,
+                &learned_on,
+            )
+            .expect(scorer);
             let given = run(&replaced, held_back.clone());
             let (entropy, spread) = measures(&given);
             let held = hidden(&before);
@@ -128,8 +134,13 @@ fn the_papers_routers_take_the_place_of_the_trained_ones() {
         }
     }
     let hash: RouterConfig = toml::from_str("strategy = 'hash'").expect("a router");
-    let (replaced, own, _) =
-        replace_routers(model, &hash, &RouterInit::default(), &dims, &[]).expect("a table");
+    let (replaced, own, _) = replace_routers(
+        model,
+        &Replacement::new(hash, RouterInit::default()),
+        &dims,
+        &[],
+    )
+    .expect("a table");
     let (entropy, spread) = measures(&run(&replaced, held_back.clone()));
     println!("hash: entropy {entropy:?}, load CV {spread:.3}");
     assert!(entropy.is_none());
@@ -155,9 +166,8 @@ fn a_copied_linear_router_is_the_trained_one() {
     let model = model(&assets);
     let ids_bs = windows(&assets, 0, 2);
     let before = run(&model, ids_bs.clone()).logits.into_data();
-    let copy = CopyConfig::default().into();
+    let copy = Replacement::new(router("scorer = 'linear'"), CopyConfig::default());
     let dims = LayerDims::new(128, 4096);
-    let (copied, ..) =
-        replace_routers(model, &router("scorer = 'linear'"), &copy, &dims, &[]).expect("a copy");
+    let (copied, ..) = replace_routers(model, &copy, &dims, &[]).expect("a copy");
     assert_eq!(run(&copied, ids_bs).logits.into_data(), before);
 }

@@ -131,13 +131,19 @@ impl MoeLayer {
             first: self.router.clone(),
             later: self.later_routers.clone(),
             top_k: self.top_k,
+            shared_gate: self.shared.as_ref().and_then(|own| own.gate().cloned()),
         }
     }
 
     /// The same layer with other routers.
     #[must_use]
     pub fn with_routers(self, routers: LayerRouters) -> Self {
+        let shared = match routers.shared_gate {
+            Some(gate) => self.shared.map(|own| own.with_gate(gate)),
+            None => self.shared,
+        };
         Self {
+            shared,
             router: routers.first,
             later_routers: routers.later,
             top_k: routers.top_k,

@@ -74,8 +74,8 @@ pub use output::{MoeOutput, auxiliary_sums};
 pub use plan::{DispatchPlan, PlanDims, PlanKind};
 pub use reading::LayerReading;
 pub use replace::{
-    CopyConfig, FreshConfig, LayerRouters, ReplaceError, Replaced, RouterInit, agreement, put_back,
-    replace_routers,
+    CopyConfig, FreshConfig, LayerRouters, ReplaceError, Replaced, Replacement, RouterInit,
+    SharedGate, agreement, put_back, replace_routers,
 };
 pub use round::Round;
 pub use rows::{BatchRows, Padding};

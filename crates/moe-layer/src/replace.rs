@@ -9,13 +9,14 @@ use burn::{
     module::Module,
     tensor::{FloatDType, IndexingUpdateOp, Tensor},
 };
+use nn::Linear;
 use routers::{
     AssignConfig, DistilConfig, Router, RouterConfig, RouterError, Score, Scorer, distil,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{LayerDims, Mixtures, MoeLayer};
+use crate::{LayerDims, Mixtures, MoeLayer, SharedExpert};
 
 /// A scorer that starts as it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +43,42 @@ registry::family! {
 impl Default for RouterInit {
     fn default() -> Self {
         FreshConfig::default().into()
+    }
+}
+
+/// What becomes of the gate of a shared expert when routers are replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SharedGate {
+    /// It stays: it weights one expert and chooses none.
+    #[default]
+    Keep,
+    /// It starts afresh. The replacement of Harvey et al. 2025 took every module whose name ends in
+    /// `gate`, and so this one too, with a map to E values that nothing can weight one expert by; what
+    /// is left of that here is that its numbers are lost.
+    Fresh,
+}
+
+/// What takes the place of a model's routers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Replacement {
+    /// The routers.
+    pub router: RouterConfig,
+    /// How they start.
+    pub init: RouterInit,
+    /// What becomes of the gates of shared experts.
+    pub shared_gate: SharedGate,
+}
+
+impl Replacement {
+    /// Other routers, and nothing else.
+    #[must_use]
+    pub fn new(router: RouterConfig, init: impl Into<RouterInit>) -> Self {
+        Self {
+            router,
+            init: init.into(),
+            shared_gate: SharedGate::Keep,
+        }
     }
 }
 
@@ -94,12 +131,14 @@ pub enum ReplaceError {
     },
 }
 
-/// The routers of a layer, one a round, apart from its experts.
+/// The routers of a layer, one a round, apart from its experts; with them the gate of a shared expert.
 #[derive(Debug, Clone)]
 pub struct LayerRouters {
     pub(crate) first: Router,
     pub(crate) later: Vec<Router>,
     pub(crate) top_k: usize,
+    /// Where there is none, the layer keeps its own.
+    pub(crate) shared_gate: Option<Linear>,
 }
 
 impl LayerRouters {
@@ -169,6 +208,7 @@ impl MoeLayer {
             first,
             later: later.collect::<Result<_, _>>()?,
             top_k: config.strategy.top_k(dims.top_k),
+            shared_gate: None,
         })
     }
 
@@ -245,11 +285,11 @@ fn copied(fresh: &Scorer, before: Scorer) -> Result<Scorer, ReplaceError> {
 /// What cannot take the place; the model is then lost, so clone it before.
 pub fn replace_routers<M: Mixtures>(
     model: M,
-    config: &RouterConfig,
-    init: &RouterInit,
+    with: &Replacement,
     dims: &LayerDims,
     hidden: &[Tensor<2>],
 ) -> Result<(M, Vec<LayerRouters>, Vec<Replaced>), ReplaceError> {
+    let Replacement { router, init, .. } = with;
     let mixtures = model.mixtures().len();
     if matches!(init, RouterInit::Distil(_)) && hidden.len() != mixtures {
         let got = hidden.len();
@@ -263,7 +303,10 @@ pub fn replace_routers<M: Mixtures>(
             width,
             ..dims.clone()
         };
-        let (routers, distilled) = layer.routers_from(config, &dims, init, hidden_td)?;
+        let (mut routers, distilled) = layer.routers_from(router, &dims, init, hidden_td)?;
+        if with.shared_gate == SharedGate::Fresh {
+            routers.shared_gate = layer.shared().and_then(SharedExpert::fresh_gate);
+        }
         told.push(Replaced {
             layer: number,
             experts: layer.experts().dims().experts,

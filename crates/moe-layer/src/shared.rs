@@ -97,6 +97,28 @@ impl SharedExpert {
         Self { ffn, gate }
     }
 
+    /// Its gate, where it has one.
+    #[must_use]
+    pub const fn gate(&self) -> Option<&Linear> {
+        self.gate.as_ref()
+    }
+
+    /// The same expert weighted by another gate.
+    #[must_use]
+    pub fn with_gate(self, gate: Linear) -> Self {
+        Self {
+            gate: Some(gate),
+            ..self
+        }
+    }
+
+    /// A gate of the same size as its own, drawn from the device's generator.
+    pub(crate) fn fresh_gate(&self) -> Option<Linear> {
+        let gate = self.gate.as_ref()?;
+        let device = gate.devices().swap_remove(0);
+        Some(SharedConfig::gate_dims(gate.dims().inputs).init(&device))
+    }
+
     /// `x_td` `[T, D]` to the same shape.
     #[must_use]
     pub fn forward(&self, x_td: Tensor<2>, precision: Precision) -> Tensor<2> {

@@ -7,8 +7,8 @@ use burn::{
 use kernels::Precision;
 use moe_layer::{
     BatchRows, Capacity, CopyConfig, DispatcherConfig, DropPolicyConfig, FreshConfig, LayerDims,
-    Mixtures, MoeConfig, MoeContext, MoeLayer, ReplaceError, RouterInit, agreement, put_back,
-    replace_routers,
+    Mixtures, MoeConfig, MoeContext, MoeLayer, ReplaceError, Replacement, RouterInit, SharedConfig,
+    SharedGate, agreement, put_back, replace_routers,
 };
 use registry::{PositiveF64, Variant};
 use routers::{
@@ -28,8 +28,12 @@ struct Two([MoeLayer; 2]);
 
 impl Two {
     fn new(router: &RouterConfig) -> Self {
+        Self::of(router, |moe| moe)
+    }
+
+    fn of(router: &RouterConfig, change: impl Fn(MoeConfig) -> MoeConfig) -> Self {
         let drop = DropPolicyConfig::by_default("none").expect("a policy");
-        let moe: MoeConfig = config(4, 2, 1.0, drop, DispatcherConfig::default());
+        let moe = change(config(4, 2, 1.0, drop, DispatcherConfig::default()));
         let device = Device::flex();
         let layer = || MoeLayer::new(&moe, router, &dims(), &device).expect("a layer");
         Self([layer(), layer()])
@@ -117,8 +121,13 @@ fn any_scorer_and_strategy_take_the_place_and_give_it_back() {
     });
     for router in scorers.chain(strategies) {
         let name = format!("{} by {}", router.strategy.name(), router.scorer.name());
-        let (replaced, own, told) =
-            replace_routers(model.clone(), &router, &fresh(), &dims(), &hidden).expect(&name);
+        let (replaced, own, told) = replace_routers(
+            model.clone(),
+            &Replacement::new(router.clone(), fresh()),
+            &dims(),
+            &hidden,
+        )
+        .expect(&name);
         assert_eq!(told.len(), 2, "{name}");
         let line = told[1].to_string();
         let strategy = router.strategy.name();
@@ -149,14 +158,19 @@ fn a_copy_computes_what_the_router_before_did() {
     let x_td = normal([TOKENS, WIDTH], 1, &device);
     let model = Two::new(&linear());
     let (_, before) = model.run(x_td.clone());
-    let copy = CopyConfig::default().into();
-    let (copied, ..) =
-        replace_routers(model.clone(), &linear(), &copy, &dims(), &[]).expect("a copy");
+    let copy = RouterInit::from(CopyConfig::default());
+    let (copied, ..) = replace_routers(
+        model.clone(),
+        &Replacement::new(linear(), copy.clone()),
+        &dims(),
+        &[],
+    )
+    .expect("a copy");
     let given = copied.run(x_td).1.into_data();
     assert_eq!(given, before.into_data(), "to the bit");
 
     // Of another kind there is nothing to copy.
-    let refused = replace_routers(model, &mlp(), &copy, &dims(), &[]);
+    let refused = replace_routers(model, &Replacement::new(mlp(), copy), &dims(), &[]);
     let error = refused.err().expect("an MLP is no linear map");
     assert!(matches!(error, ReplaceError::Kind { .. }));
     assert_eq!(
@@ -176,8 +190,13 @@ fn a_distilled_router_chooses_as_the_one_before() {
     let (hidden, _) = model.run(normal([TOKENS, WIDTH], 1, &device));
     let (held_back, _) = model.run(normal([TOKENS, WIDTH], 9, &device));
     let agreed = |init: &RouterInit| {
-        let (model, own, told) =
-            replace_routers(model.clone(), &mlp(), init, &dims(), &hidden).expect("a router");
+        let (model, own, told) = replace_routers(
+            model.clone(),
+            &Replacement::new(mlp(), init.clone()),
+            &dims(),
+            &hidden,
+        )
+        .expect("a router");
         // The second reads what untrained experts give: next to nothing, and slow to fit.
         let (layer, own) = (&model.0[0], own[0].first());
         let agreed = agreement(own, layer.router(), &held_back[0], 2);
@@ -199,10 +218,15 @@ fn what_cannot_start_from_the_router_before_is_refused() {
     };
     let unscored = Two::new(&hash);
     let refused = |model: Two, init: &RouterInit, hidden: &[Tensor<2>]| {
-        let given = replace_routers(model, &linear(), init, &dims(), hidden);
+        let given = replace_routers(
+            model,
+            &Replacement::new(linear(), init.clone()),
+            &dims(),
+            hidden,
+        );
         given.err().expect("a refusal").to_string()
     };
-    let copy = CopyConfig::default().into();
+    let copy = RouterInit::from(CopyConfig::default());
     assert!(refused(unscored, &copy, &[]).contains("which scores nothing"));
     let model = Two::new(&linear());
     assert_eq!(
@@ -210,6 +234,32 @@ fn what_cannot_start_from_the_router_before_is_refused() {
         "`init = \"distil\"` needs hidden states of each of the 2 mixtures, got 0"
     );
     // What scores nothing starts from nothing, whatever is asked.
-    let replaced = replace_routers(model, &hash, &copy, &dims(), &[]);
+    let replaced = replace_routers(model, &Replacement::new(hash, copy), &dims(), &[]);
     assert_eq!(replaced.expect("a table").0.0[0].router().num_params(), 0);
+}
+
+#[test]
+fn a_shared_gate_stays_unless_its_loss_is_asked_for_and_comes_back_with_the_routers() {
+    let device = Device::flex();
+    let x_td = normal([TOKENS, WIDTH], 1, &device);
+    let model = Two::of(&linear(), |moe| MoeConfig {
+        shared: Some(SharedConfig {
+            hidden: std::num::NonZeroUsize::new(8).expect("above 0"),
+            gate: true,
+        }),
+        ..moe
+    });
+    let (_, before) = model.run(x_td.clone());
+    let before = before.into_data();
+    let copy = Replacement::new(linear(), CopyConfig::default());
+    let fresh_gate = Replacement {
+        shared_gate: SharedGate::Fresh,
+        ..copy.clone()
+    };
+    let replaced = |with| replace_routers(model.clone(), with, &dims(), &[]).expect("routers");
+    let (kept, ..) = replaced(&copy);
+    assert_eq!(kept.run(x_td.clone()).1.into_data(), before, "to the bit");
+    let (lost, own, _) = replaced(&fresh_gate);
+    assert_ne!(lost.run(x_td.clone()).1.into_data(), before);
+    assert_eq!(put_back(lost, own).run(x_td).1.into_data(), before);
 }

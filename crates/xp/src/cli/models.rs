@@ -77,6 +77,10 @@ pub(crate) struct EvalArgs {
         requires = "router"
     )]
     pub(crate) init: String,
+    /// The gates of shared experts: keep, or fresh, which loses them as a replacement of all that is
+    /// called a gate does.
+    #[arg(long, value_name = "NAME", default_value = "keep", requires = "router")]
+    pub(crate) shared_gate: String,
     /// Windows that distil learns from.
     #[arg(long, value_name = "N", default_value = "40", requires = "router")]
     pub(crate) fit_windows: NonZeroUsize,

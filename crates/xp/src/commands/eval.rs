@@ -5,8 +5,7 @@ use std::{fs, num::NonZeroUsize};
 use corpora::valid_windows;
 use kernels::Precision;
 use lm::{CausalLm, TokenBatch};
-use moe_layer::{LayerDims, Replaced, RouterInit, RoutingTrace, replace_routers};
-use routers::RouterConfig;
+use moe_layer::{LayerDims, Replaced, Replacement, RouterInit, RoutingTrace, replace_routers};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -51,7 +50,7 @@ struct Shown {
 }
 
 pub(super) fn run(args: &EvalArgs) -> Result<Exit, Expected> {
-    let other = Other::asked(args)?;
+    let other = asked(args)?;
     let text = fs::read_to_string(&args.text)
         .map_err(|source| Expected::io(format!("read {}", args.text.display()), source))?;
     let text = match args.chars {
@@ -99,28 +98,24 @@ pub(super) fn run(args: &EvalArgs) -> Result<Exit, Expected> {
     Ok(Exit::Done)
 }
 
-/// Routers that take the place of a model's own.
-struct Other {
-    router: RouterConfig,
-    init: RouterInit,
-}
-
-impl Other {
-    fn asked(args: &EvalArgs) -> Result<Option<Self>, Expected> {
-        let Some(settings) = &args.router else {
-            return Ok(None);
-        };
-        let init = &args.init;
-        let init = if init.starts_with('{') {
-            init.clone()
+/// The routers that take the place of a model's own.
+fn asked(args: &EvalArgs) -> Result<Option<Replacement>, Expected> {
+    let Some(settings) = &args.router else {
+        return Ok(None);
+    };
+    // A name needs no quotes here; a table stands as it would in a file.
+    let quoted = |value: &str| {
+        if value.starts_with('{') {
+            value.to_owned()
         } else {
-            format!("{init:?}")
-        };
-        Ok(Some(Self {
-            router: read("--router", &format!("{{ {settings} }}"))?,
-            init: read("--init", &init)?,
-        }))
-    }
+            format!("{value:?}")
+        }
+    };
+    Ok(Some(Replacement {
+        router: read("--router", &format!("{{ {settings} }}"))?,
+        init: read("--init", &quoted(&args.init))?,
+        shared_gate: read("--shared-gate", &quoted(&args.shared_gate))?,
+    }))
 }
 
 /// A value of TOML on the command line.
@@ -164,19 +159,22 @@ enum Failed {
     Router(moe_layer::ReplaceError),
 }
 
-fn measure<M: CausalLm>(model: M, text: &Text, other: Option<&Other>) -> Result<Shown, Failed> {
+fn measure<M: CausalLm>(
+    model: M,
+    text: &Text,
+    other: Option<&Replacement>,
+) -> Result<Shown, Failed> {
     let own = measured(&model, &text.measured)?;
-    let Some(Other { router, init }) = other else {
+    let Some(other) = other else {
         let replaced = None;
         return Ok(Shown { own, replaced });
     };
-    let hidden = match init {
+    let hidden = match other.init {
         RouterInit::Distil(_) => hidden(&model, &text.behind)?,
         _ => Vec::new(),
     };
     let dims = LayerDims::new(1, model.limits().vocab);
-    let (model, _, told) =
-        replace_routers(model, router, init, &dims, &hidden).map_err(Failed::Router)?;
+    let (model, _, told) = replace_routers(model, other, &dims, &hidden).map_err(Failed::Router)?;
     told.iter()
         .map(Replaced::to_string)
         .for_each(|line| ui::say(&line));
