@@ -12,6 +12,7 @@ use crate::{
     exit::{Exit, Expected},
     jobs, report,
     session::Session,
+    ui,
 };
 
 /// What stands where.
@@ -51,6 +52,24 @@ impl Published {
             set_aside: None,
             folder,
         })
+    }
+
+    /// Says where everything is.
+    pub(crate) fn tell(&self) {
+        let folder = &self.folder;
+        let mut text = format!("tables:  {}\n", folder.join("*.parquet").display());
+        text.push_str(&format!("figures: {}\n", folder.join("figures").display()));
+        text.push_str(&format!("report:  {}\n", self.report.display()));
+        ui::data(&text);
+        if let Some(aside) = &self.set_aside {
+            ui::say(&format!(
+                "{} held {} trials that the sweep file does not ask for now; they and their report \
+                 are kept in {}",
+                folder.display(),
+                aside.trials,
+                aside.folder.display()
+            ));
+        }
     }
 }
 

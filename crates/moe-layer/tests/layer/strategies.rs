@@ -3,8 +3,8 @@
 use burn::{module::Module, tensor::Device};
 use kernels::Precision;
 use moe_layer::{
-    BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, LayerDims, MoeContext, MoeLayer,
-    NoneConfig, decisions,
+    BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, ExpertConfig, LayerDims, MoeConfig,
+    MoeContext, MoeLayer, NoneConfig, decisions,
 };
 use routers::{AssignConfig as _, Assignment, RouterConfig, StrategyConfig};
 use testkit::{F32_SUM, assert_close, normal};
@@ -27,11 +27,15 @@ fn context(device: &Device) -> MoeContext {
 /// A layer with 4 experts of 8, whose weights follow from a seed.
 fn layer(
     strategy: &StrategyConfig,
+    expert: &ExpertConfig,
     drop: DropPolicyConfig,
     dispatch: DispatcherConfig,
 ) -> MoeLayer {
     let device = Device::flex();
-    let moe = config(4, 2, 1.0, drop, dispatch);
+    let moe = MoeConfig {
+        expert: expert.clone(),
+        ..config(4, 2, 1.0, drop, dispatch)
+    };
     let router = RouterConfig {
         strategy: strategy.clone(),
         ..RouterConfig::default()
@@ -40,20 +44,25 @@ fn layer(
 }
 
 #[test]
-fn backends_agree_on_every_strategy() {
+fn backends_agree_on_every_strategy_with_every_kind_of_expert() {
     let device = Device::flex();
     let x_td = normal([TOKENS, 8], 2, &device);
-    for strategy in members::<StrategyConfig>() {
+    let experts = members::<ExpertConfig>();
+    let strategies = members::<StrategyConfig>();
+    let pairs = strategies
+        .iter()
+        .flat_map(|strategy| experts.iter().map(move |expert| (strategy, expert)));
+    for (strategy, expert) in pairs {
         for drop in members::<DropPolicyConfig>() {
             let mut backends = members::<DispatcherConfig>().into_iter();
             let oracle = backends
                 .next()
                 .expect("the registry begins with the oracle");
-            let oracle = layer(&strategy, drop.clone(), oracle);
+            let oracle = layer(strategy, expert, drop.clone(), oracle);
             let expected = oracle.forward(x_td.clone(), &context(&device)).y_td;
             for backend in backends {
                 // The same weights: parameters are drawn from the device's generator.
-                let other = layer(&strategy, drop.clone(), backend);
+                let other = layer(strategy, expert, drop.clone(), backend);
                 let other = other.load_record(oracle.clone().into_record());
                 let y_td = other.forward(x_td.clone(), &context(&device)).y_td;
                 assert_close(y_td, expected.clone(), F32_SUM);
@@ -70,7 +79,8 @@ fn traces_and_decisions_add_up_for_every_strategy() {
         for drop in members::<DropPolicyConfig>() {
             let name = format!("{} with {}", strategy.name(), drop.name());
             let dropless = matches!(drop, DropPolicyConfig::None(NoneConfig {}));
-            let layer = layer(&strategy, drop, DispatcherConfig::default());
+            let expert = ExpertConfig::default();
+            let layer = layer(&strategy, &expert, drop, DispatcherConfig::default());
             let out = layer.forward(x_td.clone(), &context(&device));
             let told = decisions(&out.rounds[0].routing, &out.rounds[0].plan);
             let reading = out.trace().read();

@@ -86,7 +86,7 @@ fn write_report(args: &ReportArgs) -> Result<Exit, Expected> {
         ui::json(&published);
     } else {
         ui::cells(&session, &published.collected, &published.baseline);
-        ui::places(&published);
+        published.tell();
     }
     if outstanding > 0 {
         ui::say(&format!(

@@ -348,7 +348,7 @@ fn tell(
         ui::say("the same command tries what failed again");
     }
     if let Some(published) = published {
-        ui::places(published);
+        published.tell();
     }
     Ok(exit)
 }

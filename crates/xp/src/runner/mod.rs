@@ -17,6 +17,7 @@ mod process;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 #[cfg(test)]
 use executor::{Ending, Executor, Message};

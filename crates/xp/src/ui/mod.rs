@@ -26,7 +26,7 @@ pub(crate) use lines::event_text;
 pub(crate) use log::{log_to_file, log_to_stderr};
 pub(crate) use tables::{Align, plain_table};
 
-use crate::{publish::Published, runner::Watcher, visible::visible};
+use crate::{runner::Watcher, visible::visible};
 
 /// What kept a result from being written to stdout.
 static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
@@ -87,24 +87,6 @@ pub(crate) fn advise(text: &str) {
 fn say_as_is(text: &str) {
     let mut out = io::stderr().lock();
     let _ = writeln!(out, "{text}");
-}
-
-/// Says where the results of a sweep are.
-pub(crate) fn places(published: &Published) {
-    let folder = &published.folder;
-    let mut text = format!("tables:  {}\n", folder.join("*.parquet").display());
-    text.push_str(&format!("figures: {}\n", folder.join("figures").display()));
-    text.push_str(&format!("report:  {}\n", published.report.display()));
-    data(&text);
-    if let Some(aside) = &published.set_aside {
-        say(&format!(
-            "{} held {} trials that the sweep file does not ask for now; they and their report are \
-             kept in {}",
-            folder.display(),
-            aside.trials,
-            aside.folder.display()
-        ));
-    }
 }
 
 /// Shows the trials of a sweep: bars on a terminal, a line for each finished trial elsewhere.
