@@ -94,7 +94,7 @@ impl Session {
         if !runs.fetch {
             return Ok(session);
         }
-        let states = states(&session)?;
+        let states = session.states()?;
         let again = |state: &TrialState| runs.rerun && state.is_in_results();
         let due = session.trials.iter().zip(&states);
         let due = due.filter(|(_, state)| !state.is_recorded() || again(state));
@@ -118,6 +118,11 @@ impl Session {
         let variant = variant(&self.sweep, self.device);
         self.store = Store::open(&place.places.work, &self.sweep.name, &variant)?;
         self.sources.remember(&self.store, &place.places.data)
+    }
+
+    /// The state of every trial, in order.
+    pub(crate) fn states(&self) -> Result<Vec<TrialState>, Expected> {
+        Ok(states(&self.trials, &self.store, &self.results)?)
     }
 
     /// The place of the one trial that an id, its first digits or `latest` names.

@@ -1,25 +1,29 @@
 //! What is known of each trial of a sweep: the working folder's word, and that of the results folder
 //! where the working folder has none.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
-use runstore::{TrialState, tables::TrialStatus};
+use runstore::{Store, TrialState, tables::TrialStatus};
 
-use crate::{exit::Expected, session::Session};
+use crate::config::Trial;
 
 /// The state of every trial, in order.
-pub(crate) fn states(session: &Session) -> Result<Vec<TrialState>, Expected> {
-    let in_results: BTreeMap<String, TrialStatus> = runstore::read_trials(&session.results)?
+pub(crate) fn states(
+    trials: &[Trial],
+    store: &Store,
+    results: &Path,
+) -> Result<Vec<TrialState>, runstore::Error> {
+    let in_results: BTreeMap<String, TrialStatus> = runstore::read_trials(results)?
         .into_iter()
         .filter(|row| row.status != TrialStatus::Failed)
         .map(|row| (row.trial_id, row.status))
         .collect();
-    let state = |trial: &crate::config::Trial| {
+    let state = |trial: &Trial| {
         // Without an id, which its data would give it, nothing can be known of it.
         if trial.data.is_none() {
             return Ok(TrialState::Missing);
         }
-        let own = session.store.state(&trial.id)?;
+        let own = store.state(&trial.id)?;
         // One that runs is being run again.
         if own.is_recorded() || matches!(own, TrialState::Running { .. }) {
             return Ok(own);
@@ -31,5 +35,5 @@ pub(crate) fn states(session: &Session) -> Result<Vec<TrialState>, Expected> {
             None => own,
         })
     };
-    session.trials.iter().map(state).collect()
+    trials.iter().map(state).collect()
 }

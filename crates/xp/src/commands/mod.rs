@@ -23,7 +23,6 @@ use crate::{
     publish::{publish, undrawn},
     report,
     session::Session,
-    states::states,
     ui,
 };
 
@@ -69,7 +68,7 @@ fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
 
 fn write_report(args: &ReportArgs) -> Result<Exit, Expected> {
     let session = Session::open(&args.select, &args.place)?;
-    let states = states(&session)?;
+    let states = session.states()?;
     if !states.iter().any(TrialState::is_recorded) {
         return Err(Expected::new(
             Exit::Nothing,

@@ -12,7 +12,6 @@ use crate::{
     jobs::{self, DataSettings, JobSettings, Sizes},
     pick, preflight,
     session::Session,
-    states::states,
     ui::{self, Align},
 };
 
@@ -99,7 +98,7 @@ fn picked<'a>(
     args: &PlanArgs,
     session: &'a Session,
 ) -> Result<(Vec<&'a Trial>, Vec<TrialState>), Expected> {
-    let states = states(session)?;
+    let states = session.states()?;
     let chosen = pick::chosen(session, &args.pick)?;
     let pairs = chosen
         .iter()

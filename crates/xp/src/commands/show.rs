@@ -11,7 +11,6 @@ use crate::{
     exit::{Exit, Expected},
     recorded::{latest, published, stores},
     session::Session,
-    states::states,
     ui,
 };
 
@@ -43,7 +42,7 @@ fn planned(args: &ShowArgs, sweep: &str) -> Result<Value, Expected> {
     let session = Session::open(&select, &place)?;
     let index = session.pick(&args.id)?;
     let trial = &session.trials[index];
-    let state = &states(&session)?[index];
+    let state = &session.states()?[index];
     let row = match state {
         TrialState::InResults { .. } => in_results(&session.results, &trial.id)?,
         _ => session.store.collect(&[trial.id])?.trials.pop(),

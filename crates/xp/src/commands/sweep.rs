@@ -14,9 +14,7 @@ use crate::{
     publish::{Published, publish, share_of_threads},
     runner::{self, Outcome, ProcessExecutor, RunOptions, RunSummary},
     session::Session,
-    signals,
-    states::states,
-    ui,
+    signals, ui,
 };
 
 /// How often trials held by another runner are looked at.
@@ -54,7 +52,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     // would keep it from being published.
     check_results(&session)?;
     let chosen = pick::chosen(&session, &args.pick)?;
-    let states = states(&session)?;
+    let states = session.states()?;
     let recorded = |index: usize| {
         let state = &states[index];
         state.is_recorded() && !(args.runs.rerun && state.is_in_results())
@@ -256,7 +254,7 @@ fn conclude(
     provenance: &Provenance,
     summary: &RunSummary,
 ) -> Result<Option<Published>, Expected> {
-    let states = states(session)?;
+    let states = session.states()?;
     if !states.iter().any(TrialState::is_recorded) {
         tracing::warn!(
             interrupted = summary.interrupted,

@@ -19,9 +19,7 @@ use crate::{
     exit::{Exit, Expected},
     jobs::{self, Event, JobContext, JobEnd, JobError},
     session::Session,
-    signals,
-    states::states,
-    ui,
+    signals, ui,
 };
 
 /// Measures that are told when a trial has finished.
@@ -50,7 +48,7 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     let mut session = Session::open_to_run(&args.select, &args.place, &args.runs)?;
     let index = session.pick(&args.id)?;
     let json = args.json;
-    if let TrialState::InResults { diverged } = states(&session)?[index]
+    if let TrialState::InResults { diverged } = session.states()?[index]
         && !args.runs.rerun
     {
         let folder = session.results.clone();
