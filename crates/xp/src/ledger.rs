@@ -2,7 +2,7 @@
 
 use runstore::{FailureRecord, Provenance, Store, TrialState};
 
-use crate::{config::Trial, device::DeviceChoice, jobs, runner::Ledger};
+use crate::{config::Trial, device::DeviceChoice, row::trial_row, runner::Ledger};
 
 /// A sweep's store, with what a failure record needs.
 pub(crate) struct StoreLedger<'a> {
@@ -23,7 +23,7 @@ impl Ledger for StoreLedger<'_> {
         exit: &str,
     ) -> Result<(), runstore::Error> {
         let name = self.device.describe();
-        let mut row = jobs::trial_row(trial, self.provenance, self.device, &name);
+        let mut row = trial_row(trial, self.provenance, self.device, &name);
         row.finished_at = runstore::now();
         let record = FailureRecord {
             row,

@@ -23,6 +23,7 @@ mod preflight;
 mod publish;
 mod recorded;
 mod report;
+mod row;
 mod runner;
 mod schema;
 mod session;

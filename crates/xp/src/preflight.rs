@@ -22,7 +22,7 @@ pub(crate) fn check<'a>(
             continue;
         }
         last = Some(&trial.settings);
-        let problems = rules.check(&trial.settings)?.into_iter();
+        let problems = trial.settings.job().check_data(&mut rules)?.into_iter();
         found.extend(problems.map(|problem| (&trial.settings, problem)));
     }
     Ok(session.sweep.place(&found)?)

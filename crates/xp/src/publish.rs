@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     exit::{Exit, Expected},
-    jobs, report,
+    report, row,
     session::Session,
     ui,
 };
@@ -176,6 +176,6 @@ fn keep(
 pub(crate) fn share_of_threads(asked: Option<u16>, jobs: u16) -> usize {
     match asked {
         Some(threads) => usize::from(threads),
-        None => (jobs::threads() as usize / usize::from(jobs.max(1))).max(1),
+        None => (row::threads() as usize / usize::from(jobs.max(1))).max(1),
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn latest(stores: &[Store]) -> Result<Option<TrialId>, Expected> {
     }
     recent.sort_by_key(|&(time, id, _)| std::cmp::Reverse((time, id)));
     for (_, id, store) in recent {
-        let is_cell = |row: &TrialRow| row.job != JobKind::Speed.name();
+        let is_cell = |row: &TrialRow| JobKind::is_of_cells(&row.job);
         if store.row(&id)?.as_ref().is_some_and(is_cell) {
             return Ok(Some(id));
         }

@@ -4,8 +4,8 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    config::{Save, SpeedConfig, join},
-    jobs::{JobKind, LayerSettings, PackSettings, RouterSettings, TrainSettings},
+    config::{SpeedConfig, join},
+    jobs::{JobKind, Save},
 };
 
 /// The settings of a job, as a schema that can be walked.
@@ -29,16 +29,7 @@ pub(crate) struct Member<'a> {
 impl SettingsSchema {
     /// The settings of a job.
     pub(crate) fn of(job: JobKind) -> Self {
-        let mut generator = SchemaGenerator::default();
-        let schema: Schema = match job {
-            JobKind::Train => generator.root_schema_for::<TrainSettings>(),
-            JobKind::Pack => generator.root_schema_for::<PackSettings>(),
-            JobKind::Layer => generator.root_schema_for::<LayerSettings>(),
-            JobKind::Router => generator.root_schema_for::<RouterSettings>(),
-            // No file asks for it, so that nothing asks for its schema.
-            JobKind::Speed => Schema::default(),
-        };
-        let (root, definitions) = apart(schema);
+        let (root, definitions) = apart(job.schema(SchemaGenerator::default()));
         Self { root, definitions }
     }
 

@@ -7,15 +7,14 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use corpora::{CorpusError, DataDir, Digest, FetchPolicy, TokenizerConfig};
+use corpora::{CorpusError, DataDir, FetchPolicy, TokenizerConfig};
 use runstore::Store;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::{
     cli::Data,
     exit::Expected,
-    jobs::{BertSource, DataSettings, JobSettings, SourceConfig},
+    jobs::{JobSettings, Source},
     ui,
 };
 
@@ -57,61 +56,18 @@ impl Memory {
     }
 }
 
-/// What one kind of settings reads.
-enum Wanted<'a> {
-    Text(&'a DataSettings),
-    Encoder(&'a BertSource),
-}
-
-impl<'a> Wanted<'a> {
-    /// Nothing where the settings bring all that they need, or name cells that read for themselves.
-    fn of(settings: &'a JobSettings) -> Option<Self> {
-        match settings {
-            JobSettings::Train(settings) => Some(Self::Text(&settings.data)),
-            JobSettings::Router(settings) => match &settings.hidden.source {
-                SourceConfig::Bert(source) => Some(Self::Encoder(source)),
-                SourceConfig::Random(_) => None,
-            },
-            JobSettings::Pack(_) | JobSettings::Layer(_) | JobSettings::Speed(_) => None,
-        }
+/// Fetches what is not there of a source.
+fn fetch(source: &Source<'_>, data: &DataDir) -> Result<(), CorpusError> {
+    let (bar, policy) = (ui::fetch_bar(), FetchPolicy::IfMissing);
+    // Characters need no file: a model brings a tokenizer of its own.
+    let none = TokenizerConfig::default();
+    let tokenizer = source.tokenizer.unwrap_or(&none);
+    corpora::ensure(source.corpus, tokenizer, data, policy, &bar)?;
+    if let Some(model) = source.model {
+        corpora::ensure_model(model, data, policy, &bar)?;
     }
-
-    /// The settings as JSON text, under which the files are remembered.
-    fn key(&self) -> String {
-        runstore::canonical_json(&match self {
-            Self::Text(data) => json!(data),
-            // What is read of the encoder is of no matter to its files.
-            Self::Encoder(source) => json!({ "model": source.model, "corpus": source.corpus }),
-        })
-    }
-
-    fn digests(&self, data: &DataDir) -> Result<Vec<Digest>, CorpusError> {
-        match self {
-            Self::Text(wanted) => corpora::digests(&wanted.corpus, &wanted.tokenizer, data),
-            Self::Encoder(wanted) => {
-                let mut digests = corpora::model_digests(&wanted.model, data)?;
-                digests.extend(corpora::text_digests(&wanted.corpus, data)?);
-                Ok(digests)
-            }
-        }
-    }
-
-    fn fetch(&self, data: &DataDir) -> Result<(), CorpusError> {
-        let (bar, policy) = (ui::fetch_bar(), FetchPolicy::IfMissing);
-        match self {
-            Self::Text(wanted) => {
-                corpora::ensure(&wanted.corpus, &wanted.tokenizer, data, policy, &bar)?;
-            }
-            Self::Encoder(wanted) => {
-                // Characters need no file: the encoder brings a tokenizer of its own.
-                let none = TokenizerConfig::default();
-                corpora::ensure(&wanted.corpus, &none, data, policy, &bar)?;
-                corpora::ensure_model(&wanted.model, data, policy, &bar)?;
-            }
-        }
-        bar.finish_and_clear();
-        Ok(())
-    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// What is known of data.
@@ -152,12 +108,21 @@ impl Sources {
 
     /// What these settings read, as it is or was; `None` where that is not known.
     pub(crate) fn of(&mut self, settings: &JobSettings) -> Result<Option<Files>, CorpusError> {
-        let Some(wanted) = Wanted::of(settings) else {
-            return Ok(Some(Files::new()));
-        };
-        let key = wanted.key();
+        let mut files = Some(Files::new());
+        for source in settings.job().sources() {
+            let own = self.files(&source)?;
+            files = files.zip(own).map(|(mut files, own)| {
+                files.extend(own);
+                files
+            });
+        }
+        Ok(files)
+    }
+
+    fn files(&mut self, source: &Source<'_>) -> Result<Option<Files>, CorpusError> {
+        let key = source.key();
         if !self.found.contains_key(&key) {
-            let found = match (wanted.digests(&self.data), self.memory.sources.get(&key)) {
+            let found = match (source.digests(&self.data), self.memory.sources.get(&key)) {
                 (Ok(digests), _) => {
                     let files = digests.into_iter();
                     Found::Here(files.map(|digest| (digest.file, digest.blake3)).collect())
@@ -188,10 +153,8 @@ impl Sources {
 
     /// Refuses to go on where the data of these settings are not here.
     pub(crate) fn demand(&self, settings: &JobSettings) -> Result<(), CorpusError> {
-        let absent = self.absent(settings).into_iter();
-        absent
-            .map(|wanted| wanted.digests(&self.data))
-            .try_for_each(|found| found.map(drop))
+        let mut absent = self.absent(settings);
+        absent.try_for_each(|source| source.digests(&self.data).map(drop))
     }
 
     /// Fetches the data of these settings that are not here, and says whether there were such.
@@ -202,24 +165,20 @@ impl Sources {
         let absent = settings
             .into_iter()
             .flat_map(|settings| self.absent(settings));
-        let absent: BTreeMap<String, Wanted<'_>> =
-            absent.map(|wanted| (wanted.key(), wanted)).collect();
-        for wanted in absent.values() {
-            wanted.fetch(&self.data)?;
+        let absent: BTreeMap<String, Source<'_>> =
+            absent.map(|source| (source.key(), source)).collect();
+        for source in absent.values() {
+            fetch(source, &self.data)?;
         }
         Ok(!absent.is_empty())
     }
 
     /// What is read and not here; what cells are timed on is read by who times them.
-    fn absent<'a>(&self, settings: &'a JobSettings) -> Vec<Wanted<'a>> {
-        if let JobSettings::Speed(speed) = settings {
-            let cells = speed.cells.iter();
-            return cells.flat_map(|cell| self.absent(&cell.settings)).collect();
-        }
+    fn absent<'a>(&self, settings: &'a JobSettings) -> impl Iterator<Item = Source<'a>> {
         let here =
-            |wanted: &Wanted<'_>| matches!(self.found.get(&wanted.key()), Some(Found::Here(_)));
-        let wanted = Wanted::of(settings).filter(|wanted| !here(wanted));
-        wanted.into_iter().collect()
+            |source: &Source<'_>| matches!(self.found.get(&source.key()), Some(Found::Here(_)));
+        let sources = settings.job().sources().into_iter();
+        sources.filter(move |source| !here(source))
     }
 
     /// Remembers what was found, and the data folder where one was named.

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::jobs::JobKind;
+
 pub(crate) use args::{Data, Pick, Places, Runs, Select, Where};
 pub(crate) use bench::{BenchCommand, PeersArgs};
 pub(crate) use models::{EvalArgs, GenerateArgs};
@@ -205,7 +207,7 @@ pub(crate) struct DataList {
 #[derive(Debug, clap::Args)]
 pub(crate) struct SchemaArgs {
     /// The job whose sweep files are described.
-    #[arg(default_value = "train", value_parser = ["train", "pack", "layer", "router"])]
+    #[arg(default_value = JobKind::USUAL.name(), value_parser = JobKind::ALL.map(JobKind::name))]
     pub(crate) job: String,
     /// Prints every setting with its default and meaning, as TOML.
     #[arg(long)]

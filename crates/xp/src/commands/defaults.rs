@@ -29,7 +29,7 @@ pub(super) fn toml(job: JobKind) -> String {
         "\n# The cell that others are compared with, by what it has; it changes no trial.\n\
          # [compare]\n# baseline = { capacity-factor = 1.25 }\n",
     );
-    if job != JobKind::Router {
+    if job.facts().untimed.is_none() {
         text.push_str(
             "\n# Speeds of all cells, measured in turn where a sweep has this table.\n# [speed]\n",
         );

@@ -9,7 +9,7 @@ use crate::{
     cli::PlanArgs,
     config::{AxisValue, NO_VALUE, SweepFacts, Trial},
     exit::{Exit, Expected},
-    jobs::{self, DataSettings, JobSettings, Sizes},
+    jobs::{Job, Sizes, Source},
     pick, preflight,
     session::Session,
     ui::{self, Align},
@@ -54,13 +54,13 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
     preflight::check(&session, due.map(|(trial, _)| *trial))?;
     let mut vocabularies = Vocabularies {
         session: &session,
-        known: Vec::new(),
+        known: BTreeMap::new(),
     };
     let trials = picked.iter().zip(&states).map(|(trial, state)| Planned {
         id: trial.known_id().map(|id| id.full()),
         axes: &trial.axes,
         seed: trial.seed,
-        sizes: jobs::sizes(&trial.settings, vocabularies.of(&trial.settings)),
+        sizes: vocabularies.sizes(trial.settings.job()),
         state: state.name(),
         would_run: !state.is_recorded(),
         why: why(trial, state),
@@ -291,31 +291,33 @@ fn short(count: usize) -> String {
 /// Vocabulary sizes; each text is read once.
 struct Vocabularies<'a> {
     session: &'a Session,
-    known: Vec<(DataSettings, Option<usize>)>,
+    known: BTreeMap<String, Option<usize>>,
 }
 
 impl Vocabularies<'_> {
-    fn of(&mut self, settings: &JobSettings) -> Option<usize> {
-        let JobSettings::Train(settings) = settings else {
-            return None;
-        };
-        let wanted = &settings.data;
-        if let Some((_, size)) = self.known.iter().find(|(data, _)| data == wanted) {
-            return *size;
-        }
-        let size = self.count(wanted);
-        self.known.push((wanted.clone(), size));
-        size
+    /// The sizes of a trial, those that its text decides among them.
+    fn sizes(&mut self, job: &dyn Job) -> Option<Sizes> {
+        let sources = job.sources();
+        let vocab = sources.iter().find_map(|source| self.of(source));
+        job.sizes(vocab)
     }
 
-    /// `None` where the text is too long to be read for a plan.
-    fn count(&self, wanted: &DataSettings) -> Option<usize> {
-        let (corpus, tokenizer, data) = (&wanted.corpus, &wanted.tokenizer, &self.session.data);
-        let digests = corpora::digests(corpus, tokenizer, data).ok()?;
+    fn of(&mut self, text: &Source<'_>) -> Option<usize> {
+        let key = text.key();
+        if !self.known.contains_key(&key) {
+            self.known.insert(key.clone(), self.count(text));
+        }
+        self.known[&key]
+    }
+
+    /// `None` where the text is too long to be read for a plan, or is cut into no tokens.
+    fn count(&self, text: &Source<'_>) -> Option<usize> {
+        let (tokenizer, data) = (text.tokenizer?, &self.session.data);
+        let digests = text.digests(data).ok()?;
         if digests.iter().map(|digest| digest.bytes).sum::<u64>() > MOST_BYTES {
             return None;
         }
-        let dataset = corpora::load(corpus, tokenizer, data, corpora::FetchPolicy::Never);
+        let dataset = corpora::load(text.corpus, tokenizer, data, corpora::FetchPolicy::Never);
         Some(dataset.ok()?.tokenizer.vocab_size())
     }
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Expected> {
-    let job = JobKind::from_name(&args.job).unwrap_or(JobKind::Train);
+    let job = JobKind::from_name(&args.job).unwrap_or(JobKind::USUAL);
     if args.defaults {
         ui::data(&defaults::toml(job));
     } else {

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use crate::{
     cli::SweepArgs,
-    config::{Save, SweepFacts},
+    config::SweepFacts,
     exit::{Exit, Expected},
+    jobs::Save,
     ledger::StoreLedger,
     pick, preflight,
     publish::{Published, publish, share_of_threads},

@@ -14,22 +14,14 @@ use runstore::{
 use super::sweep::refuse_if_changed;
 use crate::{
     cli::TrialArgs,
-    config::{Save, Trial},
+    config::Trial,
     device::panic_text,
     exit::{Exit, Expected},
-    jobs::{self, Event, JobContext, JobEnd, JobError},
+    jobs::{Event, JobContext, JobEnd, JobError, JobKind, Save},
+    row::trial_row,
     session::Session,
     signals, ui,
 };
-
-/// Measures that are told when a trial has finished.
-const HEADLINES: [&str; 5] = [
-    "perplexity",
-    "tokens_per_s",
-    "drop_rate",
-    "gb_per_s",
-    "router_ms_median",
-];
 
 pub(super) fn run(args: &TrialArgs) -> Result<Exit, Expected> {
     let result = attempt(args);
@@ -89,14 +81,14 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     }
     let row = TrialRow {
         started_at: slot.started_at().to_owned(),
-        ..jobs::trial_row(trial, &provenance, session.device, &device_name)
+        ..trial_row(trial, &provenance, session.device, &device_name)
     };
     let model_dir = match session.sweep.save {
         Save::None => None,
         Save::Last | Save::Best => Some(claim.model_dir()?),
     };
     let context = JobContext {
-        trial,
+        seed: trial.seed,
         device,
         device_name,
         data: &session.data,
@@ -108,13 +100,14 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
         stop: &signals::STOP,
         events: &mut |event| tell(json, &event),
     };
-    let end = panic::catch_unwind(AssertUnwindSafe(|| jobs::run(context)));
-    settle(end, claim, row, &slot, json)
+    let end = panic::catch_unwind(AssertUnwindSafe(|| trial.settings.job().run(context)));
+    settle(end, trial.settings.kind(), claim, row, &slot, json)
 }
 
 /// Records how the job ended.
 fn settle(
     end: std::thread::Result<Result<JobEnd, JobError>>,
+    job: JobKind,
     claim: Claim,
     row: TrialRow,
     slot: &CheckpointSlot,
@@ -122,9 +115,11 @@ fn settle(
 ) -> Result<Exit, Expected> {
     let error = match end {
         Ok(Ok(JobEnd::Finished(record))) => {
-            return publish(claim, record, false, slot, json);
+            return publish(claim, (job, record), false, slot, json);
         }
-        Ok(Ok(JobEnd::Diverged(record))) => return publish(claim, record, true, slot, json),
+        Ok(Ok(JobEnd::Diverged(record))) => {
+            return publish(claim, (job, record), true, slot, json);
+        }
         Ok(Ok(JobEnd::Interrupted { step })) => {
             claim.interrupt()?;
             tell(json, &Event::Interrupted { step });
@@ -151,7 +146,7 @@ fn settle(
 
 fn publish(
     claim: Claim,
-    mut record: TrialRecord,
+    (job, mut record): (JobKind, TrialRecord),
     diverged: bool,
     slot: &CheckpointSlot,
     json: bool,
@@ -167,9 +162,9 @@ fn publish(
     }
     row.wall_s = row.wall_s.or_else(|| Some(slot.wall_s()));
     row.peak_memory_bytes = row.peak_memory_bytes.or_else(runstore::peak_memory_bytes);
-    let mut measures: Vec<_> = HEADLINES
-        .into_iter()
-        .filter_map(|column| Some((column.to_owned(), row.value(column)?.number()?)))
+    let told = job.facts().told.iter();
+    let mut measures: Vec<_> = told
+        .filter_map(|column| Some(((*column).to_owned(), row.value(column)?.number()?)))
         .collect();
     // That all was well needs no word.
     let alarms = row.alarms.filter(|&alarms| alarms > 0);

@@ -57,7 +57,7 @@ impl Typed {
         SweepFile::open(sweep, &self.experiments()).ok()
     }
 
-    /// What its trials do, or `train` where that is not known.
+    /// What its trials do, or the usual where that is not known.
     pub(super) fn job(&self) -> JobKind {
         let file = self.file();
         let written = file
@@ -65,7 +65,7 @@ impl Typed {
             .and_then(|file| file.tree.get("job")?.get_ref().as_str());
         written
             .and_then(JobKind::from_name)
-            .unwrap_or(JobKind::Train)
+            .unwrap_or(JobKind::USUAL)
     }
 
     /// Where text and results are.

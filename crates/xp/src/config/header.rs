@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use toml::{Spanned, de::DeValue};
 
 use super::{
@@ -12,7 +11,10 @@ use super::{
     speed::{SpeedConfig, SpeedPlan},
     suggest::closest,
 };
-use crate::{device::DeviceChoice, jobs::JobKind};
+use crate::{
+    device::DeviceChoice,
+    jobs::{JobKind, Save},
+};
 
 /// Keys that a sweep file has beside the sections of its job.
 pub(crate) const HEADER_KEYS: &[&str] = &[
@@ -21,19 +23,6 @@ pub(crate) const HEADER_KEYS: &[&str] = &[
 
 /// Those of them that have a reader of their own.
 const READ_APART: [&str; 3] = ["compare", "axes", "scale"];
-
-/// Which weights a finished trial leaves behind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Save {
-    /// None: only the measurements stay.
-    #[default]
-    None,
-    /// Those after the last step.
-    Last,
-    /// Those of the evaluation with the lowest validation loss.
-    Best,
-}
 
 /// The checked header.
 #[derive(Debug, Clone)]
@@ -114,10 +103,10 @@ fn checked_job(job: &Spanned<String>, problems: &mut Problems) -> Option<JobKind
     if found.is_none() {
         let names: Vec<_> = JobKind::ALL.iter().map(|job| job.name()).collect();
         let help = match closest(job.get_ref(), names.iter().copied()) {
-            _ if job.get_ref() == JobKind::Speed.name() => JobKind::NOT_WRITTEN.to_owned(),
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("the jobs are `{}`", names.join("`, `")),
         };
+        let help = JobKind::instead(job.get_ref()).map_or(help, str::to_owned);
         problems.at(job.span(), format!("unknown job `{}`", job.get_ref()), help);
     }
     found

@@ -38,11 +38,9 @@ mod tree;
 mod trial;
 mod words;
 
-pub(crate) use header::Save;
 pub(crate) use locate::{SweepFile, experiments};
 pub(crate) use problem::ConfigErrors;
 pub(crate) use show::{AxisValue, NO_VALUE};
-pub(crate) use source::Tree;
 pub(crate) use speed::SpeedConfig;
 pub(crate) use suggest::closest;
 

@@ -62,12 +62,18 @@ impl SpeedPlan {
         problems: &mut Problems,
     ) -> Option<Self> {
         let config = config.filter(|config| config.rounds > 0)?;
-        if job == JobKind::Router {
+        if let Some(why) = job.facts().untimed {
             let span = tree::span_of(tree, "speed").unwrap_or(0..0);
+            let timed = JobKind::ALL.into_iter();
+            let timed = timed.filter(|job| job.facts().untimed.is_none());
+            let names: Vec<_> = timed.map(|job| format!("`{}`", job.name())).collect();
             problems.at(
                 span,
-                "a `router` sweep has no `[speed]`: its trials time repetitions of one router",
-                "remove the table; speeds in turn are those of `train`, `layer` and `pack` sweeps",
+                format!("a `{}` sweep has no `[speed]`: {why}", job.name()),
+                format!(
+                    "remove the table; speeds in turn are those of {} sweeps",
+                    names.join(", ")
+                ),
             );
             return None;
         }
@@ -104,9 +110,9 @@ impl Sweep {
         let trial = |&seed: &u64| {
             let cell = |trial: &Trial| SpeedCell {
                 trial_id: trial.id.full(),
-                settings: trial.settings.clone(),
+                settings: trial.settings.shared(),
             };
-            let settings = JobSettings::Speed(SpeedSettings {
+            let settings = JobSettings::from(SpeedSettings {
                 rounds: plan.config.rounds,
                 settle: plan.config.settle.get(),
                 reference: place.unwrap_or(0),

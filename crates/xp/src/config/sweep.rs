@@ -7,7 +7,7 @@ use super::{
     axes::{self, Axis, Grid},
     cell::NamedCell,
     compare,
-    header::{self, HEADER_KEYS, Header, Save},
+    header::{self, HEADER_KEYS, Header},
     locate::SweepFile,
     members,
     problem::{ConfigErrors, Problem, Problems},
@@ -17,7 +17,11 @@ use super::{
     suggest::closest,
     tree,
 };
-use crate::{device::DeviceChoice, jobs::JobKind, schema::SettingsSchema};
+use crate::{
+    device::DeviceChoice,
+    jobs::{JobKind, Save},
+    schema::SettingsSchema,
+};
 
 /// The scale of a sweep that names none.
 const USUAL_SCALE: &str = "cpu";

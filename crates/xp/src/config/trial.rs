@@ -55,13 +55,13 @@ impl Trial {
     }
 
     /// Whether nothing else may run beside it.
-    pub(crate) const fn runs_alone(&self) -> bool {
-        matches!(self.settings, JobSettings::Speed(_))
+    pub(crate) fn runs_alone(&self) -> bool {
+        self.settings.kind().beside().is_some()
     }
 
     /// Whether it has weights to leave behind, when they are asked for.
-    pub(crate) const fn keeps_weights(&self) -> bool {
-        matches!(self.settings, JobSettings::Train(_))
+    pub(crate) fn keeps_weights(&self) -> bool {
+        self.settings.kind().facts().keeps_weights
     }
 
     /// The cell that the trial's seeds share.
@@ -75,8 +75,8 @@ impl Trial {
     }
 
     fn told(&self, told: impl Fn(&AxisValue) -> String) -> String {
-        if self.runs_alone() {
-            return "speeds in turn".to_owned();
+        if let Some(beside) = self.settings.kind().beside() {
+            return beside.called.to_owned();
         }
         let own = self.axes.iter().filter(|axis| axis.value != NO_VALUE);
         own.map(told).collect::<Vec<_>>().join(" ")
@@ -273,7 +273,7 @@ impl Sweep {
             }
         };
         settings.resolve();
-        for problem in settings.check() {
+        for problem in settings.job().check() {
             problems.add(locate(problem, &tree));
         }
         if let Some(problem) = two_ways(&tree, self.job) {
@@ -287,7 +287,7 @@ impl Sweep {
             let written = written.or_else(|| tree::find(&tree, &axis.path));
             AxisValue {
                 axis: axis.name.clone(),
-                value: match settings.of_dense(&axis.path, NO_VALUE) {
+                value: match settings.job().of_dense(&axis.path, NO_VALUE) {
                     Some(value) => value.into_owned(),
                     None => show::axis(&json, &axis.path, written, schema),
                 },

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 
-use super::JobError;
+use super::context::JobError;
 
 /// Runs `work` between two waits for the device; gives its result and its seconds.
 ///

@@ -5,14 +5,13 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::Device;
 use corpora::CorpusError;
 use models_bert::BertError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::config::{Save, Trial};
 
 /// Everything that a job may use.
 pub(crate) struct JobContext<'a> {
-    /// What to do.
-    pub(crate) trial: &'a Trial,
+    /// Every random stream of the trial is derived from it.
+    pub(crate) seed: u64,
     /// Where to do it; opened and probed.
     pub(crate) device: Device,
     /// The device's own name.
@@ -33,6 +32,19 @@ pub(crate) struct JobContext<'a> {
     pub(crate) stop: &'a AtomicBool,
     /// Told what happens.
     pub(crate) events: &'a mut dyn FnMut(Event),
+}
+
+/// Which weights a finished trial leaves behind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Save {
+    /// None: only the measurements stay.
+    #[default]
+    None,
+    /// Those after the last step.
+    Last,
+    /// Those of the evaluation with the lowest validation loss.
+    Best,
 }
 
 /// How a job ended without an error.

@@ -1,53 +1,43 @@
 //! What a trial does: the one place where settings meet the crates that do the work.
 //!
-//! A job is a settings type (`settings.rs`), a line in [`JobKind`] with the names of its settings,
-//! and a module with `run` and `sizes`. The runner knows jobs only through [`run`].
+//! A job is a folder whose settings implement [`Job`], and a line in [`list`]. From that list follow the names that
+//! a sweep file may use, the schema, what plan and status say, the columns, the preflight checks, and the run itself;
+//! the rest of the program names a job only where a figure is of that job alone.
+//!
+//! ```text
+//! job, context, source, timed, columns, settings   what all jobs are made of
+//!    |
+//! train  pack  layer  router  speed                the jobs; none knows another
+//!    |
+//! list                                             all of them
+//! ```
 
 mod clock;
+mod columns;
 mod context;
 mod data_rules;
-mod kind;
+mod job;
 mod layer;
+mod list;
 mod measures;
+mod memo;
 mod pack;
 mod precision;
 mod random;
 mod router;
-mod row;
 mod settings;
+mod source;
 mod speed;
 mod timed;
 mod train;
 
-pub(crate) use context::{Event, JobContext, JobEnd, JobError, Sizes};
+pub(crate) use context::{Event, JobContext, JobEnd, JobError, Save, Sizes};
 pub(crate) use data_rules::DataRules;
-pub(crate) use kind::JobKind;
-pub(crate) use row::{threads, trial_row};
-pub(crate) use settings::{
-    BertSource, DataSettings, ExpertInit, JobSettings, LayerSettings, LoadConfig, ModelConfig,
-    PackSettings, Packing, RouterSettings, SettingProblem, SourceConfig, SpeedCell, SpeedSettings,
-    TrainSettings,
-};
-pub(crate) use train::token_batch;
-
-/// Runs a trial's job to its end, to its interruption, or into an error.
-pub(crate) fn run(cx: JobContext<'_>) -> Result<JobEnd, JobError> {
-    let trial = cx.trial;
-    match &trial.settings {
-        JobSettings::Train(settings) => train::run(cx, settings),
-        JobSettings::Pack(settings) => pack::run(cx, settings),
-        JobSettings::Layer(settings) => layer::run(cx, settings),
-        JobSettings::Router(settings) => router::run(cx, settings),
-        JobSettings::Speed(settings) => speed::run(cx, settings),
-    }
-}
-
-/// The number of parameters, where the job has any and it can be known before running.
-pub(crate) fn sizes(settings: &JobSettings, vocab: Option<usize>) -> Option<Sizes> {
-    match settings {
-        JobSettings::Train(settings) => train::sizes(settings, vocab),
-        JobSettings::Pack(_) | JobSettings::Speed(_) => None,
-        JobSettings::Layer(settings) => Some(layer::sizes(settings)),
-        JobSettings::Router(settings) => router::sizes(settings),
-    }
-}
+pub(crate) use job::{Headline, Job};
+pub(crate) use list::{JobKind, JobSettings};
+pub(crate) use settings::SettingProblem;
+pub(crate) use source::Source;
+pub(crate) use speed::{SpeedCell, SpeedSettings};
+pub(crate) use train::{ModelConfig, TrainSettings, token_batch};
+#[cfg(test)]
+pub(crate) use {layer::LayerSettings, pack::PackSettings};

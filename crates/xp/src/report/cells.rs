@@ -7,6 +7,7 @@ use runstore::Collected;
 use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
 
 use super::axes::{Setting, is_dense, leaves, value_label, varying_columns};
+use crate::jobs::JobKind;
 
 mod naming;
 
@@ -150,7 +151,8 @@ impl Cell {
 
 /// The trials that form cells: all but those that time cells in turn.
 pub(super) fn trials(collected: &Collected) -> impl Iterator<Item = &TrialRow> {
-    collected.trials.iter().filter(|row| row.job != "speed")
+    let rows = collected.trials.iter();
+    rows.filter(|row| JobKind::is_of_cells(&row.job))
 }
 
 /// The cells of a sweep, in the order of their axes.

@@ -8,6 +8,7 @@ use metrics::{MeanInterval, two_sample::difference_half_width};
 use super::axes::leaves;
 use super::cells::Cell;
 use super::format::{grouped, interval, significant};
+use crate::jobs::JobKind;
 
 /// A row of the paper's tables.
 struct Published {
@@ -201,7 +202,7 @@ pub(super) fn rows(cells: &[Cell]) -> Vec<[String; 10]> {
 /// Whether a cell has the paper's sizes and input.
 fn fits(cell: &Cell, scale: f64) -> bool {
     let row = &cell.example;
-    (row.job.as_str(), row.hidden_source.as_deref()) == ("router", Some("random"))
+    (row.job.as_str(), row.hidden_source.as_deref()) == (JobKind::Router.name(), Some("random"))
         && (row.dim, row.experts, row.top_k) == (Some(768), Some(8), Some(2))
         && row.input_scale == Some(scale)
         && !cell.done.is_empty()

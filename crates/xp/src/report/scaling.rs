@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::axes::value_label;
 use super::cells::Cell;
+use crate::jobs::JobKind;
 
 /// The settings that are scaled.
 const AXES: [&str; 3] = ["experts", "tokens", "top_k"];
@@ -36,7 +37,8 @@ pub(super) struct Growth<'a> {
 /// The growth along each setting that has two or more values. Where the cells allow several choices of what to hold,
 /// the one with the most cells is taken.
 pub(super) fn growths<'a>(cells: &[&'a Cell]) -> Vec<Growth<'a>> {
-    let timed = |cell: &&&Cell| cell.example.job == "layer" && cell.mean(STEP).is_some();
+    let timed =
+        |cell: &&&Cell| cell.example.job == JobKind::Layer.name() && cell.mean(STEP).is_some();
     let cells: Vec<&Cell> = cells.iter().filter(timed).copied().collect();
     AXES.iter()
         .filter_map(|axis| growth(axis, &cells))

@@ -122,7 +122,7 @@ impl Watcher for Silent {
 
 fn trials(count: usize) -> Vec<Trial> {
     let trial = |seed| {
-        let settings = JobSettings::Pack(PackSettings::default());
+        let settings = JobSettings::from(PackSettings::default());
         let id = TrialId::of(&Trial::question(&settings, seed), &BTreeMap::new());
         Trial {
             id,
@@ -327,10 +327,10 @@ fn diary(alone: &[usize], ledger: &MockLedger) -> Vec<String> {
     let mut trials = trials(4);
     let cell = SpeedCell {
         trial_id: trials[0].id.full(),
-        settings: trials[0].settings.clone(),
+        settings: trials[0].settings.shared(),
     };
     for &index in alone {
-        trials[index].settings = JobSettings::Speed(SpeedSettings {
+        trials[index].settings = JobSettings::from(SpeedSettings {
             rounds: 1,
             settle: 0.04,
             reference: 0,

@@ -11,7 +11,7 @@ use runstore::{
 use super::tables::{Align, Column, fitted};
 use crate::{
     config::Trial,
-    jobs::JobKind,
+    jobs::{Headline, JobKind},
     report::{Cell, Ranked, ranking, summary},
     session::Session,
 };
@@ -24,67 +24,6 @@ const FEW_SEEDS: usize = 3;
 
 /// The longest value of an axis that is shown on one line.
 const LONGEST_LINE: usize = 32;
-
-/// One headline measure: its column in `trials.parquet`, its heading, and how it is written.
-struct Measure {
-    column: &'static str,
-    heading: &'static str,
-    scale: f64,
-    digits: usize,
-}
-
-const fn measure(
-    column: &'static str,
-    heading: &'static str,
-    scale: f64,
-    digits: usize,
-) -> Measure {
-    Measure {
-        column,
-        heading,
-        scale,
-        digits,
-    }
-}
-
-const TRAIN: &[Measure] = &[
-    measure("perplexity", "perplexity", 1.0, 3),
-    measure("tokens_per_s", "tokens/s", 1.0, 0),
-    measure("perplexity_train_capacity", "under training CF", 1.0, 3),
-    measure("drop_rate", "dropped %", 100.0, 1),
-    measure("load_cv_before", "load cv", 1.0, 3),
-    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
-];
-
-const PACK: &[Measure] = &[
-    measure("drop_rate", "dropped %", 100.0, 2),
-    measure("tokens_per_s", "tokens/s", 1.0, 0),
-    measure("gb_per_s", "GB/s", 1.0, 2),
-    measure("memcpy_share", "of memcpy %", 100.0, 0),
-    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
-];
-
-const LAYER: &[Measure] = &[
-    measure("step_ms_median", "step ms", 1.0, 2),
-    measure("forward_ms_median", "forward ms", 1.0, 2),
-    measure("backward_ms_median", "backward ms", 1.0, 2),
-    measure("update_ms_median", "update ms", 1.0, 2),
-    measure("tokens_per_s", "tokens/s", 1.0, 0),
-    measure("gflop_per_s", "GFLOP/s", 1.0, 1),
-    measure("routing_share", "routing %", 100.0, 1),
-    measure("drop_rate", "dropped %", 100.0, 1),
-    measure("peak_memory_bytes", "peak MB", 1e-6, 0),
-];
-
-const ROUTER: &[Measure] = &[
-    measure("params_router", "parameters", 1.0, 0),
-    measure("router_ms_median", "router ms", 1.0, 4),
-    measure("forward_ms_median", "with experts ms", 1.0, 3),
-    measure("router_entropy", "entropy", 1.0, 4),
-    measure("mean_top_k_prob", "top-k prob", 1.0, 4),
-    measure("output_std", "output std", 1.0, 4),
-    measure("load_cv_before", "load cv", 1.0, 3),
-];
 
 /// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval. Where perplexity was measured, the
 /// best cell comes first, each is compared with the baseline, or with the best without one, and the lines to
@@ -119,7 +58,7 @@ pub(crate) fn cells(session: &Session, collected: &Collected, baseline: &BTreeMa
     if !ranking.is_empty() {
         columns.extend(compared(&ranked));
     }
-    lines_to_beat(&mut columns, &groups);
+    lines_to_beat(&mut columns, &groups, session.sweep.job);
     let (table, left_out) = fitted(columns, (!ranking.is_empty()).then_some(0));
     super::data(&table);
     let mut notes = vec!["mean ± half of the 95 % interval over seeds".to_owned()];
@@ -159,8 +98,8 @@ fn groups<'a>(session: &'a Session, collected: &'a Collected) -> Vec<Group<'a>> 
         .collect();
     let mut groups: Vec<Group<'a>> = Vec::new();
     // A trial that times all cells is none of them.
-    let speed = |trial: &&Trial| trial.settings.kind() == JobKind::Speed;
-    for trial in session.trials.iter().filter(|trial| !speed(trial)) {
+    let beside = |trial: &&Trial| trial.settings.kind().beside().is_some();
+    for trial in session.trials.iter().filter(|trial| !beside(trial)) {
         let row = by_id.get(trial.id.full().as_str()).copied();
         match groups
             .iter_mut()
@@ -223,21 +162,14 @@ fn counts(groups: &[Group<'_>]) -> Column {
 
 /// The headline measures, the first of which always stays.
 fn measured(job: JobKind, groups: &[Group<'_>]) -> Vec<Column> {
-    let measures = match job {
-        JobKind::Train => TRAIN,
-        JobKind::Pack => PACK,
-        JobKind::Layer => LAYER,
-        JobKind::Router => ROUTER,
-        JobKind::Speed => &[],
-    };
-    let columns = measures.iter().enumerate();
+    let columns = job.facts().headlines.iter().enumerate();
     columns
         .map(|(rank, measure)| Column {
             heading: measure.heading.to_owned(),
             align: Align::Right,
             cells: groups
                 .iter()
-                .map(|group| measure.show(&group.rows))
+                .map(|group| show(measure, &group.rows))
                 .collect(),
             rank: if rank == 0 { 0 } else { rank + COMPARISONS },
         })
@@ -275,7 +207,10 @@ fn compared(ranked: &[Option<&Ranked<'_>>]) -> [Column; COMPARISONS] {
 }
 
 /// Adds the rows of the best n-gram model and the bigram, where there are such.
-fn lines_to_beat(columns: &mut [Column], groups: &[Group<'_>]) {
+fn lines_to_beat(columns: &mut [Column], groups: &[Group<'_>], job: JobKind) {
+    let Some(first) = job.facts().headlines.first() else {
+        return;
+    };
     let rows = || groups.iter().flat_map(|group| &group.rows);
     let mean = |of: fn(&TrialRow) -> Option<f64>| {
         let values: Vec<f64> = rows().filter_map(|row| of(row)).collect();
@@ -291,7 +226,7 @@ fn lines_to_beat(columns: &mut [Column], groups: &[Group<'_>]) {
     ];
     let measure = columns
         .iter()
-        .position(|column| column.heading == TRAIN[0].heading);
+        .position(|column| column.heading == first.heading);
     // Without an axis there is no column for a name.
     let Some(measure) = measure.filter(|measure| *measure > 1) else {
         return;
@@ -303,7 +238,7 @@ fn lines_to_beat(columns: &mut [Column], groups: &[Group<'_>]) {
         for (at, column) in columns.iter_mut().enumerate() {
             column.cells.push(match at {
                 0 => name.clone(),
-                at if at == measure => format!("{value:.*}", TRAIN[0].digits),
+                at if at == measure => format!("{value:.*}", first.digits),
                 _ => String::new(),
             });
         }
@@ -321,25 +256,23 @@ impl Finished for TrialRow {
     }
 }
 
-impl Measure {
-    fn show(&self, rows: &[&TrialRow]) -> String {
-        let numbers: Vec<f64> = rows
-            .iter()
-            .filter(|row| row.finished())
-            .filter_map(|row| Some(row.value(self.column)?.number()? * self.scale))
-            .collect();
-        let digits = self.digits;
-        match MeanInterval::of(&numbers) {
-            None => "-".to_owned(),
-            Some(MeanInterval {
-                mean,
-                half_width: Some(half),
-                ..
-            }) => {
-                format!("{mean:.digits$} ± {half:.digits$}")
-            }
-            Some(MeanInterval { mean, .. }) => format!("{mean:.digits$}"),
+fn show(measure: &Headline, rows: &[&TrialRow]) -> String {
+    let numbers: Vec<f64> = rows
+        .iter()
+        .filter(|row| row.finished())
+        .filter_map(|row| Some(row.value(measure.column)?.number()? * measure.scale))
+        .collect();
+    let digits = measure.digits;
+    match MeanInterval::of(&numbers) {
+        None => "-".to_owned(),
+        Some(MeanInterval {
+            mean,
+            half_width: Some(half),
+            ..
+        }) => {
+            format!("{mean:.digits$} ± {half:.digits$}")
         }
+        Some(MeanInterval { mean, .. }) => format!("{mean:.digits$}"),
     }
 }
 

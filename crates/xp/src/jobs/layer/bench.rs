@@ -7,9 +7,10 @@ use burn::{
 use moe_layer::{BatchRows, Capacity, LayerDims, MoeContext, MoeLayer, MoeOutput, auxiliary_sums};
 use trainer::{AdamW, TrainConfig};
 
+use super::settings::LayerSettings;
 use crate::jobs::{
-    JobError, LayerSettings,
     clock::timed_on,
+    context::JobError,
     precision,
     random::{named_seed, normal},
     timed::Timed,
@@ -44,7 +45,7 @@ impl Phases {
 
 /// Inputs of layers by T and D: layers of one seed share them.
 #[derive(Default)]
-pub(in crate::jobs) struct Inputs(Vec<Shared>);
+pub(super) struct Inputs(Vec<Shared>);
 
 #[derive(Clone)]
 struct Shared {
@@ -79,7 +80,7 @@ impl Inputs {
 }
 
 /// What the phases work on.
-pub(in crate::jobs) struct Bench {
+pub(super) struct Bench {
     device: Device,
     layer: MoeLayer,
     optimiser: Option<AdamW>,
@@ -91,7 +92,7 @@ pub(in crate::jobs) struct Bench {
 
 impl Bench {
     /// A layer of these settings, and standard normal hidden states.
-    pub(in crate::jobs) fn new(
+    pub(super) fn new(
         settings: &LayerSettings,
         seed: u64,
         device: &Device,

@@ -1,6 +1,8 @@
 //! The `layer` job: what a forward and a backward pass of one MoE layer cost.
 
 mod bench;
+mod job;
+mod settings;
 
 use std::num::NonZeroUsize;
 
@@ -11,14 +13,16 @@ use metrics::{speed, statistics};
 use moe_layer::{MoeLayer, MoeOutput};
 use runstore::tables::TrialRow;
 
-use self::bench::Phases;
-pub(in crate::jobs) use self::bench::{Bench, Inputs};
+use self::bench::{Bench, Inputs, Phases};
+pub(crate) use self::settings::LayerSettings;
 use super::{
-    Event, JobContext, JobEnd, JobError, LayerSettings, Sizes, measures::RoutingMeasures, precision,
+    context::{Event, JobContext, JobEnd, JobError, Sizes},
+    measures::RoutingMeasures,
+    precision,
 };
 
 /// Parameters of the layer that the settings describe.
-pub(super) fn sizes(settings: &LayerSettings) -> Sizes {
+fn sizes(settings: &LayerSettings) -> Sizes {
     let LayerSettings {
         layer, moe, router, ..
     } = settings;
@@ -39,8 +43,8 @@ pub(super) fn sizes(settings: &LayerSettings) -> Sizes {
 ///
 /// One repetition is: forward, backward, and the optimiser's update where it is asked for, each
 /// between two waits for the device. Routing is timed once more by itself.
-pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<JobEnd, JobError> {
-    let mut bench = Bench::new(settings, cx.trial.seed, &cx.device, &mut Inputs::default())?;
+fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<JobEnd, JobError> {
+    let mut bench = Bench::new(settings, cx.seed, &cx.device, &mut Inputs::default())?;
     let (warmup, timed) = (settings.layer.warmup, settings.layer.iterations.get());
     (cx.events)(Event::Started {
         steps: warmup + timed,

@@ -2,10 +2,8 @@
 
 use rand::Rng;
 
-use crate::jobs::{
-    LoadConfig,
-    random::{normal, open_unit},
-};
+use super::settings::LoadConfig;
+use crate::jobs::random::{normal, open_unit};
 
 /// Draws k distinct experts per token, best first: `[T, k]` row by row.
 pub(super) fn draw(
@@ -62,7 +60,7 @@ fn gumbel(rng: &mut impl Rng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::settings::pack::{BalancedConfig, GaussianConfig, ZipfConfig};
+    use crate::jobs::pack::settings::{BalancedConfig, GaussianConfig, ZipfConfig};
 
     fn counts(load: &LoadConfig, tokens: usize, experts: usize, k: usize) -> Vec<usize> {
         let chosen = draw(load, tokens, experts, k, 17);

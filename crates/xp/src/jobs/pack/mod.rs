@@ -1,8 +1,10 @@
 //! The `pack` job: what capacity costs when tokens move to expert buffers and back, without
 //! experts in between.
 
+mod job;
 mod loads;
 mod memcpy;
+mod settings;
 
 use std::sync::atomic::Ordering;
 
@@ -11,18 +13,21 @@ use kernels::{combine, pack};
 use moe_layer::{Capacity, DispatchPlan, MoeConfig, PackedRows, PlanDims};
 use routers::{Assignment, Sequences};
 
-use self::memcpy::Memcpy;
+pub(crate) use self::settings::PackSettings;
+use self::{memcpy::Memcpy, settings::Packing};
 use super::{
-    Event, JobContext, JobEnd, JobError, PackSettings, Packing, clock::timed_on, timed::Timed,
+    clock::timed_on,
+    context::{Event, JobContext, JobEnd, JobError},
+    timed::Timed,
 };
 
 /// Runs a trial of `job = "pack"`.
 ///
 /// One repetition is: drop decisions from the loads of the experts, rows, pack, combine. It is
 /// timed between two synchronisations of the device, in turn with a plain copy of as many bytes.
-pub(super) fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<JobEnd, JobError> {
+fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<JobEnd, JobError> {
     let inputs = &mut Inputs::default();
-    let mut bench = Bench::new(settings, cx.trial.seed, &cx.device, inputs);
+    let mut bench = Bench::new(settings, cx.seed, &cx.device, inputs);
     let mut memcpy = Memcpy::new(&cx.device, bench.moved().bytes / 2);
     let (warmup, timed) = (settings.pack.warmup, settings.pack.iterations.get());
     let (mut pack_s, mut copy_s) = (Vec::with_capacity(timed), Vec::with_capacity(timed));
@@ -55,7 +60,7 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &PackSettings) -> Result<Job
 
 /// Tokens to pack by T and D, whose values do not matter: all that pack them share them.
 #[derive(Default)]
-pub(in crate::jobs) struct Inputs(Vec<Tensor<2>>);
+struct Inputs(Vec<Tensor<2>>);
 
 impl Inputs {
     fn of(&mut self, tokens: usize, width: usize, device: &Device) -> Tensor<2> {
@@ -73,7 +78,7 @@ impl Inputs {
 }
 
 /// The inputs of a repetition.
-pub(in crate::jobs) struct Bench {
+struct Bench {
     device: Device,
     tokens: usize,
     experts: usize,
@@ -95,12 +100,7 @@ struct Moved {
 }
 
 impl Bench {
-    pub(in crate::jobs) fn new(
-        settings: &PackSettings,
-        seed: u64,
-        device: &Device,
-        inputs: &mut Inputs,
-    ) -> Self {
+    fn new(settings: &PackSettings, seed: u64, device: &Device, inputs: &mut Inputs) -> Self {
         let (tokens, width) = (settings.pack.tokens.get(), settings.pack.width.get());
         let (experts, k) = (settings.moe.experts.get(), settings.moe.k.get());
         let chosen = loads::draw(&settings.pack.load, tokens, experts, k, seed);

@@ -1,11 +1,15 @@
 //! Hidden states of an encoder that reads real text.
 
 use burn::tensor::{Bool, Int, Tensor, TensorData};
-use corpora::{CorpusConfig, DataDir, SEPARATOR, SentenceTokenizer};
+use corpora::SentenceTokenizer;
 use models_bert::Bert;
 
-use super::hidden::Hidden;
-use crate::jobs::{BertSource, ExpertInit, JobContext, JobError, RouterSettings};
+use super::{
+    hidden::Hidden,
+    passages::{Passages, short_of},
+    settings::{BertSource, ExpertInit, RouterSettings},
+};
+use crate::jobs::context::{JobContext, JobError};
 
 /// Passages that the encoder reads at once.
 const TOGETHER: usize = 16;
@@ -22,7 +26,7 @@ pub(super) fn read(
     let length = source.sequence.get();
     let count = settings.hidden.tokens.get() / length;
     let text = Passages::of(&source.corpus, cx.data)?;
-    let passages = text.take(count, length, cx.trial.seed);
+    let passages = text.take(count, length, cx.seed);
     let passages =
         passages.ok_or_else(|| JobError::Unsupported(short_of(length, source.corpus.name())))?;
 
@@ -64,68 +68,4 @@ pub(super) fn read(
     let texts = hidden.ids.iter().map(|&id| words.token_text(id));
     hidden.texts = Some(texts.collect());
     Ok(hidden)
-}
-
-/// The validation text of a corpus, from which passages are taken.
-pub(in crate::jobs) struct Passages {
-    text: String,
-}
-
-impl Passages {
-    /// Reads the text.
-    pub(in crate::jobs) fn of(corpus: &CorpusConfig, data: &DataDir) -> Result<Self, JobError> {
-        let text = corpora::valid_text(corpus, data)?.replace(SEPARATOR, " ");
-        Ok(Self { text })
-    }
-
-    /// Whether it has a passage of so many words.
-    pub(in crate::jobs) fn hold(&self, words: usize) -> bool {
-        self.text.split_whitespace().take(words).count() == words
-    }
-
-    /// `count` passages of `words` words, which are that many tokens at least; after the end of the
-    /// text comes its beginning. `None` where the text is shorter than a passage.
-    fn take(&self, count: usize, words: usize, seed: u64) -> Option<Vec<String>> {
-        if !self.hold(words) {
-            return None;
-        }
-        let all: Vec<&str> = self.text.split_whitespace().collect();
-        let start = corpora::below(&mut corpora::stream(seed, "passages", 0), all.len());
-        let passage = |number: usize| -> String {
-            let first = start + number * words;
-            let own = (first..first + words).map(|at| all[at % all.len()]);
-            own.collect::<Vec<_>>().join(" ")
-        };
-        Some((0..count).map(passage).collect())
-    }
-}
-
-/// What to say of a text without a passage.
-pub(in crate::jobs) fn short_of(words: usize, corpus: &str) -> String {
-    format!(
-        "the validation text of {corpus} has fewer than the {words} words of a passage; lower \
-         `hidden.source.bert.sequence` or choose another corpus"
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passages_follow_one_another_and_go_round() {
-        let text = "a b c d e";
-        let all = Passages { text: text.into() };
-        let found = all.take(3, 2, 17).unwrap();
-        let words: Vec<&str> = found
-            .iter()
-            .flat_map(|passage| passage.split(' '))
-            .collect();
-        assert_eq!(words.len(), 6);
-        let at = |word: &str| text.split(' ').position(|other| other == word).unwrap();
-        for pair in words.windows(2) {
-            assert_eq!((at(pair[0]) + 1) % 5, at(pair[1]), "{words:?}");
-        }
-        assert_eq!(all.take(1, 6, 17), None);
-    }
 }

@@ -3,8 +3,9 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use moe_layer::{BatchRows, Capacity, ExpertBank, MoeContext};
 
+use super::settings::RouterSettings;
 use crate::jobs::{
-    RouterSettings, precision,
+    precision,
     random::{named_seed, normal},
 };
 

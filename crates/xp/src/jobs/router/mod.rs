@@ -1,9 +1,13 @@
 //! The `router` job: what one untrained router does with given hidden states, and what it costs.
 
 mod bert;
+mod data_rules;
 mod hidden;
+mod job;
 mod measures;
+mod passages;
 mod samples;
+mod settings;
 
 use std::sync::atomic::Ordering;
 
@@ -14,21 +18,25 @@ use routers::{AssignConfig, RouterConfig, ScoreConfig};
 use runstore::TrialRecord;
 use runstore::tables::TrialRow;
 
-pub(super) use self::bert::{Passages, short_of};
+pub(crate) use self::settings::RouterSettings;
 use self::{
     hidden::{Batch, Hidden},
     measures::Observed,
+    settings::SourceConfig,
 };
 use super::{
-    Event, JobContext, JobEnd, JobError, RouterSettings, Sizes, SourceConfig, clock::timed_on,
-    measures::expert_rows, precision, random::named_seed,
+    clock::timed_on,
+    context::{Event, JobContext, JobEnd, JobError, Sizes},
+    measures::expert_rows,
+    precision,
+    random::named_seed,
 };
 
 /// Progress is told this often at most, so that telling it does not disturb short runs.
 const TOLD: usize = 20;
 
 /// Parameters of router and experts, where the width is known before the source is read.
-pub(super) fn sizes(settings: &RouterSettings) -> Option<Sizes> {
+fn sizes(settings: &RouterSettings) -> Option<Sizes> {
     match &settings.hidden.source {
         SourceConfig::Random(random) => Some(sizes_at(settings, random.width.get())),
         SourceConfig::Bert(_) => None,
@@ -41,7 +49,7 @@ fn hidden(cx: &JobContext<'_>, settings: &RouterSettings) -> Result<Hidden, JobE
         SourceConfig::Random(random) => {
             let tokens = settings.hidden.tokens.get();
             let (width, vocab) = (random.width.get(), random.vocab.get());
-            Ok(Hidden::random(tokens, width, vocab, cx.trial.seed))
+            Ok(Hidden::random(tokens, width, vocab, cx.seed))
         }
         SourceConfig::Bert(source) => bert::read(cx, settings, source),
     }
@@ -62,7 +70,7 @@ fn sizes_at(settings: &RouterSettings, width: usize) -> Sizes {
 }
 
 /// What a trial of this job is called: its scorer, or its strategy where that scores nothing.
-pub(super) fn router_name(router: &RouterConfig) -> &'static str {
+fn router_name(router: &RouterConfig) -> &'static str {
     if router.strategy.facts().needs_scores {
         router.scorer.name()
     } else {
@@ -76,10 +84,10 @@ pub(super) fn router_name(router: &RouterConfig) -> &'static str {
 /// router and experts, each after a warm-up of its own, so that the experts' weights do not push
 /// the router's out of the caches. Then every token is routed once more, off the clock, and
 /// measured.
-pub(super) fn run(mut cx: JobContext<'_>, settings: &RouterSettings) -> Result<JobEnd, JobError> {
+fn run(mut cx: JobContext<'_>, settings: &RouterSettings) -> Result<JobEnd, JobError> {
     let hidden = hidden(&cx, settings)?;
     let layer = build(&cx, settings, &hidden)?;
-    let batches = hidden.batches(settings, cx.trial.seed, &cx.device);
+    let batches = hidden.batches(settings, cx.seed, &cx.device);
     let runs = settings.measure.warmup + settings.measure.runs.get();
     (cx.events)(Event::Started {
         steps: 2 * runs,
@@ -162,10 +170,10 @@ fn build(
     hidden: &Hidden,
 ) -> Result<MoeLayer, JobError> {
     let dims = LayerDims {
-        seed: cx.trial.seed,
+        seed: cx.seed,
         ..LayerDims::new(hidden.width, hidden.vocab)
     };
-    let layer = trainer::initialise(named_seed(cx.trial.seed, "init"), &cx.device, |device| {
+    let layer = trainer::initialise(named_seed(cx.seed, "init"), &cx.device, |device| {
         MoeLayer::new(&settings.moe, &settings.router, &dims, device)
     })
     .map_err(|error| JobError::Unsupported(error.to_string()))?;

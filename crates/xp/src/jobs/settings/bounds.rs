@@ -4,22 +4,25 @@ use moe_layer::MoeConfig;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::SettingProblem;
+use super::problem::SettingProblem;
 
 /// Widths, layers, experts, and repetitions: three of them multiply without wrapping round.
-pub(super) const MOST: usize = 1 << 20;
+pub(in crate::jobs) const MOST: usize = 1 << 20;
 
 /// Tokens of a batch: loads are counted in f32, which holds every whole number up to here.
-pub(super) const MOST_TOKENS: usize = 1 << 24;
+pub(in crate::jobs) const MOST_TOKENS: usize = 1 << 24;
 
 /// Steps, and what a device numbers: it does so in 32 bits.
-pub(super) const MOST_NUMBERED: usize = i32::MAX as usize;
+pub(in crate::jobs) const MOST_NUMBERED: usize = i32::MAX as usize;
 
 /// Parameters of a model.
 const MOST_PARAMETERS: f64 = 1e12;
 
 /// Refuses settings above `most`.
-pub(super) fn at_most(most: usize, sizes: &[(&'static str, usize)]) -> Vec<SettingProblem> {
+pub(in crate::jobs) fn at_most(
+    most: usize,
+    sizes: &[(&'static str, usize)],
+) -> Vec<SettingProblem> {
     let above = sizes.iter().filter(|(_, size)| *size > most);
     above
         .map(|(path, size)| SettingProblem {
@@ -31,7 +34,10 @@ pub(super) fn at_most(most: usize, sizes: &[(&'static str, usize)]) -> Vec<Setti
 }
 
 /// Refuses whole numbers above [`MOST`] anywhere in the settings at `path`, seeds apart.
-pub(super) fn all_at_most(path: &'static str, settings: &impl Serialize) -> Vec<SettingProblem> {
+pub(in crate::jobs) fn all_at_most(
+    path: &'static str,
+    settings: &impl Serialize,
+) -> Vec<SettingProblem> {
     let json = serde_json::to_value(settings).expect("settings are plain data with text keys");
     let mut problems = Vec::new();
     walk(&json, path, &mut |name, number| {
@@ -63,7 +69,7 @@ fn walk(json: &Value, name: &str, above: &mut dyn FnMut(&str, u64)) {
 }
 
 /// Refuses batches that a device cannot number: of `sequences` of `length` tokens with `k` experts each.
-pub(super) fn batch(
+pub(in crate::jobs) fn batch(
     (sequences, length): (usize, usize),
     k: usize,
     paths: &[&'static str],
@@ -91,7 +97,7 @@ pub(super) fn batch(
 }
 
 /// Refuses models that no machine holds: `layers` of attention and mixture, `width` wide.
-pub(super) fn parameters(
+pub(in crate::jobs) fn parameters(
     layers: usize,
     moe: &MoeConfig,
     width: usize,
@@ -124,7 +130,7 @@ mod tests {
         let tree = toml::de::DeTable::parse(text).unwrap().into_inner();
         let mut settings = JobSettings::read(job, tree).unwrap();
         settings.resolve();
-        let found = settings.check().into_iter();
+        let found = settings.job().check().into_iter();
         found.map(|problem| problem.message).collect()
     }
 

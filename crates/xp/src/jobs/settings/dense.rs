@@ -1,6 +1,6 @@
 //! How people read the settings of a dense reference, which has no routing to set.
 
-use std::num::NonZeroUsize;
+use std::{borrow::Cow, num::NonZeroUsize};
 
 use moe_layer::{DenseReference, MoeConfig};
 
@@ -14,8 +14,11 @@ const ROUTED: [&str; 6] = [
     "moe.chain",
 ];
 
+/// What decides the width of a dense reference, and is then no number of experts.
+const COUNTED: [&str; 2] = ["moe.experts", "moe.k"];
+
 /// What stands for the strategy, here and in tables: `dense-active-2`. `None` for a mixture.
-pub(crate) fn dense_name(moe: &MoeConfig) -> Option<String> {
+pub(in crate::jobs) fn name(moe: &MoeConfig) -> Option<String> {
     let width = moe.dense_experts().map_or(1, NonZeroUsize::get);
     moe.dense.map(|dense| match dense {
         DenseReference::Active => format!("dense-active-{width}"),
@@ -23,7 +26,31 @@ pub(crate) fn dense_name(moe: &MoeConfig) -> Option<String> {
     })
 }
 
+/// Whether one network stands in the place of the mixture.
+pub(in crate::jobs) const fn is_dense(moe: &MoeConfig) -> bool {
+    moe.dense.is_some()
+}
+
+/// What people read in the place of a setting: the name above for the strategy, and `none` for what else is of
+/// routing. `None` for a mixture, and for what both have.
+pub(in crate::jobs) fn shown<'a>(
+    moe: &MoeConfig,
+    path: &str,
+    none: &'a str,
+) -> Option<Cow<'a, str>> {
+    let name = name(moe)?;
+    match path {
+        "router.strategy" => Some(name.into()),
+        path => is_routing(path).then_some(none.into()),
+    }
+}
+
+/// Whether a setting has a column of mixtures alone.
+pub(in crate::jobs) fn is_of_mixture(path: &str) -> bool {
+    is_routing(path) || COUNTED.contains(&path)
+}
+
 /// Whether a setting is one of routing.
-pub(super) fn is_routing(path: &str) -> bool {
+fn is_routing(path: &str) -> bool {
     path.starts_with("router.") || ROUTED.contains(&path)
 }

@@ -9,7 +9,7 @@ use routers::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SettingProblem;
+use super::problem::SettingProblem;
 
 /// Several settings of `[moe]` and `[router]` at once. A way to write them and not a setting of a
 /// trial: the trial has what it stands for, so that it has the same id however it was written.
@@ -31,13 +31,13 @@ impl Profile {
         clippy::trivially_copy_pass_by_ref,
         reason = "serde hands over a reference"
     )]
-    pub(super) const fn is_default(&self) -> bool {
+    pub(in crate::jobs) const fn is_default(&self) -> bool {
         matches!(self, Self::Corrected)
     }
 
     /// Writes the settings that it stands for. It is `Corrected` then, or where S has no such
     /// strategy what it was, for [`check`](Self::check) to say.
-    pub(super) fn apply(self, moe: &mut MoeConfig, router: &mut RouterConfig) -> Self {
+    pub(in crate::jobs) fn apply(self, moe: &mut MoeConfig, router: &mut RouterConfig) -> Self {
         if self == Self::Corrected {
             return self;
         }
@@ -72,7 +72,7 @@ impl Profile {
     }
 
     /// What could not be applied.
-    pub(super) fn check(self, router: &RouterConfig) -> Option<SettingProblem> {
+    pub(in crate::jobs) fn check(self, router: &RouterConfig) -> Option<SettingProblem> {
         (self != Self::Corrected).then(|| SettingProblem {
             message: format!(
                 "the profile `as-published` has no form of the strategy `{}`",
@@ -121,7 +121,7 @@ mod tests {
              moe.expert-init = 'stacked-as-published'\nmoe.renormalise = false",
         );
         assert_eq!(short.to_json(), long.to_json());
-        assert!(short.check().is_empty());
+        assert!(short.job().check().is_empty());
     }
 
     #[test]
@@ -160,7 +160,9 @@ mod tests {
 
     #[test]
     fn a_strategy_that_was_not_published_is_refused() {
-        let problems = resolved("profile = 'as-published'\nrouter.strategy = 'random'").check();
+        let problems = resolved("profile = 'as-published'\nrouter.strategy = 'random'")
+            .job()
+            .check();
         assert_eq!(problems.len(), 1);
         assert!(
             problems[0].message.contains("`random`"),
@@ -177,7 +179,7 @@ mod tests {
         };
         assert_eq!(k("moe = { k = 4, chain = 2 }"), 4);
         assert_eq!(k("moe = { k = 4, chain = 2 }\nrouter.strategy = 'top1'"), 2);
-        let problems = resolved("moe = { k = 3, chain = 2 }").check();
+        let problems = resolved("moe = { k = 3, chain = 2 }").job().check();
         assert_eq!(problems[0].message, "k = 3 is not a multiple of chain = 2");
     }
 }

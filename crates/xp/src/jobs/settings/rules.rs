@@ -3,12 +3,29 @@
 use std::num::NonZeroUsize;
 
 use moe_layer::{LayerDims, MoeConfig, MoeLayer};
-use routers::{RouterConfig, RouterError};
+use routers::{AssignConfig, RouterConfig, RouterError};
 
-use super::{Profile, SettingProblem, bounds};
+use super::{bounds, problem::SettingProblem, profile::Profile};
+
+/// Writes what is really used where one setting of a layer decides another: `top1` sends a token to one expert,
+/// whatever `k` says, a profile is the settings that it stands for, and a dense reference has no routing to set.
+pub(in crate::jobs) fn resolve_layer(
+    profile: Option<&mut Profile>,
+    moe: &mut MoeConfig,
+    router: &mut RouterConfig,
+) {
+    if let Some(profile) = profile {
+        *profile = profile.apply(moe, router);
+    }
+    moe.resolve_dense(router);
+    let rounds = moe.chain.get();
+    let Some(k) = moe.k_of_round() else { return };
+    let k = rounds * router.strategy.top_k(k);
+    moe.k = NonZeroUsize::new(k).unwrap_or(moe.k);
+}
 
 /// A token cannot go to more experts than there are.
-pub(super) fn top_k(k: NonZeroUsize, experts: NonZeroUsize) -> Option<SettingProblem> {
+pub(in crate::jobs) fn top_k(k: NonZeroUsize, experts: NonZeroUsize) -> Option<SettingProblem> {
     (k > experts).then(|| SettingProblem {
         message: format!("k = {k} exceeds {experts} experts"),
         paths: vec!["moe.k", "moe.experts"],
@@ -19,7 +36,7 @@ pub(super) fn top_k(k: NonZeroUsize, experts: NonZeroUsize) -> Option<SettingPro
 }
 
 /// The sizes of a layer that are too large, in whichever job it is.
-pub(super) fn layer_sizes(moe: &MoeConfig, router: &RouterConfig) -> Vec<SettingProblem> {
+pub(in crate::jobs) fn layer_sizes(moe: &MoeConfig, router: &RouterConfig) -> Vec<SettingProblem> {
     let shared = moe.shared.as_ref();
     let sizes = [
         ("moe.experts", moe.experts.get()),
@@ -43,7 +60,7 @@ pub(super) fn layer_sizes(moe: &MoeConfig, router: &RouterConfig) -> Vec<Setting
 }
 
 /// The rules of a layer, in whichever job it is, and of `width` where that is known.
-pub(super) fn layer_problems(
+pub(in crate::jobs) fn layer_problems(
     profile: Profile,
     moe: &MoeConfig,
     router: &RouterConfig,

@@ -5,8 +5,10 @@
 //! and what a round gives is each cell's time over the reference's.
 
 mod bench;
+mod job;
 mod memory;
 mod round;
+mod settings;
 
 use std::{
     sync::atomic::Ordering,
@@ -16,11 +18,13 @@ use std::{
 use metrics::statistics;
 use runstore::tables::SpeedRow;
 
-use self::{
-    bench::{Bench, Texts},
-    round::Lap,
+pub(crate) use self::settings::{SpeedCell, SpeedSettings};
+use self::{bench::Bench, round::Lap};
+use super::{
+    context::{Event, JobContext, JobEnd, JobError},
+    job::Job as _,
+    timed::Texts,
 };
-use super::{Event, JobContext, JobEnd, JobError, SpeedSettings};
 
 /// Rounds that compile, tune and fill caches, and are not recorded.
 const WARM_UP: u64 = 2;
@@ -39,8 +43,8 @@ const LAP: f64 = 0.05;
 const SHARE: f64 = 0.25;
 
 /// Runs a speed trial.
-pub(super) fn run(cx: JobContext<'_>, settings: &SpeedSettings) -> Result<JobEnd, JobError> {
-    let texts = Texts::read(&cx, settings)?;
+fn run(cx: JobContext<'_>, settings: &SpeedSettings) -> Result<JobEnd, JobError> {
+    let texts = Texts::read(settings.sources(), cx.data, cx.fetch)?;
     let mut bench = Bench::new(&cx, settings, &texts)?;
     if bench.rebuilt() > 0 {
         let text = format!(
@@ -57,7 +61,7 @@ pub(super) fn run(cx: JobContext<'_>, settings: &SpeedSettings) -> Result<JobEnd
     let mut ratios = vec![Vec::with_capacity(settings.rounds); settings.cells.len()];
     let mut rows = Vec::new();
     for number in 0..WARM_UP + settings.rounds as u64 {
-        let order = round::order(settings.cells.len(), cx.trial.seed, number);
+        let order = round::order(settings.cells.len(), cx.seed, number);
         let load = peers::load_average();
         let Some(laps) = timed_round(&cx, &mut bench, settings, &order)? else {
             let text = "stopped: the rounds so far are not kept, the measurement starts anew";

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use lm::DataDims;
 
-use crate::jobs::TrainSettings;
+use super::settings::TrainSettings;
 
 /// Multiplications and additions of a token's forward pass.
 #[derive(Debug, Clone, Copy, PartialEq)]

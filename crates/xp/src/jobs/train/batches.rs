@@ -4,7 +4,7 @@ use corpora::{Dataset, TrainWindows, WindowBatch, valid_windows};
 use lm::TokenBatch;
 use trainer::{Data, TrainConfig};
 
-use crate::jobs::JobError;
+use crate::jobs::context::JobError;
 
 /// Training windows drawn by step, validation windows in order.
 pub(super) struct Batches<'a> {

@@ -3,7 +3,7 @@
 use moe_layer::{DropPolicyConfig, LayerDims, MoeLayer};
 use routers::AssignConfig;
 
-use crate::jobs::TrainSettings;
+use super::settings::TrainSettings;
 
 /// C of a training batch, where something limits it.
 pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {

@@ -8,7 +8,8 @@ use routers::AssignConfig;
 use runstore::tables::{AlarmRow, TrialRow};
 use serde::{Deserialize, Serialize};
 
-use crate::jobs::{Event, TrainSettings};
+use super::settings::TrainSettings;
+use crate::jobs::context::Event;
 
 /// What is watched for, and from when on.
 #[derive(Debug, Clone, Copy)]

@@ -1,22 +1,20 @@
 //! The kept model: weights, the settings that built it, its vocabulary.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use corpora::Dataset;
 use lm::{CausalLm, LanguageModel};
 use trainer::Trained;
 
-use crate::{
-    config::{Save, Trial},
-    jobs::JobError,
-};
+use super::{NAME, settings::TrainSettings};
+use crate::jobs::context::{JobError, Save};
 
 /// Writes `model.safetensors`, `config.json` and `tokenizer.json` into the folder.
 pub(super) fn model(
     folder: &Path,
     save: Save,
     trained: &Trained<LanguageModel<impl CausalLm>>,
-    trial: &Trial,
+    settings: &TrainSettings,
     dataset: &Dataset,
 ) -> Result<(), JobError> {
     let kept = match (save, &trained.best) {
@@ -25,7 +23,7 @@ pub(super) fn model(
     };
     lm::save_parameters(kept, &folder.join("model.safetensors"))
         .map_err(|error| JobError::Failed(error.to_string()))?;
-    let config = serde_json::to_vec_pretty(&trial.settings)
+    let config = serde_json::to_vec_pretty(&BTreeMap::from([(NAME, settings)]))
         .map_err(|error| JobError::Failed(error.to_string()))?;
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);

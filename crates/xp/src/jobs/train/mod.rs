@@ -5,10 +5,12 @@ mod batches;
 mod capacity;
 mod checkpoints;
 mod health;
+mod job;
 mod keep;
 mod losses;
 mod record;
 mod samples;
+mod settings;
 mod steps;
 
 use burn::tensor::Device;
@@ -17,23 +19,28 @@ use lm::{CausalLm, DataDims, LanguageModel, LmConfig};
 use moe_layer::Capacity;
 use trainer::{Outcome, Run, Trained};
 
-pub(crate) use self::batches::token_batch;
-pub(in crate::jobs) use self::steps::steps;
 use self::{
     arithmetic::Arithmetic, batches::Batches, checkpoints::Slot, health::Watch, record::Recorder,
     samples::Sampled,
 };
+pub(crate) use self::{
+    batches::token_batch,
+    settings::{ModelConfig, TrainSettings},
+};
 use super::{
-    Event, JobContext, JobEnd, JobError, ModelConfig, Sizes, TrainSettings, precision,
+    context::{Event, JobContext, JobEnd, JobError, Save, Sizes},
+    precision,
     random::named_seed,
 };
-use crate::config::Save;
+
+/// The name of the job.
+const NAME: &str = "train";
 
 /// The stream of all randomness of forward passes.
 const PASSES: &str = "passes";
 
 /// Parameters of the model that the settings describe.
-pub(super) fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Sizes> {
+fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Sizes> {
     let dims = DataDims::new(vocab?, settings.train.sequence.get());
     let model = settings.model.shape();
     let sizes = model.sizes(&settings.moe, &settings.router, &dims);
@@ -45,7 +52,7 @@ pub(super) fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Si
 }
 
 /// Runs a trial of `job = "train"`.
-pub(super) fn run(cx: JobContext<'_>, settings: &TrainSettings) -> Result<JobEnd, JobError> {
+fn run(cx: JobContext<'_>, settings: &TrainSettings) -> Result<JobEnd, JobError> {
     match &settings.model {
         ModelConfig::TinyMoe(config) => run_model(cx, settings, config),
         ModelConfig::Qwen2Moe(config) => run_model(cx, settings, config),
@@ -63,18 +70,18 @@ fn run_model(
         cx.data,
         cx.fetch,
     )?;
-    let model = build(config, settings, &dataset, cx.trial.seed, &cx.device)?;
-    let arithmetic = Arithmetic::new(settings, &dims(settings, &dataset, cx.trial.seed));
+    let model = build(config, settings, &dataset, cx.seed, &cx.device)?;
+    let arithmetic = Arithmetic::new(settings, &dims(settings, &dataset, cx.seed));
     describe(&mut cx, settings, &dataset);
     lines_to_beat(&mut cx, settings, &dataset)?;
 
-    let mut batches = Batches::new(&dataset, &settings.train, cx.trial.seed)?;
+    let mut batches = Batches::new(&dataset, &settings.train, cx.seed)?;
     let slot = Slot::new(cx.checkpoint);
     let steps = settings.train.steps.get();
     let mut recorder = Recorder::new(cx.events, steps, Watch::of(settings), arithmetic);
     let run = Run {
         config: &settings.train,
-        seed: named_seed(cx.trial.seed, PASSES),
+        seed: named_seed(cx.seed, PASSES),
         stop: cx.stop,
         checkpoints: Some(&slot),
         base: None,
@@ -200,11 +207,11 @@ fn finish<M: CausalLm>(
             &Sampled {
                 trial_id: &row.trial_id,
                 step: trained.step,
-                seed: trainer::evaluation_seed(named_seed(cx.trial.seed, PASSES), 0),
+                seed: trainer::evaluation_seed(named_seed(cx.seed, PASSES), 0),
             },
         )?;
         if let Some(folder) = &cx.model_dir {
-            keep::model(folder, cx.save, trained, cx.trial, dataset)?;
+            keep::model(folder, cx.save, trained, settings, dataset)?;
         }
     }
     let record = runstore::TrialRecord {

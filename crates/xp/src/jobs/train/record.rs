@@ -15,7 +15,7 @@ use super::{
     losses,
 };
 use crate::jobs::{
-    Event,
+    context::Event,
     measures::{RoutingMeasures, expert_rows, last_step},
 };
 

@@ -6,8 +6,8 @@ use lm::{CausalLm, LanguageModel};
 use moe_layer::Capacity;
 use runstore::tables::TokenRow;
 
-use super::token_batch;
-use crate::jobs::{JobError, TrainSettings};
+use super::{batches::token_batch, settings::TrainSettings};
+use crate::jobs::context::JobError;
 
 /// Windows that are sampled: enough for every frequent character to be met hundreds of times.
 const WINDOWS: usize = 8;

@@ -5,8 +5,13 @@ use corpora::Dataset;
 use lm::{CausalLm, LanguageModel, LmConfig};
 use trainer::{Data, Learner, Stepper};
 
-use super::{PASSES, batches::Batches, build};
-use crate::jobs::{JobError, ModelConfig, TrainSettings, random::named_seed, timed::Timed};
+use super::{
+    PASSES,
+    batches::Batches,
+    build,
+    settings::{ModelConfig, TrainSettings},
+};
+use crate::jobs::{context::JobError, random::named_seed, timed::Timed};
 
 /// A trial's model on its training windows, from the first on.
 struct Steps<'a, M: CausalLm> {
@@ -17,7 +22,7 @@ struct Steps<'a, M: CausalLm> {
 }
 
 /// The model as a trial of this seed has it before its first step.
-pub(in crate::jobs) fn steps<'a>(
+pub(super) fn steps<'a>(
     settings: &'a TrainSettings,
     dataset: &'a Dataset,
     seed: u64,

@@ -9,6 +9,7 @@ use super::scale::Scale;
 use super::series::{Encoding, lines};
 use super::sheet::{Abscissa, Frame, Sheet};
 use super::{Absent, Figure, Source, notes};
+use crate::jobs::JobKind;
 use crate::report::axes::axis_label;
 use crate::report::cells::Cell;
 
@@ -39,7 +40,10 @@ pub(super) fn tokens_per_s(source: &Source<'_>) -> Result<Figure, Absent> {
         file: "tokens_per_s_vs_capacity_factor.svg",
         reason: "it needs tokens_per_s at two or more capacity factors",
     };
-    let packs = source.cells.iter().any(|cell| cell.example.job == "pack");
+    let packs = source
+        .cells
+        .iter()
+        .any(|cell| cell.example.job == JobKind::Pack.name());
     let (name, title) = if packs {
         (
             if source.in_turn.is_some() {

@@ -4,6 +4,7 @@ use runstore::tables::ExpertRow;
 
 use super::heat::{HeatSheet, MOST_PANELS, Table};
 use super::{Absent, Figure, Source};
+use crate::jobs::JobKind;
 use crate::report::cells::Cell;
 
 const FILE: &str = "expert_load.svg";
@@ -14,7 +15,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         .cells
         .iter()
         // A router by itself has one layer: its figure is that of utilisation.
-        .filter(|cell| cell.example.job != "router")
+        .filter(|cell| cell.example.job != JobKind::Router.name())
         .filter_map(|cell| Some((*cell, table(cell, &source.collected.experts)?)))
         .collect();
     let Some((first, _)) = tables.first() else {

@@ -5,6 +5,7 @@ use runstore::tables::{HistogramRow, Row};
 use super::legend::{Group, Swatch};
 use super::theme::Look;
 use super::{Source, setup};
+use crate::jobs::JobKind;
 use crate::report::cells::Cell;
 
 /// Panels side by side.
@@ -32,7 +33,7 @@ pub(super) fn router_name(cell: &Cell) -> String {
 pub(super) fn routers<'a>(source: &Source<'a>) -> Vec<RouterCells<'a>> {
     let cells = || {
         let cells = source.cells.iter().copied();
-        cells.filter(|cell| cell.example.job == "router")
+        cells.filter(|cell| cell.example.job == JobKind::Router.name())
     };
     let largest = cells().filter_map(|cell| cell.example.tokens).max();
     let mut routers: Vec<RouterCells<'a>> = Vec::new();

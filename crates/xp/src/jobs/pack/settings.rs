@@ -6,7 +6,7 @@ use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SettingProblem, bounds, rules::top_k};
+use crate::jobs::settings::{SettingProblem, bounds, rules::top_k};
 
 /// Settings of `job = "pack"`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -59,16 +59,6 @@ pub(crate) enum Packing {
     Compact,
     /// A buffer of `[E, C, D]`, empty slots filled with zeros.
     Fixed,
-}
-
-impl Packing {
-    /// The name in TOML and in result tables.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Compact => "compact",
-            Self::Fixed => "fixed",
-        }
-    }
 }
 
 /// It has no settings.
@@ -139,7 +129,8 @@ impl Default for PackMoeConfig {
 }
 
 impl PackSettings {
-    pub(super) fn check(&self) -> Vec<SettingProblem> {
+    /// Rules between settings that are broken.
+    pub(super) fn problems(&self) -> Vec<SettingProblem> {
         let (pack, moe) = (&self.pack, &self.moe);
         let sizes = [
             ("pack.width", pack.width.get()),

@@ -1,12 +1,10 @@
 //! The `[model]` table: which language model is trained.
 
-use std::num::NonZeroUsize;
-
 use lm::LmShape;
 use models_qwen::Qwen2MoeSizes;
 use models_tiny::TinyMoeConfig;
 
-use super::{SettingProblem, bounds};
+use crate::jobs::settings::{SettingProblem, bounds};
 
 registry::family! {
     /// The model that is trained.
@@ -30,22 +28,6 @@ impl ModelConfig {
         match self {
             Self::TinyMoe(model) => model,
             Self::Qwen2Moe(model) => model,
-        }
-    }
-
-    /// Heads of attention.
-    pub(crate) const fn heads(&self) -> NonZeroUsize {
-        match self {
-            Self::TinyMoe(model) => model.heads,
-            Self::Qwen2Moe(model) => model.heads,
-        }
-    }
-
-    /// The share of values that training drops; none where the model drops nothing.
-    pub(crate) fn dropout(&self) -> Option<f64> {
-        match self {
-            Self::TinyMoe(model) => Some(model.dropout.get()),
-            Self::Qwen2Moe(_) => None,
         }
     }
 

@@ -10,7 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::Precision;
 
-use super::{Profile, SettingProblem, bounds, layer_problems, rules};
+use crate::jobs::settings::{
+    Profile, SettingProblem, bounds,
+    rules::{self, layer_problems},
+};
 
 /// Settings of `job = "router"`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -216,7 +219,8 @@ impl RouterSettings {
         problems
     }
 
-    pub(super) fn check(&self) -> Vec<SettingProblem> {
+    /// Rules between settings that are broken.
+    pub(super) fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = self.sizes();
         if !problems.is_empty() {
             // What follows multiplies them.

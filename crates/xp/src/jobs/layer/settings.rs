@@ -8,7 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::Precision;
 
-use super::{Profile, SettingProblem, bounds, layer_problems, rules};
+use crate::jobs::settings::{
+    Profile, SettingProblem, bounds,
+    rules::{self, layer_problems},
+};
 
 /// Settings of `job = "layer"`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -62,7 +65,8 @@ impl Default for LayerConfig {
 }
 
 impl LayerSettings {
-    pub(super) fn check(&self) -> Vec<SettingProblem> {
+    /// Rules between settings that are broken.
+    pub(super) fn problems(&self) -> Vec<SettingProblem> {
         let LayerConfig {
             tokens,
             sequences,

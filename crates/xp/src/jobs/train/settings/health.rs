@@ -5,7 +5,7 @@ use registry::{NonNegativeF64, Probability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SettingProblem;
+use crate::jobs::settings::SettingProblem;
 
 /// The `[health]` table. The measures behind the limits are defined in `metrics::health`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

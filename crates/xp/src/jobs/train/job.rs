@@ -1,0 +1,198 @@
+//! What `job = "train"` is to the rest of the program.
+
+use corpora::CorpusError;
+use moe_layer::MoeConfig;
+use runstore::tables::TrialRow;
+
+use super::{
+    run,
+    settings::{DataSettings, HealthConfig, TrainSettings},
+    sizes, steps,
+};
+use crate::jobs::{
+    columns::{self, Column, ROUTING},
+    context::{JobContext, JobEnd, JobError, Sizes},
+    data_rules::{self, DataRules},
+    job::{Job, JobFacts, headline},
+    settings::{SettingProblem, rules},
+    source::Source,
+    timed::{Shared, Timed},
+};
+
+const FACTS: JobFacts = JobFacts {
+    sections: &[
+        "profile", "data", "model", "moe", "router", "train", "health",
+    ],
+    short_names: &[
+        ("profile", "profile"),
+        ("strategy", "router.strategy"),
+        ("scorer", "router.scorer"),
+        ("balancers", "router.balancers"),
+        ("experts", "moe.experts"),
+        ("k", "moe.k"),
+        ("capacity-factor", "moe.capacity-factor"),
+        ("eval-capacity-factor", "moe.eval-capacity-factor"),
+        ("dense", "moe.dense"),
+        ("drop", "moe.drop"),
+        ("renormalise", "moe.renormalise"),
+        ("dispatch", "moe.dispatch"),
+        ("ffn-multiple", "moe.ffn-multiple"),
+        ("expert", "moe.expert"),
+        ("expert-hidden", "moe.expert-hidden"),
+        ("chain", "moe.chain"),
+        ("corpus", "data.corpus"),
+        ("tokenizer", "data.tokenizer"),
+        ("model", "model"),
+        ("layers", "model.tiny-moe.layers"),
+        ("dim", "model.tiny-moe.dim"),
+        ("heads", "model.tiny-moe.heads"),
+        ("dropout", "model.tiny-moe.dropout"),
+        ("steps", "train.steps"),
+        ("batch", "train.batch"),
+        ("sequence", "train.sequence"),
+        ("learning-rate", "train.learning-rate"),
+        ("precision", "train.precision"),
+    ],
+    alternatives: &[("moe.expert-hidden", "moe.ffn-multiple")],
+    families: &[
+        "data.corpus",
+        "data.tokenizer",
+        "model",
+        "moe.drop",
+        "moe.dispatch",
+        "moe.expert",
+        "router.scorer",
+        "router.strategy",
+    ],
+    columns: &[
+        &[
+            Column::of("data.corpus"),
+            Column::of("data.tokenizer"),
+            Column::of("model"),
+            Column::of("model.*.layers"),
+            Column::of("model.*.dim"),
+            Column::of("model.*.heads"),
+            Column::of("model.*.dropout"),
+            Column::of("train.sequence"),
+            Column::of("train.batch"),
+            Column::of("train.steps"),
+            Column::of("train.learning-rate"),
+            Column::of("train.warmup"),
+            Column::of("train.weight-decay"),
+            Column::of("train.precision"),
+            Column::of("moe.eval-capacity-factor"),
+        ],
+        &ROUTING,
+    ],
+    headlines: &[
+        headline("perplexity", "perplexity", 1.0, 3),
+        headline("tokens_per_s", "tokens/s", 1.0, 0),
+        headline("perplexity_train_capacity", "under training CF", 1.0, 3),
+        headline("drop_rate", "dropped %", 100.0, 1),
+        headline("load_cv_before", "load cv", 1.0, 3),
+        headline("peak_memory_bytes", "peak MB", 1e-6, 0),
+    ],
+    told: &["perplexity", "tokens_per_s", "drop_rate"],
+    keeps_weights: true,
+    ..JobFacts::named(super::NAME)
+};
+
+/// Numbers that are kept for each parameter in training: itself, its gradient, and two moments.
+const IN_TRAINING: u64 = 4;
+
+impl Job for TrainSettings {
+    fn facts() -> JobFacts {
+        FACTS
+    }
+
+    fn resolve(&mut self) {
+        let profile = Some(&mut self.profile);
+        rules::resolve_layer(profile, &mut self.moe, &mut self.router);
+    }
+
+    fn check(&self) -> Vec<SettingProblem> {
+        self.problems()
+    }
+
+    fn sources(&self) -> Vec<Source<'_>> {
+        vec![source(&self.data)]
+    }
+
+    fn check_data(&self, rules: &mut DataRules<'_>) -> Result<Vec<SettingProblem>, JobError> {
+        Ok(window(self, rules)?.into_iter().collect())
+    }
+
+    /// The limits of alarms where they are the usual ones: they change what is written and nothing of what is
+    /// done, and ids from before there were alarms stay what they are.
+    fn unasked(&self) -> &'static [&'static str] {
+        if self.health == HealthConfig::default() {
+            &["health"]
+        } else {
+            &[]
+        }
+    }
+
+    fn moe(&self) -> Option<&MoeConfig> {
+        Some(&self.moe)
+    }
+
+    fn sizes(&self, vocab: Option<usize>) -> Option<Sizes> {
+        sizes(self, vocab)
+    }
+
+    fn fill(&self, row: &mut TrialRow) {
+        columns::fill_width(row, &self.moe, self.model.shape().width());
+        columns::fill_dense(row, &self.moe);
+    }
+
+    fn run(&self, cx: JobContext<'_>) -> Result<JobEnd, JobError> {
+        run(cx, self)
+    }
+
+    fn step<'a>(&'a self, shared: &mut Shared<'a>) -> Result<Box<dyn Timed + 'a>, JobError> {
+        let text = shared.texts.of(&source(&self.data));
+        let text = text.ok_or_else(|| JobError::Failed("its text was not read".to_owned()))?;
+        steps::steps(self, text, shared.seed, &shared.device)
+    }
+
+    fn kept_bytes(&self, vocab: Option<usize>) -> u64 {
+        let params = sizes(self, vocab).map_or(0, |sizes| sizes.params_total);
+        IN_TRAINING * (params * size_of::<f32>()) as u64
+    }
+}
+
+fn source(data: &DataSettings) -> Source<'_> {
+    Source {
+        model: None,
+        corpus: &data.corpus,
+        tokenizer: Some(&data.tokenizer),
+    }
+}
+
+/// Texts and lengths of windows that were looked at, with what is wrong with them.
+type Windows = Vec<(DataSettings, usize, Option<SettingProblem>)>;
+
+/// Training and validation text hold a window.
+fn window(
+    settings: &TrainSettings,
+    rules: &mut DataRules<'_>,
+) -> Result<Option<SettingProblem>, JobError> {
+    let (data, sequence) = (&settings.data, settings.train.sequence.get());
+    let known = rules.found.of::<Windows>();
+    let same = |known: &&(DataSettings, usize, _)| known.0 == *data && known.1 == sequence;
+    if let Some((_, _, problem)) = known.iter().find(same) {
+        return Ok(problem.clone());
+    }
+    let checked = corpora::check_windows(&data.corpus, &data.tokenizer, rules.data, sequence);
+    let problem = match checked {
+        Ok(()) => None,
+        Err(error @ CorpusError::TooShort { .. }) => Some(data_rules::problem(
+            &error.to_string(),
+            &["train.sequence", "data.corpus"],
+        )),
+        Err(error) if error.is_missing() => None,
+        Err(error) => return Err(error.into()),
+    };
+    known.push((data.clone(), sequence, problem.clone()));
+    Ok(problem)
+}

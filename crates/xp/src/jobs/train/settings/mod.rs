@@ -1,0 +1,111 @@
+//! The settings of `job = "train"`.
+
+mod health;
+mod model;
+
+use corpora::{CorpusConfig, TokenizerConfig};
+use moe_layer::MoeConfig;
+use routers::RouterConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use trainer::TrainConfig;
+
+pub(crate) use self::{health::HealthConfig, model::ModelConfig};
+use crate::jobs::settings::{
+    Profile, SettingProblem, bounds,
+    rules::{self, layer_problems},
+};
+
+/// Settings of `job = "train"`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct TrainSettings {
+    /// Several settings at once: those of the file, or MoE Routing Bench's own code.
+    #[serde(skip_serializing_if = "Profile::is_default")]
+    #[schemars(extend("default" = Profile::default()))]
+    pub(crate) profile: Profile,
+    /// What is read.
+    pub(crate) data: DataSettings,
+    /// What is trained.
+    pub(crate) model: ModelConfig,
+    /// Its mixture-of-experts layers.
+    pub(crate) moe: MoeConfig,
+    /// Their routers.
+    pub(crate) router: RouterConfig,
+    /// How it is trained.
+    pub(crate) train: TrainConfig,
+    /// When its routing counts as unwell.
+    pub(crate) health: HealthConfig,
+}
+
+/// The `[data]` table.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct DataSettings {
+    /// The text.
+    pub(crate) corpus: CorpusConfig,
+    /// From text to tokens.
+    pub(crate) tokenizer: TokenizerConfig,
+}
+
+impl TrainSettings {
+    /// Rules between settings that are broken.
+    pub(super) fn problems(&self) -> Vec<SettingProblem> {
+        let mut problems = self.sizes();
+        if !problems.is_empty() {
+            // What follows multiplies them.
+            return problems;
+        }
+        let width = Some(self.model.shape().width());
+        problems.extend(layer_problems(self.profile, &self.moe, &self.router, width));
+        problems.extend(self.model.head_problem());
+        problems.extend(self.health.check());
+        problems.extend(self.train.check().iter().map(|error| {
+            let paths = training_paths(error.key());
+            SettingProblem::of(&error.to_string(), "change the setting", &paths)
+        }));
+        problems
+    }
+
+    /// Sizes that are too large.
+    fn sizes(&self) -> Vec<SettingProblem> {
+        let (train, moe) = (&self.train, &self.moe);
+        let steps = [
+            ("train.steps", train.steps.get()),
+            ("train.accumulate", train.accumulate.get()),
+        ];
+        let mut problems = self.model.too_large();
+        problems.extend(bounds::at_most(bounds::MOST_NUMBERED, &steps));
+        problems.extend(rules::layer_sizes(moe, &self.router));
+        problems.extend(bounds::batch(
+            (train.batch.get(), train.sequence.get()),
+            moe.k.get(),
+            &["train.batch", "train.sequence"],
+        ));
+        let shape = self.model.shape();
+        let paths = [
+            self.model.width_paths(),
+            &["moe.experts", "moe.ffn-multiple"],
+        ]
+        .concat();
+        problems.extend(bounds::parameters(
+            shape.layers(),
+            moe,
+            shape.width(),
+            &paths,
+        ));
+        problems
+    }
+}
+
+/// Where the settings stand that a rule of the training loop is about.
+fn training_paths(key: &str) -> Vec<&'static str> {
+    match key {
+        "warmup" => vec!["train.warmup", "train.steps"],
+        "beta1" => vec!["train.beta1"],
+        "beta2" => vec!["train.beta2"],
+        "weight-decay" => vec!["train.weight-decay"],
+        "clip" => vec!["train.clip"],
+        _ => vec!["train"],
+    }
+}
