@@ -61,6 +61,8 @@ pub struct LmLimits {
     pub vocab: usize,
     /// The longest text, in tokens.
     pub positions: usize,
+    /// Whether texts of several lengths are read side by side, the shorter ones padded.
+    pub pads: bool,
 }
 
 /// A language model that predicts each token from those before it.

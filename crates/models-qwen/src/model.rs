@@ -252,6 +252,7 @@ impl CausalLm for Qwen2Moe {
         LmLimits {
             vocab: self.shape.vocab,
             positions: self.shape.positions,
+            pads: true,
         }
     }
 

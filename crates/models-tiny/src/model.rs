@@ -189,6 +189,7 @@ impl CausalLm for TinyMoe {
         LmLimits {
             vocab: self.head.dims().outputs,
             positions: self.positions.weight.dims()[0],
+            pads: false,
         }
     }
 

@@ -58,6 +58,7 @@ impl CausalLm for Bigrams {
         LmLimits {
             vocab: self.table_vv.dims()[1],
             positions: POSITIONS,
+            pads: true,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     cli::EvalArgs,
     device::DeviceChoice,
     exit::{Exit, Expected},
-    jobs::token_batch,
+    jobs::{of_model, token_batch},
     language::{AnyModel, NamedModel},
     ui,
 };
@@ -72,10 +72,7 @@ pub(super) fn run(args: &EvalArgs) -> Result<Exit, Expected> {
         measured: together(&windows),
         behind: together(&behind),
     };
-    let shown = match named.model {
-        AnyModel::TinyMoe(model) => measure(model, &text, other.as_ref()),
-        AnyModel::Qwen2Moe(model) => measure(model, &text, other.as_ref()),
-    };
+    let shown = of_model!(AnyModel, named.model, model => measure(model, &text, other.as_ref()));
     let shown = shown.map_err(|error| match error {
         Failed::Text(error) => {
             let help = format!("--sequence is at most {positions} for this model");

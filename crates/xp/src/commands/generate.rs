@@ -11,6 +11,7 @@ use crate::{
     cli::GenerateArgs,
     device::DeviceChoice,
     exit::{Exit, Expected},
+    jobs::of_model,
     language::{AnyModel, NamedModel},
     signals, ui,
 };
@@ -32,14 +33,16 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Exit, Expected> {
     };
     signals::listen()?;
     let mut shown = Shown::new(args, &named.tokenizer);
-    match &named.model {
-        // It knows no padding: one prompt after another.
-        AnyModel::TinyMoe(model) => {
-            for (number, prompt) in prompts.into_iter().enumerate() {
-                write(model, &[prompt], &config, number, &mut shown)?;
-            }
-        }
-        AnyModel::Qwen2Moe(model) => write(model, &prompts, &config, 0, &mut shown)?,
+    // Side by side, or one after another where a model knows no padding.
+    let together = if named.model.limits().pads {
+        prompts.len()
+    } else {
+        1
+    };
+    for (number, prompts) in prompts.chunks(together.max(1)).enumerate() {
+        of_model!(AnyModel, &named.model, model => {
+            write(model, prompts, &config, number * together, &mut shown)?;
+        });
     }
     shown.end();
     Ok(if signals::STOP.load(Ordering::Relaxed) {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::{Spanned, de::DeValue};
 
 use super::{
+    keys::HEADER_KEYS,
     problem::Problems,
     source::{Span, Tree},
     speed::{SpeedConfig, SpeedPlan},
@@ -15,11 +16,6 @@ use crate::{
     device::DeviceChoice,
     jobs::{JobKind, Save},
 };
-
-/// Keys that a sweep file has beside the sections of its job.
-pub(crate) const HEADER_KEYS: &[&str] = &[
-    "name", "question", "job", "seeds", "save", "device", "compare", "speed", "axes", "scale",
-];
 
 /// Those of them that have a reader of their own.
 const READ_APART: [&str; 3] = ["compare", "axes", "scale"];

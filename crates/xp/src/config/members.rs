@@ -37,9 +37,25 @@ pub(super) fn axis_above<'a>(axes: &[&'a Axis], path: &str) -> Option<&'a Axis> 
     axes.iter().find(above).copied()
 }
 
+/// Whether a path lies below a family that varies.
+pub(super) fn is_below(path: &str, varied: &[String]) -> bool {
+    varied.iter().any(|family| named(path, family).is_some())
+}
+
 /// Whether the rest of the file has the member that a path names below this family.
 pub(super) fn file_has(tree: &Tree, path: &str, family: &str) -> bool {
     tree::find(tree, family).and_then(member) == named(path, family)
+}
+
+/// The path that a short name's path has in a file: `dim` is that of the usual model, or of the one that
+/// the file names. Nothing where it is as it was.
+pub(super) fn own_path(tree: &Tree, path: &str, families: &[&str]) -> Option<String> {
+    families.iter().find_map(|family| {
+        let usual = named(path, family)?;
+        let own = tree::find(tree, family).and_then(member)?;
+        let below = &path[family.len() + 1 + usual.len()..];
+        (own != usual).then(|| format!("{family}.{own}{below}"))
+    })
 }
 
 /// Lays a setting over the values of axes that are the member it names.
@@ -143,12 +159,14 @@ pub(super) fn applies(settings: &Tree, axis: &Axis, chosen: &[(&Axis, &Node)]) -
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use crate::config::{Sweep, SweepFile, SweepOptions};
 
     const HEADER: &str = "name = 'm'\nquestion = 'q'\njob = 'train'\nseeds = [1]\n";
 
-    /// The values of the axes of every point with its mlp's width, or what is wrong.
-    fn points(text: &str, set: &[&str]) -> Result<Vec<String>, String> {
+    /// The settings of every point, or what is wrong.
+    fn settings(text: &str, set: &[&str]) -> Result<Vec<Value>, String> {
         let file = SweepFile::parse("m.toml".as_ref(), format!("{HEADER}{text}").as_bytes());
         let options = SweepOptions {
             scale: None,
@@ -157,8 +175,16 @@ mod tests {
         let file = file.map_err(|error| error.to_string())?;
         let sweep = Sweep::resolve(file, &options).map_err(|error| error.to_string())?;
         let points = sweep.points().map_err(|error| error.to_string())?;
-        let shown = points.iter().map(|point| {
-            let json = point.settings.to_json();
+        Ok(points
+            .iter()
+            .map(|point| point.settings.to_json())
+            .collect())
+    }
+
+    /// The scorer of every point with its mlp's width, or what is wrong.
+    fn points(text: &str, set: &[&str]) -> Result<Vec<String>, String> {
+        let settings = settings(text, set)?;
+        let shown = settings.iter().map(|json| {
             let scorer = &json["router"]["scorer"];
             let name = scorer
                 .as_object()
@@ -188,6 +214,25 @@ mod tests {
             points(&named, &set).unwrap(),
             ["linear", "mlp 64", "cosine"]
         );
+    }
+
+    #[test]
+    fn a_short_name_is_of_the_member_that_the_file_names() {
+        let text = "[model.qwen2-moe]\ndim = 32\nheads = 2\n[axes]\nlayers = [1, 2]\n";
+        let number = |set: &[&str], name: &str| -> Vec<u64> {
+            let settings = settings(text, set).unwrap();
+            let own = settings
+                .iter()
+                .map(|json| &json["model"]["qwen2-moe"][name]);
+            own.map(|value| value.as_u64().expect("its own")).collect()
+        };
+        assert_eq!(number(&[], "layers"), [1, 2]);
+        assert_eq!(number(&["dim=64"], "dim"), [64, 64]);
+        // One that it does not have is refused, and does not bring another model.
+        let error = settings(text, &["dropout=0.1"]).unwrap_err();
+        assert!(error.contains("dropout"), "{error}");
+        let usual = settings("", &["dim=64"]).unwrap();
+        assert_eq!(usual[0]["model"]["tiny-moe"]["dim"], 64);
     }
 
     #[test]

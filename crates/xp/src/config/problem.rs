@@ -6,7 +6,7 @@ use miette::{Diagnostic, LabeledSpan, SourceCode};
 
 use super::{
     excerpt::Excerpt,
-    header::HEADER_KEYS,
+    keys::HEADER_KEYS,
     source::{Sources, Span, Tree},
     suggest, tree, words,
 };

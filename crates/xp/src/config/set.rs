@@ -14,6 +14,8 @@ use crate::jobs::JobKind;
 pub(crate) struct Setting {
     /// Dotted path of the setting; an axis' short name has been written out.
     pub(crate) path: String,
+    /// Whether it was called by its short name.
+    pub(super) is_short: bool,
     /// Where its path stands.
     pub(crate) key: Span,
     value: Node,
@@ -64,9 +66,10 @@ impl Setting {
         let indent = value.len() - value.trim_start().len();
         let at = start + text.len() - value.len() + indent;
         let value = read_value(value.trim(), at, problems)?;
-        let path = job.long_path(key).unwrap_or(key).to_owned();
+        let long = job.long_path(key);
         Some(Self {
-            path,
+            path: long.unwrap_or(key).to_owned(),
+            is_short: long.is_some(),
             key: key_span,
             value,
         })

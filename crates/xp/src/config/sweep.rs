@@ -7,7 +7,8 @@ use super::{
     axes::{self, Axis, Grid},
     cell::NamedCell,
     compare,
-    header::{self, HEADER_KEYS, Header},
+    header::{self, Header},
+    keys::HEADER_KEYS,
     locate::SweepFile,
     members,
     problem::{ConfigErrors, Problem, Problems},
@@ -155,7 +156,11 @@ fn build(
     let mut fixed = Vec::new();
     let mut below = Vec::new();
     for text in &options.set {
-        let setting = Setting::parse(text, job, sources, problems)?;
+        let mut setting = Setting::parse(text, job, sources, problems)?;
+        let own = members::own_path(tree, &setting.path, job.families());
+        if let Some(own) = own.filter(|_| setting.is_short) {
+            setting.path = own;
+        }
         let mut over = setting.tree();
         check_keys(&over, job, "", problems);
         axes::take(tree, &mut over, job, &mut anew, problems);
@@ -177,6 +182,18 @@ fn build(
     let compare = compare::read(tree, job, problems);
     let mut grids = axes::read(tree, job, problems);
     axes::replace(&mut grids, anew, problems);
+    for grid in &mut grids {
+        let varied: Vec<String> = grid.iter().map(|axis| axis.path.clone()).collect();
+        for axis in grid
+            .iter_mut()
+            .filter(|axis| job.long_path(&axis.name).is_some())
+        {
+            let own = members::own_path(tree, &axis.path, job.families());
+            if let Some(own) = own.filter(|_| !members::is_below(&axis.path, &varied)) {
+                axis.path = own;
+            }
+        }
+    }
     for (setting, in_file) in &below {
         members::lay_below(&mut grids, setting, job.families(), *in_file, problems);
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, convert::Infallible, path::Path};
 
 use rstest::rstest;
 
-use super::{Sweep, SweepFile, SweepOptions, Trial, trial::Trials};
+use super::{Sweep, SweepFile, SweepOptions, Trial, trials::Trials};
 use crate::jobs::JobSettings;
 
 const HEADER: &str = "name = 'n'\nquestion = 'q'\njob = 'train'\nseeds = [17]\n";

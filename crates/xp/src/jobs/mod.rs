@@ -38,6 +38,6 @@ pub(crate) use list::{JobKind, JobSettings};
 pub(crate) use settings::SettingProblem;
 pub(crate) use source::Source;
 pub(crate) use speed::{SpeedCell, SpeedSettings};
-pub(crate) use train::{ModelConfig, TrainSettings, token_batch};
+pub(crate) use train::{ModelConfig, TrainSettings, of_model, token_batch};
 #[cfg(test)]
 pub(crate) use {layer::LayerSettings, pack::PackSettings};

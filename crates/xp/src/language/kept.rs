@@ -13,7 +13,7 @@ use super::{AnyModel, NamedModel};
 use crate::{
     cli::Places,
     exit::{Exit, Expected},
-    jobs::{ModelConfig, TrainSettings},
+    jobs::{ModelConfig, TrainSettings, of_model},
     recorded::stores,
 };
 
@@ -53,14 +53,9 @@ pub(super) fn load(
         ..DataDims::new(tokenizer.vocab_size(), settings.train.sequence.get())
     };
     let path = folder.join("model.safetensors");
-    let model = match &settings.model {
-        ModelConfig::TinyMoe(config) => {
-            AnyModel::TinyMoe(with_parameters(config, &settings, &dims, &path, device)?)
-        }
-        ModelConfig::Qwen2Moe(config) => {
-            AnyModel::Qwen2Moe(with_parameters(config, &settings, &dims, &path, device)?)
-        }
-    };
+    let model = of_model!(ModelConfig, &settings.model, config => {
+        AnyModel::from(with_parameters(config, &settings, &dims, &path, device)?)
+    });
     Ok(NamedModel {
         model,
         stop_ids: tokenizer.separator().into_iter().collect(),

@@ -13,7 +13,7 @@ use models_tiny::TinyMoe;
 
 pub(crate) use chat::ChatTemplate;
 
-use crate::{cli::Places, exit::Expected};
+use crate::{cli::Places, exit::Expected, jobs::of_model};
 use found::Found;
 
 /// A language model with what it reads and writes text by.
@@ -40,10 +40,19 @@ impl AnyModel {
     /// What texts it can read.
     pub(crate) fn limits(&self) -> LmLimits {
         use lm::CausalLm;
-        match self {
-            Self::TinyMoe(model) => model.limits(),
-            Self::Qwen2Moe(model) => model.limits(),
-        }
+        of_model!(Self, self, model => model.limits())
+    }
+}
+
+impl From<TinyMoe> for AnyModel {
+    fn from(model: TinyMoe) -> Self {
+        Self::TinyMoe(model)
+    }
+}
+
+impl From<Qwen2Moe> for AnyModel {
+    fn from(model: Qwen2Moe) -> Self {
+        Self::Qwen2Moe(model)
     }
 }
 

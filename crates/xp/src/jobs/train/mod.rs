@@ -25,7 +25,7 @@ use self::{
 };
 pub(crate) use self::{
     batches::token_batch,
-    settings::{ModelConfig, TrainSettings},
+    settings::{ModelConfig, TrainSettings, of_model},
 };
 use super::{
     context::{Event, JobContext, JobEnd, JobError, Save, Sizes},
@@ -53,10 +53,7 @@ fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Sizes> {
 
 /// Runs a trial of `job = "train"`.
 fn run(cx: JobContext<'_>, settings: &TrainSettings) -> Result<JobEnd, JobError> {
-    match &settings.model {
-        ModelConfig::TinyMoe(config) => run_model(cx, settings, config),
-        ModelConfig::Qwen2Moe(config) => run_model(cx, settings, config),
-    }
+    of_model!(ModelConfig, &settings.model, config => run_model(cx, settings, config))
 }
 
 fn run_model(

@@ -9,7 +9,7 @@ use super::{
     PASSES,
     batches::Batches,
     build,
-    settings::{ModelConfig, TrainSettings},
+    settings::{ModelConfig, TrainSettings, of_model},
 };
 use crate::jobs::{context::JobError, random::named_seed, timed::Timed};
 
@@ -28,13 +28,8 @@ pub(super) fn steps<'a>(
     seed: u64,
     device: &Device,
 ) -> Result<Box<dyn Timed + 'a>, JobError> {
-    Ok(match &settings.model {
-        ModelConfig::TinyMoe(config) => {
-            Box::new(Steps::new(config, settings, dataset, seed, device)?)
-        }
-        ModelConfig::Qwen2Moe(config) => {
-            Box::new(Steps::new(config, settings, dataset, seed, device)?)
-        }
+    of_model!(ModelConfig, &settings.model, config => {
+        Ok(Box::new(Steps::new(config, settings, dataset, seed, device)?))
     })
 }
 

@@ -10,7 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::TrainConfig;
 
-pub(crate) use self::{health::HealthConfig, model::ModelConfig};
+pub(crate) use self::{
+    health::HealthConfig,
+    model::{ModelConfig, of_model},
+};
 use crate::jobs::settings::{
     Profile, SettingProblem, bounds,
     rules::{self, layer_problems},

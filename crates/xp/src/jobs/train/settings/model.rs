@@ -16,6 +16,17 @@ registry::family! {
     }
 }
 
+/// Does the same with whichever model it is: of the settings here, or of a type with these variants.
+macro_rules! of_model {
+    ($models:ident, $value:expr, $model:ident => $body:expr) => {
+        match $value {
+            $models::TinyMoe($model) => $body,
+            $models::Qwen2Moe($model) => $body,
+        }
+    };
+}
+pub(crate) use of_model;
+
 impl Default for ModelConfig {
     fn default() -> Self {
         TinyMoeConfig::default().into()
@@ -25,10 +36,7 @@ impl Default for ModelConfig {
 impl ModelConfig {
     /// What is known of it before it is built.
     pub(crate) fn shape(&self) -> &dyn LmShape {
-        match self {
-            Self::TinyMoe(model) => model,
-            Self::Qwen2Moe(model) => model,
-        }
+        of_model!(Self, self, model => model)
     }
 
     /// Where width and depth stand.
