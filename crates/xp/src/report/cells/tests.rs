@@ -88,7 +88,7 @@ fn settings_without_a_column_still_tell_cells_apart() {
         with_alpha(0.01, 18),
     ]);
     let labels: Vec<String> = cells.iter().map(Cell::label).collect();
-    assert_eq!(labels, ["router.alpha 0.01", "router.alpha 0.1"]);
+    assert_eq!(labels, ["alpha 0.01", "alpha 0.1"]);
     assert_eq!(cells[0].done.len(), 2);
 }
 

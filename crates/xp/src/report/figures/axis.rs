@@ -209,6 +209,7 @@ mod tests {
     fn a_list_is_told_by_one_axis() {
         let (axis, others) = axis(vec![
             row("top1", "switch", r#""top1""#),
+            row("top1", "bias", r#""top1""#),
             row("soft-moe", "none", r#"{"soft-moe":{"slots":1}}"#),
             row("soft-moe", "none", r#"{"soft-moe":{"slots":16}}"#),
             row("hash", "none", r#"{"hash":{"table":"random"}}"#),
@@ -218,6 +219,7 @@ mod tests {
         assert_eq!(
             axis.entries(),
             [
+                "top1, bias balancer",
                 "top1, switch balancer",
                 "hash, no balancer",
                 "relu, no balancer",
