@@ -51,12 +51,13 @@ pub use parquet::{COLUMNS_KEY, SCHEMA_KEY};
 pub use provenance::{Built, Provenance, now, peak_memory_bytes};
 pub use readme::readme;
 pub use results::{
-    Collected, ResultsWriter, read_manifest, read_peers, read_results, read_trials, update_peers,
+    ResultsWriter, read_manifest, read_peers, read_results, read_trials, update_peers,
 };
 pub use store::{
     Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, PendingCheckpoint, Store,
-    TrialRecord, TrialState, is_name,
+    TrialState, is_name,
 };
+pub use tables::{Collected, TrialRecord};
 
 /// JSON for people to read, with a newline at the end.
 fn json_bytes(value: &impl serde::Serialize) -> Vec<u8> {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::tables::Collected;
 use crate::tables::{TrialRow, TrialStatus};
-use crate::{Collected, Provenance, TrialId};
+use crate::{Provenance, TrialId};
 
 /// The manifest of a results folder.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -3,12 +3,14 @@
 use std::fmt::Write;
 
 use crate::parquet::{COLUMNS_KEY, SCHEMA_KEY};
-use crate::tables::{ALL_TABLES, SCHEMA_MAJOR, TableSchema};
+use crate::tables::{ALL_TABLES, Presence, SCHEMA_MAJOR, TABLES, TableSchema};
 
 /// The text of `results/README.md`: every file and every column of a results folder.
 pub fn readme() -> String {
-    let mut text = format!("{}\n", INTRODUCTION.trim());
-    for table in &ALL_TABLES {
+    let lines: Vec<String> = TABLES.iter().map(line).collect();
+    let introduction = INTRODUCTION.trim().replace("TABLES", &lines.join("\n"));
+    let mut text = format!("{introduction}\n");
+    for table in ALL_TABLES {
         describe(&mut text, table).expect("writing to a String cannot fail");
     }
     let versions = VERSIONS
@@ -17,6 +19,20 @@ pub fn readme() -> String {
         .replace("SCHEMA_MAJOR", &SCHEMA_MAJOR.to_string());
     text.push_str(&versions);
     text
+}
+
+/// A table's line among the files of a folder: the first sentence about it.
+fn line(table: &TableSchema) -> String {
+    let about = table
+        .doc
+        .split_once(". ")
+        .map_or(table.doc, |(first, _)| first);
+    let about = about.trim_end_matches('.').replacen("One", "one", 1);
+    let there = match table.presence {
+        Presence::Always | Presence::Later => "",
+        Presence::Filled => "; where there are any",
+    };
+    format!("| `{}` | {about}{there} |", table.file_name())
 }
 
 fn describe(text: &mut String, table: &TableSchema) -> std::fmt::Result {
@@ -70,14 +86,7 @@ Each sweep has a folder `<sweep>/<scale>-<device>/`, such as `unified/cpu-cpu/`,
 
 | file | what it is |
 |---|---|
-| `trials.parquet` | one row a trial: settings, status, final measures, provenance |
-| `steps.parquet` | one row a logged step |
-| `experts.parquet` | one row an expert of a layer at a logged step |
-| `tokens.parquet` | one row a sampled routing decision |
-| `alarms.parquet` | one row a kind of alarm in a layer: when its routing was found unwell |
-| `probabilities.parquet` | one row a sampled token and expert; of router jobs alone |
-| `histograms.parquet` | one row a bin of a histogram; of router jobs alone |
-| `speeds.parquet` | one row a step that was timed in turn; of sweeps with `[speed]` alone |
+TABLES
 | `cells.parquet` | one row a cell: `cell_id`, what sets it apart in words (`cell`), how many trials are `done`, and a column `axis_...` for every setting that varies in the sweep |
 | `manifest.json` | what ran the trials (`ran`), what wrote the files (`provenance`, `command`), seeds, data digests, how each trial ended |
 | `figures/*.svg` | figures, made from the tables |

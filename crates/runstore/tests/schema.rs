@@ -34,7 +34,7 @@ fn crate_root() -> PathBuf {
 #[test]
 fn schema() {
     let mut text = String::new();
-    for table in &ALL_TABLES {
+    for table in ALL_TABLES {
         writeln!(text, "{} by {}", table.id(), table.key.join(", ")).unwrap();
         for column in table.columns {
             let null = if column.nullable { "null" } else { "" };
@@ -58,7 +58,7 @@ fn readme() {
 
 #[test]
 fn every_column_is_documented_once() {
-    for table in &ALL_TABLES {
+    for table in ALL_TABLES {
         let mut names: Vec<_> = table.columns.iter().map(|column| column.name).collect();
         names.sort_unstable();
         names.dedup();

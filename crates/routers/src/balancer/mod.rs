@@ -110,7 +110,7 @@ macro_rules! balancers {
     };
 }
 
-// The only list of balancers. The loss of each has the column `aux_<name>` in `steps.parquet`.
+// The only list of balancers. The loss of each has its rows in `losses.parquet`.
 balancers! {
     /// The Switch Transformer's product of load and mean probability.
     Switch(SwitchConfig) = "switch",

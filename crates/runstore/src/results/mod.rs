@@ -3,7 +3,6 @@
 //! Its files have fixed names and change as one, see `switch`. The manifest holds the digests of the
 //! tables, so that a file that was damaged or exchanged is found.
 
-mod collected;
 mod peers;
 mod reader;
 mod switch;
@@ -12,7 +11,6 @@ mod writer;
 use std::fs::File;
 use std::path::Path;
 
-pub use collected::Collected;
 pub use peers::{read_peers, update_peers};
 pub use reader::{read_manifest, read_results, read_trials};
 pub use writer::ResultsWriter;

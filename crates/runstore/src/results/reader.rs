@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::switch::Switch;
-use super::{Collected, MANIFEST, lock_folder};
+use super::{MANIFEST, lock_folder};
 use crate::parquet::read_table;
-use crate::tables::{Row, TrialRow};
+use crate::tables::{Collected, Presence, Row, TableSource, TrialRow};
 use crate::{Error, Manifest, durable};
 
 /// Reads the tables of a results folder, and checks them against the manifest where there is one.
@@ -44,17 +44,7 @@ pub fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
 }
 
 pub(super) fn tables(folder: &Path) -> Result<Collected, Error> {
-    let files = Files::of(folder)?;
-    Ok(Collected {
-        trials: files.read()?,
-        steps: files.read()?,
-        experts: files.read()?,
-        tokens: files.read()?,
-        alarms: files.read_if_listed()?,
-        probabilities: files.read_if_listed()?,
-        histograms: files.read_if_listed()?,
-        speeds: files.read_if_listed()?,
-    })
+    Collected::read(&Files::of(folder)?)
 }
 
 pub(super) fn manifest(path: &Path) -> Result<Manifest, Error> {
@@ -98,12 +88,15 @@ impl Files {
         let digest = self.digests.get(&name).map(String::as_str);
         read_table(&self.switch.path(&name), digest)
     }
+}
 
-    /// Reads a table that not every folder has. Where there is a manifest it says which: a file that
-    /// it does not list is not of these results.
-    fn read_if_listed<R: Row>(&self) -> Result<Vec<R>, Error> {
+impl TableSource for Files {
+    /// Not every folder has every table. Where there is a manifest it says which: a file that it does
+    /// not list is not of these results.
+    fn rows<R: Row>(&self) -> Result<Vec<R>, Error> {
         let listed = self.digests.contains_key(&R::SCHEMA.file_name());
-        if listed || (!self.has_manifest && self.is_there::<R>()) {
+        let expected = R::SCHEMA.presence == Presence::Always || listed;
+        if expected || (!self.has_manifest && self.is_there::<R>()) {
             self.read()
         } else {
             Ok(Vec::new())

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::switch::{self, OWN, Stage};
-use super::{Collected, MANIFEST, lock_folder, reader};
+use super::{MANIFEST, lock_folder, reader};
 use crate::parquet::{encode, encode_cells};
-use crate::tables::{CELLS, CellTable, Row, TABLES, TrialRow};
+use crate::tables::{CELLS, CellTable, Collected, EachTable, Presence, Row, TABLES, TrialRow};
 use crate::{Error, Manifest, durable};
 
 /// Changes a results folder as one: nobody else writes it meanwhile, and a reader of this crate
@@ -93,14 +93,10 @@ impl ResultsWriter {
         let bytes = encode_cells(cells, &self.folder.join(&name))?;
         self.put(&name, &bytes)?;
         files.insert(name, durable::digest(&bytes));
-        self.put_table(&collected.trials, &mut files)?;
-        self.put_table(&collected.steps, &mut files)?;
-        self.put_table(&collected.experts, &mut files)?;
-        self.put_table(&collected.tokens, &mut files)?;
-        self.put_table(&collected.alarms, &mut files)?;
-        self.put_rare(&collected.probabilities, &mut files)?;
-        self.put_rare(&collected.histograms, &mut files)?;
-        self.put_rare(&collected.speeds, &mut files)?;
+        collected.each(&mut Putting {
+            writer: self,
+            files: &mut files,
+        })?;
         let mut manifest = manifest.clone();
         manifest.schemas = TABLES
             .iter()
@@ -181,17 +177,20 @@ impl ResultsWriter {
         files.insert(name, durable::digest(&bytes));
         Ok(())
     }
+}
 
-    /// Puts a table that most sweeps have no rows of; without any there is no file.
-    fn put_rare<R: Row>(
-        &mut self,
-        rows: &[R],
-        files: &mut BTreeMap<String, String>,
-    ) -> Result<(), Error> {
-        if rows.is_empty() {
-            return self.remove(&R::SCHEMA.file_name());
+/// Puts each table, and has none stand where it has no rows and is not there without.
+struct Putting<'a> {
+    writer: &'a mut ResultsWriter,
+    files: &'a mut BTreeMap<String, String>,
+}
+
+impl EachTable for Putting<'_> {
+    fn table<R: Row>(&mut self, rows: &[R]) -> Result<(), Error> {
+        if rows.is_empty() && R::SCHEMA.presence == Presence::Filled {
+            return self.writer.remove(&R::SCHEMA.file_name());
         }
-        self.put_table(rows, files)
+        self.writer.put_table(rows, self.files)
     }
 }
 

@@ -7,32 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::lock::Lock;
 use super::part::write_part;
 use super::{CheckpointSlot, Store};
-use crate::tables::{
-    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow, TrialRow,
-    TrialStatus,
-};
+use crate::tables::{TrialRecord, TrialRow, TrialStatus};
 use crate::{Error, TrialId, durable};
-
-/// What a finished trial leaves.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct TrialRecord {
-    /// The trial's row; its status is `done` or `diverged`.
-    pub trial: TrialRow,
-    /// Its logged steps.
-    pub steps: Vec<StepRow>,
-    /// Its experts at the logged steps.
-    pub experts: Vec<ExpertRow>,
-    /// Sampled routing decisions.
-    pub tokens: Vec<TokenRow>,
-    /// Its alarms.
-    pub alarms: Vec<AlarmRow>,
-    /// Its sampled tokens and experts.
-    pub probabilities: Vec<ProbabilityRow>,
-    /// Its histograms, bin by bin.
-    pub histograms: Vec<HistogramRow>,
-    /// Its timed steps, round by round.
-    pub speeds: Vec<SpeedRow>,
-}
 
 /// What a failed attempt leaves.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -185,22 +161,7 @@ impl Claim {
 
     fn name_rows(&self, record: &mut TrialRecord) -> Result<(), Error> {
         let id = self.id.full();
-        let steps = record.steps.iter_mut().map(|row| &mut row.trial_id);
-        let experts = record.experts.iter_mut().map(|row| &mut row.trial_id);
-        let tokens = record.tokens.iter_mut().map(|row| &mut row.trial_id);
-        let alarms = record.alarms.iter_mut().map(|row| &mut row.trial_id);
-        let probabilities = record.probabilities.iter_mut();
-        let histograms = record.histograms.iter_mut();
-        let speeds = record.speeds.iter_mut();
-        for name in std::iter::once(&mut record.trial.trial_id)
-            .chain(steps)
-            .chain(experts)
-            .chain(tokens)
-            .chain(alarms)
-            .chain(probabilities.map(|row| &mut row.trial_id))
-            .chain(histograms.map(|row| &mut row.trial_id))
-            .chain(speeds.map(|row| &mut row.trial_id))
-        {
+        for name in record.trial_ids() {
             if name.is_empty() {
                 name.clone_from(&id);
             } else if *name != id {

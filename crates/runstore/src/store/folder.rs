@@ -6,8 +6,9 @@ use std::time::SystemTime;
 use super::layout::{Layout, owner};
 use super::part::read_row;
 use super::{Claim, ClaimOutcome, FailureRecord, lock, read_part};
+use crate::tables::Collected;
 use crate::tables::{TrialRow, TrialStatus};
-use crate::{Collected, Error, TrialId, durable};
+use crate::{Error, TrialId, durable};
 
 /// The working folder of one sweep at one scale on one device; see the [module](super).
 #[derive(Debug, Clone)]

@@ -33,7 +33,7 @@ mod part;
 mod state;
 
 pub use checkpoint::{Checkpoint, CheckpointSlot, PendingCheckpoint};
-pub use claim::{Claim, ClaimOutcome, FailureRecord, TrialRecord};
+pub use claim::{Claim, ClaimOutcome, FailureRecord};
 pub use folder::Store;
 pub use layout::is_name;
 pub use state::TrialState;

@@ -5,12 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::TrialRecord;
 use crate::parquet::{read_table, write_table};
-use crate::tables::{
-    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, Row, SpeedRow, StepRow, TokenRow, TrialRow,
-    TrialStatus,
-};
+use crate::tables::{EachTable, Presence, Row, TableSource, TrialRecord, TrialRow, TrialStatus};
 use crate::{Error, TrialId, durable};
 
 const NOTE: &str = "trial.json";
@@ -33,28 +29,11 @@ pub(super) struct Note {
 
 /// Writes a trial's tables and its note into a folder that is not yet published.
 pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> Result<(), Error> {
-    fn one<R: Row>(folder: &Path, rows: &[R]) -> Result<(String, String), Error> {
-        let name = R::SCHEMA.file_name();
-        let digest = write_table(&folder.join(&name), rows)?;
-        Ok((name, digest))
-    }
-    let mut files = BTreeMap::from([
-        one(folder, std::slice::from_ref(&record.trial))?,
-        one(folder, &record.steps)?,
-        one(folder, &record.experts)?,
-        one(folder, &record.tokens)?,
-        one(folder, &record.alarms)?,
-    ]);
-    // Most jobs have none of these, and then there is no file.
-    if !record.probabilities.is_empty() {
-        files.extend([one(folder, &record.probabilities)?]);
-    }
-    if !record.histograms.is_empty() {
-        files.extend([one(folder, &record.histograms)?]);
-    }
-    if !record.speeds.is_empty() {
-        files.extend([one(folder, &record.speeds)?]);
-    }
+    let mut writing = Writing {
+        folder,
+        files: BTreeMap::new(),
+    };
+    record.each(&mut writing)?;
     let note = Note {
         id: *id,
         status: record.trial.status,
@@ -65,10 +44,29 @@ pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> R
             .alarm_kinds
             .clone()
             .filter(|_| !record.alarms.is_empty()),
-        files,
+        files: writing.files,
     };
     durable::write_synced(&folder.join(NOTE), &crate::json_bytes(&note))?;
     durable::sync_tree(folder)
+}
+
+/// Writes each table, but those that are not there without rows.
+struct Writing<'a> {
+    folder: &'a Path,
+    /// File name to digest.
+    files: BTreeMap<String, String>,
+}
+
+impl EachTable for Writing<'_> {
+    fn table<R: Row>(&mut self, rows: &[R]) -> Result<(), Error> {
+        if rows.is_empty() && R::SCHEMA.presence == Presence::Filled {
+            return Ok(());
+        }
+        let name = R::SCHEMA.file_name();
+        let digest = write_table(&self.folder.join(&name), rows)?;
+        self.files.insert(name, digest);
+        Ok(())
+    }
 }
 
 /// Reads the note of a published trial; `None` when the trial is not published.
@@ -85,26 +83,29 @@ pub(super) fn read_note(folder: &Path) -> Result<Option<Note>, Error> {
 
 /// Reads a published trial; `None` when it is not published.
 pub(crate) fn read_part(folder: &Path) -> Result<Option<TrialRecord>, Error> {
-    fn rare<R: Row>(folder: &Path, note: &Note) -> Result<Vec<R>, Error> {
-        if note.files.contains_key(&R::SCHEMA.file_name()) {
-            one(folder, note)
+    let Some(note) = read_note(folder)? else {
+        return Ok(None);
+    };
+    let trial = row(folder, &note)?;
+    TrialRecord::read(trial, &Published { folder, note }).map(Some)
+}
+
+/// The tables of a published trial.
+struct Published<'a> {
+    folder: &'a Path,
+    note: Note,
+}
+
+impl TableSource for Published<'_> {
+    /// The note says which of those are there that not every trial has.
+    fn rows<R: Row>(&self) -> Result<Vec<R>, Error> {
+        let listed = self.note.files.contains_key(&R::SCHEMA.file_name());
+        if listed || R::SCHEMA.presence == Presence::Always {
+            one(self.folder, &self.note)
         } else {
             Ok(Vec::new())
         }
     }
-    let Some(note) = read_note(folder)? else {
-        return Ok(None);
-    };
-    Ok(Some(TrialRecord {
-        trial: row(folder, &note)?,
-        steps: one::<StepRow>(folder, &note)?,
-        experts: one::<ExpertRow>(folder, &note)?,
-        tokens: one::<TokenRow>(folder, &note)?,
-        alarms: rare::<AlarmRow>(folder, &note)?,
-        probabilities: rare::<ProbabilityRow>(folder, &note)?,
-        histograms: rare::<HistogramRow>(folder, &note)?,
-        speeds: rare::<SpeedRow>(folder, &note)?,
-    }))
 }
 
 /// Reads the row of a published trial alone; `None` when it is not published.

@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a kind of alarm in a layer: when its routing was first found unwell, and for how long.
-    pub struct AlarmRow in "alarms", minor 1, by (trial_id, layer, kind) {
+    pub struct AlarmRow in "alarms", minor 1, by (trial_id, layer, kind), later {
         "Identity" {
             /// The trial's id.
             trial_id: String,

@@ -3,11 +3,12 @@
 /// Declares a table: the row's struct, its schema, its conversions.
 ///
 /// A column is its doc comment, its name, its Rust type (`String`, `u64`, `bool`, an
-/// `Option` of one of them, or `Option<f64>`) and, where it has one, `= "unit"`.
+/// `Option` of one of them, or `Option<f64>`) and, where it has one, `= "unit"`. After the key a table may say when
+/// its file is there: see [`Presence`](crate::tables::Presence).
 macro_rules! table {
     (
         $(#[doc = $about:literal])+
-        pub struct $row:ident in $table:literal, minor $minor:literal, by ($($key:ident),+) {
+        pub struct $row:ident in $table:literal, minor $minor:literal, by ($($key:ident),+) $(, $presence:ident)? {
             $($group:literal {
                 $(
                     $(#[doc = $doc:literal])+
@@ -32,6 +33,7 @@ macro_rules! table {
                 doc: concat!($($about),+).trim_ascii(),
                 minor: $minor,
                 key: &[$(stringify!($key)),+],
+                presence: $crate::tables::declare::table!(@presence $($presence)?),
                 columns: &[$($(
                     $crate::tables::ColumnSchema {
                         name: stringify!($field),
@@ -90,6 +92,9 @@ macro_rules! table {
             }
         }
     };
+    (@presence) => { $crate::tables::Presence::Always };
+    (@presence later) => { $crate::tables::Presence::Later };
+    (@presence filled) => { $crate::tables::Presence::Filled };
 }
 
 pub(crate) use table;

@@ -3,7 +3,8 @@
 //! From one declaration come the struct that the rest of the program fills, the schema that is
 //! written into the file, checked on reading and printed in `results/README.md`, and both
 //! conversions. A new column is therefore one entry: nullable and at the end of its table for a
-//! minor version, anything else for a major one.
+//! minor version, anything else for a major one. A new table is such a declaration and a line in
+//! [`list`], from which a trial's record, the tables of a sweep and their files follow.
 
 mod alarms;
 mod cell;
@@ -11,6 +12,8 @@ mod cells;
 pub(crate) mod declare;
 mod experts;
 mod histograms;
+mod list;
+mod losses;
 mod peers;
 mod probabilities;
 mod schema;
@@ -26,36 +29,14 @@ pub(crate) use cells::CELLS;
 pub use cells::{CellRow, CellTable};
 pub use experts::ExpertRow;
 pub use histograms::HistogramRow;
+pub use list::{ALL_TABLES, Collected, TABLES, TrialRecord};
+pub(crate) use list::{EachTable, TableSource};
+pub use losses::LossRow;
 pub use peers::PeerRow;
 pub use probabilities::ProbabilityRow;
-pub use schema::{ColumnSchema, Row, SCHEMA_MAJOR, TableSchema};
+pub use schema::{ColumnSchema, Presence, Row, SCHEMA_MAJOR, TableSchema};
 pub use speeds::SpeedRow;
 pub use status::TrialStatus;
 pub use steps::StepRow;
 pub use tokens::TokenRow;
 pub use trials::TrialRow;
-
-/// The schemas of a sweep's tables, in the order that the documentation shows them.
-pub const TABLES: [TableSchema; 8] = [
-    TrialRow::SCHEMA,
-    StepRow::SCHEMA,
-    ExpertRow::SCHEMA,
-    TokenRow::SCHEMA,
-    AlarmRow::SCHEMA,
-    ProbabilityRow::SCHEMA,
-    HistogramRow::SCHEMA,
-    SpeedRow::SCHEMA,
-];
-
-/// The schemas of all tables: those of a sweep, then that of the benchmark.
-pub const ALL_TABLES: [TableSchema; 9] = [
-    TrialRow::SCHEMA,
-    StepRow::SCHEMA,
-    ExpertRow::SCHEMA,
-    TokenRow::SCHEMA,
-    AlarmRow::SCHEMA,
-    ProbabilityRow::SCHEMA,
-    HistogramRow::SCHEMA,
-    SpeedRow::SCHEMA,
-    PeerRow::SCHEMA,
-];

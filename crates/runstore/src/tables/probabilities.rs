@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a sampled token and expert of a router job: what the router gave the pair. The file is there where a trial sampled any.
-    pub struct ProbabilityRow in "probabilities", minor 1, by (trial_id, token, expert) {
+    pub struct ProbabilityRow in "probabilities", minor 1, by (trial_id, token, expert), filled {
         "Identity" {
             /// The trial's id.
             trial_id: String,

@@ -20,8 +20,21 @@ pub struct TableSchema {
     pub minor: u32,
     /// The columns that name a row; rows are sorted by them.
     pub key: &'static [&'static str],
+    /// When its file is there.
+    pub presence: Presence,
     /// The columns, in the file's order.
     pub columns: &'static [ColumnSchema],
+}
+
+/// When the file of a table is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Always, with rows or without.
+    Always,
+    /// Always now, and not in folders that are older than the table.
+    Later,
+    /// Where it has rows.
+    Filled,
 }
 
 /// One column of a table.

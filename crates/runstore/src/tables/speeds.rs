@@ -4,7 +4,7 @@ use super::declare::table;
 
 table! {
     /// One row a timed step of a speed trial, which times the steps of a sweep's cells in turn in one process. The file is there where a trial timed any.
-    pub struct SpeedRow in "speeds", minor 1, by (trial_id, round, place) {
+    pub struct SpeedRow in "speeds", minor 1, by (trial_id, round, place), filled {
         "Identity" {
             /// The id of the speed trial.
             trial_id: String,

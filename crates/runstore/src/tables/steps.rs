@@ -65,7 +65,7 @@ table! {
             /// Mean router probability of the experts that were chosen, before drops.
             mean_top_k_prob: Option<f64> = "share",
         }
-        "Auxiliary losses (as they were minimised, over layers as `router.aux-layers` says; `aux_switch` is above)" {
+        "Auxiliary losses (as they were minimised, over layers as `router.aux-layers` says; `aux_switch` is above; `losses.parquet` has all of them, and later ones alone)" {
             /// Mean of the weighted `switch` loss over sequences.
             aux_switch_sequence: Option<f64>,
             /// Mean of the weighted `switch` loss over whole steps.

@@ -37,7 +37,7 @@ pub(crate) fn id(n: u64) -> TrialId {
     TrialId::of(&json!({ "seed": n }), &[].into())
 }
 
-/// A small record with a row in every table; trial ids are left to be filled in.
+/// A small record with rows in tables of every kind; trial ids are left to be filled in.
 pub(crate) fn record(seed: u64) -> TrialRecord {
     TrialRecord {
         trial: TrialRow {
@@ -102,5 +102,6 @@ pub(crate) fn record(seed: u64) -> TrialRecord {
             reference_ms: Some(10.0),
             ..SpeedRow::default()
         }],
+        ..TrialRecord::default()
     }
 }

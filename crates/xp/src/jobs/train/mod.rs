@@ -214,6 +214,7 @@ fn finish<M: CausalLm>(
     let record = runstore::TrialRecord {
         steps: rows.steps,
         experts: rows.experts,
+        losses: rows.losses,
         tokens,
         alarms: rows.findings.alarms,
         trial: row,

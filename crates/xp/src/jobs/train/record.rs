@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 use corpora::{CorpusError, Dataset, valid_windows};
 use lm::{LayerTraces, measure};
 use moe_layer::RoutingTrace;
-use runstore::tables::{ExpertRow, StepRow, TrialRow};
+use runstore::tables::{ExpertRow, LossRow, StepRow, TrialRow};
 use serde::{Deserialize, Serialize};
 use trainer::{EvalReport, Heartbeat, Learner, Reporter, StepReport, Timing, TrainConfig, Trained};
 
@@ -24,6 +24,8 @@ use crate::jobs::{
 pub(super) struct Rows {
     pub(super) steps: Vec<StepRow>,
     pub(super) experts: Vec<ExpertRow>,
+    #[serde(default)]
+    pub(super) losses: Vec<LossRow>,
     #[serde(default)]
     pub(super) findings: Findings,
     /// Training tokens and arithmetic up to the last logged step.
@@ -135,6 +137,8 @@ impl Reporter<LayerTraces> for Recorder<'_> {
         row.train_flops = train_flops;
         measures.fill_step(row);
         self.rows.experts.extend(expert_rows(report.step, &layers));
+        let losses = losses::rows(report.step, &report.aux);
+        self.rows.losses.extend(losses);
     }
 
     fn evaluated(&mut self, report: EvalReport<LayerTraces>) {

@@ -1,0 +1,142 @@
+//! The list of a sweep's tables, and what follows from it.
+
+use std::collections::BTreeMap;
+
+use super::{
+    AlarmRow, ExpertRow, HistogramRow, LossRow, PeerRow, ProbabilityRow, Row, SpeedRow, StepRow,
+    TableSchema, TokenRow, TrialRow, Value,
+};
+use crate::Error;
+
+/// What is done with each table of a set, whatever its rows are.
+pub(crate) trait EachTable {
+    /// Takes one table.
+    fn table<R: Row>(&mut self, rows: &[R]) -> Result<(), Error>;
+}
+
+/// Where the tables of a set are read from.
+pub(crate) trait TableSource {
+    /// The rows of one table.
+    fn rows<R: Row>(&self) -> Result<Vec<R>, Error>;
+}
+
+/// Makes the sets of tables from one list.
+macro_rules! tables {
+    ($(#[doc = $doc:literal] $field:ident: $row:ident),+ $(,)?) => {
+        /// The schemas of a sweep's tables, in the order that the documentation shows them.
+        pub const TABLES: &[TableSchema] = &[TrialRow::SCHEMA, $($row::SCHEMA),+];
+
+        /// The schemas of all tables: those of a sweep, then that of the benchmark.
+        pub const ALL_TABLES: &[TableSchema] =
+            &[TrialRow::SCHEMA, $($row::SCHEMA,)+ PeerRow::SCHEMA];
+
+        /// What a finished trial leaves.
+        #[derive(Debug, Clone, PartialEq, Default)]
+        pub struct TrialRecord {
+            /// The trial's row; its status is `done` or `diverged`.
+            pub trial: TrialRow,
+            $(#[doc = $doc] pub $field: Vec<$row>,)+
+        }
+
+        /// The tables of a sweep.
+        #[derive(Debug, Clone, PartialEq, Default)]
+        pub struct Collected {
+            /// One row a trial.
+            pub trials: Vec<TrialRow>,
+            $(#[doc = $doc] pub $field: Vec<$row>,)+
+        }
+
+        impl TrialRecord {
+            /// The trial ids of all rows.
+            pub fn trial_ids(&mut self) -> impl Iterator<Item = &mut String> {
+                let own = std::iter::once(&mut self.trial.trial_id);
+                own$(.chain(self.$field.iter_mut().map(|row| &mut row.trial_id)))+
+            }
+
+            /// Does something with each table.
+            pub(crate) fn each(&self, each: &mut impl EachTable) -> Result<(), Error> {
+                each.table(std::slice::from_ref(&self.trial))?;
+                $(each.table(&self.$field)?;)+
+                Ok(())
+            }
+
+            /// Reads the tables beside a trial's row.
+            pub(crate) fn read(trial: TrialRow, from: &impl TableSource) -> Result<Self, Error> {
+                Ok(Self { trial, $($field: from.rows()?,)+ })
+            }
+        }
+
+        impl Collected {
+            /// Adds one trial's record.
+            pub fn add(&mut self, record: TrialRecord) {
+                self.trials.push(record.trial);
+                $(self.$field.extend(record.$field);)+
+            }
+
+            /// Adds the rows of other trials.
+            pub fn extend(&mut self, other: Self) {
+                self.trials.extend(other.trials);
+                $(self.$field.extend(other.$field);)+
+            }
+
+            /// Keeps the rows of the trials whose id is wanted.
+            pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
+                self.trials.retain(|row| wanted(&row.trial_id));
+                $(self.$field.retain(|row| wanted(&row.trial_id));)+
+            }
+
+            /// Writes each row's cell, found by its trial's id; a timed step's by that of the trial whose step it
+            /// was.
+            pub fn name_cells(&mut self, of_trial: &BTreeMap<String, String>) {
+                name_cells(&mut self.trials, of_trial);
+                $(name_cells(&mut self.$field, of_trial);)+
+            }
+
+            /// Does something with each table.
+            pub(crate) fn each(&self, each: &mut impl EachTable) -> Result<(), Error> {
+                each.table(&self.trials)?;
+                $(each.table(&self.$field)?;)+
+                Ok(())
+            }
+
+            /// Reads all tables.
+            pub(crate) fn read(from: &impl TableSource) -> Result<Self, Error> {
+                Ok(Self { trials: from.rows()?, $($field: from.rows()?,)+ })
+            }
+        }
+    };
+}
+
+// The only list of a sweep's tables, beside that of the trials themselves.
+tables! {
+    /// One row a logged step.
+    steps: StepRow,
+    /// One row an expert of a layer at a logged step.
+    experts: ExpertRow,
+    /// One row a sampled routing decision.
+    tokens: TokenRow,
+    /// One row a kind of alarm in a layer.
+    alarms: AlarmRow,
+    /// One row an auxiliary loss at a logged step.
+    losses: LossRow,
+    /// One row a sampled token and expert.
+    probabilities: ProbabilityRow,
+    /// One row a bin of a histogram.
+    histograms: HistogramRow,
+    /// One row a timed step of a speed trial.
+    speeds: SpeedRow,
+}
+
+/// The column of the trial whose cell a row is of, where that is not the trial of the row.
+const OTHER_TRIAL: &str = "cell_trial_id";
+
+fn name_cells<R: Row>(rows: &mut [R], of_trial: &BTreeMap<String, String>) {
+    let other = R::SCHEMA.column(OTHER_TRIAL).map(|column| column.name);
+    for row in rows {
+        let Some(Value::Text(trial)) = row.value(other.unwrap_or("trial_id")) else {
+            continue;
+        };
+        let cell = of_trial.get(&trial).cloned();
+        row.set("cell_id", cell.map_or(Value::Null, Value::Text));
+    }
+}
