@@ -9,9 +9,7 @@ use burn::{
     module::Module,
     tensor::{FloatDType, IndexingUpdateOp, Tensor},
 };
-use routers::{
-    AssignConfig, DistilConfig, Router, RouterConfig, RouterError, Score, Scorer, distil,
-};
+use routers::{DistilConfig, Router, RouterConfig, RouterError, Score, Scorer, distil};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -168,7 +166,7 @@ impl MoeLayer {
         Ok(LayerRouters {
             first,
             later: later.collect::<Result<_, _>>()?,
-            top_k: config.strategy.top_k(dims.top_k),
+            top_k: config.strategy.rules().top_k(dims.top_k),
         })
     }
 

@@ -8,7 +8,7 @@ use runstore::{
 use std::num::NonZeroUsize;
 
 use moe_layer::MoeConfig;
-use routers::{AssignConfig, BalancerConfig, RouterConfig};
+use routers::{BalancerConfig, RouterConfig};
 
 use super::{
     JobSettings, LayerSettings, PackSettings, RouterSettings, TrainSettings, router,
@@ -111,7 +111,7 @@ fn router_columns(row: &mut TrialRow, settings: &RouterSettings) {
     row.input_scale = Some(hidden.scale.get());
     routing_columns(row, moe, router);
     row.router = Some(router::router_name(router).to_owned());
-    if !router.strategy.facts().needs_scores {
+    if !router.strategy.rules().facts().needs_scores {
         row.scorer = None;
     }
 }

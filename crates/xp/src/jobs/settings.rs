@@ -15,7 +15,7 @@ use std::{borrow::Cow, num::NonZeroUsize};
 
 use corpora::{CorpusConfig, TokenizerConfig};
 use moe_layer::MoeConfig;
-use routers::{AssignConfig, RouterConfig};
+use routers::RouterConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::TrainConfig;
@@ -143,7 +143,7 @@ impl JobSettings {
         moe.resolve_dense(router);
         let rounds = moe.chain.get();
         let Some(k) = moe.k_of_round() else { return };
-        let k = rounds * router.strategy.top_k(k);
+        let k = rounds * router.strategy.rules().top_k(k);
         moe.k = NonZeroUsize::new(k).unwrap_or(moe.k);
     }
 

@@ -27,7 +27,7 @@ pub(super) fn fill(row: &mut StepRow, losses: &[(&'static str, f64)]) {
 mod tests {
     use super::*;
     use registry::Variant;
-    use routers::{Balance, BalancerConfig, Scope, SwitchConfig};
+    use routers::{BalancerConfig, Scope, SwitchConfig};
 
     #[test]
     fn every_balancer_with_a_loss_has_its_column() {
@@ -41,8 +41,8 @@ mod tests {
             BalancerConfig::by_default(member.name).expect("a member of the registry")
         });
         let all = members.chain([switch(Scope::Sequence), switch(Scope::Step)]);
-        for balancer in all.filter(|balancer| balancer.selection_bias().is_none()) {
-            let name = balancer.loss_name().expect("a loss has a name");
+        for balancer in all.filter(|balancer| balancer.rules().selection_bias().is_none()) {
+            let name = balancer.loss_name();
             let mut row = StepRow::default();
             fill(&mut row, &[(name, 0.5)]);
             let columns = row.value(&column(name));
