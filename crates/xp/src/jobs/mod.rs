@@ -10,7 +10,6 @@ mod kind;
 mod layer;
 mod measures;
 mod pack;
-mod precision;
 mod random;
 mod router;
 mod row;

@@ -10,7 +10,6 @@ use trainer::{AdamW, TrainConfig};
 use crate::jobs::{
     JobError, LayerSettings,
     clock::timed_on,
-    precision,
     random::{named_seed, normal},
     timed::Timed,
 };
@@ -120,7 +119,7 @@ impl Bench {
                 noise_seed: named_seed(seed, "noise"),
                 training: true,
                 capacity: Capacity::Training,
-                precision: precision::wanted(settings.layer.precision).on(device),
+                precision: settings.layer.precision.on(device),
             },
             // As in a model, whose lower layers wait for the gradient of these hidden states.
             x_td: x_td.require_grad(),

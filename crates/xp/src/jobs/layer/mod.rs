@@ -13,9 +13,7 @@ use runstore::tables::TrialRow;
 
 use self::bench::Phases;
 pub(in crate::jobs) use self::bench::{Bench, Inputs};
-use super::{
-    Event, JobContext, JobEnd, JobError, LayerSettings, Sizes, measures::RoutingMeasures, precision,
-};
+use super::{Event, JobContext, JobEnd, JobError, LayerSettings, Sizes, measures::RoutingMeasures};
 
 /// Parameters of the layer that the settings describe.
 pub(super) fn sizes(settings: &LayerSettings) -> Sizes {
@@ -67,7 +65,7 @@ pub(super) fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<Jo
         });
     }
     let mut row = std::mem::take(&mut cx.row);
-    let wanted = precision::wanted(settings.layer.precision).on(&cx.device);
+    let wanted = settings.layer.precision.on(&cx.device);
     if row.precision.as_deref() != Some(wanted.name()) {
         let text = format!("{} multiplies in {}", cx.device_name, wanted.name());
         (cx.events)(Event::Note { text });

@@ -2,16 +2,14 @@
 //! experts in between.
 
 mod loads;
-mod memcpy;
 
 use std::sync::atomic::Ordering;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use kernels::{combine, pack};
+use kernels::{Memcpy, combine, pack};
 use moe_layer::{Capacity, DispatchPlan, MoeConfig, PackedRows, PlanDims};
 use routers::{Assignment, Sequences};
 
-use self::memcpy::Memcpy;
 use super::{
     Event, JobContext, JobEnd, JobError, PackSettings, Packing, clock::timed_on, timed::Timed,
 };

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use moe_layer::{BatchRows, Capacity, ExpertBank, MoeContext};
 
 use crate::jobs::{
-    RouterSettings, precision,
+    RouterSettings,
     random::{named_seed, normal},
 };
 
@@ -82,7 +82,7 @@ impl Hidden {
                     noise_seed: named_seed(seed, "noise"),
                     training: false,
                     capacity: Capacity::Training,
-                    precision: precision::wanted(settings.measure.precision).on(device),
+                    precision: settings.measure.precision.on(device),
                 },
             }
         };

@@ -21,7 +21,7 @@ use self::{
 };
 use super::{
     Event, JobContext, JobEnd, JobError, RouterSettings, Sizes, SourceConfig, clock::timed_on,
-    measures::expert_rows, precision, random::named_seed,
+    measures::expert_rows, random::named_seed,
 };
 
 /// Progress is told this often at most, so that telling it does not disturb short runs.
@@ -243,7 +243,7 @@ fn describe(row: &mut TrialRow, settings: &RouterSettings, hidden: &Hidden, devi
     } else {
         "random".to_owned()
     });
-    let wanted = precision::wanted(settings.measure.precision).on(device);
+    let wanted = settings.measure.precision.on(device);
     row.precision = Some(wanted.name().to_owned());
     if settings.router.strategy.rules().facts().needs_scores {
         let dims =
