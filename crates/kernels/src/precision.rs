@@ -1,15 +1,18 @@
 //! In what matrices multiply.
 
 use burn::tensor::{DType, Device, FloatDType, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// In what matrices of f32 multiply; those of half precision multiply in their own type. Sums and routers
 /// are f32 in any case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32 bits.
     #[default]
     F32,
-    /// bfloat16 factors, f32 result.
+    /// bfloat16 factors where the device multiplies in it, f32 result.
     BF16,
 }
 

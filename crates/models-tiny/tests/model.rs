@@ -11,7 +11,7 @@ use lm::{CausalLm, DataDims, LmConfig, LmInput, LmShape};
 use models_tiny::{TinyMoe, TinyMoeConfig};
 use moe_layer::{Capacity, DenseReference, LayerDims, MoeConfig, MoeLayer, NoneConfig};
 use registry::{Fraction, Variant};
-use routers::{AssignConfig, RouterConfig, StrategyConfig};
+use routers::{RouterConfig, StrategyConfig};
 
 const DIMS: DataDims = DataDims {
     vocab: 11,
@@ -85,15 +85,15 @@ fn sizes_are_known_before_building() {
         // linear scorer 8*4 where there is one. Outside: 11*8 tokens, 6*8 positions, norm 16, head
         // 8*11.
         let dims = MoeLayer::router_dims(&moe(), &LayerDims::new(8, DIMS.vocab));
-        let scored = usize::from(strategy.facts().needs_scores);
-        let routing = 32 * scored + strategy.num_params(&dims);
+        let scored = usize::from(strategy.rules().facts().needs_scores);
+        let routing = 32 * scored + strategy.rules().num_params(&dims);
         assert_eq!(sizes.router, 2 * routing);
         assert_eq!(
             sizes.total,
             2 * (288 + 32 + 4 * 552 + routing) + 88 + 48 + 16 + 88
         );
         // Active experts' parameters are rounded in each layer.
-        let rows = strategy.rows_per_token(&dims, DIMS.sequence);
+        let rows = strategy.rules().rows_per_token(&dims, DIMS.sequence);
         let experts = (rows * 552.0).round() as usize;
         assert_eq!(
             sizes.active,
@@ -118,7 +118,7 @@ fn the_past_never_sees_the_future_unless_the_strategy_is_flagged() {
             let early = all.reshape([2, 6, vocab]).narrow(1, 0, 5);
             early.into_data().try_to_vec::<f32>().expect("f32")
         };
-        if strategy.facts().causal {
+        if strategy.rules().facts().causal {
             assert_eq!(logits(past), logits(future), "{}", strategy.name());
         }
     }

@@ -1,6 +1,6 @@
 //! Whether a token's output depends on a later token of its sequence, decided here and nowhere else.
 
-use routers::{AssignConfig, RouterConfig};
+use routers::RouterConfig;
 
 use crate::{Capacity, DropPolicyConfig, MoeConfig};
 
@@ -36,7 +36,7 @@ impl MoeConfig {
     #[must_use]
     pub fn is_causal(&self, router: &RouterConfig, capacity: Capacity) -> bool {
         let (built, router) = self.as_built(router);
-        let strategy = &router.strategy;
+        let strategy = router.strategy.rules();
         let experts = built.experts.get();
         let k = built.k_of_round().unwrap_or(built.k.get());
         let training = capacity == Capacity::Training;
@@ -60,7 +60,7 @@ impl MoeConfig {
     #[must_use]
     pub fn evaluates_differently(&self, router: &RouterConfig) -> bool {
         let limited = !matches!(self.drop, DropPolicyConfig::None(_))
-            && !router.strategy.owns_capacity()
+            && !router.strategy.rules().owns_capacity()
             && self.dense.is_none();
         limited && self.eval_capacity_factor.factor() != Some(self.capacity_factor.get())
     }

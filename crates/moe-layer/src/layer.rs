@@ -4,10 +4,7 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use routers::{
-    AssignConfig, RouteInput, Router, RouterConfig, RouterDims, RouterError, Routing, ScoreConfig,
-    StepLoad,
-};
+use routers::{RouteInput, Router, RouterConfig, RouterDims, RouterError, Routing, StepLoad};
 
 use crate::{
     Dispatch, DispatchPlan, ExpertBank, LayerDims, LayerRouters, MoeConfig, MoeContext, MoeOutput,
@@ -99,7 +96,7 @@ impl MoeLayer {
             later_routers: later.collect::<Result<_, _>>()?,
             experts,
             shared,
-            top_k: router.strategy.top_k(dims.top_k),
+            top_k: router.strategy.rules().top_k(dims.top_k),
             config,
         })
     }
@@ -237,12 +234,12 @@ impl MoeLayer {
             return experts.get() as f64;
         }
         let dims = Self::router_dims(config, &LayerDims::new(0, 0));
-        config.chain.get() as f64 * router.strategy.rows_per_token(&dims, sequence)
+        config.chain.get() as f64 * router.strategy.rules().rows_per_token(&dims, sequence)
     }
 
     /// Multiplications and additions of one token's forward pass, 2 for each pair of them in a product
-    /// of matrices: `n` times the scorer's ([`ScoreConfig::flops`]) and the strategy's own
-    /// ([`AssignConfig::flops`]), [`ExpertDims::flops_per_row`] for each of `rows` expert rows, and the
+    /// of matrices: `n` times the scorer's ([`ScorerRules::flops`](routers::ScorerRules::flops)) and the strategy's own
+    /// ([`StrategyRules::flops`](routers::StrategyRules::flops)), [`ExpertDims::flops_per_row`] for each of `rows` expert rows, and the
     /// shared expert's ([`SharedConfig::flops`]). Biases, activations, gates and the choice of experts are left out. A dense reference has k or E `rows`, as
     /// [`rows_per_token`](Self::rows_per_token) says.
     #[must_use]
@@ -256,12 +253,12 @@ impl MoeLayer {
         let experts = config.expert_dims(width);
         let (config, router) = config.as_built(router);
         let dims = Self::router_dims(&config, &LayerDims::new(width, 0));
-        let scorer = if router.strategy.facts().needs_scores {
-            router.scorer.flops(&dims)
+        let scorer = if router.strategy.rules().facts().needs_scores {
+            router.scorer.rules().flops(&dims)
         } else {
             0
         };
-        let routing = config.chain.get() * (scorer + router.strategy.flops(&dims));
+        let routing = config.chain.get() * (scorer + router.strategy.rules().flops(&dims));
         let shared = config.shared.as_ref();
         let shared = shared.map_or(0, |shared| shared.flops(width, experts.kind));
         (routing + shared) as f64 + rows * experts.flops_per_row() as f64

@@ -10,9 +10,7 @@ use burn::{
     tensor::{FloatDType, IndexingUpdateOp, Tensor},
 };
 use nn::Linear;
-use routers::{
-    AssignConfig, DistilConfig, Router, RouterConfig, RouterError, Score, Scorer, distil,
-};
+use routers::{DistilConfig, Router, RouterConfig, RouterError, Score, Scorer, distil};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -207,7 +205,7 @@ impl MoeLayer {
         Ok(LayerRouters {
             first,
             later: later.collect::<Result<_, _>>()?,
-            top_k: config.strategy.top_k(dims.top_k),
+            top_k: config.strategy.rules().top_k(dims.top_k),
             shared_gate: None,
         })
     }

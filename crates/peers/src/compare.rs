@@ -6,14 +6,13 @@ use std::{
 };
 
 use burn::tensor::Device;
-use kernels::Precision;
+use kernels::{Memcpy, Precision};
 use serde_json::json;
 
 use crate::{
     Event, PeersError,
     agreement::{Agreement, compare},
     cases::Ours,
-    memcpy::Memcpy,
     pool::{Pool, Variant},
     process::{Answer, Peer, processor_seconds},
     rounds::{Contender, Rounds, Samples, play},
@@ -93,7 +92,7 @@ impl Comparison<'_> {
 
         let bytes = self.ours.bytes_moved();
         let mut copying = bytes.map(|bytes| Copying {
-            memcpy: Memcpy::moving(bytes, self.device),
+            memcpy: Memcpy::new(self.device, (bytes / 2) as usize),
             device: self.device,
         });
         let (mut ready, unready): (Vec<Checked>, Vec<Checked>) =

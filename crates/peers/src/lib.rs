@@ -27,7 +27,6 @@ mod bench;
 mod cases;
 mod compare;
 mod error;
-mod memcpy;
 mod pool;
 mod process;
 mod rounds;

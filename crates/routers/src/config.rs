@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssignConfig, Balance, BalancerConfig, GateRule, Router, RouterDims, RouterError, Scope,
-    ScoreConfig, ScoreFunction, ScorerConfig, StrategyConfig, SwitchConfig, Switches,
+    BalancerConfig, GateRule, Router, RouterDims, RouterError, Scope, ScoreFunction, ScorerConfig,
+    StrategyConfig, SwitchConfig, Switches,
 };
 
 /// The `[router]` table: which scorer, strategy and balancers.
@@ -102,9 +102,9 @@ impl RouterConfig {
         if dims.experts == 0 {
             return vec![RouterError::NoExperts { what: "router" }];
         }
-        let mut found = vec![self.strategy.check(dims)];
-        if self.strategy.facts().needs_scores {
-            found.push(self.scorer.check(dims));
+        let mut found = vec![self.strategy.rules().check(dims)];
+        if self.strategy.rules().facts().needs_scores {
+            found.push(self.scorer.rules().check(dims));
         }
         found.extend([
             self.check_balancers(),
@@ -160,7 +160,8 @@ impl RouterConfig {
     /// Score function and gate rule, named or the strategy's own, for `k` experts asked for.
     #[must_use]
     pub fn switches(&self, k: usize) -> Switches {
-        let own = self.strategy.switches(self.strategy.top_k(k));
+        let rules = self.strategy.rules();
+        let own = rules.switches(rules.top_k(k));
         Switches {
             score_function: self.score_function.unwrap_or(own.score_function),
             gate: self.gate.unwrap_or(own.gate),
@@ -169,29 +170,35 @@ impl RouterConfig {
 
     /// Refuses a bias on a choice that is none.
     fn check_bias(&self) -> Result<(), RouterError> {
-        let biased = self.balancers.iter().find(|b| b.selection_bias().is_some());
+        let biased = self
+            .balancers
+            .iter()
+            .find(|b| b.rules().selection_bias().is_some());
         match biased {
-            Some(balancer) if !self.strategy.facts().takes_bias => Err(RouterError::Switch {
-                what: self.strategy.name(),
-                setting: "balancers",
-                value: balancer.name(),
-                why: "the bias moves a choice that ranks experts by score, and here nothing is \
+            Some(balancer) if !self.strategy.rules().facts().takes_bias => {
+                Err(RouterError::Switch {
+                    what: self.strategy.name(),
+                    setting: "balancers",
+                    value: balancer.name(),
+                    why: "the bias moves a choice that ranks experts by score, and here nothing is \
                       chosen so",
-            }),
+                })
+            }
             _ => Ok(()),
         }
     }
 
     /// Holds each switch by itself against the strategy, so that the message names the one to change.
     fn check_switches(&self, dims: &RouterDims) -> [Result<(), RouterError>; 2] {
-        let k = self.strategy.top_k(dims.top_k);
-        let (own, asked) = (self.strategy.switches(k), self.switches(dims.top_k));
+        let rules = self.strategy.rules();
+        let k = rules.top_k(dims.top_k);
+        let (own, asked) = (rules.switches(k), self.switches(dims.top_k));
         let function = Switches {
             score_function: asked.score_function,
             ..own
         };
         // With a score function that fits, for one that does not is no fault of the gate.
-        let fits = self.strategy.fits(&function, k);
+        let fits = rules.fits(&function, k);
         let gate = Switches {
             gate: asked.gate,
             ..if fits.is_ok() { function } else { own }
@@ -206,7 +213,7 @@ impl RouterConfig {
         };
         [
             fits.map_err(refuse("score-function", asked.score_function.name())),
-            self.strategy
+            rules
                 .fits(&gate, k)
                 .map_err(refuse("gate", asked.gate.name())),
         ]
@@ -215,9 +222,10 @@ impl RouterConfig {
     /// The values of `score-function` or `gate` that go with the rest, where `k` experts are asked for.
     #[must_use]
     pub fn fitting(&self, setting: &str, k: usize) -> Vec<&'static str> {
-        let k = self.strategy.top_k(k);
-        let own = self.strategy.switches(k);
-        let fits = |switches: Switches| self.strategy.fits(&switches, k).is_ok();
+        let rules = self.strategy.rules();
+        let k = rules.top_k(k);
+        let own = rules.switches(k);
+        let fits = |switches: Switches| rules.fits(&switches, k).is_ok();
         match setting {
             "score-function" => ScoreFunction::ALL
                 .into_iter()
@@ -242,12 +250,12 @@ impl RouterConfig {
     /// scorer's where the strategy looks at scores.
     #[must_use]
     pub fn num_params(&self, dims: &RouterDims) -> usize {
-        let scorer = if self.strategy.facts().needs_scores {
-            self.scorer.num_params(dims)
+        let scorer = if self.strategy.rules().facts().needs_scores {
+            self.scorer.rules().num_params(dims)
         } else {
             0
         };
-        scorer + self.strategy.num_params(dims)
+        scorer + self.strategy.rules().num_params(dims)
     }
 
     /// Builds the router.

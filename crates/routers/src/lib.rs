@@ -67,7 +67,8 @@ pub use scorer::{
     AttentionConfig, AttentionScorer, CentroidInit, CosineConfig, CosineScorer, ExtractorTraining,
     HadamardConfig, HadamardScorer, HybridConfig, HybridScorer, Interaction, LinearConfig,
     LinearScorer, Mix, MixWeights, MlpConfig, MlpHadamardConfig, MlpHadamardScorer, MlpScorer,
-    Score, ScoreConfig, Scorer, ScorerConfig, SelfSupervisedConfig, SelfSupervisedScorer,
+    Score, ScoreConfig, Scorer, ScorerConfig, ScorerRules, SelfSupervisedConfig,
+    SelfSupervisedScorer,
 };
 pub use scores::Scores;
 pub use sequences::{Run, Sequences};
@@ -79,8 +80,8 @@ pub use strategy::{
     LshConfig, NoisyTopK, NoisyTopKConfig, PositionHash, PositionHashConfig, Random, RandomConfig,
     Relu, ReluConfig, SigmoidTopK, SigmoidTopKConfig, Sinkhorn, SinkhornConfig, SoftMoe,
     SoftMoeConfig, SoftTopKAsPublished, SoftTopKAsPublishedConfig, SoftTopKConfig, Strategy,
-    StrategyConfig, StrategyFacts, Switches, Top1AsPublishedConfig, Top1Config, TopK, TopP,
-    TopPConfig, Uniform, UniformConfig, UnitGates,
+    StrategyConfig, StrategyFacts, StrategyRules, Switches, Top1AsPublishedConfig, Top1Config,
+    TopK, TopP, TopPConfig, Uniform, UniformConfig, UnitGates,
 };
 
 #[doc(hidden)]

@@ -6,9 +6,9 @@ use burn::{
 };
 
 use crate::{
-    Assign, AssignConfig, Assignment, AuxiliaryLoss, Balance, BalanceInput, BalancerConfig,
-    Defined, GateRule, RouteInput, RouterConfig, RouterDims, Routing, Score, ScoreConfig, Scorer,
-    Scores, SelectionBias, StepLoad, StepMemory, Strategy, Switches, scorer::with_logit_std,
+    Assign, AssignConfig, Assignment, AuxiliaryLoss, BalanceInput, BalancerConfig, Defined,
+    GateRule, RouteInput, RouterConfig, RouterDims, Routing, Score, ScoreConfig, Scorer, Scores,
+    SelectionBias, StepLoad, StepMemory, Strategy, Switches, scorer::with_logit_std,
 };
 
 /// A scorer (where the strategy looks at scores), a strategy, and balancers.
@@ -29,7 +29,7 @@ impl Router {
     pub(crate) fn new(config: &RouterConfig, dims: &RouterDims, device: &Device) -> Self {
         let switches = config.switches(dims.top_k);
         let dims = RouterDims {
-            top_k: config.strategy.top_k(dims.top_k),
+            top_k: config.strategy.rules().top_k(dims.top_k),
             ..dims.clone()
         };
         let scorer = || {
@@ -39,10 +39,13 @@ impl Router {
                 None => scorer,
             }
         };
-        let counts_steps = config.balancers.iter().any(Balance::counts_steps);
-        let bias = config.balancers.iter().find_map(Balance::selection_bias);
+        let counts_steps = config.balancers.iter().any(|b| b.rules().counts_steps());
+        let bias = config
+            .balancers
+            .iter()
+            .find_map(|b| b.rules().selection_bias());
         Self {
-            scorer: config.strategy.facts().needs_scores.then(scorer),
+            scorer: config.strategy.rules().facts().needs_scores.then(scorer),
             strategy: config.strategy.init(&dims, device),
             bias: bias.map(|bias| SelectionBias::new(bias, dims.experts, device)),
             memory: counts_steps.then(|| StepMemory::new(dims.experts, device)),
@@ -151,7 +154,7 @@ impl Router {
                     .as_ref()
                     .map(|memory| memory.others(input.tokens())),
             };
-            losses.extend(self.named(|balancer| balancer.loss(&seen)));
+            losses.extend(self.named(|balancer| balancer.rules().loss(&seen)));
         }
         if input.training {
             let own = self.scorer.iter().flat_map(|scorer| scorer.losses(input));
@@ -164,7 +167,7 @@ impl Router {
     /// The losses that balancers make of the load that is kept after drops, which `kept` counts `[E]`.
     #[must_use]
     pub fn losses_after_drops(&self, kept: &dyn Fn() -> Tensor<1>) -> Vec<AuxiliaryLoss> {
-        self.named(|balancer| balancer.loss_after_drops(kept))
+        self.named(|balancer| balancer.rules().loss_after_drops(kept))
             .collect()
     }
 
@@ -175,7 +178,7 @@ impl Router {
         self.balancers.iter().filter_map(move |balancer| {
             Some(AuxiliaryLoss {
                 value: loss(balancer)?,
-                name: balancer.loss_name().unwrap_or(balancer.name()),
+                name: balancer.loss_name(),
             })
         })
     }

@@ -43,7 +43,7 @@ fn batch(tokens: usize, sequences: usize, device: &Device) -> RouteInput {
 fn decide(strategy: &str, logits_te: Tensor<2>, k: usize) -> (Scores, Assignment) {
     let [tokens, experts] = logits_te.dims();
     let config = StrategyConfig::by_default(strategy).expect("a strategy");
-    let own = config.switches(k);
+    let own = config.rules().switches(k);
     let device = logits_te.device();
     let scores = Scores::new(logits_te, own.score_function, own.gate);
     let assignment = config
@@ -53,7 +53,7 @@ fn decide(strategy: &str, logits_te: Tensor<2>, k: usize) -> (Scores, Assignment
 }
 
 /// The loss of a decision about a batch of two sequences.
-fn loss(balancer: &impl Balance, (scores, assignment): &(Scores, Assignment)) -> Tensor<1> {
+fn loss(balancer: &dyn Balance, (scores, assignment): &(Scores, Assignment)) -> Tensor<1> {
     let [tokens, _] = scores.probs_te.dims();
     let input = BalanceInput {
         scores,
@@ -236,8 +236,8 @@ fn every_loss_differentiates_as_central_differences_say(
         BalancerConfig::from(SwitchConfig { alpha, scope })
     }));
     for balancer in balancers {
-        let name = balancer.loss_name().expect("a name");
-        let of = |logits| loss(&balancer, &decide(strategy, logits, 2));
+        let name = balancer.loss_name();
+        let of = |logits| loss(balancer.rules(), &decide(strategy, logits, 2));
         let gradient = gradient_check(of, spread_logits(), 1e-2, FINITE_DIFFERENCE);
         let size = gradient.abs().sum().into_scalar::<f32>();
         // Experts that choose all have the same share, so that the sum over experts of share times

@@ -3,10 +3,7 @@
 use std::{env, fmt::Write as _, fs, path::Path};
 
 use registry::{Member, Variant};
-use routers::{
-    AssignConfig, BalancerConfig, GateRule, RouterDims, ScoreConfig, ScoreFunction, ScorerConfig,
-    StrategyConfig,
-};
+use routers::{BalancerConfig, GateRule, RouterDims, ScoreFunction, ScorerConfig, StrategyConfig};
 use schemars::schema_for;
 
 const HEAD: &str =
@@ -62,7 +59,10 @@ fn scorers() -> String {
     );
     for member in ScorerConfig::MEMBERS {
         let config = ScorerConfig::by_default(member.name).expect("a member");
-        let (parameters, flops) = (config.num_params(&DIMS), config.flops(&DIMS));
+        let (parameters, flops) = (
+            config.rules().num_params(&DIMS),
+            config.rules().flops(&DIMS),
+        );
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} |",
@@ -82,7 +82,7 @@ fn strategies() -> String {
     );
     for member in StrategyConfig::MEMBERS {
         let config = StrategyConfig::by_default(member.name).expect("a member");
-        let facts = config.facts();
+        let facts = config.rules().facts();
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {} |",
@@ -91,7 +91,7 @@ fn strategies() -> String {
             yes(facts.needs_scores),
             yes(facts.gate_gradient),
             yes(facts.causal),
-            yes(config.owns_capacity()),
+            yes(config.rules().owns_capacity()),
             yes(facts.takes_bias)
         );
     }

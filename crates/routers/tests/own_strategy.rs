@@ -25,7 +25,7 @@ routers::strategies! {
     }
 }
 
-conformance!(OwnConfig, composed::<OwnConfig>());
+conformance!(OwnConfig, composed(OwnConfig::rules));
 
 #[test]
 fn the_registry_knows_the_new_name() {
@@ -43,7 +43,7 @@ fn the_registry_knows_the_new_name() {
 #[test]
 fn the_rule_is_the_one_of_the_file() {
     let device = Device::flex();
-    let cases = composed::<OwnConfig>();
+    let cases = composed(OwnConfig::rules);
     let own = (cases[0].build)(&sizes(4, 2), &device);
     let routing = own.route(&inputs(1, 3, 1, &device));
     let expected = vec![vec![(0, 0.5f32), (1, 0.5)]; 3];

@@ -126,7 +126,7 @@ fn gain(scorer: &Scorer) -> f64 {
 #[case("self-supervised = {}", 768 * 128 + 128 + 128 * 64 + 64 + 64 * 8)]
 fn as_many_numbers_as_the_paper_prints_or_as_by_hand(#[case] text: &str, #[case] expected: usize) {
     let config = read(text);
-    assert_eq!(config.num_params(&PAPER), expected);
+    assert_eq!(config.rules().num_params(&PAPER), expected);
     assert_eq!(config.init(&PAPER, &Device::flex()).num_params(), expected);
 }
 
@@ -140,15 +140,19 @@ fn as_many_numbers_as_the_paper_prints_or_as_by_hand(#[case] text: &str, #[case]
 // Both, and 18 on each logit.
 #[case("hybrid = {}", 2 * 6_144 + 2 * 49_152 + 3 * 64 + 2 * 8 * 64 + 8 + 18 * 8)]
 fn as_much_arithmetic_as_by_hand(#[case] text: &str, #[case] expected: usize) {
-    assert_eq!(read(text).flops(&PAPER), expected);
+    assert_eq!(read(text).rules().flops(&PAPER), expected);
 }
 
 #[test]
 fn numbers_are_known_before_anything_is_built() {
     for (name, config) in scorers() {
         let built = config.init(&SMALL, &Device::flex());
-        assert_eq!(built.num_params(), config.num_params(&SMALL), "{name}");
-        assert!(config.flops(&SMALL) > 0, "{name}");
+        assert_eq!(
+            built.num_params(),
+            config.rules().num_params(&SMALL),
+            "{name}"
+        );
+        assert!(config.rules().flops(&SMALL) > 0, "{name}");
     }
 }
 

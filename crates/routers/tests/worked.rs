@@ -253,7 +253,7 @@ fn weighted_gates(strategy: &str, logits_te: Tensor<2>, k: usize, straight: bool
     let device = logits_te.device();
     let [tokens, experts] = logits_te.dims();
     let config = StrategyConfig::by_default(strategy).expect("a strategy");
-    let own = config.switches(k);
+    let own = config.rules().switches(k);
     let scores = Scores::new(logits_te, own.score_function, own.gate);
     let assignment = config
         .init(&dims(experts, k, 1.0), &Device::flex())

@@ -2,20 +2,10 @@
 
 use std::num::NonZeroUsize;
 
+use kernels::Precision;
 use registry::{PositiveF64, Probability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// The type in which a model multiplies matrices; parameters and routers stay f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// Single precision throughout.
-    #[default]
-    F32,
-    /// Matrix products in bf16, where the device has it. Models cast; the loop does not.
-    Bf16,
-}
 
 /// Settings of a training run.
 ///
@@ -56,7 +46,7 @@ pub struct TrainConfig {
     pub eval_windows: usize,
     /// Updates between two checkpoints; 0 saves only when interrupted.
     pub checkpoint_every: usize,
-    /// Type of the matrix products.
+    /// Type of the matrix products. Models cast; the loop does not.
     pub precision: Precision,
     /// Batches whose mean gradient makes one update.
     pub accumulate: NonZeroUsize,

@@ -68,7 +68,7 @@ mod train;
 mod update;
 
 pub use adamw::AdamW;
-pub use config::{ConfigError, Precision, TrainConfig};
+pub use config::{ConfigError, TrainConfig};
 pub use data::Data;
 pub use error::TrainError;
 pub use gradients::{clip_by_global_norm, gradient_norm};

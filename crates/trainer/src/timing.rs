@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use metrics::statistics::quantile;
 use serde::{Deserialize, Serialize};
 
 /// Steps of a process that count for no speed: devices compile and tune kernels in them.
@@ -141,8 +142,8 @@ impl Clock {
     }
 
     pub(crate) fn report(&self) -> Timing {
-        let mut sorted: Vec<f64> = self.steps.iter().map(|&step| seconds(step)).collect();
-        sorted.sort_by(f64::total_cmp);
+        let steps: Vec<f64> = self.steps.iter().map(|&step| seconds(step)).collect();
+        let step_s = |share| quantile(&steps, share);
         Timing {
             train_s: seconds(self.train),
             data_s: seconds(self.data),
@@ -151,11 +152,10 @@ impl Clock {
             checkpoint_s: seconds(self.checkpoint),
             measured_steps: self.steps.len() as u64,
             tokens_per_s: self.tokens_per_s(),
-            step_s: (!sorted.is_empty()).then(|| Percentiles {
-                p10: quantile(&sorted, 0.1),
-                median: quantile(&sorted, 0.5),
-                p90: quantile(&sorted, 0.9),
-            }),
+            step_s: step_s(0.1)
+                .zip(step_s(0.5))
+                .zip(step_s(0.9))
+                .map(|((p10, median), p90)| Percentiles { p10, median, p90 }),
         }
     }
 }
@@ -166,16 +166,6 @@ fn nanoseconds(duration: Duration) -> u64 {
 
 fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 * 1e-9
-}
-
-/// The value below which a share of sorted numbers lies, interpolated (NumPy's default).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    let (below, above) = (
-        sorted[place.floor() as usize],
-        sorted[place.ceil() as usize],
-    );
-    below + (above - below) * place.fract()
 }
 
 #[cfg(test)]
@@ -231,12 +221,6 @@ mod tests {
             close(second.step_s.expect("measured"), 4.0);
         }
         assert_eq!(clock.interval(), IntervalSpeed::default());
-    }
-
-    #[test]
-    fn quantiles_between_two_numbers_lie_on_the_line() {
-        close(quantile(&[1.0, 2.0], 0.9), 1.9);
-        close(quantile(&[4.0], 0.1), 4.0);
     }
 
     #[test]

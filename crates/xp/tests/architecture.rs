@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nn", &["kernels"]),
     ("runstore", &[]),
     ("corpora", &["registry"]),
-    ("trainer", &["registry"]),
+    ("trainer", &["registry", "metrics", "kernels"]),
     ("routers", &["registry", "kernels", "nn"]),
     ("moe-layer", &["registry", "kernels", "nn", "routers"]),
     ("lm", &["kernels", "moe-layer", "routers", "trainer"]),

@@ -5,7 +5,7 @@ use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 
 use super::{cubes_for_elements, element, empty, floats, reshaped};
-use crate::extension::GeluOps;
+use crate::extension::{GeluGradients, GeluOps};
 
 impl GeluOps for CubeBackend {
     fn gelu_op(x: CubeTensor) -> CubeTensor {
@@ -27,7 +27,9 @@ impl GeluOps for CubeBackend {
         );
         out
     }
+}
 
+impl GeluGradients for CubeBackend {
     fn gelu_dx_op(x: CubeTensor, dy: CubeTensor) -> CubeTensor {
         let dtype = dy.dtype;
         let (x, dy) = (floats(x, dtype), floats(dy, dtype));

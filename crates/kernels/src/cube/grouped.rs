@@ -14,7 +14,7 @@ use super::{
     zeros,
 };
 use crate::Precision;
-use crate::extension::GroupedOps;
+use crate::extension::{GroupedGradients, GroupedOps};
 
 /// Numbers that describe a tile: its group, its first row and the end of the group.
 const TILE_FIELDS: usize = 3;
@@ -39,7 +39,9 @@ impl GroupedOps for CubeBackend {
         let [_, inner, _] = w.shape().dims();
         rows_by_matrices(x, w, offsets, inner, true)
     }
+}
 
+impl GroupedGradients for CubeBackend {
     fn grouped_matmul_dw_op(
         x: CubeTensor,
         dy: CubeTensor,

@@ -12,7 +12,7 @@ use super::{
     sorting::{RowsByToken, rows_by_token},
     zeros,
 };
-use crate::extension::RowOps;
+use crate::extension::{RowGradients, RowOps};
 
 /// Rows that one unit sums at least before a token's rows are divided among several.
 const ROWS_PER_PART: usize = 64;
@@ -91,7 +91,9 @@ impl RowOps for CubeBackend {
         );
         out
     }
+}
 
+impl RowGradients for CubeBackend {
     fn pack_weighted_op(x: CubeTensor, rows: CubeTensor, gates: CubeTensor) -> CubeTensor {
         let dtype = x.dtype;
         let (x, rows, gates) = (floats(x, dtype), indices(rows), floats(gates, DType::F32));

@@ -15,7 +15,7 @@ use burn::{
     tensor::Tensor,
 };
 
-use super::{first_order, untracked};
+use super::untracked;
 use crate::attention_plan::AttentionPlan;
 
 #[backend_extension(Flex, Autodiff)]
@@ -26,7 +26,10 @@ pub(crate) trait AttentionOps: Backend {
         qkv: FloatTensor<Self>,
         plan: AttentionPlan,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
 
+/// What only its backward pass calls: no backend with autodiff has it.
+pub(crate) trait AttentionGradients: AttentionOps {
     /// The gradient of `attention` for its projection.
     fn attention_dx_op(
         qkv: FloatTensor<Self>,
@@ -44,7 +47,7 @@ pub(crate) fn attention(qkv_bsj: Tensor<3>, plan: AttentionPlan) -> Tensor<3> {
 #[derive(Debug)]
 struct AttentionBackward;
 
-impl<B: AttentionOps> Backward<B, 1> for AttentionBackward {
+impl<B: AttentionGradients> Backward<B, 1> for AttentionBackward {
     /// The projection, the logarithms of the rows' sums, the plan.
     type State = (NodeId, FloatTensor<B>, AttentionPlan);
 
@@ -64,7 +67,7 @@ impl<B: AttentionOps> Backward<B, 1> for AttentionBackward {
     }
 }
 
-impl<B: AttentionOps, C: CheckpointStrategy> AttentionOps for Autodiff<B, C> {
+impl<B: AttentionGradients, C: CheckpointStrategy> AttentionOps for Autodiff<B, C> {
     fn attention_op(
         qkv: FloatTensor<Self>,
         plan: AttentionPlan,
@@ -85,14 +88,5 @@ impl<B: AttentionOps, C: CheckpointStrategy> AttentionOps for Autodiff<B, C> {
                 (prep.finish(mixed), untracked::<B, C>(log_sums))
             }
         }
-    }
-
-    fn attention_dx_op(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: AttentionPlan,
-    ) -> FloatTensor<Self> {
-        first_order()
     }
 }

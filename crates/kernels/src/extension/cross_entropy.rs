@@ -15,7 +15,7 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-use super::{first_order, untracked};
+use super::untracked;
 
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait CrossEntropyOps: Backend {
@@ -24,7 +24,10 @@ pub(crate) trait CrossEntropyOps: Backend {
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
 
+/// What only its backward pass calls: no backend with autodiff has it.
+pub(crate) trait CrossEntropyGradients: CrossEntropyOps {
     /// The gradient of `cross_entropy` for its logits.
     fn cross_entropy_dx_op(
         logits: FloatTensor<Self>,
@@ -43,7 +46,7 @@ pub(crate) fn cross_entropy(logits_tv: Tensor<2>, targets_t: Tensor<1, Int>) -> 
 #[derive(Debug)]
 struct CrossEntropyBackward;
 
-impl<B: CrossEntropyOps> Backward<B, 1> for CrossEntropyBackward {
+impl<B: CrossEntropyGradients> Backward<B, 1> for CrossEntropyBackward {
     /// The logits, the targets, the logarithms of the rows' sums.
     type State = (NodeId, IntTensor<B>, FloatTensor<B>);
 
@@ -64,7 +67,7 @@ impl<B: CrossEntropyOps> Backward<B, 1> for CrossEntropyBackward {
     }
 }
 
-impl<B: CrossEntropyOps, C: CheckpointStrategy> CrossEntropyOps for Autodiff<B, C> {
+impl<B: CrossEntropyGradients, C: CheckpointStrategy> CrossEntropyOps for Autodiff<B, C> {
     fn cross_entropy_op(
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,
@@ -86,14 +89,5 @@ impl<B: CrossEntropyOps, C: CheckpointStrategy> CrossEntropyOps for Autodiff<B, 
                 (prep.finish(mean), untracked::<B, C>(log_sums))
             }
         }
-    }
-
-    fn cross_entropy_dx_op(
-        _: FloatTensor<Self>,
-        _: IntTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        first_order()
     }
 }

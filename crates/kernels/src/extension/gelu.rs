@@ -15,12 +15,13 @@ use burn::{
     tensor::Tensor,
 };
 
-use super::first_order;
-
 #[backend_extension(Cube: cfg(feature = "gpu"), Flex, Autodiff)]
 pub(crate) trait GeluOps: Backend {
     fn gelu_op(x: FloatTensor<Self>) -> FloatTensor<Self>;
+}
 
+/// What only its backward pass calls: no backend with autodiff has it.
+pub(crate) trait GeluGradients: GeluOps {
     /// `dy * gelu'(x)`.
     fn gelu_dx_op(x: FloatTensor<Self>, dy: FloatTensor<Self>) -> FloatTensor<Self>;
 }
@@ -32,7 +33,7 @@ pub(crate) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 #[derive(Debug)]
 struct GeluBackward;
 
-impl<B: GeluOps> Backward<B, 1> for GeluBackward {
+impl<B: GeluGradients> Backward<B, 1> for GeluBackward {
     type State = NodeId;
 
     fn backward(
@@ -50,7 +51,7 @@ impl<B: GeluOps> Backward<B, 1> for GeluBackward {
     }
 }
 
-impl<B: GeluOps, C: CheckpointStrategy> GeluOps for Autodiff<B, C> {
+impl<B: GeluGradients, C: CheckpointStrategy> GeluOps for Autodiff<B, C> {
     fn gelu_op(x: FloatTensor<Self>) -> FloatTensor<Self> {
         match GeluBackward
             .prepare::<C>([x.node()])
@@ -63,9 +64,5 @@ impl<B: GeluOps, C: CheckpointStrategy> GeluOps for Autodiff<B, C> {
             }
             OpsKind::UnTracked(prep) => prep.finish(B::gelu_op(x.into_primitive())),
         }
-    }
-
-    fn gelu_dx_op(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
-        first_order()
     }
 }

@@ -15,7 +15,6 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-use super::first_order;
 use crate::Precision;
 
 #[backend_extension(Cube: cfg(feature = "gpu"), Flex, Autodiff)]
@@ -34,7 +33,10 @@ pub(crate) trait GroupedOps: Backend {
         offsets: IntTensor<Self>,
         precision: Precision,
     ) -> FloatTensor<Self>;
+}
 
+/// What only its backward pass calls: no backend with autodiff has it.
+pub(crate) trait GroupedGradients: GroupedOps {
     /// `x[e]^T * dy[e]`: the gradient of `grouped_matmul` for its matrices.
     fn grouped_matmul_dw_op(
         x: FloatTensor<Self>,
@@ -79,7 +81,7 @@ struct GroupedMatmulBackward {
     transposed: bool,
 }
 
-impl<B: GroupedOps> Backward<B, 2> for GroupedMatmulBackward {
+impl<B: GroupedGradients> Backward<B, 2> for GroupedMatmulBackward {
     type State = (NodeId, NodeId, IntTensor<B>, Precision);
 
     fn backward(
@@ -110,7 +112,7 @@ impl<B: GroupedOps> Backward<B, 2> for GroupedMatmulBackward {
     }
 }
 
-impl<B: GroupedOps, C: CheckpointStrategy> GroupedOps for Autodiff<B, C> {
+impl<B: GroupedGradients, C: CheckpointStrategy> GroupedOps for Autodiff<B, C> {
     fn grouped_matmul_op(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
@@ -170,14 +172,5 @@ impl<B: GroupedOps, C: CheckpointStrategy> GroupedOps for Autodiff<B, C> {
                 prep.finish(B::grouped_matmul_transposed_op(x, w, offsets, precision))
             }
         }
-    }
-
-    fn grouped_matmul_dw_op(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: IntTensor<Self>,
-        _: Precision,
-    ) -> FloatTensor<Self> {
-        first_order()
     }
 }

@@ -15,7 +15,7 @@ use burn::{
     tensor::Tensor,
 };
 
-use super::{first_order, untracked};
+use super::untracked;
 
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait LayerNormOps: Backend {
@@ -26,7 +26,10 @@ pub(crate) trait LayerNormOps: Backend {
         beta: FloatTensor<Self>,
         epsilon: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
 
+/// What only its backward pass calls: no backend with autodiff has it.
+pub(crate) trait LayerNormGradients: LayerNormOps {
     /// The gradients of `layer_norm` for rows, scale and shift.
     fn layer_norm_backward_op(
         x: FloatTensor<Self>,
@@ -54,7 +57,7 @@ pub(crate) fn layer_norm<const N: usize>(
 #[derive(Debug)]
 struct LayerNormBackward;
 
-impl<B: LayerNormOps> Backward<B, 3> for LayerNormBackward {
+impl<B: LayerNormGradients> Backward<B, 3> for LayerNormBackward {
     /// Rows, scale, mean and inverse deviation of each row.
     type State = (NodeId, NodeId, FloatTensor<B>);
 
@@ -77,7 +80,7 @@ impl<B: LayerNormOps> Backward<B, 3> for LayerNormBackward {
     }
 }
 
-impl<B: LayerNormOps, C: CheckpointStrategy> LayerNormOps for Autodiff<B, C> {
+impl<B: LayerNormGradients, C: CheckpointStrategy> LayerNormOps for Autodiff<B, C> {
     fn layer_norm_op(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
@@ -108,14 +111,5 @@ impl<B: LayerNormOps, C: CheckpointStrategy> LayerNormOps for Autodiff<B, C> {
                 (prep.finish(y), untracked::<B, C>(moments))
             }
         }
-    }
-
-    fn layer_norm_backward_op(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        first_order()
     }
 }

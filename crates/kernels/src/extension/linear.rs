@@ -15,7 +15,6 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-use super::first_order;
 use crate::{Activation, Precision};
 
 /// How a grouped affine map is computed.
@@ -36,7 +35,10 @@ pub(crate) trait LinearOps: Backend {
         offsets: IntTensor<Self>,
         manner: LinearManner,
     ) -> FloatTensor<Self>;
+}
 
+/// What only its backward pass calls: no backend with autodiff has it.
+pub(crate) trait LinearGradients: LinearOps {
     /// `dy[m] * w[e]^T * activation'(x[m])`: the gradient for the rows.
     fn grouped_linear_dx_op(
         dy: FloatTensor<Self>,
@@ -77,7 +79,7 @@ pub(crate) fn grouped_linear(
 #[derive(Debug)]
 struct GroupedLinearBackward;
 
-impl<B: LinearOps> Backward<B, 3> for GroupedLinearBackward {
+impl<B: LinearGradients> Backward<B, 3> for GroupedLinearBackward {
     type State = (NodeId, NodeId, IntTensor<B>, LinearManner);
 
     fn backward(
@@ -107,7 +109,7 @@ impl<B: LinearOps> Backward<B, 3> for GroupedLinearBackward {
     }
 }
 
-impl<B: LinearOps, C: CheckpointStrategy> LinearOps for Autodiff<B, C> {
+impl<B: LinearGradients, C: CheckpointStrategy> LinearOps for Autodiff<B, C> {
     fn grouped_linear_op(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
@@ -135,28 +137,5 @@ impl<B: LinearOps, C: CheckpointStrategy> LinearOps for Autodiff<B, C> {
                 prep.finish(B::grouped_linear_op(x, w, b, offsets, manner))
             }
         }
-    }
-
-    fn grouped_linear_dx_op(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: IntTensor<Self>,
-        _: LinearManner,
-    ) -> FloatTensor<Self> {
-        first_order()
-    }
-
-    fn grouped_linear_dw_op(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: IntTensor<Self>,
-        _: LinearManner,
-    ) -> FloatTensor<Self> {
-        first_order()
-    }
-
-    fn grouped_sum_op(_: FloatTensor<Self>, _: IntTensor<Self>) -> FloatTensor<Self> {
-        first_order()
     }
 }

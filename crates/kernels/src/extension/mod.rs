@@ -1,5 +1,6 @@
 //! The custom operations: what each backend must offer, their dispatch over backends and their
-//! backward passes. The bodies are in `flex` and `cube`.
+//! backward passes. What only a backward pass calls stands in a trait of its own, which needs no dispatch:
+//! second derivatives of routing operations are not supported. The bodies are in `flex` and `cube`.
 
 use burn::backend::{
     Autodiff, AutodiffBackend, Backend, autodiff::checkpoint::strategy::CheckpointStrategy,
@@ -20,24 +21,19 @@ mod softmax;
 mod sort;
 mod top_k;
 
-pub(crate) use attention::{AttentionOps, attention};
+pub(crate) use attention::{AttentionGradients, AttentionOps, attention};
 pub(crate) use counts::{CountOps, expert_load, expert_slots};
-pub(crate) use cross_entropy::{CrossEntropyOps, cross_entropy};
+pub(crate) use cross_entropy::{CrossEntropyGradients, CrossEntropyOps, cross_entropy};
 pub(crate) use dropout::{DropoutOps, dropout};
-pub(crate) use gelu::{GeluOps, gelu};
-pub(crate) use grouped::{GroupedOps, grouped_matmul, grouped_matmul_transposed};
-pub(crate) use layer_norm::{LayerNormOps, layer_norm};
-pub(crate) use linear::{LinearManner, LinearOps, grouped_linear};
-pub(crate) use rows::{RowOps, combine, pack};
-pub(crate) use softmax::{SoftmaxOps, softmax};
+pub(crate) use gelu::{GeluGradients, GeluOps, gelu};
+pub(crate) use grouped::{GroupedGradients, GroupedOps, grouped_matmul, grouped_matmul_transposed};
+pub(crate) use layer_norm::{LayerNormGradients, LayerNormOps, layer_norm};
+pub(crate) use linear::{LinearGradients, LinearManner, LinearOps, grouped_linear};
+pub(crate) use rows::{RowGradients, RowOps, combine, pack};
+pub(crate) use softmax::{SoftmaxGradients, SoftmaxOps, softmax};
 #[cfg(feature = "gpu")]
 pub(crate) use sort::{SortOps, argsort_descending};
 pub(crate) use top_k::{TopKOps, top_k};
-
-/// The operations that only backward passes call are not themselves differentiable.
-fn first_order() -> ! {
-    unreachable!("second derivatives of routing operations are not supported")
-}
 
 /// A result beside the main one, which only backward passes read: no gradient flows from it.
 fn untracked<B: Backend, C: CheckpointStrategy>(

@@ -15,8 +15,6 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-use super::first_order;
-
 #[backend_extension(Cube: cfg(feature = "gpu"), Flex, Autodiff)]
 pub(crate) trait RowOps: Backend {
     fn pack_op(x: FloatTensor<Self>, rows: IntTensor<Self>) -> FloatTensor<Self>;
@@ -27,7 +25,10 @@ pub(crate) trait RowOps: Backend {
         gates: FloatTensor<Self>,
         tokens: usize,
     ) -> FloatTensor<Self>;
+}
 
+/// What only its backward pass calls: no backend with autodiff has it.
+pub(crate) trait RowGradients: RowOps {
     /// `gates[m] * x[rows[m]]`: the gradient of `combine` for its rows.
     fn pack_weighted_op(
         x: FloatTensor<Self>,
@@ -67,7 +68,7 @@ pub(crate) fn combine(
 #[derive(Debug)]
 struct PackBackward;
 
-impl<B: RowOps> Backward<B, 1> for PackBackward {
+impl<B: RowGradients> Backward<B, 1> for PackBackward {
     /// The index and the number of tokens.
     type State = (IntTensor<B>, usize);
 
@@ -89,7 +90,7 @@ impl<B: RowOps> Backward<B, 1> for PackBackward {
 #[derive(Debug)]
 struct CombineBackward;
 
-impl<B: RowOps> Backward<B, 2> for CombineBackward {
+impl<B: RowGradients> Backward<B, 2> for CombineBackward {
     type State = (NodeId, NodeId, IntTensor<B>);
 
     fn backward(
@@ -114,7 +115,7 @@ impl<B: RowOps> Backward<B, 2> for CombineBackward {
     }
 }
 
-impl<B: RowOps, C: CheckpointStrategy> RowOps for Autodiff<B, C> {
+impl<B: RowGradients, C: CheckpointStrategy> RowOps for Autodiff<B, C> {
     fn pack_op(x: FloatTensor<Self>, rows: IntTensor<Self>) -> FloatTensor<Self> {
         match PackBackward
             .prepare::<C>([x.node()])
@@ -151,21 +152,5 @@ impl<B: RowOps, C: CheckpointStrategy> RowOps for Autodiff<B, C> {
                 prep.finish(B::combine_op(y, rows, gates, tokens))
             }
         }
-    }
-
-    fn pack_weighted_op(
-        _: FloatTensor<Self>,
-        _: IntTensor<Self>,
-        _: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        first_order()
-    }
-
-    fn row_dots_op(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: IntTensor<Self>,
-    ) -> FloatTensor<Self> {
-        first_order()
     }
 }

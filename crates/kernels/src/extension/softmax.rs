@@ -14,12 +14,13 @@ use burn::{
     tensor::Tensor,
 };
 
-use super::first_order;
-
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait SoftmaxOps: Backend {
     fn softmax_op(x: FloatTensor<Self>) -> FloatTensor<Self>;
+}
 
+/// What only its backward pass calls: no backend with autodiff has it.
+pub(crate) trait SoftmaxGradients: SoftmaxOps {
     /// `y * (dy - sum(dy * y))`, row by row.
     fn softmax_dx_op(y: FloatTensor<Self>, dy: FloatTensor<Self>) -> FloatTensor<Self>;
 }
@@ -31,7 +32,7 @@ pub(crate) fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 #[derive(Debug)]
 struct SoftmaxBackward;
 
-impl<B: SoftmaxOps> Backward<B, 1> for SoftmaxBackward {
+impl<B: SoftmaxGradients> Backward<B, 1> for SoftmaxBackward {
     /// The result, from which alone the gradient follows.
     type State = FloatTensor<B>;
 
@@ -44,7 +45,7 @@ impl<B: SoftmaxOps> Backward<B, 1> for SoftmaxBackward {
     }
 }
 
-impl<B: SoftmaxOps, C: CheckpointStrategy> SoftmaxOps for Autodiff<B, C> {
+impl<B: SoftmaxGradients, C: CheckpointStrategy> SoftmaxOps for Autodiff<B, C> {
     fn softmax_op(x: FloatTensor<Self>) -> FloatTensor<Self> {
         match SoftmaxBackward
             .prepare::<C>([x.node()])
@@ -57,9 +58,5 @@ impl<B: SoftmaxOps, C: CheckpointStrategy> SoftmaxOps for Autodiff<B, C> {
             }
             OpsKind::UnTracked(prep) => prep.finish(B::softmax_op(x.into_primitive())),
         }
-    }
-
-    fn softmax_dx_op(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
-        first_order()
     }
 }

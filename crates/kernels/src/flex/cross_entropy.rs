@@ -13,7 +13,7 @@ use super::{
     floats, matrix,
     wide::{largest, sum_of, wide},
 };
-use crate::extension::CrossEntropyOps;
+use crate::extension::{CrossEntropyGradients, CrossEntropyOps};
 
 /// Logits that one task takes at least: 128 KiB.
 const LOGITS_PER_TASK: usize = 1 << 15;
@@ -115,7 +115,9 @@ impl CrossEntropyOps for Flex {
             FlexTensor::from_data(TensorData::new(log_sums, [tokens])),
         )
     }
+}
 
+impl CrossEntropyGradients for Flex {
     fn cross_entropy_dx_op(
         logits: FlexTensor,
         targets: FlexTensor,

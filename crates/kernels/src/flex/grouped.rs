@@ -16,7 +16,10 @@ use super::{
     matrix,
     values::Values,
 };
-use crate::{Precision, extension::GroupedOps};
+use crate::{
+    Precision,
+    extension::{GroupedGradients, GroupedOps},
+};
 
 /// Rows up to which a group is not worth the attention of several threads.
 const SMALL: usize = 512;
@@ -271,7 +274,9 @@ impl GroupedOps for Flex {
         let out = rows_by_matrix(x.storage(), &weights, &offsets.get(), manner);
         matrix(out, rows, inner)
     }
+}
 
+impl GroupedGradients for Flex {
     fn grouped_matmul_dw_op(
         x: FlexTensor,
         dy: FlexTensor,

@@ -11,7 +11,7 @@ use super::{
     floats, matrix,
     wide::{sum_of, sum_with, wide},
 };
-use crate::extension::LayerNormOps;
+use crate::extension::{LayerNormGradients, LayerNormOps};
 
 /// Rows of one task. The sums over rows are added by tasks in order, so this decides their rounding
 /// and threads do not.
@@ -141,7 +141,9 @@ impl LayerNormOps for Flex {
             matrix(moments, rows, 2),
         )
     }
+}
 
+impl LayerNormGradients for Flex {
     fn layer_norm_backward_op(
         x: FlexTensor,
         gamma: FlexTensor,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Activation,
-    extension::{LinearManner, LinearOps},
+    extension::{LinearGradients, LinearManner, LinearOps},
 };
 
 impl LinearManner {
@@ -53,7 +53,9 @@ impl LinearOps for Flex {
         let out = rows_by_matrix(x.storage(), &weights, &offsets.get(), manner);
         matrix(out, rows, outer)
     }
+}
 
+impl LinearGradients for Flex {
     fn grouped_linear_dx_op(
         dy: FlexTensor,
         w: FlexTensor,

@@ -18,7 +18,7 @@ use super::{
     values::Values,
     wide::wide,
 };
-use crate::extension::RowOps;
+use crate::extension::{RowGradients, RowOps};
 
 /// Rows that one task moves at least, so that a task outweighs its scheduling.
 const ROWS_PER_TASK: usize = 64;
@@ -261,7 +261,9 @@ impl RowOps for Flex {
         let out = combine(y.storage(), &rows.get(), gates.storage(), tokens, width);
         matrix(out, tokens, width)
     }
+}
 
+impl RowGradients for Flex {
     fn pack_weighted_op(x: FlexTensor, rows: FlexTensor, gates: FlexTensor) -> FlexTensor {
         let (x, rows, gates) = (floats(&x), Indices::of(&rows), floats(&gates));
         let [_, width] = x.shape().dims();

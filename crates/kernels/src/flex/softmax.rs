@@ -15,7 +15,7 @@ use super::{
     fresh::Fresh,
     wide::{largest, sum_with, wide},
 };
-use crate::extension::SoftmaxOps;
+use crate::extension::{SoftmaxGradients, SoftmaxOps};
 
 /// Elements that one task takes at least: 128 KiB.
 const ELEMENTS_PER_TASK: usize = 1 << 15;
@@ -85,7 +85,9 @@ impl SoftmaxOps for Flex {
         let width = shape[shape.num_dims() - 1];
         FlexTensor::from_data(TensorData::new(forward(x.storage(), width), shape))
     }
+}
 
+impl SoftmaxGradients for Flex {
     fn softmax_dx_op(y: FlexTensor, dy: FlexTensor) -> FlexTensor {
         let (y, dy) = (floats(&y), floats(&dy));
         let shape = y.shape();

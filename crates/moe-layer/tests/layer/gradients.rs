@@ -10,7 +10,7 @@ use moe_layer::{
     BatchRows, Capacity, Dispatch, DispatchPlan, DispatcherConfig, DropPolicyConfig, ExpertDims,
     LayerDims, MoeContext, MoeLayer, PositionConfig,
 };
-use routers::{AssignConfig, Assignment, RouterConfig, StrategyConfig};
+use routers::{Assignment, RouterConfig, StrategyConfig};
 use testkit::{FINITE_DIFFERENCE, gradient_check, learned_params, normal};
 
 const TOKENS: usize = 6;
@@ -131,7 +131,7 @@ fn the_loss_of_the_output_alone_trains_the_router_where_the_strategy_says_so() {
                 square: 0.0,
             };
             layer.visit(&mut norm);
-            let facts = strategy.facts();
+            let facts = strategy.rules().facts();
             assert_eq!(
                 norm.square > 0.0,
                 facts.gate_gradient,
@@ -172,7 +172,7 @@ fn sizes_are_those_of_the_built_layer() {
             "soft-moe" => (4.0 / 6.0, 32 + 1),
             "dense" => (4.0, 32),
             "uniform" => (4.0, 0),
-            _ if strategy.facts().needs_scores => (2.0, 32),
+            _ if strategy.rules().facts().needs_scores => (2.0, 32),
             _ => (2.0, 0),
         };
         let active = (active * 280.0_f64).round() as usize;

@@ -6,7 +6,7 @@ use moe_layer::{
     BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, ExpertConfig, LayerDims, LayerReading,
     MoeConfig, MoeContext, MoeLayer, MoeOutput, NoneConfig, auxiliary_sums,
 };
-use routers::{AssignConfig as _, BalancerConfig, RouterConfig, Sequences, StrategyConfig};
+use routers::{BalancerConfig, RouterConfig, Sequences, StrategyConfig};
 use testkit::{F32_EXACT_ORDER, F32_SUM, assert_close, normal};
 
 use crate::common::{config, members};
@@ -103,7 +103,7 @@ fn padding_changes_nothing_for_real_tokens() {
             let experts = members::<ExpertConfig>();
             let expert = &experts[number % experts.len()];
             let name = format!("{} with {}", strategy.name(), drop.name());
-            let takes_bias = strategy.facts().takes_bias;
+            let takes_bias = strategy.rules().facts().takes_bias;
             let fits = |balancer: &BalancerConfig| {
                 takes_bias || !matches!(balancer, BalancerConfig::Bias(_))
             };

@@ -12,8 +12,7 @@ use moe_layer::{
 };
 use registry::{PositiveF64, Variant};
 use routers::{
-    AssignConfig as _, DistilConfig, FitConfig, LinearConfig, MlpConfig, RouterConfig,
-    ScorerConfig, StrategyConfig,
+    DistilConfig, FitConfig, LinearConfig, MlpConfig, RouterConfig, ScorerConfig, StrategyConfig,
 };
 use testkit::{F32_EXACT_ORDER, assert_close, normal};
 
@@ -131,7 +130,7 @@ fn any_scorer_and_strategy_take_the_place_and_give_it_back() {
         assert_eq!(told.len(), 2, "{name}");
         let line = told[1].to_string();
         let strategy = router.strategy.name();
-        let scored = router.strategy.facts().needs_scores;
+        let scored = router.strategy.rules().facts().needs_scores;
         let after = if scored {
             format!("{strategy} by {}", router.scorer.name())
         } else {

@@ -6,7 +6,7 @@ use moe_layer::{
     BatchRows, Capacity, DispatcherConfig, DropPolicyConfig, ExpertConfig, LayerDims, MoeConfig,
     MoeContext, MoeLayer, NoneConfig, decisions,
 };
-use routers::{AssignConfig as _, Assignment, RouterConfig, StrategyConfig};
+use routers::{Assignment, RouterConfig, StrategyConfig};
 use testkit::{F32_SUM, assert_close, normal};
 
 use crate::common::{config, members};
@@ -90,7 +90,7 @@ fn traces_and_decisions_add_up_for_every_strategy() {
             );
             assert_eq!(reading.tokens, TOKENS, "{name}");
             assert!(after <= before, "{name}: {after} of {before} are kept");
-            if dropless || strategy.owns_capacity() {
+            if dropless || strategy.rules().owns_capacity() {
                 assert_eq!(after, before, "{name}: nothing is dropped");
             }
             let numbers = reading.gates.iter().chain(&reading.router_entropy);
@@ -109,13 +109,13 @@ fn traces_and_decisions_add_up_for_every_strategy() {
                 DispatcherConfig::default(),
             );
             let dims = MoeLayer::router_dims(&moe, &LayerDims::new(8, 50));
-            let own = strategy.own_capacity(&dims, TOKENS, 3);
-            assert_eq!(own.is_some(), strategy.owns_capacity(), "{name}");
+            let own = strategy.rules().own_capacity(&dims, TOKENS, 3);
+            assert_eq!(own.is_some(), strategy.rules().owns_capacity(), "{name}");
             if own.is_some() {
                 assert_eq!(out.rounds[0].plan.capacity, own, "{name}");
             }
             // ReLU routing reads its scores as gates, not as probabilities.
-            let scored = strategy.facts().needs_scores && strategy.name() != "relu";
+            let scored = strategy.rules().facts().needs_scores && strategy.name() != "relu";
             assert_eq!(reading.router_entropy.is_some(), scored, "{name}");
 
             let soft = matches!(out.rounds[0].routing.assignment, Assignment::Soft { .. });

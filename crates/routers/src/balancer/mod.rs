@@ -86,25 +86,17 @@ macro_rules! balancers {
             }
         }
 
-        impl Balance for BalancerConfig {
-            fn loss(&self, input: &BalanceInput<'_>) -> Option<Tensor<1>> {
-                match self { $(Self::$name(config) => config.loss(input),)+ }
+        impl BalancerConfig {
+            /// What the member does.
+            #[must_use]
+            pub fn rules(&self) -> &dyn Balance {
+                match self { $(Self::$name(config) => config,)+ }
             }
 
-            fn loss_after_drops(&self, kept: &dyn Fn() -> Tensor<1>) -> Option<Tensor<1>> {
-                match self { $(Self::$name(config) => config.loss_after_drops(kept),)+ }
-            }
-
-            fn loss_name(&self) -> Option<&'static str> {
-                match self { $(Self::$name(config) => config.loss_name().or(Some($text)),)+ }
-            }
-
-            fn counts_steps(&self) -> bool {
-                match self { $(Self::$name(config) => config.counts_steps(),)+ }
-            }
-
-            fn selection_bias(&self) -> Option<&BiasConfig> {
-                match self { $(Self::$name(config) => config.selection_bias(),)+ }
+            /// What its loss is called in results.
+            #[must_use]
+            pub fn loss_name(&self) -> &'static str {
+                self.rules().loss_name().unwrap_or(self.name())
             }
         }
     };

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Score, ScoreConfig,
+    Score, ScoreConfig, ScorerRules,
     parts::{Temperature, UNIT_FLOPS, linear, start, unit_rows},
 };
 use crate::RouterDims;
@@ -132,9 +132,7 @@ impl AttentionConfig {
     }
 }
 
-impl ScoreConfig for AttentionConfig {
-    type Scorer = AttentionScorer;
-
+impl ScorerRules for AttentionConfig {
     fn num_params(&self, dims: &RouterDims) -> usize {
         self.query_proj(dims).num_params()
             + dims.experts * self.qk_dim.get()
@@ -147,6 +145,10 @@ impl ScoreConfig for AttentionConfig {
         // The centroids' lengths belong to the batch, not to a token.
         self.query_proj(dims).flops() + unit + 2 * d * experts + experts
     }
+}
+
+impl ScoreConfig for AttentionConfig {
+    type Scorer = AttentionScorer;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> AttentionScorer {
         let d = self.qk_dim.get();

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Score, ScoreConfig,
+    Score, ScoreConfig, ScorerRules,
     parts::{Temperature, UNIT_FLOPS, linear, start, unit_rows},
 };
 use crate::RouterDims;
@@ -93,9 +93,7 @@ pub struct CosineScorer {
     temperature: Temperature,
 }
 
-impl ScoreConfig for CosineConfig {
-    type Scorer = CosineScorer;
-
+impl ScorerRules for CosineConfig {
     fn num_params(&self, dims: &RouterDims) -> usize {
         self.projection(dims).num_params()
             + dims.experts * self.dim(dims)
@@ -107,6 +105,10 @@ impl ScoreConfig for CosineConfig {
         // The embeddings' lengths belong to the batch, not to a token.
         self.projection(dims).flops() + UNIT_FLOPS * dim + 2 * dim * experts + experts
     }
+}
+
+impl ScoreConfig for CosineConfig {
+    type Scorer = CosineScorer;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> CosineScorer {
         let dim = self.dim(dims);

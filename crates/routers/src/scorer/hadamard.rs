@@ -7,7 +7,7 @@ use burn::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Score, ScoreConfig};
+use super::{Score, ScoreConfig, ScorerRules};
 use crate::RouterDims;
 
 /// Rows of a Hadamard matrix, and nothing learned.
@@ -57,9 +57,7 @@ pub struct HadamardScorer {
     map_de: Tensor<2>,
 }
 
-impl ScoreConfig for HadamardConfig {
-    type Scorer = HadamardScorer;
-
+impl ScorerRules for HadamardConfig {
     fn num_params(&self, _: &RouterDims) -> usize {
         0
     }
@@ -67,6 +65,10 @@ impl ScoreConfig for HadamardConfig {
     fn flops(&self, dims: &RouterDims) -> usize {
         2 * dims.width * dims.experts
     }
+}
+
+impl ScoreConfig for HadamardConfig {
+    type Scorer = HadamardScorer;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> HadamardScorer {
         let map_de = sylvester([dims.width, dims.experts], device);

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttentionConfig, AttentionScorer, LinearConfig, LinearScorer, Score, ScoreConfig,
+    AttentionConfig, AttentionScorer, LinearConfig, LinearScorer, Score, ScoreConfig, ScorerRules,
     parts::Temperature,
 };
 use crate::RouterDims;
@@ -100,9 +100,7 @@ pub struct HybridScorer {
     temperature: Temperature,
 }
 
-impl ScoreConfig for HybridConfig {
-    type Scorer = HybridScorer;
-
+impl ScorerRules for HybridConfig {
     fn num_params(&self, dims: &RouterDims) -> usize {
         let weights = match self.weights {
             MixWeights::Learned => 2,
@@ -122,6 +120,10 @@ impl ScoreConfig for HybridConfig {
         };
         self.linear.flops(dims) + self.attention.flops(dims) + each * dims.experts
     }
+}
+
+impl ScoreConfig for HybridConfig {
+    type Scorer = HybridScorer;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> HybridScorer {
         let weights = match self.weights {

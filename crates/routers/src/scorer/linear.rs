@@ -9,7 +9,7 @@ use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Score, ScoreConfig, calibrate::scaled_linear, parts::linear};
+use super::{Score, ScoreConfig, ScorerRules, calibrate::scaled_linear, parts::linear};
 use crate::RouterDims;
 
 /// One linear map of the hidden state.
@@ -51,9 +51,7 @@ pub struct LinearScorer {
     map: Linear,
 }
 
-impl ScoreConfig for LinearConfig {
-    type Scorer = LinearScorer;
-
+impl ScorerRules for LinearConfig {
     fn num_params(&self, dims: &RouterDims) -> usize {
         self.map(dims).num_params()
     }
@@ -61,6 +59,10 @@ impl ScoreConfig for LinearConfig {
     fn flops(&self, dims: &RouterDims) -> usize {
         self.map(dims).flops()
     }
+}
+
+impl ScoreConfig for LinearConfig {
+    type Scorer = LinearScorer;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> LinearScorer {
         let std = self.init_std.map_or_else(

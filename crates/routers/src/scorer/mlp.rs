@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Score, ScoreConfig,
+    Score, ScoreConfig, ScorerRules,
     calibrate::scaled_linear,
     parts::{Hidden, HiddenLayer, linear, start},
 };
@@ -99,9 +99,7 @@ pub struct MlpScorer {
     out: Linear,
 }
 
-impl ScoreConfig for MlpConfig {
-    type Scorer = MlpScorer;
-
+impl ScorerRules for MlpConfig {
     fn num_params(&self, dims: &RouterDims) -> usize {
         self.hidden(dims).num_params() + self.out(dims).num_params()
     }
@@ -109,6 +107,10 @@ impl ScoreConfig for MlpConfig {
     fn flops(&self, dims: &RouterDims) -> usize {
         self.hidden(dims).flops() + self.out(dims).flops()
     }
+}
+
+impl ScoreConfig for MlpConfig {
+    type Scorer = MlpScorer;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> MlpScorer {
         MlpScorer {

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Score, ScoreConfig,
+    Score, ScoreConfig, ScorerRules,
     calibrate::scaled_linear,
     hadamard::sylvester,
     parts::{Hidden, HiddenLayer, linear, start},
@@ -133,9 +133,7 @@ pub struct MlpHadamardScorer {
     out: Linear,
 }
 
-impl ScoreConfig for MlpHadamardConfig {
-    type Scorer = MlpHadamardScorer;
-
+impl ScorerRules for MlpHadamardConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         let hidden = self.hidden.get();
         let refuse = |expected| {
@@ -174,6 +172,10 @@ impl ScoreConfig for MlpHadamardConfig {
         };
         self.hidden(dims).flops() + interaction + self.out(dims).flops()
     }
+}
+
+impl ScoreConfig for MlpHadamardConfig {
+    type Scorer = MlpHadamardScorer;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> MlpHadamardScorer {
         let hidden = self.hidden.get();

@@ -47,11 +47,8 @@ pub trait Score {
     }
 }
 
-/// The configuration of a scorer: sizes and initialisation.
-pub trait ScoreConfig {
-    /// What it builds.
-    type Scorer: Score;
-
+/// What the configuration of a scorer says of it before it is built.
+pub trait ScorerRules {
     /// Checks that it can be built with these sizes.
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         let _ = dims;
@@ -64,8 +61,14 @@ pub trait ScoreConfig {
     /// Arithmetic of one token's logits, known before the scorer is built: two operations for a
     /// multiplication and addition of a matrix product, one for each other operation on a value.
     fn flops(&self, dims: &RouterDims) -> usize;
+}
 
-    /// Builds the scorer for sizes that [`check`](Self::check) accepts.
+/// The configuration of a scorer, or of the family: sizes and initialisation.
+pub trait ScoreConfig {
+    /// What it builds.
+    type Scorer: Score;
+
+    /// Builds the scorer for sizes that [`check`](ScorerRules::check) accepts.
     fn init(&self, dims: &RouterDims, device: &Device) -> Self::Scorer;
 }
 
@@ -106,20 +109,16 @@ macro_rules! scorers {
             }
         }
 
+        impl ScorerConfig {
+            /// What the member says before it is built.
+            #[must_use]
+            pub fn rules(&self) -> &dyn ScorerRules {
+                match self { $(Self::$name(config) => config,)+ }
+            }
+        }
+
         impl ScoreConfig for ScorerConfig {
             type Scorer = Scorer;
-
-            fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
-                match self { $(Self::$name(config) => config.check(dims),)+ }
-            }
-
-            fn num_params(&self, dims: &RouterDims) -> usize {
-                match self { $(Self::$name(config) => config.num_params(dims),)+ }
-            }
-
-            fn flops(&self, dims: &RouterDims) -> usize {
-                match self { $(Self::$name(config) => config.flops(dims),)+ }
-            }
 
             fn init(&self, dims: &RouterDims, device: &Device) -> Scorer {
                 match self { $(Self::$name(config) => Scorer::$name(config.init(dims, device)),)+ }

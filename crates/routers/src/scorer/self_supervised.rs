@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Score, ScoreConfig,
+    Score, ScoreConfig, ScorerRules,
     calibrate::scaled_linear,
     info_nce::info_nce,
     parts::{Hidden, HiddenLayer, linear, start},
@@ -171,9 +171,7 @@ pub struct SelfSupervisedScorer {
     config: SelfSupervisedConfig,
 }
 
-impl ScoreConfig for SelfSupervisedConfig {
-    type Scorer = SelfSupervisedScorer;
-
+impl ScorerRules for SelfSupervisedConfig {
     fn check(&self, _: &RouterDims) -> Result<(), RouterError> {
         if self.dropout.get() < 1.0 {
             return Ok(());
@@ -194,6 +192,10 @@ impl ScoreConfig for SelfSupervisedConfig {
     fn flops(&self, dims: &RouterDims) -> usize {
         self.hidden(dims).flops() + self.features().flops() + self.out(dims).flops()
     }
+}
+
+impl ScoreConfig for SelfSupervisedConfig {
+    type Scorer = SelfSupervisedScorer;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> SelfSupervisedScorer {
         SelfSupervisedScorer {

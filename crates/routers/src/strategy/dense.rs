@@ -4,7 +4,9 @@ use burn::{module::Module, tensor::Device};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k, uniform::everything};
+use super::{
+    Assign, AssignConfig, StrategyFacts, StrategyRules, Switches, check_top_k, uniform::everything,
+};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// All experts, weighted by their probabilities: the dense mixture that sparse ones stand in for.
@@ -45,9 +47,7 @@ pub struct Dense {
     experts: usize,
 }
 
-impl AssignConfig for DenseConfig {
-    type Strategy = Dense;
-
+impl StrategyRules for DenseConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::LEARNED
     }
@@ -67,6 +67,10 @@ impl AssignConfig for DenseConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("dense", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for DenseConfig {
+    type Strategy = Dense;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> Dense {
         Dense {

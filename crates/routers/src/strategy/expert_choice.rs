@@ -8,7 +8,7 @@ use kernels::top_k;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k};
+use super::{Assign, AssignConfig, StrategyFacts, StrategyRules, Switches, check_top_k};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Run, Scores, Sequences};
 
 /// Each expert takes the tokens that want it most.
@@ -85,9 +85,7 @@ pub struct ExpertChoice {
     group: Group,
 }
 
-impl AssignConfig for ExpertChoiceConfig {
-    type Strategy = ExpertChoice;
-
+impl StrategyRules for ExpertChoiceConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts {
             causal: false,
@@ -112,6 +110,10 @@ impl AssignConfig for ExpertChoiceConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("expert-choice", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for ExpertChoiceConfig {
+    type Strategy = ExpertChoice;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> ExpertChoice {
         ExpertChoice {

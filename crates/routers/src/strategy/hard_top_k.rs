@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AssignConfig, StrategyFacts, Switches, TopK, check_top_k};
+use super::{AssignConfig, StrategyFacts, StrategyRules, Switches, TopK, check_top_k};
 use crate::{GateRule, RouterDims, RouterError};
 
 /// The k best experts with equal weights, trained through a straight-through estimator.
@@ -34,9 +34,7 @@ use crate::{GateRule, RouterDims, RouterError};
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct HardTopKConfig {}
 
-impl AssignConfig for HardTopKConfig {
-    type Strategy = TopK;
-
+impl StrategyRules for HardTopKConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::PICKS
     }
@@ -52,6 +50,10 @@ impl AssignConfig for HardTopKConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("hard-top-k", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for HardTopKConfig {
+    type Strategy = TopK;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> TopK {
         TopK::new(dims.top_k)

@@ -7,7 +7,7 @@ use burn::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k, table};
+use super::{Assign, AssignConfig, StrategyFacts, StrategyRules, check_top_k, table};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// A fixed balanced table over token ids.
@@ -93,9 +93,7 @@ impl HashConfig {
     }
 }
 
-impl AssignConfig for HashConfig {
-    type Strategy = Hash;
-
+impl StrategyRules for HashConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::FIXED
     }
@@ -118,6 +116,10 @@ impl AssignConfig for HashConfig {
         }
         check_top_k("hash", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for HashConfig {
+    type Strategy = Hash;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> Hash {
         let table = self.table(dims);

@@ -7,7 +7,7 @@ use burn::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k, table};
+use super::{Assign, AssignConfig, StrategyFacts, StrategyRules, check_top_k, table};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores, normal::normal};
 
 /// Codes are whole numbers below 2^16: a table of them is small, and f32 holds them exactly.
@@ -81,9 +81,7 @@ impl LshConfig {
     }
 }
 
-impl AssignConfig for LshConfig {
-    type Strategy = Lsh;
-
+impl StrategyRules for LshConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::FIXED
     }
@@ -114,6 +112,10 @@ impl AssignConfig for LshConfig {
         }
         check_top_k("lsh", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for LshConfig {
+    type Strategy = Lsh;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> Lsh {
         let planes = self.planes(dims.experts);

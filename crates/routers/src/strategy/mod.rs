@@ -11,6 +11,7 @@ mod noisy_top_k;
 mod position_hash;
 mod random;
 mod relu;
+mod rules;
 mod sigmoid_top_k;
 mod sinkhorn;
 mod soft_moe;
@@ -39,6 +40,7 @@ pub use noisy_top_k::{NoisyTopK, NoisyTopKConfig};
 pub use position_hash::{PositionHash, PositionHashConfig};
 pub use random::{Random, RandomConfig};
 pub use relu::{Relu, ReluConfig};
+pub use rules::{StrategyFacts, StrategyRules};
 pub use sigmoid_top_k::{SigmoidTopK, SigmoidTopKConfig};
 pub use sinkhorn::{Sinkhorn, SinkhornConfig};
 pub use soft_moe::{SoftMoe, SoftMoeConfig};
@@ -50,10 +52,7 @@ pub use top_p::{BudgetConfig, TopP, TopPConfig};
 pub use top1::Top1Config;
 pub use uniform::{Uniform, UniformConfig};
 
-use crate::{
-    Assignment, AuxiliaryLoss, Defined, GateRule, RouteInput, RouterDims, RouterError, Scores,
-    StepLoad,
-};
+use crate::{Assignment, AuxiliaryLoss, Defined, RouteInput, RouterDims, Scores, StepLoad};
 
 /// The rule that turns scores into an assignment.
 pub trait Assign {
@@ -88,124 +87,12 @@ pub trait Assign {
     }
 }
 
-/// What is known of a strategy before it is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four independent facts, each with its own reader"
-)]
-pub struct StrategyFacts {
-    /// It looks at the scorer's logits; otherwise no scorer is built.
-    pub needs_scores: bool,
-    /// The gradient of the task's loss reaches the scorer through the gates.
-    pub gate_gradient: bool,
-    /// A token's assignment never depends on a later token, in training or outside it; see
-    /// [`AssignConfig::is_causal`] for one of the two.
-    pub causal: bool,
-    /// It chooses experts by [`Scores::preference`], so that a bias on the choice works.
-    pub takes_bias: bool,
-}
-
-impl StrategyFacts {
-    /// Looks at logits, learns through its gates, never looks ahead.
-    pub const LEARNED: Self = Self {
-        needs_scores: true,
-        gate_gradient: true,
-        causal: true,
-        takes_bias: false,
-    };
-
-    /// Learned, and every token picks its experts by preference.
-    pub const PICKS: Self = Self {
-        takes_bias: true,
-        ..Self::LEARNED
-    };
-
-    /// Looks at nothing that is learned, and never looks ahead.
-    pub const FIXED: Self = Self {
-        needs_scores: false,
-        gate_gradient: false,
-        ..Self::LEARNED
-    };
-}
-
-/// The configuration of a strategy.
+/// The configuration of a strategy, or of a family of them.
 pub trait AssignConfig {
     /// What it builds.
     type Strategy: Assign;
 
-    /// What is known before it is built.
-    fn facts(&self) -> StrategyFacts;
-
-    /// Experts per token that it really uses when the sweep asks for `k`.
-    fn top_k(&self, k: usize) -> usize {
-        k
-    }
-
-    /// Whether a token's assignment depends on no later token, in passes of training or outside.
-    fn is_causal(&self, training: bool) -> bool {
-        let _ = training;
-        self.facts().causal
-    }
-
-    /// The most experts that one token chooses when the sweep asks for `k`.
-    fn most_choices(&self, k: usize, experts: usize) -> usize {
-        let _ = experts;
-        self.top_k(k)
-    }
-
-    /// Rows of experts that a token has on average before drops, in sequences of `sequence` tokens:
-    /// its arithmetic in units of one expert's. Where the number varies by token, the `k` that is
-    /// aimed for. `dims` has the `k` that the sweep asks for.
-    fn rows_per_token(&self, dims: &RouterDims, sequence: usize) -> f64 {
-        let _ = sequence;
-        self.top_k(dims.top_k) as f64
-    }
-
-    /// Multiplications and additions of one token beside the scorer's and the experts', 2 for each
-    /// pair of them in a product of matrices; `dims` has its own `k`.
-    fn flops(&self, dims: &RouterDims) -> usize {
-        let _ = dims;
-        0
-    }
-
-    /// Rows that each expert gets in a batch of `tokens` in `sequences`, where the strategy decides that and
-    /// the layer drops nothing after it; `dims` has its own `k`.
-    fn own_capacity(&self, dims: &RouterDims, tokens: usize, sequences: usize) -> Option<usize> {
-        let _ = (dims, tokens, sequences);
-        None
-    }
-
-    /// Whether it decides how many rows an expert gets.
-    fn owns_capacity(&self) -> bool {
-        self.own_capacity(&RouterDims::LEAST, 1, 1).is_some()
-    }
-
-    /// Learned parameters of its own, known before it is built.
-    fn num_params(&self, dims: &RouterDims) -> usize {
-        let _ = dims;
-        0
-    }
-
-    /// Score function and gate rule where the router names no others, for its own `k`.
-    fn switches(&self, k: usize) -> Switches {
-        let _ = k;
-        Switches::softmax(GateRule::Raw)
-    }
-
-    /// Why it cannot have these switches, for its own `k`. Those of [`switches`](Self::switches) fit.
-    fn fits(&self, switches: &Switches, k: usize) -> Result<(), &'static str> {
-        if *switches == self.switches(k) {
-            Ok(())
-        } else {
-            Err("it makes no choice by score, or its gates are its own")
-        }
-    }
-
-    /// Checks that it can be built with these sizes.
-    fn check(&self, dims: &RouterDims) -> Result<(), RouterError>;
-
-    /// Builds it for sizes that [`check`](Self::check) accepts.
+    /// Builds it for sizes that [`check`](StrategyRules::check) accepts.
     fn init(&self, dims: &RouterDims, device: &Device) -> Self::Strategy;
 }
 
@@ -270,59 +157,16 @@ macro_rules! strategies {
             }
         }
 
+        impl $family {
+            /// What the member says before it is built.
+            #[must_use]
+            $vis fn rules(&self) -> &dyn $crate::StrategyRules {
+                match self { $(Self::$name(config) => config,)+ }
+            }
+        }
+
         impl $crate::AssignConfig for $family {
             type Strategy = $modules;
-
-            fn facts(&self) -> $crate::StrategyFacts {
-                match self { $(Self::$name(config) => config.facts(),)+ }
-            }
-
-            fn top_k(&self, k: usize) -> usize {
-                match self { $(Self::$name(config) => config.top_k(k),)+ }
-            }
-
-            fn is_causal(&self, training: bool) -> bool {
-                match self { $(Self::$name(config) => config.is_causal(training),)+ }
-            }
-
-            fn most_choices(&self, k: usize, experts: usize) -> usize {
-                match self { $(Self::$name(config) => config.most_choices(k, experts),)+ }
-            }
-
-            fn rows_per_token(&self, dims: &$crate::RouterDims, sequence: usize) -> f64 {
-                match self { $(Self::$name(config) => config.rows_per_token(dims, sequence),)+ }
-            }
-
-            fn flops(&self, dims: &$crate::RouterDims) -> usize {
-                match self { $(Self::$name(config) => config.flops(dims),)+ }
-            }
-
-            fn own_capacity(
-                &self,
-                dims: &$crate::RouterDims,
-                tokens: usize,
-                sequences: usize,
-            ) -> Option<usize> {
-                match self {
-                    $(Self::$name(config) => config.own_capacity(dims, tokens, sequences),)+
-                }
-            }
-
-            fn num_params(&self, dims: &$crate::RouterDims) -> usize {
-                match self { $(Self::$name(config) => config.num_params(dims),)+ }
-            }
-
-            fn switches(&self, k: usize) -> $crate::Switches {
-                match self { $(Self::$name(config) => config.switches(k),)+ }
-            }
-
-            fn fits(&self, switches: &$crate::Switches, k: usize) -> Result<(), &'static str> {
-                match self { $(Self::$name(config) => config.fits(switches, k),)+ }
-            }
-
-            fn check(&self, dims: &$crate::RouterDims) -> Result<(), $crate::RouterError> {
-                match self { $(Self::$name(config) => config.check(dims),)+ }
-            }
 
             fn init(
                 &self,

@@ -9,7 +9,7 @@ use registry::NonNegativeF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k, picked};
+use super::{Assign, AssignConfig, StrategyFacts, StrategyRules, Switches, check_top_k, picked};
 use crate::{
     Assignment, AuxiliaryLoss, GateRule, RouteInput, RouterDims, RouterError, Scores,
     normal::normal,
@@ -75,9 +75,7 @@ pub struct NoisyTopK {
     load_weight: f64,
 }
 
-impl AssignConfig for NoisyTopKConfig {
-    type Strategy = NoisyTopK;
-
+impl StrategyRules for NoisyTopKConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::LEARNED
     }
@@ -111,6 +109,10 @@ impl AssignConfig for NoisyTopKConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("noisy-top-k", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for NoisyTopKConfig {
+    type Strategy = NoisyTopK;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> NoisyTopK {
         NoisyTopK {

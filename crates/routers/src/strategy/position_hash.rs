@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use super::{Assign, AssignConfig, StrategyFacts, StrategyRules, check_top_k};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// The table has at least so many places before it repeats.
@@ -80,9 +80,7 @@ impl PositionHashConfig {
     }
 }
 
-impl AssignConfig for PositionHashConfig {
-    type Strategy = PositionHash;
-
+impl StrategyRules for PositionHashConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::FIXED
     }
@@ -90,6 +88,10 @@ impl AssignConfig for PositionHashConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("position-hash", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for PositionHashConfig {
+    type Strategy = PositionHash;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> PositionHash {
         let seed = dims.table_seed(self.table_seed);

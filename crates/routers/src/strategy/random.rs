@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use super::{Assign, AssignConfig, StrategyFacts, StrategyRules, check_top_k};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// Uniformly random experts, the control: what is left when routing carries no information.
@@ -44,9 +44,7 @@ pub struct Random {
     experts: usize,
 }
 
-impl AssignConfig for RandomConfig {
-    type Strategy = Random;
-
+impl StrategyRules for RandomConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::FIXED
     }
@@ -54,6 +52,10 @@ impl AssignConfig for RandomConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("random", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for RandomConfig {
+    type Strategy = Random;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> Random {
         Random {

@@ -8,7 +8,7 @@ use registry::PositiveF64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Adaptive, Assign, AssignConfig, StrategyFacts, check_top_k};
+use super::{Adaptive, Assign, AssignConfig, StrategyFacts, StrategyRules, check_top_k};
 use crate::{
     Assignment, AuxiliaryLoss, Defined, RouteInput, RouterDims, RouterError, Scores, StepLoad,
 };
@@ -81,9 +81,7 @@ pub struct Relu {
     k: usize,
 }
 
-impl AssignConfig for ReluConfig {
-    type Strategy = Relu;
-
+impl StrategyRules for ReluConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::LEARNED
     }
@@ -102,6 +100,10 @@ impl AssignConfig for ReluConfig {
         }
         check_top_k("relu", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for ReluConfig {
+    type Strategy = Relu;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> Relu {
         Relu {

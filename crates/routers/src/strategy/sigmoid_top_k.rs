@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
-use super::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k};
+use super::{Assign, AssignConfig, StrategyFacts, StrategyRules, Switches, check_top_k};
 use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, ScoreFunction, Scores};
 
 /// The k best experts by sigmoid scores, among the best groups if asked.
@@ -80,9 +80,7 @@ pub struct SigmoidTopK {
     groups_kept: usize,
 }
 
-impl AssignConfig for SigmoidTopKConfig {
-    type Strategy = SigmoidTopK;
-
+impl StrategyRules for SigmoidTopKConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::PICKS
     }
@@ -141,6 +139,10 @@ impl AssignConfig for SigmoidTopKConfig {
         }
         Ok(())
     }
+}
+
+impl AssignConfig for SigmoidTopKConfig {
+    type Strategy = SigmoidTopK;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> SigmoidTopK {
         SigmoidTopK {

@@ -10,7 +10,9 @@ use kernels::top_k;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, Group, StrategyFacts, Switches, check_top_k, picked};
+use super::{
+    Assign, AssignConfig, Group, StrategyFacts, StrategyRules, Switches, check_top_k, picked,
+};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// The k best experts after balancing the batch, in training.
@@ -73,9 +75,7 @@ pub struct Sinkhorn {
     group: Group,
 }
 
-impl AssignConfig for SinkhornConfig {
-    type Strategy = Sinkhorn;
-
+impl StrategyRules for SinkhornConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts {
             causal: false,
@@ -94,6 +94,10 @@ impl AssignConfig for SinkhornConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("sinkhorn", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for SinkhornConfig {
+    type Strategy = Sinkhorn;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> Sinkhorn {
         Sinkhorn {

@@ -9,7 +9,7 @@ use burn::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use super::{Assign, AssignConfig, StrategyFacts, StrategyRules, check_top_k};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// Every expert works on mixtures of a sequence's tokens.
@@ -66,9 +66,7 @@ pub struct SoftMoe {
     slots: usize,
 }
 
-impl AssignConfig for SoftMoeConfig {
-    type Strategy = SoftMoe;
-
+impl StrategyRules for SoftMoeConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts {
             needs_scores: false,
@@ -97,6 +95,10 @@ impl AssignConfig for SoftMoeConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("soft-moe", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for SoftMoeConfig {
+    type Strategy = SoftMoe;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> SoftMoe {
         let slots = self.slots.get();

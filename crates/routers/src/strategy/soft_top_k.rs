@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AssignConfig, StrategyFacts, Switches, TopK, check_top_k};
+use super::{AssignConfig, StrategyFacts, StrategyRules, Switches, TopK, check_top_k};
 use crate::{GateRule, RouterDims, RouterError};
 
 /// The k best experts, weighted by their renormalised probabilities.
@@ -35,9 +35,7 @@ use crate::{GateRule, RouterDims, RouterError};
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct SoftTopKConfig {}
 
-impl AssignConfig for SoftTopKConfig {
-    type Strategy = TopK;
-
+impl StrategyRules for SoftTopKConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::PICKS
     }
@@ -57,6 +55,10 @@ impl AssignConfig for SoftTopKConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("soft-top-k", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for SoftTopKConfig {
+    type Strategy = TopK;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> TopK {
         TopK::new(dims.top_k)

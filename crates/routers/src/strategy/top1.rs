@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AssignConfig, StrategyFacts, Switches, TopK, check_top_k};
+use super::{AssignConfig, StrategyFacts, StrategyRules, Switches, TopK, check_top_k};
 use crate::{RouterDims, RouterError};
 
 /// Each token's best expert, scaled by its probability.
@@ -39,9 +39,7 @@ use crate::{RouterDims, RouterError};
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Top1Config {}
 
-impl AssignConfig for Top1Config {
-    type Strategy = TopK;
-
+impl StrategyRules for Top1Config {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::PICKS
     }
@@ -57,6 +55,10 @@ impl AssignConfig for Top1Config {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("top1", 1, dims.experts)
     }
+}
+
+impl AssignConfig for Top1Config {
+    type Strategy = TopK;
 
     fn init(&self, _: &RouterDims, _: &Device) -> TopK {
         TopK::new(1)

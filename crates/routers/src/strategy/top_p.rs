@@ -11,7 +11,7 @@ use registry::{NonNegativeF64, PositiveF64};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Adaptive, Assign, AssignConfig, StrategyFacts, Switches, check_top_k};
+use super::{Adaptive, Assign, AssignConfig, StrategyFacts, StrategyRules, Switches, check_top_k};
 use crate::{Assignment, AuxiliaryLoss, RouteInput, RouterDims, RouterError, Scores, StepLoad};
 
 /// Below this an adapted mass would choose one expert for every token, whatever it is.
@@ -143,9 +143,7 @@ struct Budget {
     rate: f64,
 }
 
-impl AssignConfig for TopPConfig {
-    type Strategy = TopP;
-
+impl StrategyRules for TopPConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::PICKS
     }
@@ -182,6 +180,10 @@ impl AssignConfig for TopPConfig {
             _ => Ok(()),
         }
     }
+}
+
+impl AssignConfig for TopPConfig {
+    type Strategy = TopP;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> TopP {
         let p = self.p.get();

@@ -7,7 +7,7 @@ use burn::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use super::{Assign, AssignConfig, StrategyFacts, StrategyRules, check_top_k};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// All experts with equal weights, a control: one wide network in E parts, without any routing.
@@ -39,9 +39,7 @@ pub struct Uniform {
     experts: usize,
 }
 
-impl AssignConfig for UniformConfig {
-    type Strategy = Uniform;
-
+impl StrategyRules for UniformConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::FIXED
     }
@@ -57,6 +55,10 @@ impl AssignConfig for UniformConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("uniform", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for UniformConfig {
+    type Strategy = Uniform;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> Uniform {
         Uniform {

@@ -6,6 +6,7 @@ use burn::{
 };
 use routers::{
     Assign, AssignConfig, Assignment, RouteInput, RouterDims, RouterError, Scores, StrategyFacts,
+    StrategyRules,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,9 +22,7 @@ pub(crate) struct FirstExpert {
     k: usize,
 }
 
-impl AssignConfig for FirstExpertConfig {
-    type Strategy = FirstExpert;
-
+impl StrategyRules for FirstExpertConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts {
             needs_scores: false,
@@ -44,6 +43,10 @@ impl AssignConfig for FirstExpertConfig {
         }
         Ok(())
     }
+}
+
+impl AssignConfig for FirstExpertConfig {
+    type Strategy = FirstExpert;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> FirstExpert {
         FirstExpert { k: dims.top_k }

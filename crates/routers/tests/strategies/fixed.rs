@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use routers::{
     Assign as _, AssignConfig as _, LshConfig, PositionHashConfig, RouteInput, RouterDims,
+    StrategyRules as _,
 };
 use rstest::rstest;
 use testkit::normal;

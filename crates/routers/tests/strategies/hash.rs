@@ -4,6 +4,7 @@ use burn::tensor::{Device, Int, Tensor};
 use registry::Variant as _;
 use routers::{
     Assign as _, AssignConfig as _, HashConfig, HashTable, RouteInput, RouterDims, StrategyConfig,
+    StrategyRules as _,
 };
 
 use crate::{batch, dims, picks};
@@ -70,7 +71,7 @@ fn rows_of_a_token_before_it_is_routed() {
             capacity_factor,
             ..dims(8, 2)
         };
-        strategy.rows_per_token(&dims, 64)
+        strategy.rules().rows_per_token(&dims, 64)
     };
     let close = |rows: f64, expected: f64| assert!((rows - expected).abs() < 1e-12, "{rows}");
     close(rows("expert-choice", 1.25), 2.5);

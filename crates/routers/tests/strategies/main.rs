@@ -42,13 +42,13 @@ pub(crate) fn batch(tokens: usize, sequences: usize, device: &Device) -> RouteIn
 
 pub(crate) fn built(config: impl Into<StrategyConfig>, experts: usize, k: usize) -> Strategy {
     let (config, dims) = (config.into(), dims(experts, k));
-    config.check(&dims).expect("sizes that fit");
+    config.rules().check(&dims).expect("sizes that fit");
     config.init(&dims, &Device::flex())
 }
 
 /// Scores as the strategy's own switches read logits.
 pub(crate) fn scores(config: impl Into<StrategyConfig>, k: usize, logits_te: Tensor<2>) -> Scores {
-    let own = config.into().switches(k);
+    let own = config.into().rules().switches(k);
     Scores::new(logits_te, own.score_function, own.gate)
 }
 

@@ -6,8 +6,8 @@ use burn::{
 };
 use registry::{PositiveF64, Variant};
 use routers::{
-    AssignConfig as _, Assignment, BiasConfig, BudgetConfig, RouteInput, Router, RouterConfig,
-    ScorerConfig, StepLoad, StrategyConfig, TopPConfig,
+    Assignment, BiasConfig, BudgetConfig, RouteInput, Router, RouterConfig, ScorerConfig, StepLoad,
+    StrategyConfig, TopPConfig,
 };
 
 use crate::{batch, dims};
@@ -37,7 +37,7 @@ fn routers() -> Vec<RouterConfig> {
             let bias = BiasConfig {
                 rate: PositiveF64::new(0.2),
             };
-            let biased = strategy.facts().takes_bias;
+            let biased = strategy.rules().facts().takes_bias;
             routers.push(RouterConfig {
                 scorer: ScorerConfig::by_default(scorer.name).expect("a member"),
                 logit_std: Some(PositiveF64::new(1.0)),
@@ -95,7 +95,8 @@ fn a_loaded_router_routes_as_the_one_that_was_saved() {
             let fresh = build();
             outcome(&lopsided(fresh.clone()), &input) != outcome(&fresh, &input)
         });
-        let keeps_state = config.strategy.facts().takes_bias || config.strategy.name() == "relu";
+        let keeps_state =
+            config.strategy.rules().facts().takes_bias || config.strategy.name() == "relu";
         let linear = config.scorer.name() == "linear";
         assert!(
             adapts == keeps_state || !linear,

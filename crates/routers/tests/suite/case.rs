@@ -7,7 +7,7 @@ use burn::{
 use registry::Variant;
 use routers::{
     Assign, AssignConfig, RouteInput, Router, RouterDims, RouterError, Routing, Score, ScoreConfig,
-    Scorer, ScorerConfig, Scores, Sequences, StrategyFacts, Switches,
+    Scorer, ScorerConfig, Scores, Sequences, StrategyFacts, StrategyRules, Switches,
 };
 use testkit::{integers, learned_params, normal};
 
@@ -53,33 +53,34 @@ pub(crate) fn members<V: Variant>() -> Vec<V> {
         .collect()
 }
 
-/// Every strategy of a family with every scorer, composed as the router composes its own.
-pub(crate) fn composed<C>() -> Vec<Case>
+/// Every strategy of a family with every scorer, composed as the router composes its own; `rules` is the
+/// family's.
+pub(crate) fn composed<C>(rules: fn(&C) -> &dyn StrategyRules) -> Vec<Case>
 where
     C: AssignConfig<Strategy: Module> + Variant + Clone + 'static,
 {
     let mut cases = Vec::new();
     for (strategy, member) in members::<C>().into_iter().zip(C::MEMBERS) {
         for scorer in members::<ScorerConfig>() {
-            let facts = strategy.facts();
+            let facts = rules(&strategy).facts();
             let (own, checked, built) = (strategy.clone(), strategy.clone(), strategy.clone());
             let (counted, own_params) = (scorer.clone(), strategy.clone());
             cases.push(Case {
                 name: format!("{} on {}", member.name, scorer.name()),
                 facts,
-                owns_capacity: strategy.owns_capacity(),
-                top_k: Box::new(move |k| own.top_k(k)),
-                check: Box::new(move |dims| checked.check(dims)),
+                owns_capacity: rules(&strategy).owns_capacity(),
+                top_k: Box::new(move |k| rules(&own).top_k(k)),
+                check: Box::new(move |dims| rules(&checked).check(dims)),
                 num_params: Box::new(move |dims| {
                     let scorer = if facts.needs_scores {
-                        counted.num_params(dims)
+                        counted.rules().num_params(dims)
                     } else {
                         0
                     };
-                    scorer + own_params.num_params(dims)
+                    scorer + rules(&own_params).num_params(dims)
                 }),
                 build: Box::new(move |dims, device| {
-                    let top_k = built.top_k(dims.top_k);
+                    let top_k = rules(&built).top_k(dims.top_k);
                     let dims = RouterDims {
                         top_k,
                         ..dims.clone()
@@ -87,7 +88,7 @@ where
                     Box::new(Composed {
                         scorer: facts.needs_scores.then(|| scorer.init(&dims, device)),
                         strategy: built.init(&dims, device),
-                        switches: built.switches(top_k),
+                        switches: rules(&built).switches(top_k),
                     })
                 }),
             });

@@ -22,7 +22,6 @@ mod list;
 mod measures;
 mod memo;
 mod pack;
-mod precision;
 mod random;
 mod router;
 mod settings;

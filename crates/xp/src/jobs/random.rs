@@ -12,8 +12,7 @@ pub(super) fn open_unit(rng: &mut impl Rng) -> f64 {
     1.0 - rng.random::<f64>()
 }
 
-/// Standard normal, by Box and Muller's transform.
+/// Standard normal.
 pub(super) fn normal(rng: &mut impl Rng) -> f64 {
-    let radius = (-2.0 * open_unit(rng).ln()).sqrt();
-    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
+    kernels::box_muller(rng.random(), rng.random())
 }

@@ -17,7 +17,11 @@ use super::{
     floats,
     gemm::{Product, Threads, View},
 };
-use crate::{Precision, attention_plan::AttentionPlan, extension::AttentionOps};
+use crate::{
+    Precision,
+    attention_plan::AttentionPlan,
+    extension::{AttentionGradients, AttentionOps},
+};
 
 /// Queries of one block. Fewer make the products too small to be fast, more meet more of the future.
 const QUERIES: usize = 128;
@@ -58,7 +62,9 @@ impl AttentionOps for Flex {
             FlexTensor::from_data(TensorData::new(log_sums, layout.rows_shape())),
         )
     }
+}
 
+impl AttentionGradients for Flex {
     fn attention_dx_op(
         qkv: FlexTensor,
         log_sums: FlexTensor,

@@ -11,7 +11,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::{exp::exp, floats, wide::wide};
-use crate::extension::GeluOps;
+use crate::extension::{GeluGradients, GeluOps};
 
 /// Elements that one task takes: a quarter of a megabyte of input and output.
 const ELEMENTS_PER_TASK: usize = 1 << 15;
@@ -116,7 +116,9 @@ impl GeluOps for Flex {
         let shape = x.shape();
         FlexTensor::from_data(TensorData::new(forward(x.storage()), shape))
     }
+}
 
+impl GeluGradients for Flex {
     fn gelu_dx_op(x: FlexTensor, dy: FlexTensor) -> FlexTensor {
         let (x, dy) = (floats(&x), floats(&dy));
         let shape = x.shape();

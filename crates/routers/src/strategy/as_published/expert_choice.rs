@@ -8,7 +8,7 @@ use kernels::{softmax, top_k};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::strategy::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use crate::strategy::{Assign, AssignConfig, StrategyFacts, StrategyRules, check_top_k};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// The most tokens that MoE Routing Bench's experts choose, whatever their room.
@@ -58,9 +58,7 @@ pub struct ExpertChoiceAsPublished {
     capacity_factor: f64,
 }
 
-impl AssignConfig for ExpertChoiceAsPublishedConfig {
-    type Strategy = ExpertChoiceAsPublished;
-
+impl StrategyRules for ExpertChoiceAsPublishedConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts {
             causal: false,
@@ -71,6 +69,10 @@ impl AssignConfig for ExpertChoiceAsPublishedConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("expert-choice-as-published", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for ExpertChoiceAsPublishedConfig {
+    type Strategy = ExpertChoiceAsPublished;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> ExpertChoiceAsPublished {
         ExpertChoiceAsPublished {

@@ -7,7 +7,7 @@ use burn::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::strategy::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use crate::strategy::{Assign, AssignConfig, StrategyFacts, StrategyRules, check_top_k};
 use crate::{Assignment, RouteInput, RouterDims, RouterError, Scores};
 
 /// Of the position: the place in the flattened batch is multiplied by it.
@@ -59,9 +59,7 @@ pub struct HashAsPublished {
     period_ek: Tensor<2, Int>,
 }
 
-impl AssignConfig for HashAsPublishedConfig {
-    type Strategy = HashAsPublished;
-
+impl StrategyRules for HashAsPublishedConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::FIXED
     }
@@ -69,6 +67,10 @@ impl AssignConfig for HashAsPublishedConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("hash-as-published", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for HashAsPublishedConfig {
+    type Strategy = HashAsPublished;
 
     fn init(&self, dims: &RouterDims, device: &Device) -> HashAsPublished {
         let (experts, k) = (dims.experts as u64, dims.top_k as u64);

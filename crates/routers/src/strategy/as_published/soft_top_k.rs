@@ -5,7 +5,9 @@ use kernels::top_k;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::strategy::{Assign, AssignConfig, StrategyFacts, Switches, check_top_k, picked};
+use crate::strategy::{
+    Assign, AssignConfig, StrategyFacts, StrategyRules, Switches, check_top_k, picked,
+};
 use crate::{Assignment, GateRule, RouteInput, RouterDims, RouterError, Scores};
 
 /// MoE Routing Bench's soft top-k: the softmax of the k largest logits, for every k.
@@ -45,9 +47,7 @@ pub struct SoftTopKAsPublished {
     k: usize,
 }
 
-impl AssignConfig for SoftTopKAsPublishedConfig {
-    type Strategy = SoftTopKAsPublished;
-
+impl StrategyRules for SoftTopKAsPublishedConfig {
     fn facts(&self) -> StrategyFacts {
         StrategyFacts::PICKS
     }
@@ -59,6 +59,10 @@ impl AssignConfig for SoftTopKAsPublishedConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("softk-as-published", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for SoftTopKAsPublishedConfig {
+    type Strategy = SoftTopKAsPublished;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> SoftTopKAsPublished {
         SoftTopKAsPublished { k: dims.top_k }

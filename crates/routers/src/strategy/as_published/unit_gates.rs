@@ -8,7 +8,7 @@ use kernels::top_k;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::strategy::{Assign, AssignConfig, StrategyFacts, check_top_k};
+use crate::strategy::{Assign, AssignConfig, StrategyFacts, StrategyRules, check_top_k};
 use crate::{Assignment, Defined, RouteInput, RouterDims, RouterError, Scores};
 
 /// MoE Routing Bench's top-1: each token's best expert with the gate 1.
@@ -86,9 +86,7 @@ const FROZEN: StrategyFacts = StrategyFacts {
     ..StrategyFacts::PICKS
 };
 
-impl AssignConfig for Top1AsPublishedConfig {
-    type Strategy = UnitGates;
-
+impl StrategyRules for Top1AsPublishedConfig {
     fn facts(&self) -> StrategyFacts {
         FROZEN
     }
@@ -100,15 +98,17 @@ impl AssignConfig for Top1AsPublishedConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("top1-as-published", 1, dims.experts)
     }
+}
+
+impl AssignConfig for Top1AsPublishedConfig {
+    type Strategy = UnitGates;
 
     fn init(&self, _: &RouterDims, _: &Device) -> UnitGates {
         UnitGates { k: 1 }
     }
 }
 
-impl AssignConfig for HardTopKAsPublishedConfig {
-    type Strategy = UnitGates;
-
+impl StrategyRules for HardTopKAsPublishedConfig {
     fn facts(&self) -> StrategyFacts {
         FROZEN
     }
@@ -116,6 +116,10 @@ impl AssignConfig for HardTopKAsPublishedConfig {
     fn check(&self, dims: &RouterDims) -> Result<(), RouterError> {
         check_top_k("topk-hard-as-published", dims.top_k, dims.experts)
     }
+}
+
+impl AssignConfig for HardTopKAsPublishedConfig {
+    type Strategy = UnitGates;
 
     fn init(&self, dims: &RouterDims, _: &Device) -> UnitGates {
         UnitGates { k: dims.top_k }

@@ -11,7 +11,6 @@ use super::settings::LayerSettings;
 use crate::jobs::{
     clock::timed_on,
     context::JobError,
-    precision,
     random::{named_seed, normal},
     timed::Timed,
 };
@@ -121,7 +120,7 @@ impl Bench {
                 noise_seed: named_seed(seed, "noise"),
                 training: true,
                 capacity: Capacity::Training,
-                precision: precision::wanted(settings.layer.precision).on(device),
+                precision: settings.layer.precision.on(device),
             },
             // As in a model, whose lower layers wait for the gradient of these hidden states.
             x_td: x_td.require_grad(),

@@ -18,7 +18,6 @@ pub(crate) use self::settings::LayerSettings;
 use super::{
     context::{Event, JobContext, JobEnd, JobError, Sizes},
     measures::RoutingMeasures,
-    precision,
 };
 
 /// Parameters of the layer that the settings describe.
@@ -71,7 +70,7 @@ fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<JobEnd, JobEr
         });
     }
     let mut row = std::mem::take(&mut cx.row);
-    let wanted = precision::wanted(settings.layer.precision).on(&cx.device);
+    let wanted = settings.layer.precision.on(&cx.device);
     if row.precision.as_deref() != Some(wanted.name()) {
         let text = format!("{} multiplies in {}", cx.device_name, wanted.name());
         (cx.events)(Event::Note { text });

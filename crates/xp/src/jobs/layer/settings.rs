@@ -2,11 +2,11 @@
 
 use std::num::NonZeroUsize;
 
+use kernels::Precision;
 use moe_layer::MoeConfig;
 use routers::RouterConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer::Precision;
 
 use crate::jobs::settings::{
     Profile, SettingProblem, bounds,

@@ -3,18 +3,17 @@
 
 mod job;
 mod loads;
-mod memcpy;
 mod settings;
 
 use std::sync::atomic::Ordering;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use kernels::{combine, pack};
+use kernels::{Memcpy, combine, pack};
 use moe_layer::{Capacity, DispatchPlan, MoeConfig, PackedRows, PlanDims};
 use routers::{Assignment, Sequences};
 
 pub(crate) use self::settings::PackSettings;
-use self::{memcpy::Memcpy, settings::Packing};
+use self::settings::Packing;
 use super::{
     clock::timed_on,
     context::{Event, JobContext, JobEnd, JobError},

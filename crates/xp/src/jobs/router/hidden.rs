@@ -4,10 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use moe_layer::{BatchRows, Capacity, ExpertBank, MoeContext};
 
 use super::settings::RouterSettings;
-use crate::jobs::{
-    precision,
-    random::{named_seed, normal},
-};
+use crate::jobs::random::{named_seed, normal};
 
 /// Hidden states before they are scaled, and what comes with them.
 pub(super) struct Hidden {
@@ -83,7 +80,7 @@ impl Hidden {
                     noise_seed: named_seed(seed, "noise"),
                     training: false,
                     capacity: Capacity::Training,
-                    precision: precision::wanted(settings.measure.precision).on(device),
+                    precision: settings.measure.precision.on(device),
                 },
             }
         };

@@ -1,7 +1,6 @@
 //! What `job = "router"` is to the rest of the program.
 
 use moe_layer::MoeConfig;
-use routers::AssignConfig;
 use runstore::tables::TrialRow;
 
 use super::{
@@ -114,7 +113,7 @@ impl Job for RouterSettings {
     fn fill(&self, row: &mut TrialRow) {
         row.tokens = Some(self.hidden.shape.tokens() as u64);
         row.router = Some(router_name(&self.router).to_owned());
-        if !self.router.strategy.facts().needs_scores {
+        if !self.router.strategy.rules().facts().needs_scores {
             row.scorer = None;
         }
         columns::fill_dense(row, &self.moe);

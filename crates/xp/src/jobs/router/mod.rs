@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use burn::tensor::Device;
 use metrics::{speed, statistics};
 use moe_layer::{LayerDims, MoeLayer};
-use routers::{AssignConfig, RouterConfig, ScoreConfig};
+use routers::RouterConfig;
 use runstore::TrialRecord;
 use runstore::tables::TrialRow;
 
@@ -28,7 +28,6 @@ use super::{
     clock::timed_on,
     context::{Event, JobContext, JobEnd, JobError, Sizes},
     measures::expert_rows,
-    precision,
     random::named_seed,
 };
 
@@ -71,7 +70,7 @@ fn sizes_at(settings: &RouterSettings, width: usize) -> Sizes {
 
 /// What a trial of this job is called: its scorer, or its strategy where that scores nothing.
 fn router_name(router: &RouterConfig) -> &'static str {
-    if router.strategy.facts().needs_scores {
+    if router.strategy.rules().facts().needs_scores {
         router.scorer.name()
     } else {
         router.strategy.name()
@@ -251,12 +250,12 @@ fn describe(row: &mut TrialRow, settings: &RouterSettings, hidden: &Hidden, devi
     } else {
         "random".to_owned()
     });
-    let wanted = precision::wanted(settings.measure.precision).on(device);
+    let wanted = settings.measure.precision.on(device);
     row.precision = Some(wanted.name().to_owned());
-    if settings.router.strategy.facts().needs_scores {
+    if settings.router.strategy.rules().facts().needs_scores {
         let dims =
             MoeLayer::router_dims(&settings.moe, &LayerDims::new(hidden.width, hidden.vocab));
-        row.router_flops = Some(settings.router.scorer.flops(&dims) as u64);
+        row.router_flops = Some(settings.router.scorer.rules().flops(&dims) as u64);
     }
 }
 

@@ -3,12 +3,12 @@
 use std::num::NonZeroUsize;
 
 use corpora::{CorpusConfig, TinyShakespeareConfig};
+use kernels::Precision;
 use moe_layer::MoeConfig;
 use registry::{NonNegativeF64, PositiveF64};
 use routers::RouterConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer::Precision;
 
 use crate::jobs::settings::{
     Profile, SettingProblem, bounds,

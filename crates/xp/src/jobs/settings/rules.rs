@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use moe_layer::{LayerDims, MoeConfig, MoeLayer};
-use routers::{AssignConfig, RouterConfig, RouterError};
+use routers::{RouterConfig, RouterError};
 
 use super::{bounds, problem::SettingProblem, profile::Profile};
 
@@ -20,7 +20,7 @@ pub(in crate::jobs) fn resolve_layer(
     moe.resolve_dense(router);
     let rounds = moe.chain.get();
     let Some(k) = moe.k_of_round() else { return };
-    let k = rounds * router.strategy.top_k(k);
+    let k = rounds * router.strategy.rules().top_k(k);
     moe.k = NonZeroUsize::new(k).unwrap_or(moe.k);
 }
 

@@ -1,7 +1,6 @@
 //! The column of C.
 
 use moe_layer::{DropPolicyConfig, LayerDims, MoeLayer};
-use routers::AssignConfig;
 
 use super::settings::TrainSettings;
 
@@ -13,10 +12,13 @@ pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
     let sequences = train.batch.get();
     let k = moe.k_of_round().unwrap_or(moe.k.get());
     let tokens = sequences * train.sequence.get();
-    if router.strategy.owns_capacity() {
+    if router.strategy.rules().owns_capacity() {
         // Neither width nor vocabulary bears on it.
         let dims = MoeLayer::router_dims(moe, &LayerDims::new(0, 0));
-        return router.strategy.own_capacity(&dims, tokens, sequences);
+        return router
+            .strategy
+            .rules()
+            .own_capacity(&dims, tokens, sequences);
     }
     let limited = !matches!(moe.drop, DropPolicyConfig::None(_));
     limited.then(|| {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use metrics::health::{Condition, Finding, Limits, Reading, examine};
 use moe_layer::LayerReading;
-use routers::AssignConfig;
 use runstore::tables::{AlarmRow, TrialRow};
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +43,7 @@ impl Watch {
         health.enabled.then(|| Self {
             after: health.after as u64,
             limits: health.limits(),
-            taught: settings.router.strategy.facts().gate_gradient,
+            taught: settings.router.strategy.rules().facts().gate_gradient,
         })
     }
 

@@ -29,7 +29,6 @@ pub(crate) use self::{
 };
 use super::{
     context::{Event, JobContext, JobEnd, JobError, Save, Sizes},
-    precision,
     random::named_seed,
 };
 
@@ -103,7 +102,7 @@ fn build<C: LmConfig>(
     device: &Device,
 ) -> Result<LanguageModel<C::Model>, JobError> {
     let dims = dims(settings, dataset, seed);
-    let precision = precision::wanted(settings.train.precision).on(device);
+    let precision = settings.train.precision.on(device);
     let device = device.clone().autodiff();
     trainer::initialise(named_seed(seed, "init"), &device, |device| {
         config
@@ -149,7 +148,7 @@ fn lines_to_beat(
 /// Fills the columns that are known before training.
 fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset) {
     let vocab = dataset.tokenizer.vocab_size();
-    let precision = precision::wanted(settings.train.precision).on(&cx.device);
+    let precision = settings.train.precision.on(&cx.device);
     if let Some(sizes) = sizes(settings, Some(vocab)) {
         cx.row.params_total = Some(sizes.params_total as u64);
         cx.row.params_active = Some(sizes.params_active as u64);
