@@ -50,6 +50,10 @@ check:
 test *ARGS:
     cargo test --release --workspace {{ARGS}}
 
+# Follows "Adding a strategy" and "Adding a scorer" of crates/README.md in a copy of the tree.
+recipe:
+    python3 scripts/recipe.py
+
 # Runs the smoke sweeps in a temporary folder and looks at what they leave.
 smoke:
     cargo build --release -p xp
