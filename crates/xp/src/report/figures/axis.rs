@@ -58,7 +58,8 @@ impl Axis {
             with,
             values: Vec::new(),
         };
-        for cell in cells.iter().filter(|cell| cell.has(name)) {
+        // A routed cell without the setting has its usual value.
+        for cell in cells.iter().filter(|cell| !cell.is_dense() || cell.has(name)) {
             let taken = axis.taken(cell);
             if !axis.values.contains(&taken) {
                 axis.values.push(taken);
@@ -164,6 +165,7 @@ fn bare_label(axis: &str, value: &str) -> String {
     match axis {
         "capacity_factor" | "experts" | "top_k" | "packing" | "dispatch" | "load_shape"
         | "balancer" => value.to_owned(),
+        _ if axis.contains('.') && value == "none" => "as usual".to_owned(),
         _ if axis.contains('.') => value.to_owned(),
         _ => value_label(axis, value)
             .trim_start_matches(&format!("{} ", axis_label(axis)))
@@ -213,6 +215,8 @@ mod tests {
             row("soft-moe", "none", r#"{"soft-moe":{"slots":1}}"#),
             row("soft-moe", "none", r#"{"soft-moe":{"slots":16}}"#),
             row("hash", "none", r#"{"hash":{"table":"random"}}"#),
+            row("top-p", "none", r#"{"top-p":{"p":0.5}}"#),
+            row("top-p", "none", r#"{"top-p":{"p":0.5,"entropy-weight":0.1}}"#),
             row("relu", "none", r#""relu""#),
         ]);
         assert!(others.is_empty(), "{others:?}");
@@ -225,6 +229,8 @@ mod tests {
                 "relu, no balancer",
                 "soft-moe, no balancer, slots 1",
                 "soft-moe, no balancer, slots 16",
+                "top-p, no balancer",
+                "top-p, no balancer, entropy-weight 0.1",
             ]
         );
     }
