@@ -18,6 +18,7 @@ const FACTS: JobFacts = JobFacts {
         ("packing", "pack.packing"),
         ("load", "pack.load"),
         ("tokens", "pack.tokens"),
+        ("dim", "pack.width"),
         ("width", "pack.width"),
     ],
     families: &["pack.load"],

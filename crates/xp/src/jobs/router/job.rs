@@ -33,6 +33,7 @@ const FACTS: JobFacts = JobFacts {
         ("expert-hidden", "moe.expert-hidden"),
         ("dispatch", "moe.dispatch"),
         ("source", "hidden.source"),
+        ("dim", "hidden.source.random.width"),
         ("input-scale", "hidden.scale"),
         ("shape", "hidden.shape"),
         ("runs", "measure.runs"),
