@@ -303,7 +303,8 @@ mod tests {
             let mut found = Vec::new();
             untold(&schema, schema.root(), "", &mut found);
             assert!(found.is_empty(), "{}: {found:?}", job.name());
-            assert!(schema.paths().contains(&"moe.k".to_owned()));
+            let has_k = schema.paths().contains(&"moe.k".to_owned());
+            assert_eq!(has_k, job.sections().contains(&"moe"), "{}", job.name());
         }
     }
 

@@ -78,7 +78,8 @@ pub(super) fn fill(
     }
 }
 
-/// Fills the width of the experts' hidden layer, and of one that stands for several what they are called together.
+/// Fills F, the width of the experts' hidden layer; of a dense reference, which stands for several of them, that of
+/// all together.
 pub(super) fn fill_width(row: &mut TrialRow, moe: &MoeConfig, width: usize) {
     let wide = moe.dense_experts().map_or(1, NonZeroUsize::get);
     row.ffn_dim = Some((moe.hidden(width) * wide) as u64);

@@ -1,7 +1,7 @@
 //! The `train` job with each of its models.
 
 use routers::StrategyConfig;
-use runstore::{read_trials, tables::TrialStatus};
+use runstore::{read_results, read_trials, tables::TrialStatus};
 
 use crate::fixture::Lab;
 
@@ -44,4 +44,36 @@ fn heads_that_do_not_share_the_width_are_found_first() {
     let file = lab.file("odd.toml", text);
     let ran = lab.xp(&format!("plan {file}")).expect(2);
     ran.says(&["dim must be a multiple of twice the heads", "odd.toml"]);
+}
+
+/// Those of balancers and of a strategy, and the columns that some of them have beside.
+#[test]
+fn every_loss_that_is_minimised_has_rows() {
+    let lab = Lab::new();
+    let text = format!(
+        "name = 'losses'\nquestion = 'which?'\njob = 'train'\nseeds = [1]\n{TINY}\
+         log-every = 1\n\
+         [model.tiny-moe]\nlayers = 1\ndim = 16\nheads = 2\n[moe]\nexperts = 4\n\
+         [router]\nstrategy = 'relu'\nbalancers = ['switch', 'z-loss']\n"
+    );
+    let file = lab.file("losses.toml", text);
+    lab.xp(&format!("sweep {file}")).expect(0);
+    let found = read_results(&lab.results("losses", "base-cpu")).expect("results");
+    let losses = &found.losses;
+    let names = |step| {
+        let own = losses.iter().filter(move |row| row.step == step);
+        own.map(|row| row.name.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(1), ["relu-l1", "switch", "z-loss"]);
+    assert_eq!(names(1), names(2));
+    let cell = &found.trials[0].cell_id;
+    assert!(
+        losses
+            .iter()
+            .all(|row| row.cell_id == *cell && cell.is_some())
+    );
+    let last = &found.steps[found.steps.len() - 1];
+    let own = losses.iter().rfind(|row| row.name == "z-loss");
+    assert_eq!(last.aux_z_loss, own.and_then(|row| row.value));
+    assert!(last.aux_z_loss.is_some_and(|loss| loss > 0.0));
 }

@@ -1,18 +1,17 @@
 //! What `job = "train"` is to the rest of the program.
 
-use corpora::CorpusError;
 use moe_layer::MoeConfig;
 use runstore::tables::TrialRow;
 
 use super::{
     run,
     settings::{DataSettings, HealthConfig, TrainSettings},
-    sizes, steps,
+    sizes, steps, window,
 };
 use crate::jobs::{
     columns::{self, Column, ROUTING},
     context::{JobContext, JobEnd, JobError, Sizes},
-    data_rules::{self, DataRules},
+    data_rules::DataRules,
     job::{Job, JobFacts, headline},
     settings::{SettingProblem, rules},
     source::Source,
@@ -119,7 +118,7 @@ impl Job for TrainSettings {
     }
 
     fn check_data(&self, rules: &mut DataRules<'_>) -> Result<Vec<SettingProblem>, JobError> {
-        Ok(window(self, rules)?.into_iter().collect())
+        Ok(window::check(self, rules)?.into_iter().collect())
     }
 
     /// The limits of alarms where they are the usual ones: they change what is written and nothing of what is
@@ -167,32 +166,4 @@ fn source(data: &DataSettings) -> Source<'_> {
         corpus: &data.corpus,
         tokenizer: Some(&data.tokenizer),
     }
-}
-
-/// Texts and lengths of windows that were looked at, with what is wrong with them.
-type Windows = Vec<(DataSettings, usize, Option<SettingProblem>)>;
-
-/// Training and validation text hold a window.
-fn window(
-    settings: &TrainSettings,
-    rules: &mut DataRules<'_>,
-) -> Result<Option<SettingProblem>, JobError> {
-    let (data, sequence) = (&settings.data, settings.train.sequence.get());
-    let known = rules.found.of::<Windows>();
-    let same = |known: &&(DataSettings, usize, _)| known.0 == *data && known.1 == sequence;
-    if let Some((_, _, problem)) = known.iter().find(same) {
-        return Ok(problem.clone());
-    }
-    let checked = corpora::check_windows(&data.corpus, &data.tokenizer, rules.data, sequence);
-    let problem = match checked {
-        Ok(()) => None,
-        Err(error @ CorpusError::TooShort { .. }) => Some(data_rules::problem(
-            &error.to_string(),
-            &["train.sequence", "data.corpus"],
-        )),
-        Err(error) if error.is_missing() => None,
-        Err(error) => return Err(error.into()),
-    };
-    known.push((data.clone(), sequence, problem.clone()));
-    Ok(problem)
 }

@@ -12,6 +12,7 @@ mod record;
 mod samples;
 mod settings;
 mod steps;
+mod window;
 
 use burn::tensor::Device;
 use corpora::{Dataset, NgramLine, valid_windows};
