@@ -59,7 +59,10 @@ impl Axis {
             values: Vec::new(),
         };
         // A routed cell without the setting has its usual value.
-        for cell in cells.iter().filter(|cell| !cell.is_dense() || cell.has(name)) {
+        for cell in cells
+            .iter()
+            .filter(|cell| !cell.is_dense() || cell.has(name))
+        {
             let taken = axis.taken(cell);
             if !axis.values.contains(&taken) {
                 axis.values.push(taken);
@@ -216,7 +219,11 @@ mod tests {
             row("soft-moe", "none", r#"{"soft-moe":{"slots":16}}"#),
             row("hash", "none", r#"{"hash":{"table":"random"}}"#),
             row("top-p", "none", r#"{"top-p":{"p":0.5}}"#),
-            row("top-p", "none", r#"{"top-p":{"p":0.5,"entropy-weight":0.1}}"#),
+            row(
+                "top-p",
+                "none",
+                r#"{"top-p":{"p":0.5,"entropy-weight":0.1}}"#,
+            ),
             row("relu", "none", r#""relu""#),
         ]);
         assert!(others.is_empty(), "{others:?}");
