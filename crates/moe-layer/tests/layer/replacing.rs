@@ -203,7 +203,8 @@ fn a_distilled_router_chooses_as_the_one_before() {
     };
     let (started, _) = agreed(&fresh());
     let (learned, told) = agreed(&distil());
-    assert!(started < 0.6 && learned > 0.7, "{started} to {learned}");
+    // By chance half of the choices agree, more or less.
+    assert!(learned > 0.7 && learned > started, "{started} to {learned}");
     let (first, last) = told[0].distilled.expect("losses");
     assert!(last < 0.1 * first, "{first} to {last}");
     assert!(told[0].to_string().contains(", divergence "));
