@@ -29,8 +29,13 @@
 //!
 //! All products end in one place, `flex::gemm`: the matrix unit of chips that have one, in f32 or
 //! bf16, or the `gemm` crate's vector kernels. What surrounds a product (bias, activation, its
-//! slope) is done while the elements are near, and so are matrices of half precision widened. [`LargeBlocks`] keeps the memory of tensors between
-//! steps.
+//! slope) is done while the elements are near, and so are matrices of half precision widened.
+//! [`LargeBlocks`] keeps the memory of tensors between steps.
+//!
+//! # GPU
+//!
+//! Matrices of half precision multiply in their own type, which must be one that the device computes
+//! with (`Device::supports_dtype`): Vulkan has no bf16.
 //!
 //! # Rows
 //!

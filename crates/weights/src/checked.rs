@@ -181,12 +181,12 @@ impl Checked {
         kept: Kept,
         device: &Device,
     ) -> Result<Tensor<D>, WeightsError> {
-        let data = match kept.of(self.stored(&laid.names[0]).dtype) {
-            Kept::F16 => TensorData::new(self.numbers::<f16>(laid)?, shape),
-            Kept::BF16 => TensorData::new(self.numbers::<bf16>(laid)?, shape),
-            Kept::F32 | Kept::Stored => TensorData::new(self.numbers::<f32>(laid)?, shape),
+        let dtype = kept.of(self.stored(&laid.names[0]).dtype, device);
+        let data = match dtype {
+            DType::F16 => TensorData::new(self.numbers::<f16>(laid)?, shape),
+            DType::BF16 => TensorData::new(self.numbers::<bf16>(laid)?, shape),
+            _ => TensorData::new(self.numbers::<f32>(laid)?, shape),
         };
-        let dtype = data.dtype();
         Ok(Tensor::from_data(data, (device, dtype)))
     }
 

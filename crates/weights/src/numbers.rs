@@ -1,9 +1,10 @@
 //! The types of numbers: those of files, and those that are kept.
 
-use burn::tensor::{Element, bf16, f16};
+use burn::tensor::{DType, Device, Element, bf16, f16};
 use safetensors::Dtype;
 
-/// In which type the numbers of a tensor are kept.
+/// In which type the numbers of a tensor are kept. A device that does not compute with a type of half
+/// precision (bf16 on Vulkan) keeps f32 in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kept {
     /// In that of the file.
@@ -18,13 +19,17 @@ pub enum Kept {
 }
 
 impl Kept {
-    /// The type in which what is stored in this one is kept.
-    pub(crate) const fn of(self, stored: Dtype) -> Self {
-        match (self, stored) {
-            (Self::Stored, Dtype::F16) => Self::F16,
-            (Self::Stored, Dtype::BF16) => Self::BF16,
-            (Self::Stored, _) => Self::F32,
-            (asked, _) => asked,
+    /// The type in which a device keeps what is stored in this one.
+    pub(crate) fn of(self, stored: Dtype, device: &Device) -> DType {
+        let kept = match (self, stored) {
+            (Self::F16, _) | (Self::Stored, Dtype::F16) => DType::F16,
+            (Self::BF16, _) | (Self::Stored, Dtype::BF16) => DType::BF16,
+            (Self::F32 | Self::Stored, _) => DType::F32,
+        };
+        if device.supports_dtype(kept) {
+            kept
+        } else {
+            DType::F32
         }
     }
 }
@@ -120,8 +125,9 @@ mod tests {
 
     #[test]
     fn a_type_is_that_of_the_file_or_the_one_that_is_asked_for() {
-        assert_eq!(Kept::Stored.of(Dtype::BF16), Kept::BF16);
-        assert_eq!(Kept::Stored.of(Dtype::F32), Kept::F32);
-        assert_eq!(Kept::F16.of(Dtype::BF16), Kept::F16);
+        let device = Device::flex();
+        assert_eq!(Kept::Stored.of(Dtype::BF16, &device), DType::BF16);
+        assert_eq!(Kept::Stored.of(Dtype::F32, &device), DType::F32);
+        assert_eq!(Kept::F16.of(Dtype::BF16, &device), DType::F16);
     }
 }

@@ -33,6 +33,10 @@ fn products(
     let Some(device) = place.device("products with halves") else {
         return;
     };
+    if !device.supports_dtype(dtype) {
+        println!("no products with {dtype:?}: the device does not compute with it");
+        return;
+    }
     // So many numbers that not all are widened at a time.
     let (inner, outer) = (700, 410);
     let flex = Device::flex();
