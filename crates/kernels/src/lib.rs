@@ -15,6 +15,7 @@
 //! | [`matmul`], [`matmul_transposed`], [`linear`] | products and affine maps | CPU |
 //! | [`grouped_matmul`] | one matrix per expert over its rows | CPU, GPU |
 //! | [`grouped_linear`] | one affine map per expert over its rows, after an activation | CPU |
+//! | [`int4_linear`], [`int4_grouped_linear`], [`int4_batched_linear`] | affine maps whose matrices are of four bits | CPU, GPU |
 //! | [`attention`] | causal multi-head self-attention | CPU |
 //! | [`layer_norm`] | rows of mean 0 and variance 1, scaled and shifted | CPU |
 //! | [`dropout`] | values dropped at random | CPU |
@@ -29,13 +30,15 @@
 //!
 //! All products end in one place, `flex::gemm`: the matrix unit of chips that have one, in f32 or
 //! bf16, or the `gemm` crate's vector kernels. What surrounds a product (bias, activation, its
-//! slope) is done while the elements are near, and so are matrices of half precision widened.
+//! slope) is done while the elements are near, and so are matrices of half precision or of four bits
+//! widened.
 //! [`LargeBlocks`] keeps the memory of tensors between steps.
 //!
 //! # GPU
 //!
 //! Matrices of half precision multiply in their own type, which must be one that the device computes
-//! with (`Device::supports_dtype`): Vulkan has no bf16.
+//! with (`Device::supports_dtype`): Vulkan has no bf16. Those of four bits are written out in f32, whatever
+//! precision is asked for, a tile at a time; one row costs as much as a tile of rows.
 //!
 //! # Rows
 //!
@@ -58,6 +61,7 @@ mod dropout;
 mod extension;
 mod flex;
 mod grouped;
+mod int4;
 mod layer_norm;
 mod linear;
 mod load;
@@ -66,6 +70,7 @@ mod memcpy;
 mod memory;
 mod normal;
 mod precision;
+mod reading;
 mod rows;
 mod slots;
 mod softmax;
@@ -77,14 +82,19 @@ pub use attention::{attention, attention_reference};
 pub use cross_entropy::{cross_entropy, cross_entropy_reference};
 pub use dropout::{SeededDropout, dropout, dropout_reference};
 pub use grouped::{grouped_matmul, grouped_matmul_reference};
+pub use int4::{Int4, Int4Parts, int4_grouped_matmul};
 pub use layer_norm::{layer_norm, layer_norm_reference};
-pub use linear::{Activation, batched_linear, grouped_linear, grouped_linear_reference, linear};
+pub use linear::{
+    Activation, batched_linear, grouped_linear, grouped_linear_reference, int4_batched_linear,
+    int4_grouped_linear, int4_linear, linear,
+};
 pub use load::{expert_load, expert_load_reference};
 pub use matmul::{matmul, matmul_reference, matmul_transposed};
 pub use memcpy::Memcpy;
 pub use memory::LargeBlocks;
 pub use normal::box_muller;
 pub use precision::Precision;
+pub use reading::Reading;
 pub use rows::{combine, combine_reference, pack, pack_reference};
 pub use slots::{expert_slots, expert_slots_reference};
 pub use softmax::{softmax, softmax_reference};

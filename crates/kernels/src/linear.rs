@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor};
 
-use crate::{Precision, extension, gelu, gelu_reference, matmul, pack_reference};
+use crate::{Int4, Precision, extension, gelu, gelu_reference, matmul, pack_reference};
 
 /// What is done to rows before an affine map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,16 +58,44 @@ pub fn grouped_linear(
         }
         other => other,
     };
-    let [experts, ..] = w_edf.dims();
+    around_product(x_md, b_ef, offsets, activation, |x_md, offsets| {
+        crate::grouped_matmul(x_md, w_edf, offsets, precision)
+    })
+}
+
+/// [`grouped_linear`] with frozen matrices of four bits.
+#[must_use]
+pub fn int4_grouped_linear(
+    x_md: Tensor<2>,
+    w: &Int4,
+    b_ef: Option<Tensor<2>>,
+    offsets: Tensor<1, Int>,
+    activation: Activation,
+    precision: Precision,
+) -> Tensor<2> {
+    around_product(x_md, b_ef, offsets, activation, |x_md, offsets| {
+        crate::int4_grouped_matmul(x_md, w, offsets, precision)
+    })
+}
+
+/// An activation, a grouped product and a bias, one after another.
+fn around_product(
+    x_md: Tensor<2>,
+    b_ef: Option<Tensor<2>>,
+    offsets: Tensor<1, Int>,
+    activation: Activation,
+    product: impl FnOnce(Tensor<2>, Tensor<1, Int>) -> Tensor<2>,
+) -> Tensor<2> {
+    let [bounds] = offsets.dims();
     let x_md = match activation {
         Activation::Identity => x_md,
         Activation::Gelu => {
             let expert_m = expert_of_rows(&x_md, &offsets);
-            gelu(without_nobodys(x_md, &expert_m, experts))
+            gelu(without_nobodys(x_md, &expert_m, bounds - 1))
         }
     };
     let expert_m = b_ef.is_some().then(|| expert_of_rows(&x_md, &offsets));
-    let y_mf = crate::grouped_matmul(x_md, w_edf, offsets, precision);
+    let y_mf = product(x_md, offsets);
     match b_ef.zip(expert_m) {
         Some((b_ef, expert_m)) => y_mf + crate::pack(b_ef, expert_m),
         None => y_mf,
@@ -122,13 +150,42 @@ pub fn batched_linear(
             None => y_ecf,
         };
     }
-    let ([_, room, inner], [experts, _, outer]) = (x_ecd.dims(), w_edf.dims());
+    let [experts, ..] = w_edf.dims();
+    as_rows(x_ecd, experts, |x_md, offsets| {
+        grouped_linear(x_md, w_edf, b_ef, offsets, activation, precision)
+    })
+}
+
+/// [`batched_linear`] with frozen matrices of four bits.
+#[must_use]
+pub fn int4_batched_linear(
+    x_ecd: Tensor<3>,
+    w: &Int4,
+    b_ef: Option<Tensor<2>>,
+    activation: Activation,
+    precision: Precision,
+) -> Tensor<3> {
+    let [experts, ..] = w.dims();
+    as_rows(x_ecd, experts, |x_md, offsets| {
+        int4_grouped_linear(x_md, w, b_ef, offsets, activation, precision)
+    })
+}
+
+/// What is computed on the rows of every expert, as many for each.
+fn as_rows(
+    x_ecd: Tensor<3>,
+    experts: usize,
+    compute: impl FnOnce(Tensor<2>, Tensor<1, Int>) -> Tensor<2>,
+) -> Tensor<3> {
+    let device = x_ecd.device();
+    let [_, room, inner] = x_ecd.dims();
     let x_md = x_ecd
         .expand([experts, room, inner])
         .reshape([experts * room, inner]);
     let offsets = Tensor::<1, Int>::arange(0..experts as i64 + 1, &device) * room as i64;
-    grouped_linear(x_md, w_edf, b_ef, offsets, activation, precision)
-        .reshape([experts, room, outer])
+    let y_mf = compute(x_md, offsets);
+    let [_, outer] = y_mf.dims();
+    y_mf.reshape([experts, room, outer])
 }
 
 /// The expert of each row, E for none: how many experts end at or before it.
@@ -171,20 +228,54 @@ pub fn linear<const R: usize>(
     activation: Activation,
     precision: Precision,
 ) -> Tensor<R> {
-    let [inner, outer] = w_df.dims();
-    let mut shape = x.dims();
-    let rows = shape[..R - 1].iter().product::<usize>();
-    shape[R - 1] = outer;
-    let device = x.device();
-    let x_md = x.reshape([rows, inner]);
-    let y_mf = match b_f {
-        Some(b_f) if crate::is_host(&device) => {
-            let offsets = Tensor::from_ints([0, rows as i32], &device);
+    let [inner, _] = w_df.dims();
+    on_rows(x, inner, |x_md| match b_f {
+        Some(b_f) if crate::is_host(&x_md.device()) => {
             let (w_edf, b_ef) = (w_df.unsqueeze(), b_f.unsqueeze());
+            let offsets = one_group(&x_md);
             grouped_linear(x_md, w_edf, Some(b_ef), offsets, activation, precision)
         }
         Some(b_f) => matmul(activation.apply(x_md), w_df, precision) + b_f.unsqueeze(),
         None => matmul(activation.apply(x_md), w_df, precision),
-    };
+    })
+}
+
+/// [`linear`] with a frozen matrix of four bits, the only one of `w`.
+#[must_use]
+pub fn int4_linear<const R: usize>(
+    x: Tensor<R>,
+    w: &Int4,
+    b_f: Option<Tensor<1>>,
+    activation: Activation,
+    precision: Precision,
+) -> Tensor<R> {
+    let [_, inner, _] = w.dims();
+    on_rows(x, inner, |x_md| {
+        let offsets = one_group(&x_md);
+        let y_mf = crate::int4_grouped_matmul(activation.apply(x_md), w, offsets, precision);
+        match b_f {
+            Some(b_f) => y_mf + b_f.unsqueeze(),
+            None => y_mf,
+        }
+    })
+}
+
+/// All rows as those of one expert.
+fn one_group(x_md: &Tensor<2>) -> Tensor<1, Int> {
+    let [rows, _] = x_md.dims();
+    Tensor::from_ints([0, rows as i32], &x_md.device())
+}
+
+/// What is computed on rows of so many numbers, on all that lie along the last dimension.
+fn on_rows<const R: usize>(
+    x: Tensor<R>,
+    inner: usize,
+    compute: impl FnOnce(Tensor<2>) -> Tensor<2>,
+) -> Tensor<R> {
+    let mut shape = x.dims();
+    let rows = shape[..R - 1].iter().product::<usize>();
+    let y_mf = compute(x.reshape([rows, inner]));
+    let [_, outer] = y_mf.dims();
+    shape[R - 1] = outer;
     y_mf.reshape(shape)
 }

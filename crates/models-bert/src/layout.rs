@@ -81,8 +81,8 @@ mod tests {
         let bare = base.layout(BertHeads::default());
         assert_eq!(bare.iter().count(), 5 + 12 * 16);
         let find = |name: &str| {
-            let found = bare.iter().find(|(other, _)| *other == name);
-            found.map(|(_, shape)| shape.to_vec())
+            let found = bare.iter().find(|entry| entry.name == name);
+            found.map(|entry| entry.shape.clone())
         };
         let last = "encoder.layer.11.intermediate.dense.weight";
         assert_eq!(find(last), Some(vec![3072, 768]));

@@ -204,7 +204,7 @@ fn the_real_files_have_the_parameters_that_their_configuration_counts() {
         let stored: Goldens = read_safetensors(folder.join(file));
         let tensors = config.layout(bert.heads());
         let named = |name: &str| stored.contains(name) || stored.contains(&format!("bert.{name}"));
-        assert!(tensors.iter().all(|(name, _)| named(name)));
+        assert!(tensors.iter().all(|entry| named(&entry.name)));
         assert_eq!(bert.num_params(), config.num_params(bert.heads()));
     }
 }

@@ -23,7 +23,7 @@ fn first_matrices(bank: &ExpertBank, device: &Device) -> Tensor<3> {
     let x_1td = testkit::normal([1, 5, 8], 1, device);
     let y_etd = bank.forward_batched(x_1td, Precision::F32);
     let grads = (y_etd.clone() * y_etd).sum().backward();
-    bank.up().weight.grad(&grads).expect("a gradient")
+    bank.up().weight.val().grad(&grads).expect("a gradient")
 }
 
 #[test]

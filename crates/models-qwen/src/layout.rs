@@ -13,11 +13,23 @@ pub(crate) const EMBEDDING: &str = "model.embed_tokens.weight";
 /// The head.
 pub(crate) const HEAD: &str = "lm_head.weight";
 
+/// Whether a matrix may be packed in four bits: maps may, the head among them, but what is looked up and what
+/// decides may not.
+pub(crate) fn may_be_packed(name: &str) -> bool {
+    let decides = [".mlp.gate", ".mlp.shared_expert_gate"];
+    name != "model.embed_tokens" && !decides.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether GPTQ packs a matrix: those of the layers that may be.
+pub(crate) fn packed_by_gptq(name: &str) -> bool {
+    name.starts_with(LAYER) && may_be_packed(name) && name.contains("_proj")
+}
+
 impl Qwen2MoeConfig {
-    /// The names of the matrices of all experts of the mixture `<name>`, of one part: gate, up or down.
+    /// The names of the maps of all experts of the mixture `<name>`, of one part: gate, up or down.
     pub(crate) fn expert_names(&self, name: &str, part: &str) -> Vec<String> {
         let experts = 0..self.num_experts;
-        let one = |expert| format!("{name}.experts.{expert}.{part}_proj.weight");
+        let one = |expert| format!("{name}.experts.{expert}.{part}_proj");
         experts.map(one).collect()
     }
 

@@ -10,16 +10,20 @@
 //!
 //! p is the softmax over all experts; with `norm_topk_prob` it is renormalised over the k. A model is read
 //! from the folder that Hugging Face's `transformers` writes ([`Qwen2Moe::load`]), in whole or half
-//! precision, continues texts ([`lm::generate`]), and is written back ([`Qwen2Moe::save_weights`]).
+//! precision or with maps in four bits, continues texts ([`lm::generate`]), and is written back unless it has
+//! such maps ([`Qwen2Moe::save_weights`]). [`Forge`] writes folders of random weights.
 
 mod block;
 mod config;
+mod forge;
 mod layout;
 mod model;
 mod save;
 mod sizes;
 mod source;
+mod touched;
 
 pub use config::Qwen2MoeConfig;
+pub use forge::{Forge, Forged, Preset};
 pub use model::{Cache, Qwen2Moe, QwenForward};
 pub use sizes::Qwen2MoeSizes;

@@ -10,12 +10,13 @@ use kernels::{Precision, pack};
 use lm::{CausalLm, Decoder, DecoderInput, LmForward, LmInput, LmLimits};
 use moe_layer::{Mixtures, MoeContext, MoeLayer, MoeOutput};
 use nn::{KeyValues, Linear, Mask, RmsNorm, Rope, parameter};
+use quant_gptq::PackedSettings;
 use weights::{Checkpoint, Kept, WeightsError};
 
 use crate::{
     Qwen2MoeConfig,
     block::{Block, Pass},
-    layout::{EMBEDDING, HEAD, LAYER},
+    layout::{EMBEDDING, HEAD, LAYER, may_be_packed},
     source::Source,
 };
 
@@ -66,7 +67,8 @@ pub struct QwenForward {
 impl Qwen2Moe {
     /// Reads a model from a folder with `config.json` and `model.safetensors`, or
     /// `model.safetensors.index.json` and the files that it names, in the layout of `transformers`.
-    /// Numbers may be F32, F16 or BF16. Matrices are [`kept`](Kept) in their own type or another, and those
+    /// Numbers may be F32, F16 or BF16, and maps may be packed in four bits of GPTQ: those of which there is a
+    /// `<name>.qweight`, multiplied as they are. Other matrices are [`kept`](Kept) in their own type or another, and those
     /// of half precision are frozen; norms, biases and what routes are f32 in any case.
     ///
     /// # Errors
@@ -85,10 +87,16 @@ impl Qwen2Moe {
         if config.tie_word_embeddings {
             found.tie(HEAD, EMBEDDING)?;
         }
-        let tensors = found.check(&config.layout(), "")?;
+        let packed = PackedSettings::of_files(folder, &found)?;
+        let layout = match packed {
+            Some(settings) => settings.layout(&config.layout(), &found, may_be_packed)?,
+            None => config.layout(),
+        };
+        let tensors = found.check(&layout, "")?;
         let source = Source {
             tensors: &tensors,
             kept,
+            packed,
             device,
         };
         let blocks = (0..config.num_hidden_layers)

@@ -6,7 +6,7 @@ use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::Tensor,
 };
-use weights::{Layout, WeightsError, Writer};
+use weights::{Entry, Layout, WeightsError, Writer};
 
 use crate::{
     Qwen2Moe, Qwen2MoeConfig,
@@ -35,12 +35,13 @@ impl Qwen2Moe {
     /// # Errors
     ///
     /// When the file cannot be written, and for a model whose parameters are not those of the layout: one
-    /// with another router has some that it has no place for, or lacks that of the router.
+    /// with another router has some that it has no place for, or lacks that of the router, and maps in four
+    /// bits are not written.
     pub fn save_weights(&self, path: &Path) -> Result<(), WeightsError> {
         let mut named = Named::default();
         self.visit(&mut named);
         let layout = self.config().map(Qwen2MoeConfig::layout);
-        let lacking = |(name, _): &(&str, _)| !named.names.contains(*name);
+        let lacking = |entry: &&Entry| !named.names.contains(&entry.name);
         let lacking = layout.iter().flat_map(Layout::iter).find(lacking);
         let problem = match (named.placeless, lacking) {
             (None, None) if layout.is_some() => return named.writer.write(path),
@@ -48,9 +49,11 @@ impl Qwen2Moe {
                 "a model from scratch has no configuration of `transformers`".to_owned()
             }
             (Some(own), _) => format!("a Qwen2-MoE of `transformers` has no place for `{own}`"),
-            (None, Some((name, _))) => {
-                format!("a Qwen2-MoE of `transformers` has `{name}`, and this model does not")
-            }
+            (None, Some(entry)) => format!(
+                "a Qwen2-MoE of `transformers` has `{}`, which this model lacks or has in four bits; maps in \
+                 four bits are not written: copy the files that they were read from",
+                entry.name
+            ),
         };
         Err(WeightsError::Write {
             path: path.to_owned(),

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use nn::{GroupedLinear, Linear, RmsNorm};
+use quant_gptq::PackedSettings;
 use weights::{Checked, Kept, WeightsError};
 
 use crate::Qwen2MoeConfig;
@@ -11,6 +12,8 @@ use crate::Qwen2MoeConfig;
 pub(crate) struct Source<'a> {
     pub(crate) tensors: &'a Checked,
     pub(crate) kept: Kept,
+    /// How packed maps are read, where there are any.
+    pub(crate) packed: Option<PackedSettings>,
     pub(crate) device: &'a Device,
 }
 
@@ -22,7 +25,10 @@ impl Source<'_> {
 
     /// The map `<name>.weight`, `<name>.bias`.
     pub(crate) fn linear(self, name: &str) -> Result<Linear, WeightsError> {
-        self.tensors.linear(name, self.kept, self.device)
+        match self.packed(name) {
+            Some(settings) => settings.linear(self.tensors, name, self.device),
+            None => self.tensors.linear(name, self.kept, self.device),
+        }
     }
 
     /// The same in f32.
@@ -30,10 +36,20 @@ impl Source<'_> {
         self.tensors.linear(name, Kept::F32, self.device)
     }
 
-    /// The maps of experts.
+    /// The maps `<name>.weight` of experts.
     pub(crate) fn stack(self, names: &[String]) -> Result<GroupedLinear, WeightsError> {
-        let weight = self.tensors.stack(names, self.kept, self.device)?;
+        if let Some(settings) = names.iter().find_map(|name| self.packed(name)) {
+            return settings.grouped(self.tensors, names, self.device);
+        }
+        let names: Vec<String> = names.iter().map(|name| format!("{name}.weight")).collect();
+        let weight = self.tensors.stack(&names, self.kept, self.device)?;
         Ok(GroupedLinear::from_tensors(weight, None))
+    }
+
+    /// How a map is packed, if it is.
+    fn packed(self, name: &str) -> Option<PackedSettings> {
+        self.packed
+            .filter(|_| PackedSettings::packs(self.tensors, name))
     }
 
     /// The norm `<name>.weight`.

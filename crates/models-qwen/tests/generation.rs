@@ -11,13 +11,19 @@ use lm::{
 };
 use models_qwen::Qwen2Moe;
 use moe_layer::Capacity;
+use rstest::rstest;
 use serde_json::Value;
 use testkit::assets;
 use weights::Kept;
 
 /// The trained model, and what the reference implementation made of it.
 fn trained(assets: &Path) -> (Qwen2Moe, Value) {
-    let folder = assets.join("models/tiny_qwen2_moe/fp32");
+    of_folder(assets, "fp32")
+}
+
+/// One form of it.
+fn of_folder(assets: &Path, form: &str) -> (Qwen2Moe, Value) {
+    let folder = assets.join("models/tiny_qwen2_moe").join(form);
     let model = Qwen2Moe::load(&folder, Kept::Stored, &Device::flex()).expect("the trained model");
     let text = fs::read_to_string(folder.join("reference.json")).expect("the reference");
     (model, serde_json::from_str(&text).expect("JSON"))
@@ -51,12 +57,14 @@ fn logits_after(model: &Qwen2Moe, text: &[u32]) -> Tensor<1> {
     last.squeeze_dim(0)
 }
 
-#[test]
-fn greedy_text_is_the_references_with_a_cache_and_without() {
+#[rstest]
+fn greedy_text_is_the_references_with_a_cache_and_without(
+    #[values("fp32", "gptq_int4_g128")] form: &str,
+) {
     let Some(assets) = assets("greedy_text_is_the_references_with_a_cache_and_without") else {
         return;
     };
-    let (model, reference) = trained(&assets);
+    let (model, reference) = of_folder(&assets, form);
     let config = GenerationConfig::greedy(64);
     let (prompts, expected) = prompts(&reference);
     assert_eq!(prompts.len(), 3);
@@ -187,12 +195,12 @@ fn what_cannot_be_continued_is_refused() {
     assert_eq!(generation.endings().next(), Some(Some(Ending::Length)));
 }
 
-#[test]
-fn perplexity_is_the_references() {
+#[rstest]
+fn perplexity_is_the_references(#[values("fp32", "gptq_int4_g128")] form: &str) {
     let Some(assets) = assets("perplexity_is_the_references") else {
         return;
     };
-    let (model, reference) = trained(&assets);
+    let (model, reference) = of_folder(&assets, form);
     let measured = &reference["nll"];
     let first_ids = ids(&measured["first_ids"]);
     let path = assets.join(measured["file"].as_str().expect("a file"));

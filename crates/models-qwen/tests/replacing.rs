@@ -1,5 +1,7 @@
 //! Other routers in the trained tiny model.
 
+#![expect(clippy::print_stdout, reason = "figures to read with --show-output")]
+
 use std::{fs, path::Path};
 
 use burn::tensor::{Device, Int, Tensor};
@@ -12,11 +14,12 @@ use moe_layer::{
     replace_routers,
 };
 use routers::RouterConfig;
+use rstest::rstest;
 use testkit::assets;
 use weights::Kept;
 
-fn model(assets: &Path) -> Qwen2Moe {
-    let folder = assets.join("models/tiny_qwen2_moe/fp32");
+fn model(assets: &Path, form: &str) -> Qwen2Moe {
+    let folder = assets.join("models/tiny_qwen2_moe").join(form);
     Qwen2Moe::load(&folder, Kept::Stored, &Device::flex()).expect("the tiny model")
 }
 
@@ -84,13 +87,14 @@ fn measures(forward: &LmForward) -> (Option<f64>, f64) {
     (entropy, spread)
 }
 
-#[test]
-#[expect(clippy::print_stdout, reason = "figures to read with --show-output")]
-fn the_papers_routers_take_the_place_of_the_trained_ones() {
+#[rstest]
+fn the_papers_routers_take_the_place_of_the_trained_ones(
+    #[values("fp32", "gptq_int4_g128")] form: &str,
+) {
     let Some(assets) = assets("the_papers_routers_take_the_place_of_the_trained_ones") else {
         return;
     };
-    let model = model(&assets);
+    let model = model(&assets, form);
     let dims = LayerDims::new(128, 4096);
     let (fitted, held_back) = (windows(&assets, 0, 40), windows(&assets, 40, 8));
     let before = run(&model, held_back.clone());
@@ -158,12 +162,12 @@ fn assert_put_back(
     assert_eq!(again.logits.into_data(), before.logits.clone().into_data());
 }
 
-#[test]
-fn a_copied_linear_router_is_the_trained_one() {
+#[rstest]
+fn a_copied_linear_router_is_the_trained_one(#[values("fp32", "gptq_int4_g128")] form: &str) {
     let Some(assets) = assets("a_copied_linear_router_is_the_trained_one") else {
         return;
     };
-    let model = model(&assets);
+    let model = model(&assets, form);
     let ids_bs = windows(&assets, 0, 2);
     let before = run(&model, ids_bs.clone()).logits.into_data();
     let copy = Replacement::new(router("scorer = 'linear'"), CopyConfig::default());

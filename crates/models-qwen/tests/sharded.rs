@@ -78,11 +78,11 @@ fn two_gigabytes_are_read_in_little_more() {
     fs::write(folder.path().join("config.json"), sizes.to_string()).expect("written");
     let mut shards: Vec<Vec<(String, Vec<usize>)>> = vec![Vec::new(); 3];
     let mut map = BTreeMap::new();
-    for (number, (name, shape)) in layout.iter().enumerate() {
+    for (number, entry) in layout.iter().enumerate() {
         // Parts of a layer stand in different files, as they do where one is full.
         let shard = number * 3 / layout.iter().count();
-        shards[shard].push((name.to_owned(), shape.to_vec()));
-        map.insert(name, format!("model-{shard}.safetensors"));
+        shards[shard].push((entry.name.clone(), entry.shape.clone()));
+        map.insert(&entry.name, format!("model-{shard}.safetensors"));
     }
     let index = json!({"metadata": {"total_size": size}, "weight_map": map});
     let path = folder.path().join("model.safetensors.index.json");

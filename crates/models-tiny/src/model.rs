@@ -194,7 +194,7 @@ impl CausalLm for TinyMoe {
     }
 
     fn device(&self) -> Device {
-        self.head.weight.val().device()
+        self.head.weight.device()
     }
 }
 

@@ -6,14 +6,14 @@ use burn::{
 };
 use kernels::{Activation, Precision};
 
-use crate::parameter;
+use crate::Weight;
 
 /// `y = x W_e + b_e` for the rows of each expert e, all matrices in one tensor so that one product
 /// serves all.
 #[derive(Module, Debug)]
 pub struct GroupedLinear {
     /// W, `[E, inputs, outputs]`.
-    pub weight: Param<Tensor<3>>,
+    pub weight: Weight<3>,
     /// b, `[E, outputs]`.
     pub bias: Option<Param<Tensor<2>>>,
 }
@@ -28,16 +28,16 @@ impl GroupedLinear {
             max: bound,
         };
         Self {
-            weight: uniform.init(dims, device),
+            weight: uniform.init::<3, _>(dims, device).into(),
             bias: bias.then(|| Initializer::Zeros.init([experts, outputs], device)),
         }
     }
 
     /// The maps of given numbers: W `[E, inputs, outputs]`, b `[E, outputs]`.
     #[must_use]
-    pub fn from_tensors(weight: Tensor<3>, bias: Option<Tensor<2>>) -> Self {
+    pub fn from_tensors(weight: impl Into<Weight<3>>, bias: Option<Tensor<2>>) -> Self {
         Self {
-            weight: parameter(weight),
+            weight: weight.into(),
             bias: bias.map(Param::from_tensor),
         }
     }
@@ -45,14 +45,25 @@ impl GroupedLinear {
     /// The same numbers off the graph.
     #[must_use]
     pub fn frozen(&self) -> Self {
-        let (weight, bias) = self.tensors();
-        Self::from_tensors(weight.detach(), bias.map(Tensor::detach)).no_grad()
+        let weight = match &self.weight {
+            Weight::Dense(weight) => Weight::from(weight.val().detach()),
+            Weight::Int4(weight) => Weight::Int4(weight.clone()),
+        };
+        Self::from_tensors(weight, self.bias().map(Tensor::detach)).no_grad()
     }
 
     /// W and b.
+    ///
+    /// # Panics
+    ///
+    /// When W is of four bits.
     #[must_use]
     pub fn tensors(&self) -> (Tensor<3>, Option<Tensor<2>>) {
-        (self.weight.val(), self.bias.as_ref().map(Param::val))
+        (self.weight.val(), self.bias())
+    }
+
+    fn bias(&self) -> Option<Tensor<2>> {
+        self.bias.as_ref().map(Param::val)
     }
 
     /// E, inputs and outputs.
@@ -70,8 +81,15 @@ impl GroupedLinear {
         activation: Activation,
         precision: Precision,
     ) -> Tensor<3> {
-        let (weight, bias) = self.tensors();
-        kernels::batched_linear(x_eci, weight, bias, activation, precision)
+        let bias = self.bias();
+        match &self.weight {
+            Weight::Dense(weight) => {
+                kernels::batched_linear(x_eci, weight.val(), bias, activation, precision)
+            }
+            Weight::Int4(weight) => {
+                kernels::int4_batched_linear(x_eci, weight, bias, activation, precision)
+            }
+        }
     }
 
     /// The experts on rows sorted by expert, after an activation.
@@ -88,7 +106,14 @@ impl GroupedLinear {
         activation: Activation,
         precision: Precision,
     ) -> Tensor<2> {
-        let (weight, bias) = self.tensors();
-        kernels::grouped_linear(x_mi, weight, bias, offsets, activation, precision)
+        let bias = self.bias();
+        match &self.weight {
+            Weight::Dense(weight) => {
+                kernels::grouped_linear(x_mi, weight.val(), bias, offsets, activation, precision)
+            }
+            Weight::Int4(weight) => {
+                kernels::int4_grouped_linear(x_mi, weight, bias, offsets, activation, precision)
+            }
+        }
     }
 }

@@ -12,8 +12,8 @@
 //! | [`Attention`] | attention with maps of their own, groups of heads, masks and a cache |
 //! | [`Dropout`] | values dropped at random, by the seed of a pass |
 //!
-//! Matrices may be of half precision: they are multiplied as they are, never widened as a whole, and
-//! [frozen](parameter).
+//! Matrices may be of half precision or of four bits: they are multiplied as they are, never widened as a
+//! whole, and [frozen](parameter). A [`Weight`] is one or the other.
 //!
 //! A part knows its numbers and how they start; which tensors of a file become them, a model says. It
 //! computes by the fast operations of `kernels`, in the precision that it is asked for. No part knows
@@ -39,6 +39,7 @@ mod linear;
 mod norm;
 mod parameter;
 mod rope;
+mod weight;
 
 pub use activation::Activation;
 pub use attention::{Attention, AttentionDims, JointAttention, KeyValues, Mask};
@@ -48,3 +49,4 @@ pub use linear::{Linear, LinearDims};
 pub use norm::{LayerNorm, RmsNorm};
 pub use parameter::parameter;
 pub use rope::{Rope, Rotation};
+pub use weight::Weight;

@@ -7,7 +7,7 @@ use burn::{
 };
 use kernels::{Activation, Precision};
 
-use crate::parameter;
+use crate::Weight;
 
 /// A linear map that is yet to be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl LinearDims {
         let config = LinearConfig::new(self.inputs, self.outputs);
         let map = config.with_bias(self.bias).init(device);
         Linear {
-            weight: map.weight,
+            weight: map.weight.into(),
             bias: map.bias,
         }
     }
@@ -83,7 +83,9 @@ impl LinearDims {
     fn drawn(self, weights: &Initializer, device: &Device) -> Linear {
         let zeros = || Initializer::Zeros.init([self.outputs], device);
         Linear {
-            weight: weights.init([self.inputs, self.outputs], device),
+            weight: weights
+                .init::<2, _>([self.inputs, self.outputs], device)
+                .into(),
             bias: self.bias.then(zeros),
         }
     }
@@ -93,7 +95,7 @@ impl LinearDims {
 #[derive(Module, Debug)]
 pub struct Linear {
     /// W, `[inputs, outputs]`.
-    pub weight: Param<Tensor<2>>,
+    pub weight: Weight<2>,
     /// b, `[outputs]`.
     pub bias: Option<Param<Tensor<1>>>,
 }
@@ -101,9 +103,9 @@ pub struct Linear {
 impl Linear {
     /// The map of given numbers: W `[inputs, outputs]`, b `[outputs]`.
     #[must_use]
-    pub fn from_tensors(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
+    pub fn from_tensors(weight: impl Into<Weight<2>>, bias: Option<Tensor<1>>) -> Self {
         Self {
-            weight: parameter(weight),
+            weight: weight.into(),
             bias: bias.map(Param::from_tensor),
         }
     }
@@ -134,6 +136,9 @@ impl Linear {
         precision: Precision,
     ) -> Tensor<R> {
         let bias = self.bias.as_ref().map(Param::val);
-        kernels::linear(x, self.weight.val(), bias, activation, precision)
+        match &self.weight {
+            Weight::Dense(weight) => kernels::linear(x, weight.val(), bias, activation, precision),
+            Weight::Int4(weight) => kernels::int4_linear(x, weight, bias, activation, precision),
+        }
     }
 }

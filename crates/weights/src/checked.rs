@@ -128,6 +128,75 @@ impl Checked {
         self.laid(&laid, shape, kept, device)
     }
 
+    /// Whether there is a tensor of this name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// The shape of a tensor as it is stored.
+    ///
+    /// # Panics
+    ///
+    /// When the layout has no such name.
+    #[must_use]
+    pub fn shape(&self, name: &str) -> &[usize] {
+        &self.stored(name).shape
+    }
+
+    /// The words of a tensor, row by row.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// When the layout has no such name.
+    pub fn words(&self, name: &str) -> Result<Vec<i32>, WeightsError> {
+        let stored = self.stored(name);
+        let mut all = Vec::with_capacity(stored.len());
+        let mut some = Vec::new();
+        let read = stored.pieces(&self.shards, 1, |bytes| {
+            numbers::read_words(bytes, &mut some);
+            all.extend_from_slice(&some);
+        });
+        read.map_err(|source| WeightsError::Read {
+            path: self.shards[stored.shard].path.clone(),
+            source,
+        })?;
+        Ok(all)
+    }
+
+    /// The numbers of a tensor in f32, row by row.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, and where a number is not finite.
+    ///
+    /// # Panics
+    ///
+    /// When the layout has no such name.
+    pub fn floats(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        let line = self.shape(name).last().copied().unwrap_or(1);
+        self.numbers(&Laid {
+            names: &[name.to_owned()],
+            line,
+            turned: false,
+        })
+    }
+
+    /// The error that a tensor is none of what its name says.
+    ///
+    /// # Panics
+    ///
+    /// When the layout has no such name.
+    #[must_use]
+    pub fn senseless(&self, name: &str, problem: String) -> WeightsError {
+        self.stored(name)
+            .senseless(&self.folder, &self.shards, problem)
+    }
+
     /// A stored `[out, in]` matrix as `[in, out]`, laid out anew so that products read it in order.
     ///
     /// # Errors

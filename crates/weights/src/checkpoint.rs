@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Checked, Layout, TensorProblem, WeightsError, numbers,
+    Checked, Entry, Layout, TensorProblem, WeightsError, numbers,
     shard::{self, Shard},
     stored::Stored,
 };
@@ -61,6 +61,28 @@ impl Checkpoint {
     /// The names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
+    }
+
+    /// The names, sorted, each with the bytes that the tensor has in its file.
+    pub fn sizes(&self) -> impl Iterator<Item = (&str, usize)> {
+        let tensors = self.tensors.iter();
+        tensors.map(|(name, stored)| (name.as_str(), stored.bytes()))
+    }
+
+    /// The shape of a tensor, if it is there.
+    #[must_use]
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|stored| stored.shape.as_slice())
+    }
+
+    /// The error that a tensor is none of what its name says.
+    ///
+    /// # Panics
+    ///
+    /// When there is none of this name.
+    #[must_use]
+    pub fn senseless(&self, name: &str, problem: String) -> WeightsError {
+        self.tensors[name].senseless(&self.folder, &self.shards, problem)
     }
 
     /// Refuses a setting of more parts than there are, before a layout is made that is as long as a
@@ -135,31 +157,32 @@ impl Checkpoint {
     pub fn check(mut self, layout: &Layout, also: &str) -> Result<Checked, WeightsError> {
         let mut problems = std::mem::take(&mut self.problems);
         let path = |stored: &Stored| self.shards[stored.shard].path.clone();
-        for (name, shape) in layout.iter() {
+        for Entry { name, shape, holds } in layout.iter() {
             match self.tensors.get(name) {
                 None => problems.push(TensorProblem::Missing {
-                    tensor: name.to_owned(),
-                    expected: shape.to_vec(),
+                    tensor: name.clone(),
+                    expected: shape.clone(),
                     files: self.shards.iter().map(|shard| shard.path.clone()).collect(),
                     also: also.to_owned(),
                 }),
-                Some(stored) if stored.shape != shape => problems.push(TensorProblem::Shape {
+                Some(stored) if stored.shape != *shape => problems.push(TensorProblem::Shape {
                     file: path(stored),
                     tensor: stored.name.clone(),
-                    expected: shape.to_vec(),
+                    expected: shape.clone(),
                     got: stored.shape.clone(),
                 }),
-                Some(stored) if !numbers::is_float(stored.dtype) => {
+                Some(stored) if !numbers::is_of(stored.dtype, *holds) => {
                     problems.push(TensorProblem::Type {
                         file: path(stored),
                         tensor: stored.name.clone(),
+                        expected: *holds,
                         got: format!("{:?}", stored.dtype),
                     });
                 }
                 Some(_) => {}
             }
         }
-        let known: BTreeSet<&str> = layout.iter().map(|(name, _)| name).collect();
+        let known: BTreeSet<&str> = layout.iter().map(|entry| entry.name.as_str()).collect();
         let extra = self
             .tensors
             .iter()

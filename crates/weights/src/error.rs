@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::Holds;
+
 /// How many problems of a file's tensors a message names.
 const NAMED: usize = 6;
 
@@ -162,6 +164,8 @@ pub enum TensorProblem {
         file: PathBuf,
         /// Its name there.
         tensor: String,
+        /// What it must hold.
+        expected: Holds,
         /// The type in the file.
         got: String,
     },
@@ -186,6 +190,15 @@ pub enum TensorProblem {
         place: Vec<usize>,
         /// The first, `NaN`, `inf` or `-inf`.
         got: String,
+    },
+    /// What it holds is none of what its name says.
+    Senseless {
+        /// The file.
+        file: PathBuf,
+        /// Its name there.
+        tensor: String,
+        /// What is wrong, and what to do.
+        problem: String,
     },
     /// It differs from the tensor that it must equal.
     Untied {
@@ -227,11 +240,22 @@ impl fmt::Display for TensorProblem {
                 "`{tensor}` in {} has shape {got:?}, expected {expected:?}",
                 name(file)
             ),
-            Self::Type { file, tensor, got } => write!(
-                f,
-                "`{tensor}` in {} is {got}, expected F32, F16 or BF16",
-                name(file)
-            ),
+            Self::Type {
+                file,
+                tensor,
+                expected,
+                got,
+            } => {
+                let expected = match expected {
+                    Holds::Floats => "F32, F16 or BF16",
+                    Holds::Words => "I32",
+                };
+                write!(
+                    f,
+                    "`{tensor}` in {} is {got}, expected {expected}",
+                    name(file)
+                )
+            }
             Self::Twice {
                 file,
                 tensor,
@@ -252,6 +276,11 @@ impl fmt::Display for TensorProblem {
                 "`{tensor}` in {} has {numbers} that are not finite, the first {got} at {place:?}",
                 name(file)
             ),
+            Self::Senseless {
+                file,
+                tensor,
+                problem,
+            } => write!(f, "`{tensor}` in {} {problem}", name(file)),
             Self::Untied {
                 file,
                 tensor,

@@ -1,9 +1,29 @@
 //! Which tensors a model is made of.
 
-/// The tensors of a model: names, and shapes as they are stored (matrices `[out, in]`). The one list that
-/// loading and counting share.
+/// What a tensor holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Holds {
+    /// Numbers in F32, F16 or BF16.
+    #[default]
+    Floats,
+    /// Whole numbers or words of 32 bits: I32.
+    Words,
+}
+
+/// A tensor of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Its shape as it is stored: matrices are `[out, in]`.
+    pub shape: Vec<usize>,
+    /// What it holds.
+    pub holds: Holds,
+}
+
+/// The tensors of a model: the one list that loading and counting share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Layout(Vec<(String, Vec<usize>)>);
+pub struct Layout(Vec<Entry>);
 
 impl Layout {
     /// A layout of nothing.
@@ -12,9 +32,22 @@ impl Layout {
         Self::default()
     }
 
-    /// Adds a tensor.
+    /// Adds a tensor of numbers.
     pub fn add(&mut self, name: impl Into<String>, shape: &[usize]) {
-        self.0.push((name.into(), shape.to_vec()));
+        self.push(name, shape, Holds::Floats);
+    }
+
+    /// Adds a tensor of words.
+    pub fn words(&mut self, name: impl Into<String>, shape: &[usize]) {
+        self.push(name, shape, Holds::Words);
+    }
+
+    fn push(&mut self, name: impl Into<String>, shape: &[usize], holds: Holds) {
+        self.0.push(Entry {
+            name: name.into(),
+            shape: shape.to_vec(),
+            holds,
+        });
     }
 
     /// Adds `<name>.weight`, `[outer, inner]`.
@@ -34,11 +67,9 @@ impl Layout {
         self.add(format!("{name}.bias"), &[width]);
     }
 
-    /// Name and shape of every tensor.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[usize])> {
-        self.0
-            .iter()
-            .map(|(name, shape)| (name.as_str(), shape.as_slice()))
+    /// Every tensor.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter()
     }
 
     /// The numbers of all tensors.
@@ -46,7 +77,13 @@ impl Layout {
     pub fn num_params(&self) -> usize {
         let sizes = self.0.iter();
         sizes
-            .map(|(_, shape)| shape.iter().product::<usize>())
+            .map(|entry| entry.shape.iter().product::<usize>())
             .sum()
+    }
+}
+
+impl Extend<Entry> for Layout {
+    fn extend<I: IntoIterator<Item = Entry>>(&mut self, entries: I) {
+        self.0.extend(entries);
     }
 }

@@ -29,6 +29,6 @@ pub use checked::Checked;
 pub use checkpoint::Checkpoint;
 pub use config::{check_vocabulary, read_config, read_stop_ids};
 pub use error::{TensorProblem, WeightsError};
-pub use layout::Layout;
+pub use layout::{Entry, Holds, Layout};
 pub use numbers::Kept;
 pub use writer::Writer;

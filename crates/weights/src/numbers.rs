@@ -3,6 +3,8 @@
 use burn::tensor::{DType, Device, Element, bf16, f16};
 use safetensors::Dtype;
 
+use crate::Holds;
+
 /// In which type the numbers of a tensor are kept. A device that does not compute with a type of half
 /// precision (bf16 on Vulkan) keeps f32 in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,12 +75,21 @@ impl Number for bf16 {
     }
 }
 
-/// Whether the numbers of this type can be read.
-pub(crate) const fn is_float(stored: Dtype) -> bool {
-    matches!(stored, Dtype::F32 | Dtype::F16 | Dtype::BF16)
+/// Whether what is asked for can be read of this type.
+pub(crate) const fn is_of(stored: Dtype, holds: Holds) -> bool {
+    match holds {
+        Holds::Floats => matches!(stored, Dtype::F32 | Dtype::F16 | Dtype::BF16),
+        Holds::Words => matches!(stored, Dtype::I32),
+    }
 }
 
-/// Reads numbers of a type that [`is_float`] allows into `out`, in place of what it held.
+/// Reads words into `out`, in place of what it held.
+pub(crate) fn read_words(bytes: &[u8], out: &mut Vec<i32>) {
+    out.clear();
+    each(bytes, i32::from_le_bytes, out);
+}
+
+/// Reads numbers of a type that [`is_of`] allows for floats into `out`, in place of what it held.
 ///
 /// # Panics
 ///

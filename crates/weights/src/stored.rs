@@ -1,10 +1,10 @@
 //! A tensor where it is stored.
 
-use std::io;
+use std::{io, path::Path};
 
 use safetensors::{Dtype, tensor::TensorInfo};
 
-use crate::shard::Shard;
+use crate::{TensorProblem, WeightsError, shard::Shard};
 
 /// A tensor where it is stored.
 #[derive(Debug, Clone)]
@@ -34,6 +34,11 @@ impl Stored {
         self.shape.iter().product()
     }
 
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.place.1 - self.place.0
+    }
+
     /// Shows its bytes, piece by piece: each of as many whole lines of so many numbers as make up a
     /// megabyte, and of one at least.
     pub(crate) fn pieces(
@@ -44,6 +49,23 @@ impl Stored {
     ) -> io::Result<()> {
         let line = line * self.dtype.bitsize() / 8;
         shards[self.shard].pieces(self.place, line, piece)
+    }
+
+    /// The error that it is none of what its name says.
+    pub(crate) fn senseless(
+        &self,
+        folder: &Path,
+        shards: &[Shard],
+        problem: String,
+    ) -> WeightsError {
+        WeightsError::Tensors {
+            folder: folder.to_owned(),
+            problems: vec![TensorProblem::Senseless {
+                file: shards[self.shard].path.clone(),
+                tensor: self.name.clone(),
+                problem,
+            }],
+        }
     }
 
     /// Whether it has the type, the shape and the bytes of another.

@@ -1,9 +1,15 @@
 //! The way back: parameters to a file.
 
-use std::{borrow::Cow, collections::HashMap, path::Path};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::Path,
+};
 
 use burn::tensor::{DType, Tensor};
 use safetensors::{Dtype, View, serialize_to_file};
+use serde_json::json;
 
 use crate::WeightsError;
 
@@ -35,6 +41,28 @@ impl Writer {
         self.tensors.push((name.into(), pending));
     }
 
+    /// Adds a tensor whose bytes are asked for when it is written.
+    ///
+    /// # Panics
+    ///
+    /// When its type is none that is read.
+    pub fn made(
+        &mut self,
+        name: impl Into<String>,
+        shape: Vec<usize>,
+        dtype: DType,
+        bytes: impl Fn() -> Vec<u8> + 'static,
+    ) {
+        let pending = Pending::new(shape, dtype, bytes);
+        self.tensors.push((name.into(), pending));
+    }
+
+    /// The bytes of all tensors.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.tensors.iter().map(|(_, tensor)| tensor.size()).sum()
+    }
+
     /// Writes the file, over whatever was there. Its metadata say that the layout is PyTorch's, without
     /// which `transformers` does not read it.
     ///
@@ -45,6 +73,46 @@ impl Writer {
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
         serialize_to_file(self.tensors, Some(metadata), path).map_err(|error| WeightsError::Write {
             path: path.to_owned(),
+            problem: error.to_string(),
+        })
+    }
+
+    /// Writes a folder's `model.safetensors`, or where it would be larger than `most` bytes several files and
+    /// the index that names them, as `transformers` does.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written.
+    pub fn write_folder(self, folder: &Path, most: u64) -> Result<(), WeightsError> {
+        let size = self.bytes();
+        if size <= most {
+            return self.write(&folder.join("model.safetensors"));
+        }
+        let mut shards = vec![(0, Self::new())];
+        for (name, tensor) in self.tensors {
+            let more = tensor.size();
+            if shards
+                .last()
+                .is_some_and(|(size, _)| *size > 0 && size + more > most)
+            {
+                shards.push((0, Self::new()));
+            }
+            let (size, shard) = shards.last_mut().expect("there is one");
+            *size += more;
+            shard.tensors.push((name, tensor));
+        }
+        let count = shards.len();
+        let mut map = BTreeMap::new();
+        for (number, (_, shard)) in shards.into_iter().enumerate() {
+            let file = format!("model-{:05}-of-{count:05}.safetensors", number + 1);
+            let names = shard.tensors.iter().map(|(name, _)| name.clone());
+            map.extend(names.map(|name| (name, file.clone())));
+            shard.write(&folder.join(&file))?;
+        }
+        let index = json!({"metadata": {"total_size": size}, "weight_map": map});
+        let path = folder.join("model.safetensors.index.json");
+        fs::write(&path, index.to_string()).map_err(|error| WeightsError::Write {
+            path,
             problem: error.to_string(),
         })
     }
@@ -63,7 +131,8 @@ impl Pending {
             DType::F32 => Dtype::F32,
             DType::F16 => Dtype::F16,
             DType::BF16 => Dtype::BF16,
-            other => panic!("weights are F32, F16 or BF16, got {other:?}"),
+            DType::I32 => Dtype::I32,
+            other => panic!("weights are F32, F16 or BF16, or words I32, got {other:?}"),
         };
         let bytes = Box::new(bytes);
         Self {
@@ -71,6 +140,10 @@ impl Pending {
             dtype,
             bytes,
         }
+    }
+
+    fn size(&self) -> u64 {
+        self.data_len() as u64
     }
 }
 
@@ -89,5 +162,44 @@ impl View for Pending {
 
     fn data_len(&self) -> usize {
         self.shape.iter().product::<usize>() * self.dtype.bitsize() / 8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Checkpoint, Layout};
+
+    #[test]
+    fn a_folder_of_several_files_is_read_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = Writer::new();
+        let mut layout = Layout::new();
+        for (name, count) in [("a", 10), ("b", 1), ("c", 1), ("d", 2)] {
+            writer.made(name, vec![count], DType::I32, move || {
+                (0..count as i32).flat_map(i32::to_le_bytes).collect()
+            });
+            layout.words(name, &[count]);
+        }
+        assert_eq!(writer.bytes(), 56);
+        // The first is larger than a file should be, and has one by itself.
+        writer.write_folder(folder.path(), 8).expect("written");
+        let files = Checkpoint::open(folder.path(), |name| Some(name.to_owned())).expect("read");
+        let sizes: Vec<_> = files.sizes().collect();
+        assert_eq!(sizes, [("a", 40), ("b", 4), ("c", 4), ("d", 8)]);
+        let checked = files.check(&layout, "").expect("all are there");
+        assert_eq!(checked.words("d").expect("read"), [0, 1]);
+        let names = fs::read_dir(folder.path()).expect("a folder");
+        let mut names: Vec<_> = names
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        names.sort();
+        let expected = [
+            "model-00001-of-00003.safetensors",
+            "model-00002-of-00003.safetensors",
+            "model-00003-of-00003.safetensors",
+            "model.safetensors.index.json",
+        ];
+        assert_eq!(names, expected);
     }
 }

@@ -58,7 +58,7 @@ impl Memory {
 
 /// Fetches what is not there of a source.
 fn fetch(source: &Source<'_>, data: &DataDir) -> Result<(), CorpusError> {
-    let (bar, policy) = (ui::fetch_bar(), FetchPolicy::IfMissing);
+    let (bar, policy) = (ui::bytes_bar(None), FetchPolicy::IfMissing);
     // Characters need no file: a model brings a tokenizer of its own.
     let none = TokenizerConfig::default();
     let tokenizer = source.tokenizer.unwrap_or(&none);

@@ -36,9 +36,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "routers",
             "lm",
             "weights",
+            "quant-gptq",
         ],
     ),
     ("weights", &["nn"]),
+    ("quant-gptq", &["kernels", "nn", "weights"]),
     ("models-bert", &["kernels", "nn", "moe-layer", "weights"]),
     (
         "peers",

@@ -91,19 +91,7 @@ fn rows_by_matrices(
     }
     let client = x.client.clone();
     let out = empty(&x, [rows, outer], dtype);
-    // The rows of nobody are a group too, after the others.
-    let [groups] = offsets.shape().dims();
-    let tiles = rows.div_ceil(TILE) + groups;
-    let map = empty(&x, [tiles, TILE_FIELDS], DType::I32);
-    let (count, dim) = cubes_for_elements(&client, tiles);
-    assign_tiles::launch(
-        &client,
-        count,
-        dim,
-        offsets.into_tensor_arg(),
-        map.clone().into_tensor_arg(),
-        rows as u32,
-    );
+    let (map, tiles) = tiles_of_rows(offsets, rows);
     multiply_rows::launch(
         &client,
         cubes(&client, tiles * outer.div_ceil(TILE)),
@@ -116,6 +104,25 @@ fn rows_by_matrices(
         element(dtype),
     );
     out
+}
+
+/// Whose each tile of rows is, and how many tiles there are at most.
+pub(super) fn tiles_of_rows(offsets: CubeTensor, rows: usize) -> (CubeTensor, usize) {
+    // The rows of nobody are a group too, after the others.
+    let [groups] = offsets.shape().dims();
+    let tiles = rows.div_ceil(TILE) + groups;
+    let map = empty(&offsets, [tiles, TILE_FIELDS], DType::I32);
+    let client = offsets.client.clone();
+    let (count, dim) = cubes_for_elements(&client, tiles);
+    assign_tiles::launch(
+        &client,
+        count,
+        dim,
+        offsets.into_tensor_arg(),
+        map.clone().into_tensor_arg(),
+        rows as u32,
+    );
+    (map, tiles)
 }
 
 /// One unit per tile: walks the groups until it meets its own. A tile of no group gets -1.
@@ -149,6 +156,37 @@ fn assign_tiles(offsets: &Tensor<i32>, map: &mut Tensor<i32>, rows: u32) {
     map[tile * TILE_FIELDS + 2] = end;
 }
 
+/// Where a cube's tile of a result is.
+#[derive(CubeType, Clone, Copy)]
+pub(super) struct Spot {
+    /// Its group, or -1 where there is nothing to do.
+    pub(super) whose: i32,
+    /// Its first row, and the end of the group.
+    pub(super) first: usize,
+    pub(super) end: usize,
+    /// Its first column.
+    pub(super) column: usize,
+}
+
+/// The tile of this cube, of a result that is `outer` wide.
+#[cube]
+pub(super) fn spot(map: &Tensor<i32>, outer: usize) -> Spot {
+    let across = (outer + TILE - 1) / TILE;
+    let tile = CUBE_POS / across;
+    let mut spot = Spot {
+        whose: -1i32,
+        first: 0usize,
+        end: 0usize,
+        column: (CUBE_POS % across) * TILE,
+    };
+    if tile < map.shape(0) {
+        spot.whose = map[tile * TILE_FIELDS];
+        spot.first = map[tile * TILE_FIELDS + 1] as usize;
+        spot.end = map[tile * TILE_FIELDS + 2] as usize;
+    }
+    spot
+}
+
 /// One cube per tile of rows and tile of columns.
 #[cube(launch)]
 fn multiply_rows<F: Float>(
@@ -161,19 +199,14 @@ fn multiply_rows<F: Float>(
 ) {
     let inner = x.shape(1);
     let outer = out.shape(1);
-    let across = (outer + TILE - 1) / TILE;
-    let tile = CUBE_POS / across;
-    if tile >= map.shape(0) {
+    let spot = spot(map, outer);
+    if spot.whose < 0 {
         terminate!();
     }
-    let whose = map[tile * TILE_FIELDS];
-    if whose < 0 {
-        terminate!();
-    }
-    let first = map[tile * TILE_FIELDS + 1] as usize;
-    let end = map[tile * TILE_FIELDS + 2] as usize;
-    let column = (CUBE_POS % across) * TILE;
-    let group = whose as usize;
+    let first = spot.first;
+    let end = spot.end;
+    let column = spot.column;
+    let group = spot.whose as usize;
     // Rows of nobody are zero: a product of no depth.
     let mut depth = inner;
     if group >= w.shape(0) {

@@ -18,6 +18,7 @@ mod counting;
 mod counts;
 mod gelu;
 mod grouped;
+mod int4;
 mod rows;
 mod sorting;
 mod tile;

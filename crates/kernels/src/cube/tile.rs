@@ -10,7 +10,7 @@ pub(super) const TILE: usize = 64;
 pub(super) const UNITS: usize = 128;
 
 /// Products that a strip is deep.
-const DEPTH: usize = 16;
+pub(super) const DEPTH: usize = 16;
 
 /// Rows and columns of a unit's patch: 8 x 16 units cover the tile.
 const PATCH_ROWS: usize = 8;
@@ -19,7 +19,7 @@ const UNITS_ACROSS: usize = TILE / PATCH_COLUMNS;
 
 /// The distance between the steps of a strip in shared memory: a little over a tile, so that units
 /// that write neighbouring steps of one line do not meet in a memory bank.
-const PITCH: usize = TILE + 4;
+pub(super) const PITCH: usize = TILE + 4;
 
 /// One factor as the tile sees it: `lines` rows (or columns) that begin at `start`, `line` elements
 /// apart; the next element to multiply is `step` further.
@@ -45,44 +45,56 @@ pub(super) fn product<F: Float>(
 ) -> Array<f32> {
     let mut a_strip = Shared::<[f32]>::new_slice(DEPTH * PITCH);
     let mut b_strip = Shared::<[f32]>::new_slice(DEPTH * PITCH);
-    let mut sums = Array::<f32>::new(PATCH_ROWS * PATCH_COLUMNS);
-    #[unroll]
-    for i in 0..PATCH_ROWS * PATCH_COLUMNS {
-        sums[i] = 0.0f32;
-    }
-    let unit = UNIT_POS as usize;
-    let row = (unit / UNITS_ACROSS) * PATCH_ROWS;
-    let column = (unit % UNITS_ACROSS) * PATCH_COLUMNS;
-
+    let mut sums = patch();
     let mut at = 0usize;
     while at < depth {
         fill::<F>(a, &mut a_strip, rows, at, depth, a_steps_are_neighbours);
         fill::<F>(b, &mut b_strip, columns, at, depth, b_steps_are_neighbours);
         sync_cube();
-        for k in 0..DEPTH {
-            let mut lines = Array::<f32>::new(PATCH_ROWS);
-            #[unroll]
-            for i in 0..PATCH_ROWS {
-                lines[i] = a_strip[k * PITCH + row + i];
-            }
-            #[unroll]
-            for j in 0..PATCH_COLUMNS {
-                let factor = b_strip[k * PITCH + column + j];
-                #[unroll]
-                for i in 0..PATCH_ROWS {
-                    sums[i * PATCH_COLUMNS + j] += lines[i] * factor;
-                }
-            }
-        }
+        accumulate(&a_strip, &b_strip, &mut sums);
         sync_cube();
         at += DEPTH;
     }
     sums
 }
 
+/// The sums of a unit's patch, none added yet.
+#[cube]
+pub(super) fn patch() -> Array<f32> {
+    let mut sums = Array::<f32>::new(PATCH_ROWS * PATCH_COLUMNS);
+    #[unroll]
+    for i in 0..PATCH_ROWS * PATCH_COLUMNS {
+        sums[i] = 0.0f32;
+    }
+    sums
+}
+
+/// Adds the product of two strips to the patch of this unit.
+#[cube]
+pub(super) fn accumulate(a_strip: &Shared<[f32]>, b_strip: &Shared<[f32]>, sums: &mut Array<f32>) {
+    let unit = UNIT_POS as usize;
+    let row = (unit / UNITS_ACROSS) * PATCH_ROWS;
+    let column = (unit % UNITS_ACROSS) * PATCH_COLUMNS;
+    for k in 0..DEPTH {
+        let mut lines = Array::<f32>::new(PATCH_ROWS);
+        #[unroll]
+        for i in 0..PATCH_ROWS {
+            lines[i] = a_strip[k * PITCH + row + i];
+        }
+        #[unroll]
+        for j in 0..PATCH_COLUMNS {
+            let factor = b_strip[k * PITCH + column + j];
+            #[unroll]
+            for i in 0..PATCH_ROWS {
+                sums[i * PATCH_COLUMNS + j] += lines[i] * factor;
+            }
+        }
+    }
+}
+
 /// Reads one strip; what lies outside the lines or the depth is zero, whatever memory holds there.
 #[cube]
-fn fill<F: Float>(
+pub(super) fn fill<F: Float>(
     from: &Tensor<F>,
     strip: &mut Shared<[f32]>,
     side: &Side,

@@ -13,6 +13,7 @@ mod cross_entropy;
 mod dropout;
 mod gelu;
 mod grouped;
+mod int4;
 mod layer_norm;
 mod linear;
 mod rows;
@@ -27,6 +28,7 @@ pub(crate) use cross_entropy::{CrossEntropyGradients, CrossEntropyOps, cross_ent
 pub(crate) use dropout::{DropoutOps, dropout};
 pub(crate) use gelu::{GeluGradients, GeluOps, gelu};
 pub(crate) use grouped::{GroupedGradients, GroupedOps, grouped_matmul, grouped_matmul_transposed};
+pub(crate) use int4::{Int4Manner, Int4Ops, int4_matmul};
 pub(crate) use layer_norm::{LayerNormGradients, LayerNormOps, layer_norm};
 pub(crate) use linear::{LinearGradients, LinearManner, LinearOps, grouped_linear};
 pub(crate) use rows::{RowGradients, RowOps, combine, pack};

@@ -13,6 +13,7 @@ use super::{
     Indices, floats,
     fresh::{Fresh, zero},
     gemm::{Finish, Map, Product, Threads, View},
+    int4::Int4Matrices,
     matrix,
     values::Values,
 };
@@ -24,10 +25,22 @@ use crate::{
 /// Rows up to which a group is not worth the attention of several threads.
 const SMALL: usize = 512;
 
+/// Numbers from which a matrix is worth the attention of several threads, whatever it is multiplied by.
+const LARGE: usize = 1 << 18;
+
+/// The numbers of a matrix for each expert.
+#[derive(Clone, Copy)]
+pub(super) enum Matrices<'a> {
+    /// One after another.
+    Floats(Values<'a>),
+    /// Those of four bits.
+    Int4(Int4Matrices<'a>),
+}
+
 /// One matrix per expert, `[inner, outer]` as it is used; stored transposed if so said.
 #[derive(Clone, Copy)]
 pub(super) struct Weights<'a> {
-    pub(super) values: Values<'a>,
+    pub(super) matrices: Matrices<'a>,
     pub(super) inner: usize,
     pub(super) outer: usize,
     pub(super) transposed: bool,
@@ -36,7 +49,10 @@ pub(super) struct Weights<'a> {
 impl<'a> Weights<'a> {
     fn of(&self, expert: usize) -> View<'a> {
         let (inner, outer) = (self.inner, self.outer);
-        let values = self.values.from(expert * inner * outer);
+        let values = match self.matrices {
+            Matrices::Floats(values) => values.from(expert * inner * outer),
+            Matrices::Int4(matrices) => Values::Int4(matrices.of(expert)),
+        };
         if self.transposed {
             View::row_major(values, outer, inner).transposed()
         } else {
@@ -87,18 +103,17 @@ impl<'a> GroupFinish<'a> {
 
 /// Each group's rows of `x` by the group's matrix; rows outside every group are zero.
 pub(super) fn rows_by_matrix(
-    x: &[f32],
+    (x, rows): (&[f32], usize),
     weights: &Weights<'_>,
     offsets: &[i32],
     manner: Manner<'_>,
 ) -> Vec<f32> {
     let (inner, outer) = (weights.inner, weights.outer);
-    let rows = x.len() / inner.max(1);
     let whole = rows * outer;
     let mut out = Fresh::new(whole);
     let (groups, outside) = split_rows(out.all(), offsets, outer);
     zero(outside);
-    run(groups, |group, threads| {
+    run(groups, inner * outer, |group, threads| {
         let a = View::row_major(&x[group.first * inner..], group.count, inner);
         Product::new(a, weights.of(group.expert))
             .map(manner.map)
@@ -140,7 +155,7 @@ pub(super) fn outer_products(
             });
         }
     }
-    run(groups, |group, threads| {
+    run(groups, inner * outer, |group, threads| {
         let a = View::row_major(&x[group.first * inner..], group.count, inner).transposed();
         let b = View::row_major(&dy[group.first * outer..], group.count, outer);
         Product::new(a, b)
@@ -217,11 +232,18 @@ fn split_rows<'a>(
 }
 
 /// Runs groups side by side, each on one thread, where nothing of it passes between the cores'
-/// caches; but first, one after another with all threads inside, those so large that a thread which
-/// took one would end after the others.
-fn run(groups: Vec<Group<'_>>, product: impl Fn(Group<'_>, Threads) + Sync + Send) {
+/// caches, or on all where there are fewer groups than threads; but first, one after another with all threads inside, those so large that a thread which
+/// took one would end after the others. `size` is that of a matrix.
+fn run(groups: Vec<Group<'_>>, size: usize, product: impl Fn(Group<'_>, Threads) + Sync + Send) {
+    let threads = rayon::current_num_threads();
     let rows: usize = groups.iter().map(|group| group.count).sum();
-    let share = rows / (2 * rayon::current_num_threads());
+    let share = rows / (2 * threads);
+    // Fewer groups than threads, of a few rows each, may still be much to read.
+    let inside = if groups.len() < threads && size >= LARGE {
+        Threads::All
+    } else {
+        Threads::One
+    };
     let (large, side_by_side): (Vec<_>, Vec<_>) = groups
         .into_iter()
         .partition(|group| group.count > share.max(SMALL));
@@ -231,7 +253,7 @@ fn run(groups: Vec<Group<'_>>, product: impl Fn(Group<'_>, Threads) + Sync + Sen
     side_by_side
         .into_par_iter()
         .with_max_len(1)
-        .for_each(|group| product(group, Threads::One));
+        .for_each(|group| product(group, inside));
 }
 
 impl GroupedOps for Flex {
@@ -245,13 +267,13 @@ impl GroupedOps for Flex {
         let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
         let weights = Weights {
-            values: Values::of(&w),
+            matrices: Matrices::Floats(Values::of(&w)),
             inner,
             outer,
             transposed: false,
         };
         let manner = Manner::plain(precision);
-        let out = rows_by_matrix(x.storage(), &weights, &offsets.get(), manner);
+        let out = rows_by_matrix((x.storage(), rows), &weights, &offsets.get(), manner);
         matrix(out, rows, outer)
     }
 
@@ -265,13 +287,13 @@ impl GroupedOps for Flex {
         let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
         let weights = Weights {
-            values: Values::of(&w),
+            matrices: Matrices::Floats(Values::of(&w)),
             inner: outer,
             outer: inner,
             transposed: true,
         };
         let manner = Manner::plain(precision);
-        let out = rows_by_matrix(x.storage(), &weights, &offsets.get(), manner);
+        let out = rows_by_matrix((x.storage(), rows), &weights, &offsets.get(), manner);
         matrix(out, rows, inner)
     }
 }

@@ -9,7 +9,7 @@ use burn_flex::FlexTensor;
 use super::{
     Indices, floats,
     gemm::Map,
-    grouped::{GroupFinish, Manner, Weights, outer_products, row_sums, rows_by_matrix},
+    grouped::{GroupFinish, Manner, Matrices, Weights, outer_products, row_sums, rows_by_matrix},
     matrix,
     values::Values,
 };
@@ -40,7 +40,7 @@ impl LinearOps for Flex {
         let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
         let weights = Weights {
-            values: Values::of(&w),
+            matrices: Matrices::Floats(Values::of(&w)),
             inner,
             outer,
             transposed: false,
@@ -50,7 +50,7 @@ impl LinearOps for Flex {
             finish: GroupFinish::Bias(b.storage()),
             precision: manner.precision,
         };
-        let out = rows_by_matrix(x.storage(), &weights, &offsets.get(), manner);
+        let out = rows_by_matrix((x.storage(), rows), &weights, &offsets.get(), manner);
         matrix(out, rows, outer)
     }
 }
@@ -68,7 +68,7 @@ impl LinearGradients for Flex {
         let [rows, _] = dy.shape().dims();
         let [_, inner, outer] = w.shape().dims();
         let weights = Weights {
-            values: Values::of(&w),
+            matrices: Matrices::Floats(Values::of(&w)),
             inner: outer,
             outer: inner,
             transposed: true,
@@ -81,7 +81,7 @@ impl LinearGradients for Flex {
             },
             precision: manner.precision,
         };
-        let out = rows_by_matrix(dy.storage(), &weights, &offsets.get(), manner);
+        let out = rows_by_matrix((dy.storage(), rows), &weights, &offsets.get(), manner);
         matrix(out, rows, inner)
     }
 

@@ -1,5 +1,5 @@
 //! The CPU paths, on Burn's `flex` tensors, in f32. Matrices and tables of half precision are read in
-//! their own type ([`values`]).
+//! their own type ([`values`]), and so are those of four bits ([`nibbles`]).
 
 mod attention;
 mod counts;
@@ -11,8 +11,10 @@ mod fresh;
 mod gelu;
 mod gemm;
 mod grouped;
+mod int4;
 mod layer_norm;
 mod linear;
+mod nibbles;
 mod rows;
 mod softmax;
 mod top_k;

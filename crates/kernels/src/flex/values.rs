@@ -3,15 +3,16 @@
 use burn::tensor::{DType, bf16, f16};
 use burn_flex::FlexTensor;
 
-use super::{floats, wide::wide};
+use super::{floats, nibbles::Nibbles, wide::wide};
 
-/// The numbers of a slice. Those of half precision are never widened as a whole: whoever needs some of
-/// them has these written out.
+/// The numbers of a slice. Those of half precision and of four bits are never widened as a whole: whoever
+/// needs some of them has these written out.
 #[derive(Clone, Copy)]
 pub(super) enum Values<'a> {
     F32(&'a [f32]),
     F16(&'a [f16]),
     BF16(&'a [bf16]),
+    Int4(Nibbles<'a>),
 }
 
 impl<'a> From<&'a [f32]> for Values<'a> {
@@ -43,6 +44,7 @@ impl<'a> Values<'a> {
             Self::F32(values) => values.len(),
             Self::F16(values) => values.len(),
             Self::BF16(values) => values.len(),
+            Self::Int4(values) => values.len(),
         }
     }
 
@@ -52,6 +54,7 @@ impl<'a> Values<'a> {
             Self::F32(values) => Self::F32(&values[start..]),
             Self::F16(values) => Self::F16(&values[start..]),
             Self::BF16(values) => Self::BF16(&values[start..]),
+            Self::Int4(values) => Self::Int4(values.from(start)),
         }
     }
 
@@ -62,6 +65,7 @@ impl<'a> Values<'a> {
             Self::F32(values) => out.copy_from_slice(&values[start..][..length]),
             Self::F16(values) => widen_f16(&values[start..][..length], out),
             Self::BF16(values) => widen_bf16(&values[start..][..length], out),
+            Self::Int4(values) => values.widen(start, out),
         }
     }
 }
@@ -69,7 +73,7 @@ impl<'a> Values<'a> {
 wide! {
     fn widen_bf16(values: &[bf16], out: &mut [f32]) {
         for (out, value) in out.iter_mut().zip(values) {
-            *out = f32::from_bits(u32::from(value.to_bits()) << 16);
+            *out = bf16_to_f32(value.to_bits());
         }
     }
 
@@ -80,9 +84,14 @@ wide! {
     }
 }
 
+#[inline(always)]
+pub(super) fn bf16_to_f32(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
+}
+
 /// The number of these bits, without a branch, so that vectors of them can be computed.
 #[inline(always)]
-fn f16_to_f32(bits: u16) -> f32 {
+pub(super) fn f16_to_f32(bits: u16) -> f32 {
     /// What the exponents of the two types differ by.
     const EXPONENTS: u32 = (127 - 15) << 23;
     let (sign, size) = (u32::from(bits & 0x8000) << 16, u32::from(bits & 0x7fff));

@@ -28,7 +28,7 @@ fn products(
     #[values(Place::Cpu, Place::Gpu)] place: Place,
     #[values(FloatDType::F16, FloatDType::BF16)] dtype: FloatDType,
     // One row is multiplied by vectors, many on the matrix unit of a chip that has one.
-    #[values(1, 70)] rows: usize,
+    #[values(1, 2, 7, 70)] rows: usize,
 ) {
     let Some(device) = place.device("products with halves") else {
         return;
@@ -38,7 +38,7 @@ fn products(
         return;
     }
     // So many numbers that not all are widened at a time.
-    let (inner, outer) = (700, 410);
+    let (inner, outer) = (702, 410);
     let flex = Device::flex();
     let x_md = normal([rows + 2, inner], 1, &flex) * 0.05;
     let halves_edf = (normal([2, inner, outer], 2, &flex) * 0.5).cast(dtype);

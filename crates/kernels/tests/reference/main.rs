@@ -4,6 +4,7 @@ mod by_hand;
 mod common;
 mod gradients;
 mod halves;
+mod int4;
 mod large;
 mod linear;
 mod random;

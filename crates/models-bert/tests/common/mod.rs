@@ -11,6 +11,7 @@ use std::{
 use models_bert::{BertConfig, BertHeads};
 use safetensors::{Dtype, tensor::TensorView};
 use testkit::Generator;
+use weights::Entry;
 
 /// All heads.
 pub(crate) const ALL_HEADS: BertHeads = BertHeads {
@@ -58,7 +59,7 @@ pub(crate) fn values(raw: &Raw) -> Vec<f32> {
 pub(crate) fn random_tensors(config: &BertConfig, heads: BertHeads, seed: u64) -> Tensors {
     let mut generator = Generator::new(seed);
     let mut number = || ((generator.unit() - 0.5) * 64.0).round() as f32 / 64.0;
-    let tensor = |(name, shape): (&str, &[usize])| {
+    let tensor = |Entry { name, shape, .. }: &Entry| {
         let size = shape.iter().product();
         let shift = if name.ends_with("LayerNorm.weight") {
             1.0
@@ -66,7 +67,7 @@ pub(crate) fn random_tensors(config: &BertConfig, heads: BertHeads, seed: u64) -
             0.0
         };
         let numbers: Vec<f32> = (0..size).map(|_| number() + shift).collect();
-        (name.to_owned(), f32s(shape, &numbers))
+        (name.clone(), f32s(shape, &numbers))
     };
     config.layout(heads).iter().map(tensor).collect()
 }

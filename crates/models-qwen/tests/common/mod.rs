@@ -9,9 +9,11 @@ use std::{
 };
 
 use models_qwen::Qwen2MoeConfig;
+use quant_gptq::{PackedSettings, ZeroFormat};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 use testkit::Generator;
+use weights::{Entry, Holds};
 
 /// A stored tensor: type, shape, bytes.
 pub(crate) type Raw = (Dtype, Vec<usize>, Vec<u8>);
@@ -56,18 +58,55 @@ pub(crate) fn parsed(config: &Value) -> Qwen2MoeConfig {
 /// Random bf16 weights between -0.25 and 0.25 for every tensor of a configuration.
 pub(crate) fn random_tensors(config: &Qwen2MoeConfig, seed: u64) -> Tensors {
     let mut generator = Generator::new(seed);
-    let tensor = |(name, shape): (&str, &[usize])| {
-        let numbers = 0..shape.iter().product();
+    let tensor = |entry: &Entry| {
+        let numbers = 0..entry.shape.iter().product();
         // Half of 1/128 to half of 1/4, either sign: exponents from 0x3B80 to 0x3E7F.
         let bytes = numbers.flat_map(|_: usize| {
             let bits = generator.next_u64();
             let half = (0x3B80 + (bits % 0x300) as u16) | ((bits >> 32) as u16 & 0x8000);
             half.to_le_bytes()
         });
-        let raw = (Dtype::BF16, shape.to_vec(), bytes.collect());
-        (name.to_owned(), raw)
+        let raw = (Dtype::BF16, entry.shape.clone(), bytes.collect());
+        (entry.name.clone(), raw)
     };
     config.layout().iter().map(tensor).collect()
+}
+
+/// The same with every map of the layers packed in four bits, symmetric, in groups of so many inputs.
+pub(crate) fn packed_tensors(config: &Qwen2MoeConfig, group: usize, seed: u64) -> Tensors {
+    let settings = PackedSettings {
+        group_size: group.try_into().ok(),
+        symmetric: true,
+        zeros: ZeroFormat::V1,
+        by_activation: false,
+    };
+    let packs = |name: &str| name.contains("_proj");
+    let mut generator = Generator::new(seed);
+    let tensor = |entry: &Entry| {
+        let count: usize = entry.shape.iter().product();
+        let mut word = |place: usize| match entry.name.rsplit('.').next() {
+            Some("qzeros") => 0x7777_7777,
+            Some("g_idx") => (place / group) as u32,
+            _ => generator.next_u64() as u32,
+        };
+        let (dtype, bytes) = match entry.holds {
+            Holds::Words => {
+                let bytes = (0..count).flat_map(|place| word(place).to_le_bytes());
+                (Dtype::I32, bytes.collect())
+            }
+            // Between 1/16 and 1/8 in f16.
+            Holds::Floats => {
+                let mut half = |place: usize| 0x2C00 + (word(place) % 0x400) as u16;
+                let bytes = (0..count).flat_map(|place| half(place).to_le_bytes());
+                (Dtype::F16, bytes.collect())
+            }
+        };
+        (entry.name.clone(), (dtype, entry.shape.clone(), bytes))
+    };
+    let layout = settings
+        .full_layout(&config.layout(), packs)
+        .expect("multiples of 8");
+    layout.iter().map(tensor).collect()
 }
 
 /// A safetensors file.

@@ -1,4 +1,4 @@
-//! A hundred thousand damaged and hostile folders: each is loaded, or refused with the file's name and the
+//! Three hundred thousand damaged and hostile folders: each is loaded, or refused with the file's name and the
 //! tensor's; nothing panics, and nothing asks for memory that the files do not account for. A test program
 //! of its own, since it counts what all threads ask for.
 
@@ -15,19 +15,20 @@ use std::{
 };
 
 use burn::tensor::Device;
-use common::{config, parsed, random_tensors, serialised};
+use common::{Tensors, config, packed_tensors, parsed, random_tensors, serialised};
 use models_bert::{Bert, BertConfig, BertHeads};
 use models_qwen::Qwen2Moe;
 use mutation::{Mutated, Target};
 use safetensors::{Dtype, tensor::TensorView};
+use serde_json::Value;
 use testkit::{Allocations, Generator};
 use weights::Kept;
 
 #[global_allocator]
 static ALLOCATIONS: Allocations = Allocations::new();
 
-/// Folders of each model and kind of file.
-const FOLDERS: usize = 17_000;
+/// Folders of each model and kind of change.
+const FOLDERS: usize = 25_000;
 
 /// What is asked for whatever the files hold: messages, names, parts of a model without numbers.
 const ANYHOW: usize = 64 << 10;
@@ -45,6 +46,19 @@ struct Subject {
 fn qwen() -> Subject {
     let config = config(6, 8, 2, 4);
     let tensors = random_tensors(&parsed(&config), 1);
+    of_qwen("qwen", &config, &tensors)
+}
+
+fn packed() -> Subject {
+    let mut config = config(6, 16, 2, 8);
+    config["quantization_config"] = serde_json::json!({
+        "quant_method": "gptq", "bits": 4, "group_size": 8, "sym": true, "checkpoint_format": "gptq"
+    });
+    let tensors = packed_tensors(&parsed(&config), 8, 1);
+    of_qwen("packed", &config, &tensors)
+}
+
+fn of_qwen(name: &'static str, config: &Value, tensors: &Tensors) -> Subject {
     // In two shards, each with its half.
     let halves: [Vec<_>; 2] = [0, 1].map(|half| {
         let tensors = tensors.iter().enumerate();
@@ -70,7 +84,7 @@ fn qwen() -> Subject {
         files.insert(file(half), serialised(&tensors.into_iter().collect()));
     }
     Subject {
-        name: "qwen",
+        name,
         files,
         load: |folder| {
             let loaded = Qwen2Moe::load(folder, Kept::Stored, &Device::flex());
@@ -90,12 +104,12 @@ fn bert() -> Subject {
         ..BertConfig::default()
     };
     let layout = config.layout(BertHeads::default());
-    let names = layout.iter().map(|(name, _)| format!("bert.{name}"));
+    let names = layout.iter().map(|entry| format!("bert.{}", entry.name));
     let names: Vec<String> = names.collect();
     let zeros = vec![0; 1 << 10];
-    let tensors = layout.iter().zip(&names).map(|((_, shape), name)| {
-        let bytes = &zeros[..4 * shape.iter().product::<usize>()];
-        let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes);
+    let tensors = layout.iter().zip(&names).map(|(entry, name)| {
+        let bytes = &zeros[..4 * entry.shape.iter().product::<usize>()];
+        let view = TensorView::new(Dtype::F32, entry.shape.clone(), bytes);
         (name, view.expect("sizes agree"))
     });
     let weights = safetensors::serialize(tensors, None).expect("serialises");
@@ -188,7 +202,7 @@ fn in_memory() -> tempfile::TempDir {
 
 #[test]
 fn damaged_folders_are_refused_by_name_and_ask_for_no_memory() {
-    for subject in [qwen(), bert()] {
+    for subject in [qwen(), packed(), bert()] {
         let folder = in_memory();
         for (name, bytes) in &subject.files {
             fs::write(folder.path().join(name), bytes).expect("written");
@@ -197,7 +211,12 @@ fn damaged_folders_are_refused_by_name_and_ask_for_no_memory() {
         for target in Target::ALL {
             let tally = subject.attack(folder.path(), target);
             // Either happens, or the changes are not what they are meant to be.
-            assert!(tally.refused > FOLDERS / 4, "{target:?}: {tally:?}");
+            let least = match target {
+                // Most numbers are as good as any.
+                Target::Numbers => FOLDERS / 1000,
+                _ => FOLDERS / 4,
+            };
+            assert!(tally.refused > least, "{target:?}: {tally:?}");
             assert!(tally.loaded > FOLDERS / 1000, "{target:?}: {tally:?}");
             assert!(tally.peak < 1 << 20, "{target:?}: {tally:?}");
         }

@@ -12,10 +12,12 @@ pub(crate) enum Target {
     Config,
     Index,
     Header,
+    /// What stands behind the header.
+    Numbers,
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 3] = [Self::Config, Self::Index, Self::Header];
+    pub(crate) const ALL: [Self; 4] = [Self::Config, Self::Index, Self::Header, Self::Numbers];
 }
 
 /// A changed file.
@@ -45,7 +47,7 @@ impl Mutated {
         let fits = |name: &&String| match target {
             Target::Config => *name == "config.json",
             Target::Index => name.ends_with("index.json"),
-            Target::Header => name.ends_with(".safetensors"),
+            Target::Header | Target::Numbers => name.ends_with(".safetensors"),
         };
         let names: Vec<&String> = files.keys().filter(fits).collect();
         let file = names[below(generator, names.len())].clone();
@@ -53,9 +55,30 @@ impl Mutated {
         let bytes = match target {
             Target::Config | Target::Index => json::changed(original, generator),
             Target::Header => header(original, generator),
+            Target::Numbers => numbers(original, generator),
         };
         Self { file, bytes }
     }
+}
+
+/// A safetensors file with some words of its numbers changed.
+fn numbers(file: &[u8], generator: &mut Generator) -> Vec<u8> {
+    let (length, _) = file.split_first_chunk::<8>().expect("a length");
+    let start = 8 + u64::from_le_bytes(*length) as usize;
+    let mut file = file.to_vec();
+    for _ in 0..=below(generator, 4) {
+        let at = start + 4 * below(generator, (file.len() - start) / 4);
+        // A bit, a small number, or anything.
+        let word: &mut [u8; 4] = file[at..].first_chunk_mut().expect("a word");
+        let before = u32::from_le_bytes(*word);
+        let after = match below(generator, 3) {
+            0 => before ^ 1 << below(generator, 32),
+            1 => below(generator, 9) as u32,
+            _ => generator.next_u64() as u32,
+        };
+        *word = after.to_le_bytes();
+    }
+    file
 }
 
 /// A safetensors file with another header.

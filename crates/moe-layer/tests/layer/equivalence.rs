@@ -66,7 +66,12 @@ fn outcome(
         dx: x.grad(&grads).expect("x has a gradient"),
         dgates: zero_if_unused(gates),
         dw: maps()
-            .map(|map| map.weight.grad(&grads).expect("a weight has a gradient"))
+            .map(|map| {
+                map.weight
+                    .val()
+                    .grad(&grads)
+                    .expect("a weight has a gradient")
+            })
             .collect(),
         db: maps()
             .filter_map(|map| map.bias.as_ref())

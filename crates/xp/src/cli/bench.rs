@@ -9,6 +9,30 @@ use clap::{Args, Subcommand};
 pub(crate) enum BenchCommand {
     /// Compares with PyTorch programs: outputs and gradients first, then speed, taking turns.
     Peers(PeersArgs),
+    /// Times a pretrained Qwen2-MoE: loading, memory, reading a prompt, writing token by token.
+    Qwen(QwenArgs),
+}
+
+// `xp bench qwen`.
+#[derive(Debug, Args)]
+pub(crate) struct QwenArgs {
+    /// A folder with config.json and model.safetensors or its shards, such as `xp forge` writes.
+    pub(crate) folder: PathBuf,
+    /// Tokens of the prompt that is read.
+    #[arg(long, value_name = "N", default_value = "512", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) prefill: u32,
+    /// Tokens that are written.
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) tokens: u32,
+    /// Texts that are written side by side.
+    #[arg(long, value_name = "N", num_args = 1.., default_values = ["1", "8"], value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) batch: Vec<u16>,
+    /// Where the model runs: cpu, cuda:N or wgpu:N.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    /// Prints JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 // `xp bench peers`.

@@ -11,8 +11,8 @@ use clap::{Parser, Subcommand};
 use crate::jobs::JobKind;
 
 pub(crate) use args::{Data, Pick, Places, Runs, Select, Where};
-pub(crate) use bench::{BenchCommand, PeersArgs};
-pub(crate) use models::{EvalArgs, GenerateArgs};
+pub(crate) use bench::{BenchCommand, PeersArgs, QwenArgs};
+pub(crate) use models::{EvalArgs, ForgeArgs, GenerateArgs};
 
 /// A laboratory for mixture-of-experts routing.
 #[derive(Debug, Parser)]
@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Measures how well a language model predicts a text.
     Eval(EvalArgs),
+    /// Writes a model of random weights at real size, to measure with where a real one cannot be had.
+    Forge(ForgeArgs),
     /// Lists, fetches and checks text data.
     #[command(subcommand)]
     Data(DataCommand),

@@ -4,6 +4,26 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use super::Places;
 
+// `xp forge`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ForgeArgs {
+    /// The architecture.
+    #[arg(value_parser = ["qwen2-moe"])]
+    pub(crate) model: String,
+    /// The sizes: tiny, or a2.7b, those of Qwen1.5-MoE-A2.7B.
+    #[arg(long, default_value = "tiny", value_parser = ["tiny", "a2.7b"])]
+    pub(crate) preset: String,
+    /// The numbers of its maps: bf16 (none), or four bits of GPTQ.
+    #[arg(long, default_value = "none", value_parser = ["none", "int4"])]
+    pub(crate) quant: String,
+    /// From which all numbers follow.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// The folder to write, which must be empty or not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
 // `xp generate`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GenerateArgs {

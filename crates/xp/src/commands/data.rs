@@ -69,7 +69,7 @@ fn as_json(listing: &Listing) -> Value {
 fn fetch(names: &[String], plain_http: bool, data: &DataDir) -> Result<Exit, Expected> {
     let fetcher = Fetcher::from_env().plain_http(plain_http);
     for name in names {
-        let bar = ui::fetch_bar();
+        let bar = ui::bytes_bar(None);
         let fetched = fetcher.fetch(name, data, &bar);
         bar.finish_and_clear();
         let fetched = fetched?;

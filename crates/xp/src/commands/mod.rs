@@ -1,10 +1,12 @@
 //! What each command does. A command returns its exit code, or an error that has one.
 
 mod bench;
+mod bench_qwen;
 mod data;
 mod defaults;
 mod doctor;
 mod eval;
+mod forge;
 mod generate;
 mod plan;
 mod schema;
@@ -38,9 +40,11 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Figures { folders } => figures(&folders),
         Command::Generate(args) => generate::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Forge(args) => forge::run(&args),
         Command::Data(command) => data::run(&command),
         Command::Schema(args) => schema::run(&args),
         Command::Bench(BenchCommand::Peers(args)) => bench::peers(&args),
+        Command::Bench(BenchCommand::Qwen(args)) => bench_qwen::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => {
             ui::data(&completion::script(shell, &ui::program_anywhere()));

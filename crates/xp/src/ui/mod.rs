@@ -98,9 +98,9 @@ pub(crate) fn watcher(total: usize, before: usize) -> Box<dyn Watcher> {
     }
 }
 
-/// A bar for a download.
-pub(crate) fn fetch_bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+/// A bar for bytes that are fetched or written, of as many as are known of.
+pub(crate) fn bytes_bar(total: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{msg} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
     bar.with_style(style.expect("the template is a constant"))
 }

@@ -69,7 +69,7 @@ pub(crate) fn write(lab: &Lab, sizes: &BertConfig, numbers: impl Fn(&str, usize)
     fs::write(folder.join("config.json"), config).unwrap();
     fs::write(folder.join("tokenizer.json"), TOKENIZER).unwrap();
     let (mut header, mut data) = (Vec::new(), Vec::new());
-    for (name, shape) in sizes.layout(BertHeads::default()).iter() {
+    for weights::Entry { name, shape, .. } in sizes.layout(BertHeads::default()).iter() {
         let own = numbers(name, shape.iter().product());
         let start = data.len();
         data.extend(own.iter().flat_map(|number| number.to_le_bytes()));

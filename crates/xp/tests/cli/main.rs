@@ -9,6 +9,7 @@ mod completing;
 mod devices;
 mod encoder;
 mod fixture;
+mod forging;
 mod generating;
 mod health;
 mod keeping;

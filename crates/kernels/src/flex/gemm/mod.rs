@@ -5,11 +5,13 @@
 //! unit reads a factor as a sum of three bf16 numbers. `SWITCHYARD_MATMUL=vectors` keeps to the
 //! second, for comparisons.
 //!
-//! The right factor may be of half precision. It is widened while it is near: by the panel that is packed
-//! for the matrix unit, or some columns at a time before a vector kernel.
+//! The right factor may be of half precision or of four bits. It is widened while it is near: by the panel
+//! that is packed for the matrix unit, some columns at a time before a vector kernel, or number by number
+//! where there are few rows (`few`).
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+mod few;
 mod finish;
 mod scratch;
 mod vectors;
@@ -123,7 +125,10 @@ impl<'a> Product<'a> {
             return;
         }
         #[cfg(target_arch = "x86_64")]
-        if matrix_unit() && amx::pays(rows, columns, self.a.columns()) {
+        if matrix_unit()
+            && amx::pays(rows, columns, self.a.columns())
+            && !few::pays(&self.a, &self.b)
+        {
             amx::run(&self, out, add, threads);
             return;
         }

@@ -5,10 +5,10 @@ use std::{borrow::Cow, cell::Cell};
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::{Finish, Map, Product, Threads, View, scratch::Scratch};
+use super::{Finish, Map, Product, Threads, View, few, scratch::Scratch};
 use crate::flex::values::Values;
 
-/// Floats of a right factor of half precision that are widened at a time: half a megabyte, which stays
+/// Floats of a right factor of fewer bits that are widened at a time: half a megabyte, which stays
 /// in a second-level cache while it is multiplied.
 const WIDENED: usize = 1 << 17;
 
@@ -47,6 +47,7 @@ pub(super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Thre
     };
     match b.values() {
         Values::F32(values) => out.multiply(&left, values, &b, add, parallelism),
+        _ if few::pays(&a, &b) => few::multiply(&left, &b, out, add, threads),
         _ => widening(&left, &b, out, add, threads),
     }
     // SAFETY: `out` is valid for rows * columns elements, and all of them were written or were there.
@@ -69,15 +70,15 @@ pub(super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Thre
 }
 
 /// The left factor, and its elements as they are multiplied.
-struct Left<'a> {
-    values: &'a [f32],
-    view: View<'a>,
+pub(super) struct Left<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) view: View<'a>,
 }
 
 /// Some columns of the result, from the first of them on. Parts of different columns do not overlap, so
 /// threads may share it.
 #[derive(Clone, Copy)]
-struct Out {
+pub(super) struct Out {
     first: *mut f32,
     /// Elements from a row to the next.
     row: usize,
@@ -96,6 +97,25 @@ impl Out {
         Self {
             first: self.first.wrapping_add(column),
             ..self
+        }
+    }
+
+    /// Writes or adds sums from a place on.
+    ///
+    /// # Safety
+    ///
+    /// The result must have this part, which no other thread writes, and be initialised if `add`.
+    #[expect(unsafe_code, reason = "threads write disjoint parts of one matrix")]
+    pub(super) unsafe fn put(self, row: usize, column: usize, sums: &[f32], add: bool) {
+        // SAFETY: as the caller says.
+        let out = unsafe { self.first.add(row * self.row + column) };
+        for (place, sum) in sums.iter().enumerate() {
+            // SAFETY: as above; the sums are elsewhere.
+            unsafe {
+                let out = out.add(place);
+                let there = if add { out.read() } else { 0.0 };
+                out.write(there + sum);
+            }
         }
     }
 
@@ -146,7 +166,7 @@ impl Out {
     }
 }
 
-/// The same for a right factor of half precision: some of its columns at a time are widened.
+/// The same for a right factor of fewer bits: some of its columns at a time are widened.
 fn widening(left: &Left<'_>, b: &View<'_>, out: Out, add: bool, threads: Threads) {
     let (depth, columns) = (b.rows(), b.columns());
     let width = (WIDENED / depth.max(1))

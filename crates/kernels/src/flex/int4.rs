@@ -1,0 +1,100 @@
+//! Products with matrices of four bits.
+
+use burn::{
+    backend::{Flex, TensorMetadata},
+    tensor::DType,
+};
+use burn_flex::FlexTensor;
+
+use super::{
+    Indices, floats,
+    grouped::{Manner, Matrices, Weights, rows_by_matrix},
+    matrix,
+    nibbles::{Nibbles, Zeros},
+};
+use crate::{
+    extension::{Int4Manner, Int4Ops},
+    int4::PER_WORD,
+};
+
+/// A matrix `[K, N]` of four-bit numbers for each expert.
+#[derive(Clone, Copy)]
+pub(super) struct Int4Matrices<'a> {
+    /// `[E, K / 8, N]`.
+    words: &'a [i32],
+    /// `[E, G, N]`.
+    scales: &'a [f32],
+    /// `[E, G, N]`, or one.
+    zeros: &'a [f32],
+    /// `[E, K]`, or `[K]` for all.
+    groups: &'a [i32],
+    inputs: usize,
+    outputs: usize,
+    experts: usize,
+}
+
+impl<'a> Int4Matrices<'a> {
+    pub(super) fn of(self, expert: usize) -> Nibbles<'a> {
+        let part = |all: usize| {
+            let length = all / self.experts;
+            (expert * length, length)
+        };
+        let (words, count) = part(self.words.len());
+        let words = &self.words[words..][..count];
+        let (place, count) = part(self.scales.len());
+        let scales = &self.scales[place..][..count];
+        let zeros = match self.zeros {
+            [zero] => Zeros::One(*zero),
+            zeros => Zeros::Each(&zeros[place..][..count]),
+        };
+        let groups = if self.groups.len() == self.inputs {
+            self.groups
+        } else {
+            &self.groups[expert * self.inputs..][..self.inputs]
+        };
+        Nibbles::new(words, scales, zeros, groups, self.outputs)
+    }
+}
+
+impl Int4Ops for Flex {
+    fn int4_matmul_op(
+        x: FlexTensor,
+        words: FlexTensor,
+        scales: FlexTensor,
+        zeros: FlexTensor,
+        groups: FlexTensor,
+        offsets: FlexTensor,
+        manner: Int4Manner,
+    ) -> FlexTensor {
+        let (x, scales, zeros) = (floats(&x), floats(&scales), floats(&zeros));
+        let (groups, offsets) = (Indices::of(&groups), Indices::of(&offsets));
+        let (groups, words) = (groups.get(), words.to_contiguous());
+        assert_eq!(words.dtype(), DType::I32, "words have 32 bits");
+        let [rows, _] = x.shape().dims();
+        let [experts, word_rows, outputs] = words.shape().dims();
+        let inputs = word_rows * PER_WORD;
+        let (inner, outer) = if manner.transposed {
+            (outputs, inputs)
+        } else {
+            (inputs, outputs)
+        };
+        let matrices = Int4Matrices {
+            words: words.storage(),
+            scales: scales.storage(),
+            zeros: zeros.storage(),
+            groups: &groups,
+            inputs,
+            outputs,
+            experts,
+        };
+        let weights = Weights {
+            matrices: Matrices::Int4(matrices),
+            inner,
+            outer,
+            transposed: manner.transposed,
+        };
+        let manner = Manner::plain(manner.precision);
+        let out = rows_by_matrix((x.storage(), rows), &weights, &offsets.get(), manner);
+        matrix(out, rows, outer)
+    }
+}

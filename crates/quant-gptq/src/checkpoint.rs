@@ -1,0 +1,275 @@
+//! Packed maps from the files of a checkpoint, ready to be multiplied.
+
+use std::collections::BTreeSet;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use kernels::{Int4, Int4Parts};
+use nn::{GroupedLinear, Linear, Weight};
+use weights::{Checked, Checkpoint, Entry, Layout, WeightsError};
+
+use crate::{
+    GptqError, PackedDims, PackedSettings,
+    pack::{PER_WORD, at},
+    quantised::MIDDLE,
+};
+
+impl PackedSettings {
+    /// A model's layout with the tensors of packed maps in place of matrices: those that `may_be` packed, and
+    /// of which the files have `<name>.qweight`. Whether there is a `g_idx`, or a bias that need not be, the
+    /// files say as well.
+    ///
+    /// # Errors
+    ///
+    /// When a packed map has sizes of which eight do not share a word.
+    pub fn layout(
+        self,
+        full: &Layout,
+        files: &Checkpoint,
+        may_be: impl Fn(&str) -> bool,
+    ) -> Result<Layout, WeightsError> {
+        let is_packed =
+            |name: &str| may_be(name) && files.shape(&format!("{name}.qweight")).is_some();
+        let layout = self.with_packed(full, is_packed, |part| files.shape(part));
+        layout.map_err(|(name, error)| {
+            let problem = format!("is of a map that has no words: {error}; keep it in full");
+            files.senseless(&format!("{name}.qweight"), problem)
+        })
+    }
+
+    /// A model's layout with those of its matrices packed that are to be, each with all the tensors that
+    /// AutoGPTQ writes: a `g_idx`, and a bias even where it is none.
+    ///
+    /// # Errors
+    ///
+    /// When one has sizes of which eight do not share a word.
+    pub fn full_layout(
+        self,
+        full: &Layout,
+        packs: impl Fn(&str) -> bool,
+    ) -> Result<Layout, GptqError> {
+        let layout = self.with_packed(full, packs, |_| Some(&[1]));
+        layout.map_err(|(_, error)| error)
+    }
+
+    /// A layout with some matrices packed. `shape` is that of a part that need not be there.
+    fn with_packed<'a>(
+        self,
+        full: &Layout,
+        packs: impl Fn(&str) -> bool,
+        shape: impl Fn(&str) -> Option<&'a [usize]>,
+    ) -> Result<Layout, (String, GptqError)> {
+        let own: BTreeSet<&str> = full.iter().map(|entry| entry.name.as_str()).collect();
+        let mut layout = Layout::new();
+        for entry in full.iter() {
+            let name = entry.name.strip_suffix(".weight");
+            match (name.filter(|name| packs(name)), &entry.shape[..]) {
+                (Some(name), &[outputs, inputs]) => {
+                    let groups = self.groups(inputs);
+                    let dims = PackedDims {
+                        inputs,
+                        outputs,
+                        groups,
+                    };
+                    dims.check().map_err(|error| (name.to_owned(), error))?;
+                    let part = |part: &str| format!("{name}.{part}");
+                    layout.words(part("qweight"), &[inputs / PER_WORD, outputs]);
+                    layout.words(part("qzeros"), &[groups, outputs / PER_WORD]);
+                    layout.add(part("scales"), &[groups, outputs]);
+                    match shape(&part("g_idx")) {
+                        None => {}
+                        Some([0]) => layout.words(part("g_idx"), &[0]),
+                        Some(_) => layout.words(part("g_idx"), &[inputs]),
+                    }
+                    let bias = part("bias");
+                    if !own.contains(bias.as_str()) && shape(&bias).is_some() {
+                        layout.add(bias, &[outputs]);
+                    }
+                }
+                _ => layout.extend([Entry::clone(entry)]),
+            }
+        }
+        Ok(layout)
+    }
+
+    fn groups(self, inputs: usize) -> usize {
+        self.group_size
+            .map_or(1, |size| inputs.div_ceil(size.get()))
+    }
+
+    /// Whether a map of a checked layout is packed.
+    #[must_use]
+    pub fn packs(tensors: &Checked, name: &str) -> bool {
+        tensors.contains(&format!("{name}.qweight"))
+    }
+
+    /// The packed map `<name>`, with `<name>.bias` unless that is all zero.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, a number is not finite, and where zeros or groups make no sense.
+    ///
+    /// # Panics
+    ///
+    /// When the layout has no such packed map.
+    pub fn linear(
+        self,
+        tensors: &Checked,
+        name: &str,
+        device: &Device,
+    ) -> Result<Linear, WeightsError> {
+        let names = [name.to_owned()];
+        let (weight, bias) = self.stacked(tensors, &names, device)?;
+        let bias = bias.map(|bias| bias.squeeze_dim(0));
+        Ok(Linear::from_tensors(Weight::Int4(weight), bias))
+    }
+
+    /// The packed maps of experts.
+    ///
+    /// # Errors
+    ///
+    /// As [`linear`](Self::linear), and when only some of them are packed.
+    ///
+    /// # Panics
+    ///
+    /// Without names.
+    pub fn grouped(
+        self,
+        tensors: &Checked,
+        names: &[String],
+        device: &Device,
+    ) -> Result<GroupedLinear, WeightsError> {
+        let (packed, full): (Vec<_>, Vec<_>) =
+            names.iter().partition(|name| Self::packs(tensors, name));
+        if let (Some(one), Some(other)) = (packed.first(), full.first()) {
+            return Err(tensors.senseless(
+                &format!("{one}.qweight"),
+                format!("is packed and `{other}` is not; experts are multiplied together, so all are or none"),
+            ));
+        }
+        let (weight, bias) = self.stacked(tensors, names, device)?;
+        Ok(GroupedLinear::from_tensors(Weight::Int4(weight), bias))
+    }
+
+    fn stacked(
+        self,
+        tensors: &Checked,
+        names: &[String],
+        device: &Device,
+    ) -> Result<(Int4, Option<Tensor<2>>), WeightsError> {
+        let first = names.first().expect("there is a map");
+        let [rows, outputs] = *tensors.shape(&format!("{first}.qweight")) else {
+            unreachable!("the layout says two dimensions")
+        };
+        let (experts, inputs) = (names.len(), rows * PER_WORD);
+        let groups = self.groups(inputs);
+        let mut all = Parts {
+            words: Vec::with_capacity(experts * rows * outputs),
+            scales: Vec::with_capacity(experts * groups * outputs),
+            zeros: Vec::with_capacity(experts * groups * outputs),
+            biases: Vec::with_capacity(experts * outputs),
+            ..Parts::default()
+        };
+        for name in names {
+            all.words.extend(tensors.words(&format!("{name}.qweight"))?);
+            all.scales
+                .extend(tensors.floats(&format!("{name}.scales"))?);
+            all.zeros.extend(self.zeros(tensors, name)?);
+            all.groups.push(self.groups_of(tensors, name, inputs)?);
+            let bias = format!("{name}.bias");
+            all.biases.extend(if tensors.contains(&bias) {
+                tensors.floats(&bias)?
+            } else {
+                vec![0.0; outputs]
+            });
+        }
+        let numbers = |numbers: Vec<f32>, shape: [usize; 3]| {
+            Tensor::<3>::from_data(TensorData::new(numbers, shape), device)
+        };
+        let one = all.zeros.iter().all(|zero| *zero == all.zeros[0]);
+        let zeros_egn = if one {
+            numbers(vec![all.zeros[0]], [1, 1, 1])
+        } else {
+            numbers(all.zeros, [experts, groups, outputs])
+        };
+        // The same for all is kept once.
+        if all.groups.iter().all(|of_one| *of_one == all.groups[0]) {
+            all.groups.truncate(1);
+        }
+        let kept = all.groups.len();
+        let of_inputs = TensorData::new(all.groups.concat(), [kept, inputs]);
+        let weight = Int4::new(Int4Parts {
+            words_ein: Tensor::from_data(
+                TensorData::new(all.words, [experts, rows, outputs]),
+                device,
+            ),
+            scales_egn: numbers(all.scales, [experts, groups, outputs]),
+            zeros_egn,
+            groups_ek: Tensor::from_data(of_inputs, device),
+        });
+        // Some programs write a bias of zeros for every map.
+        let real = all.biases.iter().any(|bias| *bias != 0.0);
+        let bias = real
+            .then(|| Tensor::from_data(TensorData::new(all.biases, [experts, outputs]), device));
+        Ok((weight, bias))
+    }
+
+    /// The zeros of a map as numbers, `[G, N]`.
+    fn zeros(self, tensors: &Checked, name: &str) -> Result<Vec<f32>, WeightsError> {
+        let name = format!("{name}.qzeros");
+        let words = tensors.words(&name)?;
+        let above = self.zeros.below();
+        let each = words.iter().flat_map(|word| {
+            (0..PER_WORD).map(move |place| at(word.cast_unsigned(), place) + above)
+        });
+        let zeros: Vec<u8> = each.collect();
+        match zeros.iter().find(|zero| **zero != MIDDLE) {
+            Some(zero) if self.symmetric => Err(tensors.senseless(
+                &name,
+                format!(
+                    "has a zero of {zero}, and the settings say `sym`, for which it is 8; \
+                     `checkpoint_format` may be missing (stored numbers are one less than the zero in \
+                     `gptq`, and the zero itself in `gptq_v2`), or `sym` must be false"
+                ),
+            )),
+            _ => Ok(zeros.into_iter().map(f32::from).collect()),
+        }
+    }
+
+    /// The group of each input of a map.
+    fn groups_of(
+        self,
+        tensors: &Checked,
+        map: &str,
+        inputs: usize,
+    ) -> Result<Vec<i32>, WeightsError> {
+        let name = format!("{map}.g_idx");
+        if !tensors.contains(&name) || tensors.shape(&name) == [0] {
+            if self.by_activation {
+                let problem = "comes without `g_idx`, and the settings say `desc_act`, for which \
+                               nothing else knows the groups; fetch or convert the model again";
+                return Err(tensors.senseless(&format!("{map}.qweight"), problem.to_owned()));
+            }
+            let size = self.group_size.map_or(inputs, std::num::NonZero::get);
+            return Ok((0..inputs).map(|input| (input / size) as i32).collect());
+        }
+        let (groups, count) = (tensors.words(&name)?, self.groups(inputs));
+        let stray = |group: &&i32| usize::try_from(**group).map_or(true, |group| group >= count);
+        match groups.iter().find(stray) {
+            None => Ok(groups),
+            Some(stray) => Err(tensors.senseless(
+                &name,
+                format!("puts an input into group {stray}, and there are {count}"),
+            )),
+        }
+    }
+}
+
+/// The tensors of maps, one map after another.
+#[derive(Default)]
+struct Parts {
+    words: Vec<i32>,
+    scales: Vec<f32>,
+    zeros: Vec<f32>,
+    groups: Vec<Vec<i32>>,
+    biases: Vec<f32>,
+}
