@@ -1,6 +1,9 @@
 //! The decoder: sizes, causality, gradients, learning.
 
-use std::num::NonZeroUsize;
+use std::{
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError},
+};
 
 use burn::{
     module::Module,
@@ -48,6 +51,9 @@ fn strategies() -> Vec<StrategyConfig> {
 }
 
 fn build(strategy: StrategyConfig, device: &Device) -> TinyMoe {
+    // Tests run side by side and share the device's numbers: one is seeded and drawn at a time.
+    static DRAWING: Mutex<()> = Mutex::new(());
+    let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
     device.seed(5);
     let router = RouterConfig {
         strategy,

@@ -187,6 +187,13 @@ impl Trained {
             });
             let raw = (Dtype::F32, vec![map.outputs, map.inputs], turned.collect());
             full.unpack(&name);
+            // A placeholder, which a map in full has not.
+            if !["q_proj", "k_proj", "v_proj"]
+                .iter()
+                .any(|part| name.ends_with(part))
+            {
+                full.tensors.remove(&format!("{name}.bias"));
+            }
             full.set(format!("{name}.weight"), raw);
         }
         full.settings().take();
