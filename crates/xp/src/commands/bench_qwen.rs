@@ -137,12 +137,11 @@ pub(super) fn run(args: &QwenArgs) -> Result<Exit, Expected> {
 
 /// What was measured, a line each.
 fn show(measured: &Measured) {
-    let gigabytes = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
-    let memory = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), gigabytes);
+    let memory = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), size);
     let mut rows = vec![
-        ("files", gigabytes(measured.file_bytes)),
-        ("files read once", format!("{:.1} s", measured.read_s)),
-        ("loaded in", format!("{:.1} s", measured.load_s)),
+        ("files", size(measured.file_bytes)),
+        ("files read once", duration(measured.read_s)),
+        ("loaded in", duration(measured.load_s)),
         ("most memory", memory(measured.peak_resident_bytes)),
         ("own memory at the end", memory(measured.anonymous_bytes)),
         (
@@ -153,7 +152,7 @@ fn show(measured: &Measured) {
             "memory is read at",
             format!("{:.2} GB/s", measured.read_bandwidth / 1e9),
         ),
-        ("a token has to read", gigabytes(measured.bytes_per_token)),
+        ("a token has to read", size(measured.bytes_per_token)),
         (
             "prompt",
             format!(
@@ -189,6 +188,25 @@ fn text_of(decoded: &Decoded) -> (String, String) {
             decoded.step_ms, decoded.tokens_per_s
         ),
     )
+}
+
+/// Bytes in a unit in which they are a number to read.
+fn size(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    if bytes < 1e9 {
+        format!("{:.2} MB", bytes / 1e6)
+    } else {
+        format!("{:.2} GB", bytes / 1e9)
+    }
+}
+
+/// Seconds likewise.
+fn duration(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{:.1} ms", 1e3 * seconds)
+    } else {
+        format!("{seconds:.1} s")
+    }
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {

@@ -1,6 +1,6 @@
 //! `xp eval`: how well a language model predicts a text, with its own routers and with others.
 
-use std::{fs, num::NonZeroUsize};
+use std::{fs, io, num::NonZeroUsize, path::Path};
 
 use corpora::valid_windows;
 use kernels::Precision;
@@ -51,8 +51,7 @@ struct Shown {
 
 pub(super) fn run(args: &EvalArgs) -> Result<Exit, Expected> {
     let other = asked(args)?;
-    let text = fs::read_to_string(&args.text)
-        .map_err(|source| Expected::io(format!("read {}", args.text.display()), source))?;
+    let text = fs::read_to_string(&args.text).map_err(|source| unreadable(&args.text, source))?;
     let text = match args.chars {
         Some(chars) => text.chars().take(chars.get()).collect(),
         None => text,
@@ -179,6 +178,15 @@ fn measure<M: CausalLm>(
         own,
         replaced: Some(measured(&model, &text.measured)?),
     })
+}
+
+/// A text that cannot be read.
+fn unreadable(path: &Path, source: io::Error) -> Expected {
+    if source.kind() == io::ErrorKind::NotFound {
+        let message = format!("there is no text {}", path.display());
+        return Expected::new(Exit::Missing, message, "name a file of text with --text");
+    }
+    Expected::io(format!("read {}", path.display()), source)
 }
 
 /// What each mixture reads of a text.

@@ -84,7 +84,8 @@ fn write<M: Decoder>(
         return Ok(());
     }
     let refused = |error: lm::LmError| {
-        let help = "a prompt has at least one token, and the model room for it";
+        let help = "a prompt has at least one token, and the model room for it; a temperature is 0 or \
+                    above, top-k 1 or more, top-p above 0 and at most 1";
         Expected::new(Exit::Usage, error.to_string(), help)
     };
     for step in lm::generate(model, prompts, config).map_err(refused)? {

@@ -56,6 +56,11 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
 /// Needs nothing but the folders: what was committed can be drawn again in any clone.
 fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
     for folder in folders {
+        // What `xp bench peers` writes is a table alone.
+        if folder.join("peers.parquet").exists() && !folder.join("trials.parquet").exists() {
+            ui::say(&format!("{}: no figures of peers", folder.display()));
+            continue;
+        }
         let mut results = ResultsWriter::open(folder)?;
         let Some(collected) = results.read()? else {
             let message = format!("{} holds no trials.parquet", folder.display());

@@ -27,6 +27,16 @@ struct Ends {
 
 /// Loads a Qwen2-MoE with its tokenizer.
 pub(super) fn load(folder: &Path, device: &Device) -> Result<NamedModel, Expected> {
+    for name in ["config.json", "tokenizer.json"] {
+        let path = folder.join(name);
+        if !path.exists() {
+            return Err(Expected::new(
+                Exit::Missing,
+                format!("there is no {}", path.display()),
+                "a model's folder holds config.json, tokenizer.json, and model.safetensors or its shards",
+            ));
+        }
+    }
     let tokenizer = PretrainedTokenizer::read(&folder.join("tokenizer.json"))?;
     let stop_ids = stop_ids(folder)?;
     let chat = ChatTemplate::read(folder)?;

@@ -131,7 +131,8 @@ fn a_pretrained_model_is_evaluated_as_the_reference_does() {
         .expect(2)
         .says(&["one window of 256 needs 257"]);
     lab.xp(&format!("eval {folder} --text nowhere.txt"))
-        .expect(7);
+        .expect(3)
+        .says(&["there is no text nowhere.txt", "--text"]);
 }
 
 /// Sweeps that keep their weights, one with each model, hash's tables among their routers.
