@@ -1,5 +1,7 @@
 //! Matrices and tables of half precision give what their numbers in f32 give.
 
+#![expect(clippy::print_stdout, reason = "what is left out is said")]
+
 use burn::tensor::{Device, FloatDType, Int, Tensor};
 use kernels::{
     Activation, Precision, grouped_linear, linear, matmul, matmul_reference, matmul_transposed,
