@@ -13,8 +13,8 @@ use super::{
     Indices, floats,
     fresh::{Fresh, zero},
     gemm::{Finish, Map, Product, Threads, View},
-    int4::Int4Matrices,
     matrix,
+    nibbles::Int4Matrices,
     values::Values,
 };
 use crate::{

@@ -10,51 +10,12 @@ use super::{
     Indices, floats,
     grouped::{Manner, Matrices, Weights, rows_by_matrix},
     matrix,
-    nibbles::{Nibbles, Zeros},
+    nibbles::Int4Matrices,
 };
 use crate::{
     extension::{Int4Manner, Int4Ops},
     int4::PER_WORD,
 };
-
-/// A matrix `[K, N]` of four-bit numbers for each expert.
-#[derive(Clone, Copy)]
-pub(super) struct Int4Matrices<'a> {
-    /// `[E, K / 8, N]`.
-    words: &'a [i32],
-    /// `[E, G, N]`.
-    scales: &'a [f32],
-    /// `[E, G, N]`, or one.
-    zeros: &'a [f32],
-    /// `[E, K]`, or `[K]` for all.
-    groups: &'a [i32],
-    inputs: usize,
-    outputs: usize,
-    experts: usize,
-}
-
-impl<'a> Int4Matrices<'a> {
-    pub(super) fn of(self, expert: usize) -> Nibbles<'a> {
-        let part = |all: usize| {
-            let length = all / self.experts;
-            (expert * length, length)
-        };
-        let (words, count) = part(self.words.len());
-        let words = &self.words[words..][..count];
-        let (place, count) = part(self.scales.len());
-        let scales = &self.scales[place..][..count];
-        let zeros = match self.zeros {
-            [zero] => Zeros::One(*zero),
-            zeros => Zeros::Each(&zeros[place..][..count]),
-        };
-        let groups = if self.groups.len() == self.inputs {
-            self.groups
-        } else {
-            &self.groups[expert * self.inputs..][..self.inputs]
-        };
-        Nibbles::new(words, scales, zeros, groups, self.outputs)
-    }
-}
 
 impl Int4Ops for Flex {
     fn int4_matmul_op(

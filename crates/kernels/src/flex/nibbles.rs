@@ -136,6 +136,45 @@ impl<'a> Nibbles<'a> {
     }
 }
 
+/// A matrix `[K, N]` of four-bit numbers for each expert.
+#[derive(Clone, Copy)]
+pub(super) struct Int4Matrices<'a> {
+    /// `[E, K / 8, N]`.
+    pub(super) words: &'a [i32],
+    /// `[E, G, N]`.
+    pub(super) scales: &'a [f32],
+    /// `[E, G, N]`, or one.
+    pub(super) zeros: &'a [f32],
+    /// `[E, K]`, or `[K]` for all.
+    pub(super) groups: &'a [i32],
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) experts: usize,
+}
+
+impl<'a> Int4Matrices<'a> {
+    pub(super) fn of(self, expert: usize) -> Nibbles<'a> {
+        let part = |all: usize| {
+            let length = all / self.experts;
+            (expert * length, length)
+        };
+        let (words, count) = part(self.words.len());
+        let words = &self.words[words..][..count];
+        let (place, count) = part(self.scales.len());
+        let scales = &self.scales[place..][..count];
+        let zeros = match self.zeros {
+            [zero] => Zeros::One(*zero),
+            zeros => Zeros::Each(&zeros[place..][..count]),
+        };
+        let groups = if self.groups.len() == self.inputs {
+            self.groups
+        } else {
+            &self.groups[expert * self.inputs..][..self.inputs]
+        };
+        Nibbles::new(words, scales, zeros, groups, self.outputs)
+    }
+}
+
 /// A number of a word.
 #[inline(always)]
 pub(super) fn nibble(word: i32, shift: u32) -> f32 {

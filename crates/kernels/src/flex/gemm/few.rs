@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{
     Threads, View,
-    vectors::{Left, Out},
+    sides::{Left, Out},
 };
 use crate::{
     flex::{

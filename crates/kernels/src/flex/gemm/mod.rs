@@ -14,6 +14,7 @@ mod amx;
 mod few;
 mod finish;
 mod scratch;
+mod sides;
 mod vectors;
 mod view;
 
