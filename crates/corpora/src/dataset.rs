@@ -146,6 +146,15 @@ pub fn valid_text(corpus: &CorpusConfig, data: &DataDir) -> Result<String, Corpu
     Ok(text::texts(corpus, data)?.0.valid)
 }
 
+/// The training text of a corpus as it is written.
+///
+/// # Errors
+///
+/// As [`valid_text`].
+pub fn train_text(corpus: &CorpusConfig, data: &DataDir) -> Result<String, CorpusError> {
+    Ok(text::texts(corpus, data)?.0.train)
+}
+
 /// Fetches what is missing, if the policy allows it; a program calls it first to show its bar.
 pub fn ensure(
     corpus: &CorpusConfig,

@@ -3,7 +3,8 @@
 //! A model says how it is built ([`LmConfig`]) and what a forward pass gives ([`CausalLm`]); everything else is here once, for every model:
 //! its losses as the training loop wants them ([`LanguageModel`]), the auxiliary losses of its routers
 //! over the layers, what its routers did ([`LayerTraces`]), how likely it finds a token, a window of a
-//! text and what may follow one ([`token_losses`], [`window_losses`], [`log_likelihoods`]), and the text
+//! text and what may follow one ([`token_losses`], [`window_losses`], [`log_likelihoods`]), how far its predictions
+//! are from another's ([`kl_divergence`]), and the text
 //! that it writes, if it keeps what it has computed ([`Decoder`], [`generate`]).
 //!
 //! ```text
@@ -18,6 +19,7 @@ mod batch;
 mod causal_lm;
 mod config;
 mod decoder;
+mod divergence;
 mod error;
 mod generate;
 mod learner;
@@ -31,6 +33,7 @@ pub use batch::TokenBatch;
 pub use causal_lm::{CausalLm, LmForward, LmInput, LmLimits};
 pub use config::{BuildError, DataDims, LmConfig, LmShape, LmSizes};
 pub use decoder::{Decoder, DecoderInput};
+pub use divergence::kl_divergence;
 pub use error::LmError;
 pub use generate::{Ending, Generated, Generation, GenerationConfig, SamplingConfig, generate};
 pub use learner::{LanguageModel, measure};

@@ -47,10 +47,4 @@ impl BertError {
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Weights(error) if error.is_missing())
     }
-
-    /// Whether it is about the model's folder, and not about what was asked of the model.
-    #[must_use]
-    pub const fn is_of_folder(&self) -> bool {
-        matches!(self, Self::Weights(_))
-    }
 }

@@ -1,15 +1,18 @@
 //! A layer of the decoder: attention, then a mixture or one network.
 
 use burn::{module::Module, tensor::Tensor};
-use kernels::Precision;
-use moe_layer::{
-    ExpertBank, ExpertKind, FeedForward, Ffn, MoeContext, MoeLayer, MoeOutput, SharedExpert,
-};
-use nn::{Activation, Attention, KeyValues, Mask, RmsNorm, Rotation};
+use moe_layer::{ExpertBank, ExpertKind, FeedForward, Ffn, MoeLayer, MoeOutput, SharedExpert};
+use nn::{Activation, Attention, KeyValues, RmsNorm};
+use quant_gptq::Readers;
 use routers::{LinearScorer, Scorer};
 use weights::WeightsError;
 
-use crate::{Qwen2MoeConfig, layout::LAYER, source::Source};
+use crate::{
+    Qwen2MoeConfig,
+    layout::{LAYER, expert_names},
+    pass::Pass,
+    source::Source,
+};
 
 const GATED: ExpertKind = ExpertKind::Gated(Activation::Silu);
 
@@ -20,13 +23,6 @@ pub(crate) struct Block {
     pub(crate) attention: Attention,
     pub(crate) ffn_norm: RmsNorm,
     pub(crate) ffn: FeedForward,
-}
-
-/// What the layers of a pass have in common.
-pub(crate) struct Pass<'a> {
-    pub(crate) rotation: &'a Rotation,
-    pub(crate) mask: &'a Mask,
-    pub(crate) precision: Precision,
 }
 
 impl Block {
@@ -54,29 +50,78 @@ impl Block {
         })
     }
 
-    /// `x_bsd` `[B, S, D]` to the same shape, and what a mixture did.
+    /// `x_bsd` `[B, S, D]` to the same shape, and what a mixture did, as the layer of this number.
     pub(crate) fn forward(
         &self,
         x_bsd: Tensor<3>,
         pass: &Pass<'_>,
-        context: &MoeContext,
+        layer: usize,
         before: Option<&mut KeyValues>,
     ) -> (Tensor<3>, Option<MoeOutput>) {
         let [batch, sequence, width] = x_bsd.dims();
         let normed = self.attention_norm.forward(x_bsd.clone());
         let attended = self.attention.forward(
             normed,
-            Some(pass.rotation),
-            pass.mask,
+            Some(&pass.rotation),
+            &pass.mask,
             before,
-            pass.precision,
+            pass.input.precision,
         );
         let x_bsd = x_bsd + attended;
         let normed = self.ffn_norm.forward(x_bsd.clone());
         let x_td = normed.reshape([batch * sequence, width]);
-        let (y_td, mixture) = self.ffn.forward(x_td, context);
+        let context = pass.of_layer(layer, x_td.device().is_autodiff());
+        let (y_td, mixture) = self.ffn.forward(x_td, &context);
         (x_bsd + y_td.reshape([batch, sequence, width]), mixture)
     }
+}
+
+impl Block {
+    /// Its maps in the order in which they are run, with their names in files as the layer of this number.
+    pub(crate) fn stages(&mut self, layer: usize) -> Vec<Vec<Readers<'_>>> {
+        let name = format!("{LAYER}{layer}");
+        let attention = |part: &str| format!("{name}.self_attn.{part}_proj");
+        let mlp = format!("{name}.mlp");
+        let [query, key, value, output] = self.attention.maps_mut();
+        let inputs = [
+            (attention("q"), query),
+            (attention("k"), key),
+            (attention("v"), value),
+        ];
+        let mut stages = vec![
+            vec![Readers::ones(inputs)],
+            vec![Readers::ones([(attention("o"), output)])],
+        ];
+        stages.extend(match &mut self.ffn {
+            FeedForward::Dense(network) => of_network(network, &mlp).map(|readers| vec![readers]),
+            FeedForward::Mixture(moe) => {
+                let (experts, shared) = moe.experts_mut();
+                let count = experts.dims().experts;
+                let mut own = experts.maps_mut().map(|maps| {
+                    let named = maps.into_iter();
+                    vec![Readers::experts(
+                        named.map(|(part, maps)| (expert_names(count, &mlp, part), maps)),
+                    )]
+                });
+                if let Some(shared) = shared {
+                    let shared = of_network(shared.ffn_mut(), &format!("{mlp}.shared_expert"));
+                    for (own, shared) in own.iter_mut().zip(shared) {
+                        own.push(shared);
+                    }
+                }
+                own
+            }
+        });
+        stages
+    }
+}
+
+/// The maps `<name>.*_proj`, by what they read.
+fn of_network<'a>(network: &'a mut Ffn, name: &str) -> [Readers<'a>; 2] {
+    network.maps_mut().map(|maps| {
+        let named = maps.into_iter();
+        Readers::ones(named.map(|(part, map)| (format!("{name}.{part}_proj"), map)))
+    })
 }
 
 /// The network `<name>.{gate,up,down}_proj`.
@@ -96,7 +141,7 @@ fn mixture(
     name: &str,
     config: &Qwen2MoeConfig,
 ) -> Result<MoeLayer, WeightsError> {
-    let stack = |part: &str| source.stack(&config.expert_names(name, part));
+    let stack = |part: &str| source.stack(&expert_names(config.num_experts, name, part));
     let experts = ExpertBank::from_maps(GATED, Some(stack("gate")?), stack("up")?, stack("down")?);
     // What decides, and not what is decided on, is f32 in any case.
     let decider = |part: &str| source.exact(&format!("{name}.{part}"));

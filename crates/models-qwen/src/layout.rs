@@ -25,14 +25,13 @@ pub(crate) fn packed_by_gptq(name: &str) -> bool {
     name.starts_with(LAYER) && may_be_packed(name) && name.contains("_proj")
 }
 
-impl Qwen2MoeConfig {
-    /// The names of the maps of all experts of the mixture `<name>`, of one part: gate, up or down.
-    pub(crate) fn expert_names(&self, name: &str, part: &str) -> Vec<String> {
-        let experts = 0..self.num_experts;
-        let one = |expert| format!("{name}.experts.{expert}.{part}_proj");
-        experts.map(one).collect()
-    }
+/// The names of the maps of all experts of the mixture `<name>`, of one part: gate, up or down.
+pub(crate) fn expert_names(experts: usize, name: &str, part: &str) -> Vec<String> {
+    let one = |expert| format!("{name}.experts.{expert}.{part}_proj");
+    (0..experts).map(one).collect()
+}
 
+impl Qwen2MoeConfig {
     /// Every tensor of a checkpoint: its name, and its shape as stored (matrices are `[out, in]`).
     #[must_use]
     pub fn layout(&self) -> Layout {

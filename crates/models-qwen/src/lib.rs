@@ -11,13 +11,17 @@
 //! p is the softmax over all experts; with `norm_topk_prob` it is renormalised over the k. A model is read
 //! from the folder that Hugging Face's `transformers` writes ([`Qwen2Moe::load`]), in whole or half
 //! precision or with maps in four bits, continues texts ([`lm::generate`]), and is written back unless it has
-//! such maps ([`Qwen2Moe::save_weights`]). [`Forge`] writes folders of random weights.
+//! such maps ([`Qwen2Moe::save_weights`]). [`Forge`] writes folders of random weights, and [`Quantise`] a folder in
+//! four bits from one in full.
 
 mod block;
 mod config;
 mod forge;
 mod layout;
 mod model;
+mod opened;
+mod pass;
+mod quantise;
 mod save;
 mod sizes;
 mod source;
@@ -26,4 +30,5 @@ mod touched;
 pub use config::Qwen2MoeConfig;
 pub use forge::{Forge, Forged, Preset};
 pub use model::{Cache, Qwen2Moe, QwenForward};
+pub use quantise::{Quantise, QuantiseError};
 pub use sizes::Qwen2MoeSizes;

@@ -4,20 +4,16 @@ use std::path::Path;
 
 use burn::{
     module::{Module, Param},
-    tensor::{Device, FloatDType, Tensor},
+    tensor::{Device, Tensor},
 };
-use kernels::{Precision, pack};
+use kernels::Precision;
 use lm::{CausalLm, Decoder, DecoderInput, LmForward, LmInput, LmLimits};
-use moe_layer::{Mixtures, MoeContext, MoeLayer, MoeOutput};
-use nn::{KeyValues, Linear, Mask, RmsNorm, Rope, parameter};
-use quant_gptq::PackedSettings;
-use weights::{Checkpoint, Kept, WeightsError};
+use moe_layer::{Mixtures, MoeLayer, MoeOutput};
+use nn::{KeyValues, Linear, RmsNorm, Rope, parameter};
+use weights::{Kept, WeightsError};
 
 use crate::{
-    Qwen2MoeConfig,
-    block::{Block, Pass},
-    layout::{EMBEDDING, HEAD, LAYER, may_be_packed},
-    source::Source,
+    Qwen2MoeConfig, block::Block, layout::EMBEDDING, opened::Opened, pass::Pass, source::Source,
 };
 
 /// A Qwen2-MoE decoder.
@@ -38,8 +34,6 @@ pub struct Qwen2Moe {
 /// What a pass needs to know of the sizes.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
-    /// D.
-    pub(crate) width: usize,
     /// V.
     pub(crate) vocab: usize,
     /// Positions that it was trained on.
@@ -76,23 +70,11 @@ impl Qwen2Moe {
     /// When a file is missing, damaged or not that of a Qwen2-MoE, and unless the tensors are exactly those
     /// that the configuration asks for and all their numbers finite.
     pub fn load(folder: &Path, kept: Kept, device: &Device) -> Result<Self, WeightsError> {
-        let config = Qwen2MoeConfig::read(folder)?;
-        let mut found = Checkpoint::open(folder, |name| Some(name.to_owned()))?;
-        found.check_parts("num_hidden_layers", LAYER, config.num_hidden_layers)?;
-        if let Some(layer) = (0..config.num_hidden_layers).find(|layer| config.has_experts(*layer))
-        {
-            let experts = format!("{LAYER}{layer}.mlp.experts.");
-            found.check_parts("num_experts", &experts, config.num_experts)?;
-        }
-        if config.tie_word_embeddings {
-            found.tie(HEAD, EMBEDDING)?;
-        }
-        let packed = PackedSettings::of_files(folder, &found)?;
-        let layout = match packed {
-            Some(settings) => settings.layout(&config.layout(), &found, may_be_packed)?,
-            None => config.layout(),
-        };
-        let tensors = found.check(&layout, "")?;
+        let Opened {
+            config,
+            tensors,
+            packed,
+        } = Opened::of(folder)?;
         let source = Source {
             tensors: &tensors,
             kept,
@@ -109,7 +91,6 @@ impl Qwen2Moe {
             norm: source.norm("model.norm", &config)?,
             head: head.transpose()?,
             shape: Shape {
-                width: config.hidden_size,
                 vocab: config.vocab_size,
                 positions: config.max_position_embeddings,
                 rope: config.rope(),
@@ -163,36 +144,13 @@ impl Qwen2Moe {
         mut cache: Option<&mut Cache>,
         mut seen: impl FnMut(&Tensor<3>),
     ) -> (Tensor<3>, Vec<MoeOutput>) {
-        let [batch, sequence] = input.ids_bs.dims();
-        let width = self.shape.width;
-        let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
-        // `pack` and not a lookup, whose backward pass is one serial loop on GPUs.
-        let embedded = pack(self.tokens_vd.val(), ids_t.clone()).cast(FloatDType::F32);
-        let mut x = embedded.reshape([batch, sequence, width]);
-        let rotation = self.shape.rope.at(input.places_bs.clone());
-        let mask = match &input.real_bk {
-            Some(real_bk) => Mask::causal().with_real(real_bk.clone()),
-            None => Mask::causal(),
-        };
-        let pass = Pass {
-            rotation: &rotation,
-            mask: &mask,
-            precision: input.precision,
-        };
+        let pass = Pass::of(input, &self.shape.rope);
+        let mut x = pass.embedded(self.tokens_vd.val());
         let mut layers = Vec::new();
         for (number, block) in self.blocks.iter().enumerate() {
             seen(&x);
-            let context = MoeContext {
-                token_ids_t: ids_t.clone(),
-                rows: input.rows.clone(),
-                // Layers of a pass draw different noise.
-                noise_seed: input.noise_seed.wrapping_add(number as u64),
-                training: x.device().is_autodiff(),
-                capacity: input.capacity,
-                precision: input.precision,
-            };
             let before = cache.as_mut().map(|cache| &mut cache.0[number]);
-            let (y, mixture) = block.forward(x, &pass, &context, before);
+            let (y, mixture) = block.forward(x, &pass, number, before);
             layers.extend(mixture);
             x = y;
         }

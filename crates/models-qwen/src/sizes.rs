@@ -170,7 +170,6 @@ impl LmConfig for Qwen2MoeSizes {
         let head = LinearDims::without_bias(width, dims.vocab);
         let head = (!self.tied_head).then(|| head.init_normal(START, device));
         let shape = Shape {
-            width,
             vocab: dims.vocab,
             positions: dims.sequence,
             rope: Rope {

@@ -13,6 +13,7 @@
 mod config;
 mod dropout;
 mod model;
+mod quantise;
 
 pub use config::TinyMoeConfig;
 pub use model::TinyMoe;

@@ -21,18 +21,18 @@ use crate::{TinyMoeConfig, dropout::Place};
 pub struct TinyMoe {
     tokens: Embedding,
     positions: Embedding,
-    blocks: Vec<Block>,
+    pub(crate) blocks: Vec<Block>,
     norm: LayerNorm,
     head: Linear,
     dropout: Dropout,
 }
 
 #[derive(Module, Debug)]
-struct Block {
+pub(crate) struct Block {
     attention_norm: LayerNorm,
-    attention: JointAttention,
+    pub(crate) attention: JointAttention,
     moe_norm: LayerNorm,
-    moe: MoeLayer,
+    pub(crate) moe: MoeLayer,
     dropout: Dropout,
 }
 
@@ -144,27 +144,10 @@ impl Mixtures for TinyMoe {
 impl CausalLm for TinyMoe {
     fn forward(&self, input: &LmInput) -> LmForward {
         let [batch, sequence] = input.ids_bs.dims();
-        let device = input.ids_bs.device();
-        let places = Tensor::<1, Int>::arange(0..sequence as i64, &device).reshape([1, sequence]);
-        let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
-        // `pack` and not the embedding's lookup, whose backward pass is one serial loop on GPUs.
-        let table_vd = self.tokens.weight.val();
-        let [_, dim] = table_vd.dims();
-        let embedded = pack(table_vd, ids_t.clone()).reshape([batch, sequence, dim]);
-        let embedded = embedded + self.positions.forward(places);
-        let place = Place::Embedding as u64;
-        let mut x = self.dropout.forward(embedded, input.noise_seed, place);
+        let mut x = self.embedded(input);
         let mut layers = Vec::with_capacity(self.blocks.len());
         for (number, block) in self.blocks.iter().enumerate() {
-            let context = MoeContext {
-                token_ids_t: ids_t.clone(),
-                rows: BatchRows::equal(batch, sequence),
-                noise_seed: layer_seed(input.noise_seed, number),
-                training: device.is_autodiff(),
-                capacity: input.capacity,
-                precision: input.precision,
-            };
-            let (out, layer) = block.forward(x, &context);
+            let (out, layer) = block.forward(x, &context(input, number));
             x = out;
             layers.push(layer);
         }
@@ -228,8 +211,38 @@ impl Decoder for TinyMoe {
     }
 }
 
+impl TinyMoe {
+    /// What the first block reads, `[B, S, D]`.
+    pub(crate) fn embedded(&self, input: &LmInput) -> Tensor<3> {
+        let [batch, sequence] = input.ids_bs.dims();
+        let device = input.ids_bs.device();
+        let places = Tensor::<1, Int>::arange(0..sequence as i64, &device).reshape([1, sequence]);
+        let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
+        // `pack` and not the embedding's lookup, whose backward pass is one serial loop on GPUs.
+        let table_vd = self.tokens.weight.val();
+        let [_, dim] = table_vd.dims();
+        let embedded = pack(table_vd, ids_t.clone()).reshape([batch, sequence, dim]);
+        let embedded = embedded + self.positions.forward(places);
+        let place = Place::Embedding as u64;
+        self.dropout.forward(embedded, input.noise_seed, place)
+    }
+}
+
+/// What the mixture of a layer must know.
+pub(crate) fn context(input: &LmInput, layer: usize) -> MoeContext {
+    let [batch, sequence] = input.ids_bs.dims();
+    MoeContext {
+        token_ids_t: input.ids_bs.clone().reshape([batch * sequence]),
+        rows: BatchRows::equal(batch, sequence),
+        noise_seed: layer_seed(input.noise_seed, layer),
+        training: input.ids_bs.device().is_autodiff(),
+        capacity: input.capacity,
+        precision: input.precision,
+    }
+}
+
 impl Block {
-    fn forward(&self, x: Tensor<3>, context: &MoeContext) -> (Tensor<3>, MoeOutput) {
+    pub(crate) fn forward(&self, x: Tensor<3>, context: &MoeContext) -> (Tensor<3>, MoeOutput) {
         let [batch, sequence, dim] = x.dims();
         let seed = context.noise_seed;
         let normed = self.attention_norm.forward(x.clone());

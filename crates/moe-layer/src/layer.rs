@@ -182,6 +182,12 @@ impl MoeLayer {
         self.shared.as_ref()
     }
 
+    /// Its experts, and the one that takes every token where there is one.
+    #[must_use]
+    pub const fn experts_mut(&mut self) -> (&mut ExpertBank, Option<&mut SharedExpert>) {
+        (&mut self.experts, self.shared.as_mut())
+    }
+
     /// The same layer with another shared expert, or none.
     #[must_use]
     pub fn with_shared(self, shared: Option<SharedExpert>) -> Self {

@@ -1,5 +1,7 @@
 //! What a pass of a layer gives.
 
+use std::collections::BTreeSet;
+
 use burn::tensor::Tensor;
 use routers::AuxiliaryLoss;
 
@@ -59,6 +61,19 @@ impl MoeOutput {
             }
         }
         all
+    }
+
+    /// The share of the assignments of this pass that another of the same tokens has too: 1 where routers
+    /// decide alike. Nothing where slots are mixed and nothing is assigned.
+    #[must_use]
+    pub fn agreement(&self, other: &Self) -> Option<f64> {
+        let assigned = |output: &Self| -> BTreeSet<(usize, usize)> {
+            let decisions = output.decisions().into_iter();
+            decisions.map(|own| (own.token, own.expert)).collect()
+        };
+        let (own, theirs) = (assigned(self), assigned(other));
+        let same = own.intersection(&theirs).count();
+        (!own.is_empty()).then(|| same as f64 / own.len() as f64)
     }
 }
 

@@ -103,6 +103,12 @@ impl SharedExpert {
         self.gate.as_ref()
     }
 
+    /// What it computes, before its gate.
+    #[must_use]
+    pub const fn ffn_mut(&mut self) -> &mut Ffn {
+        &mut self.ffn
+    }
+
     /// The same expert weighted by another gate.
     #[must_use]
     pub fn with_gate(self, gate: Linear) -> Self {

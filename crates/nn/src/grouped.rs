@@ -6,7 +6,7 @@ use burn::{
 };
 use kernels::{Activation, Precision};
 
-use crate::Weight;
+use crate::{Watch, Weight};
 
 /// `y = x W_e + b_e` for the rows of each expert e, all matrices in one tensor so that one product
 /// serves all.
@@ -16,6 +16,8 @@ pub struct GroupedLinear {
     pub weight: Weight<3>,
     /// b, `[E, outputs]`.
     pub bias: Option<Param<Tensor<2>>>,
+    #[module(skip)]
+    watch: Option<Watch>,
 }
 
 impl GroupedLinear {
@@ -30,6 +32,7 @@ impl GroupedLinear {
         Self {
             weight: uniform.init::<3, _>(dims, device).into(),
             bias: bias.then(|| Initializer::Zeros.init([experts, outputs], device)),
+            watch: None,
         }
     }
 
@@ -39,7 +42,13 @@ impl GroupedLinear {
         Self {
             weight: weight.into(),
             bias: bias.map(Param::from_tensor),
+            watch: None,
         }
+    }
+
+    /// Shows what they read from now on to a watch, or to none.
+    pub fn watched(&mut self, watch: Option<Watch>) {
+        self.watch = watch;
     }
 
     /// The same numbers off the graph.
@@ -81,6 +90,13 @@ impl GroupedLinear {
         activation: Activation,
         precision: Precision,
     ) -> Tensor<3> {
+        if let Some(watch) = &self.watch {
+            let [experts, inputs, _] = self.dims();
+            let [_, rows, _] = x_eci.dims();
+            let each = activation.apply(x_eci.clone());
+            let begins = Tensor::arange(0..experts as i64 + 1, &x_eci.device()) * rows as i64;
+            watch.see(each.expand([experts, rows, inputs]), Some(begins));
+        }
         let bias = self.bias();
         match &self.weight {
             Weight::Dense(weight) => {
@@ -106,6 +122,9 @@ impl GroupedLinear {
         activation: Activation,
         precision: Precision,
     ) -> Tensor<2> {
+        if let Some(watch) = &self.watch {
+            watch.see(activation.apply(x_mi.clone()), Some(offsets.clone()));
+        }
         let bias = self.bias();
         match &self.weight {
             Weight::Dense(weight) => {

@@ -39,6 +39,7 @@ mod linear;
 mod norm;
 mod parameter;
 mod rope;
+mod watch;
 mod weight;
 
 pub use activation::Activation;
@@ -49,4 +50,5 @@ pub use linear::{Linear, LinearDims};
 pub use norm::{LayerNorm, RmsNorm};
 pub use parameter::parameter;
 pub use rope::{Rope, Rotation};
+pub use watch::{RowsRead, Watch};
 pub use weight::Weight;

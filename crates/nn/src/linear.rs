@@ -7,7 +7,7 @@ use burn::{
 };
 use kernels::{Activation, Precision};
 
-use crate::Weight;
+use crate::{Watch, Weight};
 
 /// A linear map that is yet to be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,7 @@ impl LinearDims {
         Linear {
             weight: map.weight.into(),
             bias: map.bias,
+            watch: None,
         }
     }
 
@@ -87,6 +88,7 @@ impl LinearDims {
                 .init::<2, _>([self.inputs, self.outputs], device)
                 .into(),
             bias: self.bias.then(zeros),
+            watch: None,
         }
     }
 }
@@ -98,6 +100,8 @@ pub struct Linear {
     pub weight: Weight<2>,
     /// b, `[outputs]`.
     pub bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    watch: Option<Watch>,
 }
 
 impl Linear {
@@ -107,7 +111,13 @@ impl Linear {
         Self {
             weight: weight.into(),
             bias: bias.map(Param::from_tensor),
+            watch: None,
         }
+    }
+
+    /// Shows what it reads from now on to a watch, or to none.
+    pub fn watched(&mut self, watch: Option<Watch>) {
+        self.watch = watch;
     }
 
     /// Its sizes.
@@ -135,6 +145,9 @@ impl Linear {
         x: Tensor<R>,
         precision: Precision,
     ) -> Tensor<R> {
+        if let Some(watch) = &self.watch {
+            watch.see(activation.apply(x.clone()), None);
+        }
         let bias = self.bias.as_ref().map(Param::val);
         match &self.weight {
             Weight::Dense(weight) => kernels::linear(x, weight.val(), bias, activation, precision),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use kernels::{Int4, Int4Parts};
+use kernels::Int4;
 use nn::{GroupedLinear, Linear, Weight};
 use weights::{Checked, Checkpoint, Entry, Layout, WeightsError};
 
@@ -11,6 +11,7 @@ use crate::{
     GptqError, PackedDims, PackedSettings,
     pack::{PER_WORD, at},
     quantised::MIDDLE,
+    stack::Stack,
 };
 
 impl PackedSettings {
@@ -161,60 +162,32 @@ impl PackedSettings {
             unreachable!("the layout says two dimensions")
         };
         let (experts, inputs) = (names.len(), rows * PER_WORD);
-        let groups = self.groups(inputs);
-        let mut all = Parts {
-            words: Vec::with_capacity(experts * rows * outputs),
-            scales: Vec::with_capacity(experts * groups * outputs),
-            zeros: Vec::with_capacity(experts * groups * outputs),
-            biases: Vec::with_capacity(experts * outputs),
-            ..Parts::default()
-        };
+        let mut stack = Stack::of(experts);
+        let mut biases = Vec::with_capacity(experts * outputs);
         for name in names {
-            all.words.extend(tensors.words(&format!("{name}.qweight"))?);
-            all.scales
-                .extend(tensors.floats(&format!("{name}.scales"))?);
-            all.zeros.extend(self.zeros(tensors, name)?);
-            all.groups.push(self.groups_of(tensors, name, inputs)?);
+            stack.push(
+                tensors.words(&format!("{name}.qweight"))?,
+                tensors.floats(&format!("{name}.scales"))?,
+                self.zeros(tensors, name)?,
+                self.groups_of(tensors, name, inputs)?,
+            );
             let bias = format!("{name}.bias");
-            all.biases.extend(if tensors.contains(&bias) {
+            biases.extend(if tensors.contains(&bias) {
                 tensors.floats(&bias)?
             } else {
                 vec![0.0; outputs]
             });
         }
-        let numbers = |numbers: Vec<f32>, shape: [usize; 3]| {
-            Tensor::<3>::from_data(TensorData::new(numbers, shape), device)
-        };
-        let one = all.zeros.iter().all(|zero| *zero == all.zeros[0]);
-        let zeros_egn = if one {
-            numbers(vec![all.zeros[0]], [1, 1, 1])
-        } else {
-            numbers(all.zeros, [experts, groups, outputs])
-        };
-        // The same for all is kept once.
-        if all.groups.iter().all(|of_one| *of_one == all.groups[0]) {
-            all.groups.truncate(1);
-        }
-        let kept = all.groups.len();
-        let of_inputs = TensorData::new(all.groups.concat(), [kept, inputs]);
-        let weight = Int4::new(Int4Parts {
-            words_ein: Tensor::from_data(
-                TensorData::new(all.words, [experts, rows, outputs]),
-                device,
-            ),
-            scales_egn: numbers(all.scales, [experts, groups, outputs]),
-            zeros_egn,
-            groups_ek: Tensor::from_data(of_inputs, device),
-        });
+        let weight = stack.into_int4(outputs, device);
         // Some programs write a bias of zeros for every map.
-        let real = all.biases.iter().any(|bias| *bias != 0.0);
-        let bias = real
-            .then(|| Tensor::from_data(TensorData::new(all.biases, [experts, outputs]), device));
+        let real = biases.iter().any(|bias| *bias != 0.0);
+        let bias =
+            real.then(|| Tensor::from_data(TensorData::new(biases, [experts, outputs]), device));
         Ok((weight, bias))
     }
 
     /// The zeros of a map as numbers, `[G, N]`.
-    fn zeros(self, tensors: &Checked, name: &str) -> Result<Vec<f32>, WeightsError> {
+    fn zeros(self, tensors: &Checked, name: &str) -> Result<Vec<u8>, WeightsError> {
         let name = format!("{name}.qzeros");
         let words = tensors.words(&name)?;
         let above = self.zeros.below();
@@ -231,7 +204,7 @@ impl PackedSettings {
                      `gptq`, and the zero itself in `gptq_v2`), or `sym` must be false"
                 ),
             )),
-            _ => Ok(zeros.into_iter().map(f32::from).collect()),
+            _ => Ok(zeros),
         }
     }
 
@@ -262,14 +235,4 @@ impl PackedSettings {
             )),
         }
     }
-}
-
-/// The tensors of maps, one map after another.
-#[derive(Default)]
-struct Parts {
-    words: Vec<i32>,
-    scales: Vec<f32>,
-    zeros: Vec<f32>,
-    groups: Vec<Vec<i32>>,
-    biases: Vec<f32>,
 }

@@ -54,4 +54,16 @@ pub enum GptqError {
         /// The number.
         level: u8,
     },
+    /// A map, or what it reads, has numbers that are not finite.
+    #[error("{part} has numbers that are not finite")]
+    NotFinite {
+        /// Which.
+        part: &'static str,
+    },
+    /// What a map reads makes no Hessian that can be inverted.
+    #[error("the Hessian of what the map reads is singular, even damped by {damping}")]
+    Singular {
+        /// As a share of the mean of its diagonal.
+        damping: f64,
+    },
 }

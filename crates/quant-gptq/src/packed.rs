@@ -1,7 +1,8 @@
 //! A map as files hold it.
 
-use burn::tensor::f16;
+use burn::tensor::{DType, f16};
 use rayon::prelude::*;
+use weights::Writer;
 
 use crate::{
     GptqError, Quantised, ZeroFormat,
@@ -149,6 +150,36 @@ impl Packed {
         }
     }
 
+    /// Adds the four tensors `<name>.*` to a file.
+    pub fn write(self, writer: &mut Writer, name: &str) {
+        let PackedDims {
+            inputs,
+            outputs,
+            groups,
+        } = self.dims;
+        let mut part = |part: &str, shape: &[usize], dtype: DType, bytes: Vec<u8>| {
+            let name = format!("{name}.{part}");
+            writer.made(name, shape.to_vec(), dtype, move || bytes.clone());
+        };
+        let words = |words: Vec<u32>| words.into_iter().flat_map(u32::to_le_bytes).collect();
+        let rows = inputs / PER_WORD;
+        part("qweight", &[rows, outputs], DType::I32, words(self.words));
+        let columns = outputs / PER_WORD;
+        part("qzeros", &[groups, columns], DType::I32, words(self.zeros));
+        let scales = self.scales.into_iter().flat_map(f16::to_le_bytes).collect();
+        part("scales", &[groups, outputs], DType::F16, scales);
+        let own = self.groups.into_iter().flat_map(i32::to_le_bytes).collect();
+        part("g_idx", &[inputs], DType::I32, own);
+    }
+
+    /// The zeros that the words hold, `[G, N]`.
+    pub(crate) fn zero_numbers(&self) -> Vec<u8> {
+        let above = self.format.below();
+        let zeros = self.zeros.iter();
+        let zeros = zeros.flat_map(|&word| (0..PER_WORD).map(move |j| at(word, j) + above));
+        zeros.collect()
+    }
+
     /// The whole numbers that the words hold.
     ///
     /// A stored zero of 15 in the first version is 16, as the decoders of ExLlama and AutoGPTQ's CUDA
@@ -162,20 +193,17 @@ impl Packed {
         let PackedDims {
             inputs, outputs, ..
         } = self.dims;
-        let above = self.format.below();
         let row = |k: usize| {
             let words = &self.words[k / PER_WORD * outputs..][..outputs];
             words.iter().map(move |&word| at(word, k % PER_WORD))
         };
         let levels = (0..inputs).into_par_iter().flat_map_iter(row);
-        let zeros = self.zeros.iter();
-        let zeros = zeros.flat_map(|&word| (0..PER_WORD).map(move |j| at(word, j) + above));
         Ok(Quantised {
             inputs,
             outputs,
             levels: levels.collect(),
             scales: self.scales.iter().map(|scale| scale.to_f32()).collect(),
-            zeros: zeros.collect(),
+            zeros: self.zero_numbers(),
             groups: self.groups.iter().map(|&group| group as u32).collect(),
         })
     }

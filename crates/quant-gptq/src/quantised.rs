@@ -2,6 +2,9 @@
 
 use rayon::prelude::*;
 
+/// The largest number of four bits.
+pub(crate) const TOP: f32 = 15.0;
+
 /// The zero of a symmetric range.
 pub(crate) const MIDDLE: u8 = 8;
 

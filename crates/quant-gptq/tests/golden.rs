@@ -1,14 +1,19 @@
 //! Against numbers of the reference programs.
 
-use std::path::Path;
+use std::{num::NonZeroUsize, path::Path};
 
-use burn::tensor::f16;
-use quant_gptq::{GptqError, Packed, PackedDims, Quantised, ZeroFormat};
+use burn::tensor::{Device, Tensor, TensorData, f16};
+use quant_gptq::{
+    GptqConfig, GptqError, Hessian, Packed, PackedDims, Quantised, ZeroFormat, nearest, quantise,
+};
 use serde_json::Value;
 use testkit::assets;
 
 const OUTPUTS: usize = 16;
 const INPUTS: usize = 64;
+
+/// Rows that the map read.
+const ROWS: usize = 96;
 
 /// A table of a case, row by row.
 fn table<T>(case: &Value, name: &str, number: impl Fn(&Value) -> T) -> Vec<Vec<T>> {
@@ -74,6 +79,113 @@ fn eight_maps_of_autogptq_are_packed_as_it_packs_them() {
                 .iter()
                 .map(|scale| f16::from_f32(*scale).to_f32());
             assert!(again.scales.iter().copied().eq(halves), "{name}");
+        }
+    }
+}
+
+/// `count` numbers of the generator that the golden file names.
+fn lcg(seed: u32, count: usize) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// The weight that was quantised `[K, N]`, and the Hessian of what it read.
+fn map() -> (Vec<f32>, Hessian) {
+    let rows: Vec<Vec<f32>> = lcg(1, OUTPUTS * INPUTS)
+        .chunks(INPUTS)
+        .map(|row| row.iter().map(|number| 0.2 * number).collect())
+        .collect();
+    let loud = |k: usize| if k.is_multiple_of(7) { 4.0 } else { 1.0 };
+    let x = lcg(2, ROWS * INPUTS).into_iter().enumerate();
+    let x: Vec<f32> = x.map(|(at, value)| value * loud(at % INPUTS)).collect();
+    let device = Device::flex();
+    let mut hessian = Hessian::new(INPUTS, &device);
+    hessian.add(Tensor::from_data(
+        TensorData::new(x, [ROWS, INPUTS]),
+        &device,
+    ));
+    (turned(&rows), hessian)
+}
+
+#[test]
+fn eight_maps_of_autogptq_are_rounded_as_it_rounds_them() {
+    let Some(assets) = assets("eight_maps_of_autogptq_are_rounded_as_it_rounds_them") else {
+        return;
+    };
+    let golden = cases(&assets);
+    let (weight, hessian) = map();
+    let number = |value: &Value| value.as_f64().expect("a number");
+    for case in 0..8 {
+        let [symmetric, act_order, static_groups] = [4, 2, 1].map(|bit| case & bit != 0);
+        let flag = u8::from;
+        let name = format!(
+            "sym{}_act{}_static{}",
+            flag(symmetric),
+            flag(act_order),
+            flag(static_groups)
+        );
+        let golden = &golden["cases"][&name];
+        let config = GptqConfig {
+            group_size: NonZeroUsize::new(16).expect("above 0"),
+            block: NonZeroUsize::new(32).expect("above 0"),
+            act_order,
+            static_groups,
+            symmetric,
+            ..GptqConfig::default()
+        };
+        let own = quantise(&weight, &hessian, &config).expect(&name);
+        let theirs = table(golden, "q", number);
+        let levels = |output: usize| own.levels.iter().skip(output).step_by(OUTPUTS);
+        let differs = |(output, row): &(usize, &Vec<f64>)| {
+            !levels(*output)
+                .map(|level| f64::from(*level))
+                .eq(row.iter().copied())
+        };
+        let off: Vec<usize> = theirs
+            .iter()
+            .enumerate()
+            .filter(differs)
+            .map(|(output, _)| output)
+            .collect();
+        // A weight just between two numbers may fall to the other side, and moves the rest of its row.
+        assert!(off.len() <= 1, "{name}: rows {off:?} differ");
+        let zeros = turned(&table(golden, "zeros", number));
+        assert!(
+            own.zeros.iter().map(|zero| f64::from(*zero)).eq(zeros),
+            "{name}"
+        );
+        let scales = turned(&table(golden, "scales", number));
+        for (at, (own, theirs)) in own.scales.iter().zip(scales).enumerate() {
+            let apart = (f64::from(*own) - theirs).abs();
+            assert!(
+                apart <= 1e-6 * theirs || off.contains(&(at % OUTPUTS)),
+                "{name}: {own} and {theirs}"
+            );
+        }
+        let groups = golden["g_idx"].as_array().expect("groups").iter();
+        let groups = groups.map(|group| group.as_u64().expect("a group") as u32);
+        assert!(own.groups.iter().copied().eq(groups), "{name}");
+        let error = |map: &Quantised| {
+            let changed = map.dequantised();
+            let changed = changed
+                .iter()
+                .zip(&weight)
+                .map(|(own, full)| own - full)
+                .collect();
+            let changed = TensorData::new(changed, [INPUTS, OUTPUTS]);
+            hessian.energy(Tensor::from_data(changed, &Device::flex()))
+        };
+        let nearest = nearest(&weight, INPUTS, &config).expect(&name);
+        for (own, theirs) in [(error(&own), "err"), (error(&nearest), "err_rtn")] {
+            let theirs = number(&golden[theirs]);
+            assert!(
+                (own - theirs).abs() < 1e-2 * theirs,
+                "{name}: {own} and {theirs}"
+            );
         }
     }
 }

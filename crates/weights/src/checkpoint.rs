@@ -32,7 +32,25 @@ impl Checkpoint {
         folder: &Path,
         spelling: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, WeightsError> {
-        let mut shards = shard::open(folder)?;
+        Ok(Self::of(folder, shard::open(folder)?, spelling))
+    }
+
+    /// Opens one file, whatever its name.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing, cannot be read or is damaged.
+    pub fn open_file(path: &Path) -> Result<Self, WeightsError> {
+        let folder = path.parent().unwrap_or(path);
+        let shards = vec![Shard::open(path.to_owned())?];
+        Ok(Self::of(folder, shards, |name| Some(name.to_owned())))
+    }
+
+    fn of(
+        folder: &Path,
+        mut shards: Vec<Shard>,
+        spelling: impl Fn(&str) -> Option<String>,
+    ) -> Self {
         let mut tensors: BTreeMap<String, Stored> = BTreeMap::new();
         let mut problems = Vec::new();
         for (number, shard) in shards.iter_mut().enumerate() {
@@ -50,12 +68,12 @@ impl Checkpoint {
                 }
             }
         }
-        Ok(Self {
+        Self {
             folder: folder.to_owned(),
             shards,
             tensors,
             problems,
-        })
+        }
     }
 
     /// The names, sorted.

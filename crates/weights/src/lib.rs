@@ -31,4 +31,4 @@ pub use config::{check_vocabulary, read_config, read_stop_ids};
 pub use error::{TensorProblem, WeightsError};
 pub use layout::{Entry, Holds, Layout};
 pub use numbers::Kept;
-pub use writer::Writer;
+pub use writer::{Writer, shard_name, write_index};

@@ -16,7 +16,7 @@ use crate::{WeightsError, header::Header};
 const WHOLE: &str = "model.safetensors";
 
 /// The file that says which tensor is in which shard.
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 
 /// The length of the number that a safetensors file starts with.
 const HEADER_LENGTH: u64 = 8;
@@ -38,7 +38,7 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// Reads the header of a file and holds it against the file's length.
-    fn open(path: PathBuf) -> Result<Self, WeightsError> {
+    pub(crate) fn open(path: PathBuf) -> Result<Self, WeightsError> {
         let unreadable = |source| WeightsError::Read {
             path: path.clone(),
             source,

@@ -11,7 +11,7 @@ use burn::tensor::{DType, Tensor};
 use safetensors::{Dtype, View, serialize_to_file};
 use serde_json::json;
 
-use crate::WeightsError;
+use crate::{Checkpoint, WeightsError, shard::INDEX};
 
 /// A file of weights that is being put together, with names and layouts as `transformers` has them.
 ///
@@ -102,20 +102,42 @@ impl Writer {
             shard.tensors.push((name, tensor));
         }
         let count = shards.len();
-        let mut map = BTreeMap::new();
+        let mut files = Vec::new();
         for (number, (_, shard)) in shards.into_iter().enumerate() {
-            let file = format!("model-{:05}-of-{count:05}.safetensors", number + 1);
-            let names = shard.tensors.iter().map(|(name, _)| name.clone());
-            map.extend(names.map(|name| (name, file.clone())));
+            let file = shard_name(number, count);
             shard.write(&folder.join(&file))?;
+            files.push(file);
         }
-        let index = json!({"metadata": {"total_size": size}, "weight_map": map});
-        let path = folder.join("model.safetensors.index.json");
-        fs::write(&path, index.to_string()).map_err(|error| WeightsError::Write {
-            path,
-            problem: error.to_string(),
-        })
+        write_index(folder, &files)
     }
+}
+
+/// What the files of a folder are called, as `transformers` calls them; the first is number 0.
+#[must_use]
+pub fn shard_name(number: usize, count: usize) -> String {
+    format!("model-{:05}-of-{count:05}.safetensors", number + 1)
+}
+
+/// Writes the index of a folder's files, without which they are no model.
+///
+/// # Errors
+///
+/// When one of them cannot be read, and when the index cannot be written.
+pub fn write_index(folder: &Path, files: &[String]) -> Result<(), WeightsError> {
+    let (mut map, mut size) = (BTreeMap::new(), 0);
+    for file in files {
+        let read = Checkpoint::open_file(&folder.join(file))?;
+        for (name, bytes) in read.sizes() {
+            map.insert(name.to_owned(), file.clone());
+            size += bytes;
+        }
+    }
+    let index = json!({"metadata": {"total_size": size}, "weight_map": map});
+    let path = folder.join(INDEX);
+    fs::write(&path, index.to_string()).map_err(|error| WeightsError::Write {
+        path,
+        problem: error.to_string(),
+    })
 }
 
 /// A tensor that is yet to be brought to the host.
@@ -168,7 +190,7 @@ impl View for Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Checkpoint, Layout};
+    use crate::Layout;
 
     #[test]
     fn a_folder_of_several_files_is_read_back() {

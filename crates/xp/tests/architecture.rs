@@ -24,7 +24,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lm", &["kernels", "moe-layer", "routers", "trainer"]),
     (
         "models-tiny",
-        &["registry", "kernels", "nn", "moe-layer", "routers", "lm"],
+        &[
+            "registry",
+            "kernels",
+            "nn",
+            "moe-layer",
+            "routers",
+            "lm",
+            "quant-gptq",
+        ],
     ),
     (
         "models-qwen",
@@ -40,7 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("weights", &["nn"]),
-    ("quant-gptq", &["kernels", "nn", "weights"]),
+    ("quant-gptq", &["registry", "kernels", "nn", "weights"]),
     ("models-bert", &["kernels", "nn", "moe-layer", "weights"]),
     (
         "peers",
@@ -72,6 +80,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "models-bert",
             "models-qwen",
             "models-tiny",
+            "quant-gptq",
             "weights",
             "peers",
         ],

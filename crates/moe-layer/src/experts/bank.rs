@@ -117,6 +117,14 @@ impl ExpertBank {
         &self.down
     }
 
+    /// Its maps by name, `gate` where there is one, `up` and `down`: those that read what the experts
+    /// read, and the one that reads the hidden layer.
+    pub fn maps_mut(&mut self) -> [Vec<(&'static str, &mut GroupedLinear)>; 2] {
+        let gate = self.gate.iter_mut().map(|gate| ("gate", gate));
+        let first = gate.chain([("up", &mut self.up)]).collect();
+        [first, vec![("down", &mut self.down)]]
+    }
+
     /// The same bank off the graph.
     pub(crate) fn frozen(&self) -> Self {
         Self {

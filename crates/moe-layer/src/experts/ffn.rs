@@ -87,6 +87,14 @@ impl Ffn {
         &self.down
     }
 
+    /// Its maps by name, `gate` where there is one, `up` and `down`: those that read what the network
+    /// reads, and the one that reads the hidden layer.
+    pub fn maps_mut(&mut self) -> [Vec<(&'static str, &mut Linear)>; 2] {
+        let gate = self.gate.iter_mut().map(|gate| ("gate", gate));
+        let first = gate.chain([("up", &mut self.up)]).collect();
+        [first, vec![("down", &mut self.down)]]
+    }
+
     /// `x` `[.., D]` to the same shape.
     #[must_use]
     pub fn forward<const R: usize>(&self, x: Tensor<R>, precision: Precision) -> Tensor<R> {

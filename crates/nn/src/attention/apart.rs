@@ -116,6 +116,17 @@ impl Attention {
         }
     }
 
+    /// Its maps: query, key, value, output.
+    #[must_use]
+    pub const fn maps_mut(&mut self) -> [&mut Linear; 4] {
+        [
+            &mut self.query,
+            &mut self.key,
+            &mut self.value,
+            &mut self.output,
+        ]
+    }
+
     /// `x_bsd` `[B, S, D]` to `[B, S, D]`. With `before`, queries also see the keys that it holds, and
     /// it gets those of `x_bsd`; the mask is then over all of them.
     #[must_use]

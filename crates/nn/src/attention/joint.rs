@@ -45,6 +45,12 @@ impl JointAttention {
         joint.num_params() + output.num_params()
     }
 
+    /// Its maps: queries, keys and values together, and the output.
+    #[must_use]
+    pub const fn maps_mut(&mut self) -> [&mut Linear; 2] {
+        [&mut self.query_key_value, &mut self.output]
+    }
+
     /// `x_bsd` `[B, S, D]` to `[B, S, D]`; `seed` and `place` are those of dropout in this pass.
     #[must_use]
     pub fn forward(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AlarmRow, ExpertRow, HistogramRow, LossRow, PeerRow, ProbabilityRow, Row, SpeedRow, StepRow,
-    TableSchema, TokenRow, TrialRow, Value,
+    AlarmRow, ExpertRow, HistogramRow, LossRow, MapRow, PeerRow, ProbabilityRow, Row, SpeedRow,
+    StepRow, TableSchema, TokenRow, TrialRow, Value,
 };
 use crate::Error;
 
@@ -125,6 +125,8 @@ tables! {
     histograms: HistogramRow,
     /// One row a timed step of a speed trial.
     speeds: SpeedRow,
+    /// One row a map that was quantised.
+    maps: MapRow,
 }
 
 /// The column of the trial whose cell a row is of, where that is not the trial of the row.

@@ -5,7 +5,7 @@ use super::declare::table;
 
 table! {
     /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
-    pub struct TrialRow in "trials", minor 5, by (trial_id) {
+    pub struct TrialRow in "trials", minor 6, by (trial_id) {
         "Identity" {
             /// The trial's id: 64 hexadecimal digits of BLAKE3 over settings, data digests and schema major; 12 are shown.
             trial_id: String,
@@ -17,7 +17,7 @@ table! {
             device: String,
             /// The device's own name, such as the GPU's model.
             device_name: Option<String>,
-            /// What the trial does: `train`, `pack`, `layer` or `router`; `speed` times the steps of a sweep's cells in turn.
+            /// What the trial does: `train`, `pack`, `layer`, `router` or `quantise`; `speed` times the steps of a sweep's cells in turn.
             job: String,
             /// How it ended: `done`, `diverged` or `failed`.
             status: TrialStatus,
@@ -343,6 +343,34 @@ table! {
             cell_id: Option<String>,
             /// What sets the cell apart in this sweep, in words.
             cell: Option<String>,
+        }
+        "Four bits (jobs that quantise a model)" {
+            /// The model in full, as the sweep names it.
+            base_model: Option<String>,
+            /// How maps are rounded that read enough: `gptq` or `nearest`.
+            rounding: Option<String>,
+            /// Inputs that share a scale and a zero.
+            group_size: Option<u64> = "inputs",
+            /// Whether inputs are rounded in the order of what they read, the loudest first.
+            act_order: Option<bool>,
+            /// Whether ranges are as wide below zero as above.
+            symmetric: Option<bool>,
+            /// Tokens that the model read while it was quantised.
+            calibration_tokens: Option<u64> = "tokens",
+            /// Mean divergence KL(full || four bits) of the next token's distribution, over the tokens of the evaluation.
+            kl_divergence: Option<f64> = "nats",
+            /// Perplexity of the model in full on the same windows as `perplexity`.
+            full_perplexity: Option<f64> = "per token",
+            /// The share of the full model's assignments of tokens to experts that the model in four bits makes too; mean over layers and batches.
+            routing_agreement: Option<f64> = "share",
+            /// What rounding changes of the maps' outputs, summed over all maps: tr(d^T H d), d the change of a map and H = 2/n sum x x^T of the n calibration tokens that it read.
+            output_error: Option<f64>,
+            /// `output_error` over that of rounding to the nearest numbers.
+            output_error_ratio: Option<f64>,
+            /// Bytes of the tensors of the model in four bits.
+            model_bytes: Option<u64> = "bytes",
+            /// Bytes of the tensors of the model in full.
+            full_bytes: Option<u64> = "bytes",
         }
     }
 }

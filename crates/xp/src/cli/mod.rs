@@ -12,7 +12,7 @@ use crate::jobs::JobKind;
 
 pub(crate) use args::{Data, Pick, Places, Runs, Select, Where};
 pub(crate) use bench::{BenchCommand, PeersArgs, QwenArgs};
-pub(crate) use models::{EvalArgs, ForgeArgs, GenerateArgs};
+pub(crate) use models::{EvalArgs, ForgeArgs, GenerateArgs, QuantiseArgs};
 
 /// A laboratory for mixture-of-experts routing.
 #[derive(Debug, Parser)]
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Eval(EvalArgs),
     /// Writes a model of random weights at real size, to measure with where a real one cannot be had.
     Forge(ForgeArgs),
+    /// Writes a language model with its maps in four bits, by GPTQ.
+    Quantise(QuantiseArgs),
     /// Lists, fetches and checks text data.
     #[command(subcommand)]
     Data(DataCommand),

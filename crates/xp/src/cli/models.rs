@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
-use super::Places;
+use super::{Data, Places};
 
 // `xp forge`.
 #[derive(Debug, clap::Args)]
@@ -22,6 +22,37 @@ pub(crate) struct ForgeArgs {
     /// The folder to write, which must be empty or not there.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+}
+
+// `xp quantise`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct QuantiseArgs {
+    /// A Qwen2-MoE in whole or half precision: a folder with config.json, tokenizer.json and
+    /// model.safetensors or its shards, or the name of one in or beside the data folder.
+    pub(crate) model: String,
+    /// What it reads meanwhile: a file of text, or the name of a corpus, whose training part is taken.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) corpus: String,
+    /// The folder to write; one that was begun with the same settings is gone on with.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Windows of the text that are read, spread over it.
+    #[arg(long, value_name = "N", default_value = "128")]
+    pub(crate) windows: NonZeroUsize,
+    /// Tokens of a window.
+    #[arg(long, value_name = "S", default_value = "256")]
+    pub(crate) sequence: NonZeroUsize,
+    /// Settings of a [quantise] table, such as 'group-size = 32, act-order = true'.
+    #[arg(long, value_name = "SETTINGS", default_value = "")]
+    pub(crate) settings: String,
+    /// Prints JSON: the maps, each with the tokens that it read and its error.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the model runs: cpu, cuda:N or wgpu:N.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    #[command(flatten)]
+    pub(crate) data: Data,
 }
 
 // `xp generate`.

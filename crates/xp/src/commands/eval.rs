@@ -6,8 +6,9 @@ use corpora::valid_windows;
 use kernels::Precision;
 use lm::{CausalLm, TokenBatch};
 use moe_layer::{LayerDims, Replaced, Replacement, RouterInit, RoutingTrace, replace_routers};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
+use super::inline::read;
 use crate::{
     cli::EvalArgs,
     device::DeviceChoice,
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// Windows that a model reads at once.
-const TOGETHER: usize = 8;
+pub(super) const TOGETHER: usize = 8;
 
 /// The window of a model that was trained on longer ones.
 const WINDOW: usize = 256;
@@ -112,20 +113,6 @@ fn asked(args: &EvalArgs) -> Result<Option<Replacement>, Expected> {
         init: read("--init", &quoted(&args.init))?,
         shared_gate: read("--shared-gate", &quoted(&args.shared_gate))?,
     }))
-}
-
-/// A value of TOML on the command line.
-fn read<T: DeserializeOwned>(flag: &str, value: &str) -> Result<T, Expected> {
-    let wrong = |problem: &dyn std::fmt::Display| {
-        let help = "write it as in a sweep file; `xp schema --defaults` shows all settings";
-        Expected::new(Exit::Usage, format!("{flag}: {problem}"), help)
-    };
-    let table: toml::Table =
-        toml::from_str(&format!("value = {value}")).map_err(|error| wrong(&error.message()))?;
-    let value = table["value"].clone();
-    value
-        .try_into()
-        .map_err(|error: toml::de::Error| wrong(&error.message()))
 }
 
 /// Windows that are measured, and those behind them.

@@ -8,7 +8,9 @@ mod doctor;
 mod eval;
 mod forge;
 mod generate;
+mod inline;
 mod plan;
+mod quantise;
 mod schema;
 mod show;
 mod sweep;
@@ -41,6 +43,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Generate(args) => generate::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Forge(args) => forge::run(&args),
+        Command::Quantise(args) => quantise::run(&args),
         Command::Data(command) => data::run(&command),
         Command::Schema(args) => schema::run(&args),
         Command::Bench(BenchCommand::Peers(args)) => bench::peers(&args),

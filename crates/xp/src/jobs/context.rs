@@ -7,6 +7,7 @@ use corpora::CorpusError;
 use models_bert::BertError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use weights::WeightsError;
 
 /// Everything that a job may use.
 pub(crate) struct JobContext<'a> {
@@ -69,7 +70,7 @@ pub(crate) enum JobError {
     Data(CorpusError),
     /// A pretrained model is missing or damaged, for every trial that reads it.
     #[error(transparent)]
-    Model(BertError),
+    Model(WeightsError),
     /// Results could not be written.
     #[error(transparent)]
     Store(#[from] runstore::Error),
@@ -94,13 +95,18 @@ impl From<CorpusError> for JobError {
     }
 }
 
+impl From<WeightsError> for JobError {
+    fn from(error: WeightsError) -> Self {
+        Self::Model(error)
+    }
+}
+
 impl From<BertError> for JobError {
     /// What is asked of a model is this trial's fault alone.
     fn from(error: BertError) -> Self {
-        if error.is_of_folder() {
-            Self::Model(error)
-        } else {
-            Self::Unsupported(error.to_string())
+        match error {
+            BertError::Weights(error) => Self::Model(error),
+            other => Self::Unsupported(other.to_string()),
         }
     }
 }

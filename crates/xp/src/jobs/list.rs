@@ -14,6 +14,7 @@ use super::{
     job::{Beside, Job, JobFacts},
     layer::LayerSettings,
     pack::PackSettings,
+    quantise::QuantiseSettings,
     router::RouterSettings,
     settings::dense,
     speed::SpeedSettings,
@@ -156,6 +157,8 @@ jobs! {
         Layer(LayerSettings),
         /// Route hidden states and measure what one router does and costs.
         Router(RouterSettings),
+        /// Round a model's maps to four bits and measure what that changes.
+        Quantise(QuantiseSettings),
     }
     beside {
         /// Time the steps of a sweep's cells in turn; made by `[speed]`, written in no file.

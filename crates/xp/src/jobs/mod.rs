@@ -7,7 +7,7 @@
 //! ```text
 //! job, context, source, timed, columns, settings   what all jobs are made of
 //!    |
-//! train  pack  layer  router  speed                the jobs; none knows another
+//! train  pack  layer  router  quantise  speed      the jobs; none knows another
 //!    |
 //! list                                             all of them
 //! ```
@@ -22,6 +22,7 @@ mod list;
 mod measures;
 mod memo;
 mod pack;
+mod quantise;
 mod random;
 mod router;
 mod settings;

@@ -32,6 +32,8 @@ fn start(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: &st
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
+        // A log that cannot be written is told of on stderr, and where that is full too, by a panic.
+        .log_internal_errors(false)
         .with_writer(writer);
     // A second start keeps the first log.
     let _ = log.try_init();

@@ -105,6 +105,14 @@ pub(crate) fn bytes_bar(total: Option<u64>) -> ProgressBar {
     bar.with_style(style.expect("the template is a constant"))
 }
 
+/// A bar for so many things that are done one after another.
+pub(crate) fn count_bar(total: usize, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{prefix} {pos}/{len} {wide_bar} {eta}");
+    bar.with_style(style.expect("the template is a constant"))
+        .with_prefix(what)
+}
+
 /// Columns of the terminal, or what is usual where there is none.
 fn width() -> usize {
     comfy_table::Table::new()

@@ -1,0 +1,91 @@
+//! The model with its maps in four bits.
+
+use burn::tensor::Tensor;
+use kernels::Precision;
+use lm::{CausalLm, LmInput, TokenBatch};
+use moe_layer::Capacity;
+use quant_gptq::{GptqConfig, MapError, MapReport, Readers, quantise_layer};
+
+use crate::{
+    TinyMoe,
+    model::{Block, context},
+};
+
+impl TinyMoe {
+    /// The same model with the maps of its blocks in four bits, and what became of them: quantised in the order
+    /// in which they are run, each on what those before it give of the calibration texts. Embeddings, head,
+    /// norms, biases and what routes stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// When a number is not finite, and for sizes of which eight do not share a word.
+    pub fn quantised(
+        mut self,
+        config: &GptqConfig,
+        texts: &[TokenBatch],
+        mut told: impl FnMut(&MapReport),
+    ) -> Result<(Self, Vec<MapReport>), MapError> {
+        let device = self.device();
+        let input = |text: &TokenBatch| LmInput {
+            ids_bs: text.ids_bs(&device),
+            noise_seed: 0,
+            capacity: Capacity::Evaluation,
+            precision: Precision::F32,
+        };
+        let inputs: Vec<LmInput> = texts.iter().map(input).collect();
+        let mut hidden: Vec<Tensor<3>> = inputs.iter().map(|input| self.embedded(input)).collect();
+        let mut all = Vec::new();
+        for (number, block) in self.blocks.iter_mut().enumerate() {
+            let maps = quantise_layer(
+                (number, &mut *block),
+                |block| block.stages(number),
+                inputs.len(),
+                |block, batch| {
+                    let _ = block.forward(hidden[batch].clone(), &context(&inputs[batch], number));
+                },
+                config,
+                &mut told,
+            )?;
+            all.extend(maps.into_iter().map(|map| map.report));
+            for (x_bsd, input) in hidden.iter_mut().zip(&inputs) {
+                *x_bsd = block.forward(x_bsd.clone(), &context(input, number)).0;
+            }
+        }
+        Ok((self, all))
+    }
+}
+
+impl Block {
+    /// Its maps in the order in which they are run, with their names as the block of this number.
+    fn stages(&mut self, number: usize) -> Vec<Vec<Readers<'_>>> {
+        let name = format!("blocks.{number}");
+        let [joint, output] = self.attention.maps_mut();
+        let attention = |part: &str| format!("{name}.attention.{part}");
+        let (experts, shared) = self.moe.experts_mut();
+        let count = experts.dims().experts;
+        let of_experts = |part: &str| -> Vec<String> {
+            let one = |expert| format!("{name}.experts.{expert}.{part}");
+            (0..count).map(one).collect()
+        };
+        let [mut hidden, mut down] = experts.maps_mut().map(|maps| {
+            let named = maps.into_iter();
+            vec![Readers::experts(
+                named.map(|(part, maps)| (of_experts(part), maps)),
+            )]
+        });
+        if let Some(shared) = shared {
+            let [own_hidden, own_down] = shared.ffn_mut().maps_mut().map(|maps| {
+                let named = maps.into_iter();
+                Readers::ones(named.map(|(part, map)| (format!("{name}.shared.{part}"), map)))
+            });
+            hidden.push(own_hidden);
+            down.push(own_down);
+        }
+        vec![
+            vec![Readers::ones([(attention("query_key_value"), joint)])],
+            vec![Readers::ones([(attention("output"), output)])],
+            hidden,
+            down,
+        ]
+    }
+}
