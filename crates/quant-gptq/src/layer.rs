@@ -128,7 +128,7 @@ impl Readers<'_> {
         config: &GptqConfig,
         told: &mut impl FnMut(&MapReport),
     ) -> Result<Vec<QuantisedMap>, MapError> {
-        let mut done: Vec<Vec<QuantisedMap>> = self.0.iter().map(|_| Vec::new()).collect();
+        let mut done = Vec::new();
         for (expert, hessian) in hessians.iter().enumerate() {
             let enough = hessians.len() == 1 || hessian.rows() >= config.least_tokens;
             let rounding = if enough && hessian.rows() > 0 {
@@ -140,7 +140,7 @@ impl Readers<'_> {
                 Rounding::Gptq => Some(Curvature::of(hessian, config)),
                 Rounding::Nearest => None,
             };
-            for ((names, map), done) in self.0.iter().zip(&mut done) {
+            for (names, map) in &self.0 {
                 let name = &names[expert];
                 let curvature = curvature.as_ref().map(Result::as_ref);
                 let quantised = curvature
@@ -164,11 +164,14 @@ impl Readers<'_> {
                 done.push(QuantisedMap { packed, report });
             }
         }
-        for ((_, map), done) in self.0.iter_mut().zip(&done) {
-            let packed: Vec<&Packed> = done.iter().map(|map| &map.packed).collect();
+        // Those of an expert are side by side.
+        let each = self.0.len();
+        for (place, (_, map)) in self.0.iter_mut().enumerate() {
+            let own = done.iter().skip(place).step_by(each);
+            let packed: Vec<&Packed> = own.map(|map: &QuantisedMap| &map.packed).collect();
             map.replace(&packed);
         }
-        Ok(done.into_iter().flatten().collect())
+        Ok(done)
     }
 }
 
