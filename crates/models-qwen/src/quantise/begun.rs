@@ -45,7 +45,12 @@ impl Begun {
         fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
         let path = folder.join(FILE);
         let layers = match fs::read(&path) {
-            Err(_) => Vec::new(),
+            Err(_) if is_empty(folder)? => Vec::new(),
+            Err(_) => {
+                return Err(QuantiseError::Full {
+                    folder: folder.to_owned(),
+                });
+            }
             Ok(text) => match serde_json::from_slice::<State>(&text) {
                 Ok(state) if state.made == made => state.layers,
                 _ => {
@@ -83,6 +88,11 @@ impl Begun {
         let text = serde_json::to_vec_pretty(&self.state).expect("plain data");
         replace(&self.path, &text)
     }
+}
+
+fn is_empty(folder: &Path) -> Result<bool, WeightsError> {
+    let mut entries = fs::read_dir(folder).map_err(|error| unwritten(folder, &error))?;
+    Ok(entries.next().is_none())
 }
 
 impl Made {

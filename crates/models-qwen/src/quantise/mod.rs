@@ -3,7 +3,7 @@
 mod begun;
 mod written;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use kernels::Precision;
@@ -65,6 +65,20 @@ pub enum QuantiseError {
         /// V.
         rows: usize,
     },
+    /// A text longer than the model has places.
+    #[error("windows of {length} tokens, and the model has {places} places; make them shorter")]
+    Long {
+        /// Tokens of a text.
+        length: usize,
+        /// Places of the model.
+        places: usize,
+    },
+    /// The folder holds something that is not to be mixed with a model.
+    #[error("{folder:?} is not empty; name a folder that is empty or not there")]
+    Full {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The folder holds the beginning of something else.
     #[error(
         "{folder:?} holds a model that was begun with other settings, text or weights; name another folder, \
@@ -72,7 +86,7 @@ pub enum QuantiseError {
     )]
     Other {
         /// The folder.
-        folder: std::path::PathBuf,
+        folder: PathBuf,
     },
 }
 
@@ -165,6 +179,11 @@ impl Quantise<'_> {
         }
         let (layout, rows) = (opened.config.layout(), opened.config.vocab_size);
         self.config.packed().full_layout(&layout, packed_by_gptq)?;
+        let places = opened.config.max_position_embeddings;
+        if let Some(text) = self.texts.iter().find(|text| text.length > places) {
+            let length = text.length;
+            return Err(QuantiseError::Long { length, places });
+        }
         let mut ids = self.texts.iter().flat_map(|text| &text.inputs);
         match ids.find(|id| **id as usize >= rows) {
             Some(&token) => Err(QuantiseError::Token { token, rows }),

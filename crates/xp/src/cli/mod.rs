@@ -53,7 +53,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Writes tables, figures and the report again from the finished trials.
     Report(ReportArgs),
-    /// Draws figures and report again from results folders, without the working folder.
+    /// Draws figures and report of results folders again, and writes their tables with the columns of
+    /// this program, without the working folder.
     Figures {
         /// Folders with trials.parquet, such as results/unified/cpu-cpu.
         #[arg(required = true, value_name = "DIR")]

@@ -65,12 +65,15 @@ fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
             continue;
         }
         let mut results = ResultsWriter::open(folder)?;
-        let Some(collected) = results.read()? else {
+        let Some(mut collected) = results.read()? else {
             let message = format!("{} holds no trials.parquet", folder.display());
             let help = "name a folder such as results/unified/cpu-cpu";
             return Err(Expected::new(Exit::Store, message, help));
         };
-        let report = report::draw(&collected, &results.manifest()?).map_err(undrawn)?;
+        // Columns that a newer program has are added, so that tables of all folders go together.
+        let cells = report::name_cells(&mut collected);
+        let manifest = results.put_tables(&collected, &cells, &results.manifest()?)?;
+        let report = report::draw(&collected, &manifest).map_err(undrawn)?;
         report.put(&mut results)?;
         results.commit()?;
         ui::data(&format!("{}\n", folder.join(report::PAGE).display()));

@@ -18,6 +18,7 @@ mod mistakes;
 mod numbers;
 mod peers;
 mod pipes;
+mod quantising;
 mod recompute;
 mod resuming;
 mod routers;
