@@ -12,7 +12,7 @@ use super::format::plain;
 
 /// Settings columns in the order in which they name a cell, most telling first. `capacity_factor` is last of the
 /// routing settings since it is the abscissa of many figures.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 38] = [
     "corpus",
     "tokenizer",
     "model",
@@ -42,6 +42,12 @@ const ORDER: [&str; 32] = [
     "weight_decay",
     "dropout",
     "tokens",
+    "base_model",
+    "rounding",
+    "group_size",
+    "act_order",
+    "symmetric",
+    "calibration_tokens",
     "hidden_source",
     "input_scale",
     "expert_init",

@@ -23,7 +23,7 @@ const fn measure(
 }
 
 /// What the table of cells shows where it was measured, most asked for first.
-pub(super) const MEASURES: [Measure; 38] = [
+pub(super) const MEASURES: [Measure; 43] = [
     measure("perplexity", "validation perplexity", "per token", 1.0),
     measure(
         "perplexity_train_capacity",
@@ -32,6 +32,21 @@ pub(super) const MEASURES: [Measure; 38] = [
         1.0,
     ),
     measure("ngram_perplexity", "best n-gram", "per token", 1.0),
+    measure("full_perplexity", "perplexity in full", "per token", 1.0),
+    measure(
+        "kl_divergence",
+        "divergence from the full model",
+        "nats",
+        1.0,
+    ),
+    measure("routing_agreement", "same experts", "%", 100.0),
+    measure(
+        "output_error_ratio",
+        "error of outputs, of rounding to the nearest",
+        "%",
+        100.0,
+    ),
+    measure("model_bytes", "weights", "MiB", 1.0 / 1_048_576.0),
     measure("bits_per_char", "bits per character", "bits", 1.0),
     measure("bits_per_byte", "bits per byte", "bits", 1.0),
     measure("params_router", "router parameters", "", 1.0),

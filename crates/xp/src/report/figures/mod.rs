@@ -10,6 +10,7 @@ mod capacity;
 mod classes;
 mod distribution;
 mod expert_load;
+mod four_bits;
 mod frontier;
 mod heat;
 mod labels;
@@ -81,7 +82,7 @@ impl Source<'_> {
 type Draw = fn(&Source<'_>) -> Result<Figure, Absent>;
 
 /// All figures in the order of the page.
-const FIGURES: [Draw; 15] = [
+const FIGURES: [Draw; 16] = [
     frontier::draw,
     overlay::draw,
     arithmetic::draw,
@@ -97,6 +98,7 @@ const FIGURES: [Draw; 15] = [
     router_probabilities::draw,
     layer_outputs::draw,
     utilisation::draw,
+    four_bits::draw,
 ];
 
 /// Draws every figure for which there are data, and says of the others what was missing.
