@@ -130,6 +130,18 @@ impl Client {
         ))
     }
 
+    /// The whole of a short answer.
+    pub(crate) fn text(&self, address: &Address, most: u64) -> Result<Vec<u8>, String> {
+        let answer = self.get(address, 0)?;
+        let status = answer.response.status();
+        if status.as_u16() != 200 {
+            return Err(format!("{} answers {status}", answer.at));
+        }
+        let mut body = answer.response.into_body();
+        let read = body.with_config().limit(most).read_to_vec();
+        read.map_err(|error| self.words(&error))
+    }
+
     /// What went wrong on the line.
     pub(crate) fn words(&self, error: &ureq::Error) -> String {
         let wait = &self.patience;

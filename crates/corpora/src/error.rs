@@ -239,6 +239,20 @@ pub enum CorpusError {
         from_hub: bool,
     },
 
+    /// The hub does not say what is in a model's repository.
+    #[error(
+        "{repo} is none of the known names, and asking {url} for the model of that name failed: {reason}; check the \
+         name, or copy the model's folder to `models/{repo}` in the data folder"
+    )]
+    Listing {
+        /// The repository.
+        repo: String,
+        /// Where it was asked for.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+
     /// A fetched file is not the recorded one.
     #[error(
         "{file} fetched from {url} has blake3 {got}, but the manifest records {expected}; the \
@@ -299,6 +313,7 @@ impl CorpusError {
                 | Self::Write { .. }
                 | Self::Endpoint { .. }
                 | Self::Download { .. }
+                | Self::Listing { .. }
                 | Self::DigestMismatch { .. }
         )
     }

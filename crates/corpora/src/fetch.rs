@@ -1,6 +1,7 @@
 //! Bringing files into the data folder.
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     path::Path,
 };
@@ -17,6 +18,7 @@ use crate::{
     manifest::{Entry, FileEntry, Manifest, Source},
     part::Part,
     plausible, record,
+    repository::{self, MOST_LISTED},
 };
 
 /// Whether data that is not there may be fetched.
@@ -89,6 +91,9 @@ impl Fetcher {
     /// beside it. A download that stopped goes on where it stopped. Two processes that fetch the
     /// same entry take turns.
     ///
+    /// The name may be that of a model on the hub, OWNER/NAME: all files of one commit, of the sizes and, where they are
+    /// large, the digests that the hub announces.
+    ///
     /// # Errors
     ///
     /// For an unknown name, an entry without a source, an endpoint that may not be asked, a server
@@ -100,12 +105,28 @@ impl Fetcher {
         data: &DataDir,
         bar: &ProgressBar,
     ) -> Result<Vec<Fetched>, CorpusError> {
-        let entry = self.manifest.entry(name)?;
-        entry
-            .files
-            .iter()
-            .map(|file| self.fetch_file(entry, file, data, bar))
+        let entry = match self.manifest.entry(name) {
+            Ok(entry) => Cow::Borrowed(entry),
+            Err(_) if repository::is_repository(name) => Cow::Owned(self.listed(name)?),
+            Err(unknown) => return Err(unknown),
+        };
+        let files = entry.files.iter();
+        files
+            .map(|file| self.fetch_file(&entry, file, data, bar))
             .collect()
+    }
+
+    /// What the hub lists of a model's repository.
+    fn listed(&self, repo: &str) -> Result<Entry, CorpusError> {
+        let url = repository::url(&self.endpoint, repo);
+        let address = self.allowed(&self.endpoint, "HF_ENDPOINT", &url)?;
+        let list = Client::new(self.patience, self.plain_http).text(&address, MOST_LISTED);
+        list.and_then(|list| repository::entry(repo, &list))
+            .map_err(|reason| CorpusError::Listing {
+                repo: repo.to_owned(),
+                url,
+                reason,
+            })
     }
 
     fn fetch_file(
@@ -142,7 +163,7 @@ impl Fetcher {
             client: &Client::new(self.patience, self.plain_http),
             address: &address,
             target: &target,
-            bytes: file.served().map(|edition| edition.bytes),
+            bytes: file.bytes(),
             bar,
         };
         let unwritable = |source| CorpusError::Write {
@@ -185,13 +206,23 @@ impl Fetcher {
             Source::Hub(_) => (&self.endpoint, "HF_ENDPOINT"),
             Source::Url(url) => (url, "an address of the manifest"),
         };
-        Address::parse(text)
+        self.allowed(text, named_by, &source.url(&self.endpoint))
+    }
+
+    /// An address that begins with one that a person may have named, if that may be asked.
+    fn allowed(
+        &self,
+        named: &str,
+        named_by: &'static str,
+        url: &str,
+    ) -> Result<Address, CorpusError> {
+        Address::parse(named)
             .and_then(|address| address.allow(self.plain_http))
-            .and_then(|_| Address::parse(&source.url(&self.endpoint)))
+            .and_then(|_| Address::parse(url))
             .map_err(|reason| CorpusError::Endpoint {
                 named_by,
                 // Without what may be a password.
-                address: text.rsplit('@').next().unwrap_or_default().to_owned(),
+                address: named.rsplit('@').next().unwrap_or_default().to_owned(),
                 reason,
             })
     }
@@ -246,10 +277,24 @@ fn digest(
     address: &Address,
     part: &Path,
 ) -> Result<Digest, CorpusError> {
-    let digest = Digest::of_file(file.target(), part).map_err(|source| CorpusError::Read {
+    let unreadable = |source| CorpusError::Read {
         path: part.to_owned(),
         source,
-    })?;
+    };
+    let digest = Digest::of_file(file.target(), part).map_err(unreadable)?;
+    let announced = file.announced.as_ref();
+    if let Some(expected) = announced.and_then(|announced| announced.sha256.as_ref()) {
+        let got = repository::sha256(part).map_err(unreadable)?;
+        if got != *expected {
+            return Err(CorpusError::DigestMismatch {
+                file: file.target().to_owned(),
+                url: address.to_string(),
+                expected: expected.clone(),
+                got,
+                from_hub: from.is_hub(),
+            });
+        }
+    }
     match file.served() {
         Some(edition) if edition.blake3 != digest.blake3 => Err(CorpusError::DigestMismatch {
             file: file.target().to_owned(),

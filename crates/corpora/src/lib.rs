@@ -81,6 +81,7 @@ mod part;
 mod plausible;
 mod predicted;
 mod record;
+mod repository;
 mod seeds;
 mod text;
 pub mod tinytales;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::{CorpusError, digest::Digest};
+use crate::{CorpusError, digest::Digest, repository::Announced};
 
 /// A collection of tokenizers that stands beside the data folder.
 pub(crate) const BESIDE_TOKENIZERS: &str = "../tokenizers/";
@@ -76,6 +76,9 @@ pub struct FileEntry {
     /// Contents that are known.
     #[serde(default, rename = "edition")]
     pub editions: Vec<Edition>,
+    /// What the hub says of it, where the manifest knows nothing.
+    #[serde(skip)]
+    pub(crate) announced: Option<Announced>,
 }
 
 /// Where a file is fetched from.
@@ -207,6 +210,12 @@ impl FileEntry {
         self.editions
             .iter()
             .find(|edition| edition.blake3 == digest.blake3)
+    }
+
+    /// The size of the file, where it is known before it is fetched.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        let served = self.served().map(|edition| edition.bytes);
+        served.or(self.announced.as_ref().map(|announced| announced.bytes))
     }
 
     /// The content that a fetched file must have, where it is known.

@@ -14,6 +14,7 @@ use crate::{
     fetch::{FetchPolicy, Fetcher},
     known::digest_of,
     manifest::{BESIDE_MODELS, EntryKind, Manifest},
+    repository::is_repository,
 };
 
 /// The file that makes a folder a model's.
@@ -45,7 +46,7 @@ pub fn model_folder(name: &str, data: &DataDir) -> Result<PathBuf, CorpusError> 
     Err(CorpusError::MissingModel {
         name: name.to_owned(),
         looked: looked.join(", "),
-        remedy: if is_known(name) {
+        remedy: if is_known(name) || is_repository(name) {
             format!("fetch it with `xp data fetch {name}`")
         } else {
             "copy its folder there".to_owned()
