@@ -93,6 +93,9 @@ impl Qwen2Moe {
             None => config.layout(),
         };
         let tensors = found.check(&layout, "")?;
+        if packed.is_some() {
+            PackedSettings::check_biases(&tensors, &config.layout())?;
+        }
         let source = Source {
             tensors: &tensors,
             kept,
