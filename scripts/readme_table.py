@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Print the README's table of strategies from results/unified/cpu-cpu/trials.parquet (needs polars)."""
 
-import sys
+import argparse
+
 import polars as pl
 
 BASELINE = ("soft-top-k", 1.25)
 # Student's t by degrees of freedom, with as many digits as leave the last one printed alone.
 T = {1: 12.7062047, 2: 4.3026527, 3: 3.1824463, 4: 2.7764451, 5: 2.5705818, 6: 2.4469119, 7: 2.3646243, 8: 2.3060041, 9: 2.2621572}
 
-path = sys.argv[1] if len(sys.argv) > 1 else "results/unified/cpu-cpu/trials.parquet"
-rows = pl.read_parquet(path).filter((pl.col("status") == "done") & (pl.col("job") == "train"))
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("trials", nargs="?", default="results/unified/cpu-cpu/trials.parquet", help="a trials.parquet of the same sweep")
+rows = pl.read_parquet(parser.parse_args().trials).filter((pl.col("status") == "done") & (pl.col("job") == "train"))
 cell = (pl.col("strategy") == BASELINE[0]) & (pl.col("capacity_factor") == BASELINE[1])
 reference = rows.filter(cell).select("seed", base="perplexity")
 rows = rows.join(reference, on="seed", how="left").with_columns(less=pl.col("perplexity") - pl.col("base"))

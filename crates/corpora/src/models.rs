@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use indicatif::ProgressBar;
@@ -26,7 +26,8 @@ const MODELS: &str = "models/";
 /// The folder of a pretrained model.
 ///
 /// A name is looked for as `models/NAME/` in the data folder and beside it; what has more than one
-/// part, such as `./NAME` or `/data/NAME`, is a path.
+/// part, such as `./NAME` or `/data/NAME`, is a path first. Only one that begins with a name, such as
+/// `NAME/fp32`, is looked for there too.
 ///
 /// # Errors
 ///
@@ -128,11 +129,19 @@ impl Fetcher {
 }
 
 fn candidates(name: &str, data: &DataDir) -> Vec<PathBuf> {
-    if is_path(name) {
-        return vec![PathBuf::from(name)];
+    let named = [MODELS, BESIDE_MODELS].map(|folder| data.file(&format!("{folder}{name}")));
+    if !is_path(name) {
+        return named.into();
     }
-    let below = data.file(&format!("{MODELS}{name}"));
-    vec![below, data.file(&format!("{BESIDE_MODELS}{name}"))]
+    let path = PathBuf::from(name);
+    // `..` would lead out of where models are.
+    let plain = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    let named = named
+        .into_iter()
+        .filter(|_| plain && !name.starts_with('.'));
+    std::iter::once(path.clone()).chain(named).collect()
 }
 
 fn is_path(name: &str) -> bool {
@@ -196,6 +205,15 @@ mod tests {
         let path = folder.path().join("models/mine");
         let digests = model_digests(path.to_str().unwrap(), &data).unwrap();
         assert_eq!(digests[0].file, "a.safetensors");
+        // One of several forms of a model, by a name of two parts.
+        write("models/two/fp32/config.json", b"{}");
+        let found = model_folder("two/fp32", &data).unwrap();
+        assert!(found.ends_with("models/two/fp32"), "{found:?}");
+        for name in ["two/fp16", "./two/fp32", "two/../two/fp32"] {
+            let missing = message(name);
+            let elsewhere = missing.contains("datasets");
+            assert_eq!(elsewhere, name == "two/fp16", "{missing}");
+        }
         // In the data folder it comes first.
         write("datasets/models/mine/config.json", b"{ }");
         assert_eq!(model_digests("mine", &data).unwrap().len(), 1);

@@ -156,7 +156,7 @@ fn check(what: &str, ids: &[u32], sequence: usize, batch: usize) -> Result<(), C
             what: what.to_owned(),
             tokens: ids.len(),
             sequence,
-            needed: sequence + 1,
+            needed: sequence.saturating_add(1),
         });
     }
     Ok(())

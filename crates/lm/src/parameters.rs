@@ -38,7 +38,10 @@ impl ParametersError {
 ///
 /// When the file cannot be written.
 pub fn save_parameters<M: Module>(model: &M, path: &Path) -> Result<(), ParametersError> {
-    let mut store = SafetensorsStore::from_file(path).overwrite(true);
+    // Without this word `transformers` and `safetensors.torch` do not read it.
+    let mut store = SafetensorsStore::from_file(path)
+        .overwrite(true)
+        .metadata("format", "pt");
     model
         .save_into(&mut store)
         .map_err(|error| ParametersError::new("written", path, &error))

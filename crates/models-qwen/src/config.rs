@@ -55,12 +55,19 @@ pub struct Qwen2MoeConfig {
     rope_theta: Option<f64>,
     #[serde(default)]
     rope_parameters: Option<RopeParameters>,
+    /// The form of before, under `rope_type` or, older still, `type`.
     #[serde(default)]
     rope_scaling: Option<serde_json::Value>,
     #[serde(default = "yes")]
     qkv_bias: bool,
     #[serde(default)]
     use_sliding_window: bool,
+    /// The attention of each layer by name.
+    #[serde(default)]
+    layer_types: Option<Vec<String>>,
+    /// The share of a head's width that places turn.
+    #[serde(default)]
+    partial_rotary_factor: Option<f64>,
     /// Whether the head is the embedding.
     #[serde(default)]
     pub tie_word_embeddings: bool,
@@ -75,8 +82,13 @@ pub struct Qwen2MoeConfig {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct RopeParameters {
     rope_theta: f64,
-    #[serde(default = "usual")]
-    rope_type: String,
+    #[serde(default)]
+    rope_type: Option<String>,
+    /// Its older name.
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    partial_rotary_factor: Option<f64>,
 }
 
 const fn one() -> usize {
@@ -93,10 +105,6 @@ const fn coefficient() -> f64 {
 
 fn silu() -> String {
     "silu".to_owned()
-}
-
-fn usual() -> String {
-    "default".to_owned()
 }
 
 impl Qwen2MoeConfig {
@@ -179,24 +187,8 @@ impl Qwen2MoeConfig {
                 "`rms_norm_eps` must be greater than 0, got {epsilon}"
             ));
         }
-        if self.use_sliding_window {
-            return Some(
-                "`use_sliding_window` is true, and only full attention is computed".to_owned(),
-            );
-        }
-        if self
-            .rope_scaling
-            .as_ref()
-            .is_some_and(|scaling| !scaling.is_null())
-        {
-            return Some("`rope_scaling` is set, and only unscaled places are computed".to_owned());
-        }
-        if let Some(kind) = self.rope_parameters.as_ref().map(|rope| &rope.rope_type)
-            && kind != "default"
-        {
-            return Some(format!(
-                "`rope_type` is {kind:?}, and only default is computed"
-            ));
+        if let Some(problem) = self.attention_problem() {
+            return Some(problem);
         }
         match self.theta() {
             None => {
@@ -210,6 +202,66 @@ impl Qwen2MoeConfig {
                 problems.first().map(ToString::to_string)
             }
         }
+    }
+
+    /// What of attention and places is asked for and not computed.
+    fn attention_problem(&self) -> Option<String> {
+        if self.use_sliding_window {
+            return Some(
+                "`use_sliding_window` is true, and only full attention is computed".to_owned(),
+            );
+        }
+        let mut types = self.layer_types.iter().flatten().enumerate();
+        if let Some((layer, kind)) = types.find(|(_, kind)| *kind != "full_attention") {
+            return Some(format!(
+                "`layer_types` has {kind:?} for layer {layer}, and only full_attention is computed"
+            ));
+        }
+        let rope = self.rope_parameters.as_ref();
+        let shares = [
+            self.partial_rotary_factor,
+            rope.and_then(|rope| rope.partial_rotary_factor),
+        ];
+        if let Some(share) = shares.into_iter().flatten().find(|share| *share != 1.0) {
+            return Some(format!(
+                "`partial_rotary_factor` is {share}, and places turn whole heads here"
+            ));
+        }
+        let scaling = |key: &str| {
+            let scaling = self.rope_scaling.as_ref()?.as_object()?;
+            scaling.get(key).map(|kind| {
+                kind.as_str()
+                    .map_or_else(|| kind.to_string(), str::to_owned)
+            })
+        };
+        let kinds = [
+            (
+                "rope_parameters.rope_type",
+                rope.and_then(|rope| rope.rope_type.clone()),
+            ),
+            (
+                "rope_parameters.type",
+                rope.and_then(|rope| rope.kind.clone()),
+            ),
+            ("rope_scaling.rope_type", scaling("rope_type")),
+            ("rope_scaling.type", scaling("type")),
+        ];
+        let known = kinds
+            .iter()
+            .any(|(name, kind)| name.starts_with("rope_scaling") && kind.is_some());
+        for (name, kind) in kinds {
+            if let Some(kind) = kind.filter(|kind| kind != "default") {
+                return Some(format!(
+                    "`{name}` is {kind:?}, and only default is computed"
+                ));
+            }
+        }
+        let is_set = self
+            .rope_scaling
+            .as_ref()
+            .is_some_and(|scaling| !scaling.is_null());
+        (is_set && !known)
+            .then(|| "`rope_scaling` is set, and only unscaled places are computed".to_owned())
     }
 
     fn theta(&self) -> Option<f64> {
@@ -291,3 +343,6 @@ impl Qwen2MoeConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,9 @@ impl Opened {
             None => config.layout(),
         };
         let tensors = found.check(&layout, "")?;
+        if packed.is_some() {
+            PackedSettings::check_biases(&tensors, &config.layout())?;
+        }
         Ok(Self {
             config,
             tensors,

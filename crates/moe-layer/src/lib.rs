@@ -42,6 +42,7 @@ mod plan;
 mod preference;
 mod reading;
 mod replace;
+mod replaced;
 mod round;
 mod rows;
 mod shared;
@@ -74,9 +75,10 @@ pub use output::{MoeOutput, auxiliary_sums};
 pub use plan::{DispatchPlan, PlanDims, PlanKind};
 pub use reading::LayerReading;
 pub use replace::{
-    CopyConfig, FreshConfig, LayerRouters, ReplaceError, Replaced, Replacement, RouterInit,
-    SharedGate, agreement, put_back, replace_routers,
+    CopyConfig, FreshConfig, LayerRouters, ReplaceError, Replacement, RouterInit, SharedGate,
+    agreement, put_back, replace_routers,
 };
+pub use replaced::Replaced;
 pub use round::Round;
 pub use rows::{BatchRows, Padding};
 pub use shared::{SharedConfig, SharedExpert};

@@ -3,8 +3,6 @@
 //! A mixture's experts stay what they are; who is sent to them is decided anew. This is how a pretrained
 //! model gets a router that it was not trained with (Harvey et al. 2025, section IV).
 
-use std::fmt;
-
 use burn::{
     module::Module,
     tensor::{FloatDType, IndexingUpdateOp, Tensor},
@@ -14,7 +12,7 @@ use routers::{DistilConfig, Router, RouterConfig, RouterError, Score, Scorer, di
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{LayerDims, Mixtures, MoeLayer, SharedExpert};
+use crate::{LayerDims, Mixtures, MoeLayer, Replaced, SharedExpert};
 
 /// A scorer that starts as it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -147,44 +145,6 @@ impl LayerRouters {
     }
 }
 
-/// What a replacement did in one layer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Replaced {
-    /// The layer.
-    pub layer: usize,
-    /// E.
-    pub experts: usize,
-    /// D.
-    pub width: usize,
-    /// Strategy, scorer and parameters of the router before, as far as they are known.
-    pub before: String,
-    /// Those of the router in its place.
-    pub after: String,
-    /// The first and the last loss of distilling, where it was.
-    pub distilled: Option<(f64, f64)>,
-}
-
-impl fmt::Display for Replaced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            layer,
-            experts,
-            width,
-            before,
-            after,
-            ..
-        } = self;
-        write!(
-            f,
-            "layer {layer}: {before} -> {after} ({experts} experts, width {width})"
-        )?;
-        match self.distilled {
-            None => Ok(()),
-            Some((first, last)) => write!(f, ", divergence {first:.4} -> {last:.4}"),
-        }
-    }
-}
-
 impl MoeLayer {
     /// Routers of this configuration for its experts, their parameters drawn from the device's
     /// generator; `dims` are those of the layer.
@@ -306,12 +266,8 @@ pub fn replace_routers<M: Mixtures>(
             routers.shared_gate = layer.shared().and_then(SharedExpert::fresh_gate);
         }
         told.push(Replaced {
-            layer: number,
-            experts: layer.experts().dims().experts,
-            width,
-            before: described(layer.router()),
-            after: described(&routers.first),
             distilled,
+            ..Replaced::of(number, &layer, &routers, with)
         });
         before.push(layer.routers());
         Ok::<_, ReplaceError>(layer.with_routers(routers))
@@ -334,19 +290,6 @@ pub fn put_back<M: Mixtures>(model: M, routers: Vec<LayerRouters>) -> M {
     match put {
         Ok(model) => model,
         Err(never) => match never {},
-    }
-}
-
-/// Strategy, scorer and parameters of a router.
-fn described(router: &Router) -> String {
-    let params = router.num_params();
-    match router.scorer() {
-        Some(scorer) => format!(
-            "{} by {}, {params} parameters",
-            router.strategy().name(),
-            scorer.name()
-        ),
-        None => format!("{}, {params} parameters", router.strategy().name()),
     }
 }
 

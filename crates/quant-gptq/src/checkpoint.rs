@@ -1,6 +1,6 @@
 //! Packed maps from the files of a checkpoint, ready to be multiplied.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroUsize};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kernels::Int4;
@@ -8,7 +8,7 @@ use nn::{GroupedLinear, Linear, Weight};
 use weights::{Checked, Checkpoint, Entry, Layout, WeightsError};
 
 use crate::{
-    GptqError, PackedDims, PackedSettings,
+    GptqError, PackedDims, PackedSettings, ZeroFormat,
     pack::{PER_WORD, at},
     quantised::MIDDLE,
     stack::Stack,
@@ -28,8 +28,18 @@ impl PackedSettings {
         files: &Checkpoint,
         may_be: impl Fn(&str) -> bool,
     ) -> Result<Layout, WeightsError> {
-        let is_packed =
-            |name: &str| may_be(name) && files.shape(&format!("{name}.qweight")).is_some();
+        let has = |name: &str, part: &str| files.shape(&format!("{name}.{part}")).is_some();
+        // Without its words a packed map is told as such by its other parts.
+        let parts = |name: &str| has(name, "scales") || has(name, "qzeros");
+        let is_packed = |name: &str| {
+            may_be(name) && (has(name, "qweight") || parts(name) && !has(name, "weight"))
+        };
+        if let Some((name, inputs, size)) = self.uneven(full, is_packed) {
+            tracing::warn!(
+                "`group_size` is {size}, of which the {inputs} inputs of `{name}` are no multiple: its last \
+                 group is read as a shorter one"
+            );
+        }
         let layout = self.with_packed(full, is_packed, |part| files.shape(part));
         layout.map_err(|(name, error)| {
             let problem = format!("is of a map that has no words: {error}; keep it in full");
@@ -92,9 +102,59 @@ impl PackedSettings {
         Ok(layout)
     }
 
+    /// The first packed map whose inputs are no whole number of groups: its name, its inputs, and theirs.
+    fn uneven(
+        self,
+        full: &Layout,
+        packs: impl Fn(&str) -> bool,
+    ) -> Option<(&str, usize, NonZeroUsize)> {
+        let size = self.group_size?;
+        full.iter().find_map(|entry| {
+            let name = entry
+                .name
+                .strip_suffix(".weight")
+                .filter(|name| packs(name))?;
+            let &[_, inputs] = &entry.shape[..] else {
+                return None;
+            };
+            (inputs % size != 0).then_some((name, inputs, size))
+        })
+    }
+
     fn groups(self, inputs: usize) -> usize {
         self.group_size
             .map_or(1, |size| inputs.div_ceil(size.get()))
+    }
+
+    /// Refuses biases other than zeros that a model has not, of which `full` is the layout with all maps in
+    /// full. Those of zeros are placeholders that some programs write.
+    ///
+    /// # Errors
+    ///
+    /// When there is one, and when a file cannot be read.
+    pub fn check_biases(tensors: &Checked, full: &Layout) -> Result<(), WeightsError> {
+        let own: BTreeSet<&str> = full.iter().map(|entry| entry.name.as_str()).collect();
+        for entry in full.iter() {
+            let Some(name) = entry.name.strip_suffix(".weight") else {
+                continue;
+            };
+            let bias = format!("{name}.bias");
+            if !Self::packs(tensors, name)
+                || own.contains(bias.as_str())
+                || !tensors.contains(&bias)
+            {
+                continue;
+            }
+            let numbers = tensors.floats(&bias)?;
+            if let Some(number) = numbers.iter().find(|number| **number != 0.0) {
+                let problem = format!(
+                    "has numbers such as {number}, and a map of this architecture has no bias: only one of \
+                     zeros is passed over"
+                );
+                return Err(tensors.senseless(&bias, problem));
+            }
+        }
+        Ok(())
     }
 
     /// Whether a map of a checked layout is packed.
@@ -195,6 +255,7 @@ impl PackedSettings {
             (0..PER_WORD).map(move |place| at(word.cast_unsigned(), place) + above)
         });
         let zeros: Vec<u8> = each.collect();
+        self.check_constant(tensors, &name, &zeros)?;
         match zeros.iter().find(|zero| **zero != MIDDLE) {
             Some(zero) if self.symmetric => Err(tensors.senseless(
                 &name,
@@ -205,6 +266,36 @@ impl PackedSettings {
                 ),
             )),
             _ => Ok(zeros),
+        }
+    }
+
+    /// Zeros that are not `sym` and yet are all of one number, which is one off from 8: they are those of the
+    /// other version of the format.
+    fn check_constant(
+        self,
+        tensors: &Checked,
+        name: &str,
+        zeros: &[u8],
+    ) -> Result<(), WeightsError> {
+        let one = zeros
+            .first()
+            .filter(|one| zeros.iter().all(|zero| zero == *one));
+        let (format, other) = match self.zeros {
+            ZeroFormat::V1 => ("gptq", "gptq_v2"),
+            ZeroFormat::V2 => ("gptq_v2", "gptq"),
+        };
+        // What words of 8, held as the other version holds them, are read as.
+        let mistaken = MIDDLE + self.zeros.below() - self.zeros.other().below();
+        match one {
+            Some(zero) if !self.symmetric && *zero == mistaken => Err(tensors.senseless(
+                name,
+                format!(
+                    "has zeros of {zero} alone, read as `checkpoint_format` {format}; as {other} they are all \
+                     8, as of a symmetric model: the settings (`checkpoint_format`, `sym`) and these words are \
+                     of two models, or `checkpoint_format` should be {other}"
+                ),
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -222,16 +313,30 @@ impl PackedSettings {
                                nothing else knows the groups; fetch or convert the model again";
                 return Err(tensors.senseless(&format!("{map}.qweight"), problem.to_owned()));
             }
-            let size = self.group_size.map_or(inputs, std::num::NonZero::get);
+            let size = self.group_size.map_or(inputs, NonZeroUsize::get);
             return Ok((0..inputs).map(|input| (input / size) as i32).collect());
         }
         let (groups, count) = (tensors.words(&name)?, self.groups(inputs));
         let stray = |group: &&i32| usize::try_from(**group).map_or(true, |group| group >= count);
-        match groups.iter().find(stray) {
+        if let Some(stray) = groups.iter().find(stray) {
+            let problem = format!("puts an input into group {stray}, and there are {count}");
+            return Err(tensors.senseless(&name, problem));
+        }
+        if self.by_activation {
+            return Ok(groups);
+        }
+        let size = self.group_size.map_or(inputs, NonZeroUsize::get);
+        let mut places = groups.iter().enumerate();
+        match places.find(|(input, group)| **group != (input / size) as i32) {
             None => Ok(groups),
-            Some(stray) => Err(tensors.senseless(
+            Some((input, group)) => Err(tensors.senseless(
                 &name,
-                format!("puts an input into group {stray}, and there are {count}"),
+                format!(
+                    "puts input {input} into group {group}, and by the settings it is in group {}: \
+                     `group_size` is {size}, and without `desc_act` groups are of neighbours; correct those \
+                     settings, or take this tensor from the model that they are of",
+                    input / size
+                ),
             )),
         }
     }

@@ -1,6 +1,6 @@
 //! What a checkpoint says of its packing.
 
-use std::{fs, num::NonZeroUsize, path::Path};
+use std::{collections::BTreeMap, fs, num::NonZeroUsize, path::Path};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,6 +11,21 @@ use crate::ZeroFormat;
 /// Where the settings stand, the first that is there: `config.json` under `quantization_config`, or a file of
 /// their own, as AutoGPTQ writes it.
 const OWN_FILE: &str = "quantize_config.json";
+
+/// What may stand in both, and decides how words are read.
+const KEYS: [&str; 11] = [
+    "quant_method",
+    "bits",
+    "group_size",
+    "sym",
+    "desc_act",
+    "static_groups",
+    "checkpoint_format",
+    "format",
+    "is_marlin_format",
+    "pack_dtype",
+    "dynamic",
+];
 
 /// How the packed maps of a checkpoint are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +56,72 @@ struct Written {
     static_groups: bool,
     #[serde(default)]
     checkpoint_format: Option<String>,
+    /// The same by the name that some programs give it.
+    #[serde(default)]
+    format: Option<String>,
+    #[serde(default)]
+    is_marlin_format: Option<bool>,
+    #[serde(default)]
+    pack_dtype: Option<String>,
+    /// Settings of some maps by patterns of their names.
+    #[serde(default)]
+    dynamic: Option<BTreeMap<String, Value>>,
+}
+
+impl Written {
+    /// A setting that changes what the words mean, in a way that is not read.
+    fn unread(&self) -> Option<String> {
+        if self.is_marlin_format == Some(true) {
+            return Some(
+                "`is_marlin_format` is true, and words in that order are not read".to_owned(),
+            );
+        }
+        if let (Some(one), Some(other)) = (&self.checkpoint_format, &self.format)
+            && one != other
+        {
+            return Some(format!(
+                "`checkpoint_format` is {one:?}, and `format` is {other:?}"
+            ));
+        }
+        let words = self.pack_dtype.as_deref().unwrap_or("int32");
+        if !["int32", "torch.int32"].contains(&words) {
+            return Some(format!(
+                "`pack_dtype` is {words:?}, and words of int32 are read"
+            ));
+        }
+        // Patterns with a minus leave maps in full, which the files say as well.
+        let mut patterns = self.dynamic.iter().flat_map(BTreeMap::keys);
+        let other = patterns.find(|pattern| !pattern.starts_with("-:"))?;
+        Some(format!(
+            "`dynamic` gives the maps of {other:?} settings of their own, and one setting for all maps is read"
+        ))
+    }
+}
+
+/// Holds the settings of `config.json` against those of the file of their own, and adds what those alone say.
+fn agree(inside: &mut Value, own: Value, config: &Path) -> Result<(), WeightsError> {
+    let (Some(inside), Value::Object(own)) = (inside.as_object_mut(), own) else {
+        return Ok(());
+    };
+    for key in KEYS {
+        let Some(other) = own.get(key).filter(|other| !other.is_null()) else {
+            continue;
+        };
+        let said = inside.entry(key).or_insert(Value::Null);
+        if said.is_null() {
+            *said = other.clone();
+        } else if said != other {
+            return Err(WeightsError::Config {
+                path: config.to_owned(),
+                problem: format!(
+                    "`{key}` of `quantization_config` is {said}, and {OWN_FILE} beside it says {other}; \
+                     remove the file that is not of this model"
+                ),
+                expected: "a model in four bits of GPTQ",
+            });
+        }
+    }
+    Ok(())
 }
 
 const fn yes() -> bool {
@@ -71,18 +152,19 @@ impl PackedSettings {
 
     fn read(folder: &Path) -> Result<Option<Self>, WeightsError> {
         let config = folder.join("config.json");
-        let found = json(&config)?;
-        if let Some(found) = found
-            .get("quantization_config")
-            .filter(|found| !found.is_null())
-        {
-            return Self::of(found, &config).map(Some);
-        }
+        let mut found = json(&config)?;
+        let inside = found.get_mut("quantization_config").map(Value::take);
+        let inside = inside.filter(|settings| !settings.is_null());
         let own = folder.join(OWN_FILE);
-        if own.exists() {
-            return Self::of(&json(&own)?, &own).map(Some);
+        match (inside, own.exists()) {
+            (None, false) => Ok(None),
+            (None, true) => Self::of(&json(&own)?, &own).map(Some),
+            (Some(inside), false) => Self::of(&inside, &config).map(Some),
+            (Some(mut inside), true) => {
+                agree(&mut inside, json(&own)?, &config)?;
+                Self::of(&inside, &config).map(Some)
+            }
         }
-        Ok(None)
     }
 
     fn of(value: &Value, path: &Path) -> Result<Self, WeightsError> {
@@ -93,10 +175,17 @@ impl PackedSettings {
         };
         let written = Written::deserialize(value)
             .map_err(|error| refused(format!("quantisation: {error}")))?;
-        if let Some(method) = written.quant_method.filter(|method| method != "gptq") {
+        if let Some(method) = written
+            .quant_method
+            .as_ref()
+            .filter(|method| *method != "gptq")
+        {
             return Err(refused(format!(
                 "`quant_method` is {method:?}, and `gptq` is read"
             )));
+        }
+        if let Some(problem) = written.unread() {
+            return Err(refused(problem));
         }
         let missing = |key: &str| refused(format!("`{key}` of the quantisation is missing"));
         let bits = written.bits.ok_or_else(|| missing("bits"))?;
@@ -114,7 +203,8 @@ impl PackedSettings {
                 }
             },
         };
-        let zeros = match written.checkpoint_format.as_deref() {
+        let format = written.checkpoint_format.or(written.format);
+        let zeros = match format.as_deref() {
             None | Some("gptq") => ZeroFormat::V1,
             Some("gptq_v2") => ZeroFormat::V2,
             Some(other) => {
@@ -125,8 +215,9 @@ impl PackedSettings {
         };
         if zeros == ZeroFormat::V1 && !written.sym {
             tracing::warn!(
-                path = %path.display(),
-                "zeros of 0 have no place in `gptq`: programs write and read them in different ways"
+                "{}: `sym` is false with `checkpoint_format` gptq, in which zeros of 0 have no place: programs \
+                 write and read them in different ways",
+                path.display()
             );
         }
         Ok(Self {
@@ -210,6 +301,18 @@ mod tests {
             (r#"{"bits": "four", "group_size": 128}"#, "four"),
             (r#"{"bits": 4}"#, "group_size"),
             ("7", "quantisation"),
+            (
+                r#"{"bits": 4, "group_size": 128, "is_marlin_format": true}"#,
+                "is_marlin_format",
+            ),
+            (
+                r#"{"bits": 4, "group_size": 128, "pack_dtype": "int8"}"#,
+                "`pack_dtype` is \"int8\"",
+            ),
+            (
+                r#"{"bits": 4, "group_size": 128, "dynamic": {"-:.*gate": {}, "+:.*down": {"bits": 8}}}"#,
+                "`dynamic` gives the maps of \"+:.*down\"",
+            ),
         ] {
             let config = format!(r#"{{"quantization_config": {settings}}}"#);
             let refused = read(&[("config.json", &config)]).expect_err(settings);
@@ -218,5 +321,40 @@ mod tests {
                 "{refused}"
             );
         }
+    }
+
+    #[test]
+    fn two_files_agree_or_are_refused_by_name() {
+        let inside = |more: &str| {
+            format!(r#"{{"quantization_config": {{"bits": 4, "group_size": 128{more}}}}}"#)
+        };
+        let plain = inside("");
+        // What one alone says holds.
+        let own = r#"{"bits": 4, "sym": false, "checkpoint_format": "gptq_v2", "desc_act": null}"#;
+        let both = read(&[("config.json", &plain), (OWN_FILE, own)]).expect("they agree");
+        let both = both.expect("settings");
+        assert_eq!((both.zeros, both.symmetric), (ZeroFormat::V2, false));
+        for (more, own, words) in [
+            ("", r#"{"group_size": 64}"#, ["`group_size`", "128", "64"]),
+            (
+                r#", "checkpoint_format": "gptq""#,
+                r#"{"checkpoint_format": "gptq_v2"}"#,
+                ["`checkpoint_format`", "gptq", "gptq_v2"],
+            ),
+            (
+                r#", "desc_act": false"#,
+                r#"{"desc_act": true}"#,
+                ["`desc_act`", "false", "true"],
+            ),
+        ] {
+            let refused = read(&[("config.json", &inside(more)), (OWN_FILE, own)]);
+            let refused = refused.expect_err(own);
+            for word in words.iter().chain(&["config.json", OWN_FILE]) {
+                assert!(refused.contains(word), "no {word} in: {refused}");
+            }
+        }
+        // Maps that are left out are known by their files.
+        let without = inside(r#", "dynamic": {"-:.*gate": {}}, "pack_dtype": "int32""#);
+        assert!(read(&[("config.json", &without)]).is_ok());
     }
 }

@@ -10,6 +10,14 @@ pub enum ZeroFormat {
 }
 
 impl ZeroFormat {
+    /// The other of the two.
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::V1 => Self::V2,
+            Self::V2 => Self::V1,
+        }
+    }
+
     /// What a stored number is below the zero that it stands for.
     pub(crate) const fn below(self) -> u8 {
         match self {

@@ -119,6 +119,12 @@ impl Router {
         }
     }
 
+    /// Score function and gate rule.
+    #[must_use]
+    pub const fn switches(&self) -> Switches {
+        self.switches
+    }
+
     /// The bias on the choice of experts `[E]`, where a balancer asks for one.
     #[must_use]
     pub fn bias(&self) -> Option<Tensor<1>> {

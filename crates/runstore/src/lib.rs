@@ -51,7 +51,7 @@ pub use parquet::{COLUMNS_KEY, SCHEMA_KEY};
 pub use provenance::{Built, Provenance, now, peak_memory_bytes};
 pub use readme::readme;
 pub use results::{
-    ResultsWriter, read_manifest, read_peers, read_results, read_trials, update_peers,
+    ResultsWriter, aside, read_manifest, read_peers, read_results, read_trials, update_peers,
 };
 pub use store::{
     Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, PendingCheckpoint, Store,

@@ -3,7 +3,8 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
-    fs,
+    fs::{self, OpenOptions},
+    io,
     path::Path,
 };
 
@@ -70,11 +71,20 @@ impl Writer {
     ///
     /// When it cannot be written.
     pub fn write(self, path: &Path) -> Result<(), WeightsError> {
-        let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        serialize_to_file(self.tensors, Some(metadata), path).map_err(|error| WeightsError::Write {
+        let unwritten = |problem: String| WeightsError::Write {
             path: path.to_owned(),
-            problem: error.to_string(),
-        })
+            problem,
+        };
+        let is_new = !path.exists();
+        let mode = mode_of(path).map_err(|error| unwritten(error.to_string()))?;
+        let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        let written = serialize_to_file(self.tensors, Some(metadata), path);
+        if written.is_err() && is_new {
+            // Not reported: the first error says why.
+            let _ = fs::remove_file(path);
+        }
+        written.map_err(|error| unwritten(error.to_string()))?;
+        fs::set_permissions(path, mode).map_err(|error| unwritten(error.to_string()))
     }
 
     /// Writes a folder's `model.safetensors`, or where it would be larger than `most` bytes several files and
@@ -138,6 +148,13 @@ pub fn write_index(folder: &Path, files: &[String]) -> Result<(), WeightsError> 
         path,
         problem: error.to_string(),
     })
+}
+
+/// Who may read a file that is written here: as it was, or as this process makes files. The library puts a
+/// temporary file in its place, which is its owner's alone.
+fn mode_of(path: &Path) -> io::Result<fs::Permissions> {
+    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    Ok(file.metadata()?.permissions())
 }
 
 /// A tensor that is yet to be brought to the host.
@@ -223,5 +240,26 @@ mod tests {
             "model.safetensors.index.json",
         ];
         assert_eq!(names, expected);
+    }
+
+    /// As any other file of the folder: a model that is copied to others is read by them.
+    #[cfg(unix)]
+    #[test]
+    fn who_may_read_weights_is_as_with_other_files() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let mode = |name: &str| {
+            let data = fs::metadata(folder.path().join(name)).expect("a file");
+            data.permissions().mode() & 0o777
+        };
+        let write = || Writer::new().write(&folder.path().join("weights"));
+        fs::write(folder.path().join("other"), "").expect("written");
+        write().expect("written");
+        assert_eq!(mode("weights"), mode("other"));
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(folder.path().join("weights"), private).expect("changed");
+        write().expect("written again");
+        assert_eq!(mode("weights"), 0o600);
     }
 }

@@ -15,6 +15,7 @@ mod completion;
 mod config;
 mod device;
 mod exit;
+mod inline;
 mod jobs;
 mod language;
 mod ledger;

@@ -5,7 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use runstore::{Collected, Manifest, Provenance, ResultsWriter, TrialId, tables::TrialStatus};
+use runstore::{
+    Collected, Manifest, Provenance, ResultsWriter, TrialId, TrialState,
+    tables::{TrialRow, TrialStatus},
+};
 use serde::Serialize;
 
 use crate::{
@@ -54,6 +57,18 @@ impl Published {
         })
     }
 
+    /// Whether all that is recorded of the sweep's trials stands in its results folder.
+    pub(crate) fn is_whole(session: &Session, states: &[TrialState]) -> Result<bool, Expected> {
+        let rows = runstore::read_trials(&session.results)?;
+        let there: BTreeSet<&str> = rows.iter().map(|row| &*row.trial_id).collect();
+        let mut recorded = session
+            .trials
+            .iter()
+            .zip(states)
+            .filter(|(_, state)| state.is_recorded());
+        Ok(recorded.all(|(trial, _)| there.contains(&*trial.id.full())))
+    }
+
     /// Says where everything is.
     pub(crate) fn tell(&self) {
         let folder = &self.folder;
@@ -63,10 +78,13 @@ impl Published {
         ui::data(&text);
         if let Some(aside) = &self.set_aside {
             ui::say(&format!(
-                "{} held {} trials that the sweep file does not ask for now; they and their report \
-                 are kept in {}",
+                "{} held {} that the sweep file does not ask for now; what was there is kept in {} with its \
+                 report, and comes back with its question",
                 folder.display(),
-                aside.trials,
+                match aside.trials {
+                    1 => "1 trial".to_owned(),
+                    trials => format!("{trials} trials"),
+                },
                 aside.folder.display()
             ));
         }
@@ -81,6 +99,7 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
     let ids: Vec<TrialId> = session.trials.iter().map(|trial| trial.id).collect();
     let mut collected = session.store.collect(&ids)?;
     let set_aside = keep(session, &results, &mut collected)?;
+    take_up(session, &mut collected)?;
     let cells = report::name_cells(&mut collected);
     let manifest = manifest(session, provenance, &collected);
     let manifest = results.put_tables(&collected, &cells, &manifest)?;
@@ -170,6 +189,29 @@ fn keep(
     before.retain(|id| only_here.contains(id) && wanted.contains(id));
     collected.extend(before);
     Ok(set_aside)
+}
+
+/// Takes those trials of the sweep up again that were set aside when it asked something else.
+fn take_up(session: &Session, collected: &mut Collected) -> Result<(), Expected> {
+    for folder in runstore::aside(&session.results)? {
+        let known: BTreeSet<&str> = collected.trials.iter().map(|row| &*row.trial_id).collect();
+        let ids = session.trials.iter().map(|trial| trial.id.full());
+        let lacking: BTreeSet<String> = ids.filter(|id| !known.contains(&**id)).collect();
+        let rows = runstore::read_trials(&folder).unwrap_or_default();
+        let has =
+            |row: &TrialRow| row.status != TrialStatus::Failed && lacking.contains(&row.trial_id);
+        let found: BTreeSet<String> = rows
+            .iter()
+            .filter(|row| has(row))
+            .map(|row| row.trial_id.clone())
+            .collect();
+        if !found.is_empty() {
+            let mut before = runstore::read_results(&folder)?;
+            before.retain(|id| found.contains(id));
+            collected.extend(before);
+        }
+    }
+    Ok(())
 }
 
 /// Threads that one trial gets when this many run at once.

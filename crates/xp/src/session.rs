@@ -10,6 +10,7 @@ use crate::{
     config::{Sweep, SweepFile, SweepOptions, Trial},
     device::DeviceChoice,
     exit::Expected,
+    jobs::Save,
     recorded,
     sources::{Memory, Sources},
     states::states,
@@ -123,6 +124,15 @@ impl Session {
     /// The state of every trial, in order.
     pub(crate) fn states(&self) -> Result<Vec<TrialState>, Expected> {
         Ok(states(&self.trials, &self.store, &self.results)?)
+    }
+
+    /// Whether a trial is done here, and without the weights that the sweep is to keep.
+    pub(crate) fn lacks_weights(&self, index: usize, state: &TrialState) -> bool {
+        let trial = &self.trials[index];
+        self.sweep.save != Save::None
+            && *state == TrialState::Done
+            && trial.keeps_weights()
+            && self.store.model_dir(&trial.id).is_none()
     }
 
     /// The place of the one trial that an id, its first digits or `latest` names.

@@ -1,5 +1,5 @@
-//! What is known of each trial of a sweep: the working folder's word, and that of the results folder
-//! where the working folder has none.
+//! What is known of each trial of a sweep: the working folder's word, and that of the results folder, and
+//! of those that were set aside beside it, where the working folder has none.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -13,8 +13,11 @@ pub(crate) fn states(
     store: &Store,
     results: &Path,
 ) -> Result<Vec<TrialState>, runstore::Error> {
-    let in_results: BTreeMap<String, TrialStatus> = runstore::read_trials(results)?
-        .into_iter()
+    // What was set aside answers where its question is asked again; a damaged copy answers nothing.
+    let aside = runstore::aside(results)?.into_iter();
+    let aside = aside.flat_map(|folder| runstore::read_trials(&folder).unwrap_or_default());
+    let in_results: BTreeMap<String, TrialStatus> = aside
+        .chain(runstore::read_trials(results)?)
         .filter(|row| row.status != TrialStatus::Failed)
         .map(|row| (row.trial_id, row.status))
         .collect();

@@ -12,7 +12,8 @@ use moe_layer::{
 };
 use registry::{PositiveF64, Variant};
 use routers::{
-    DistilConfig, FitConfig, LinearConfig, MlpConfig, RouterConfig, ScorerConfig, StrategyConfig,
+    DistilConfig, FitConfig, GateRule, LinearConfig, MlpConfig, RouterConfig, ScorerConfig,
+    StrategyConfig,
 };
 use testkit::{F32_EXACT_ORDER, assert_close, normal};
 
@@ -259,7 +260,53 @@ fn a_shared_gate_stays_unless_its_loss_is_asked_for_and_comes_back_with_the_rout
     let replaced = |with| replace_routers(model.clone(), with, &dims(), &[]).expect("routers");
     let (kept, ..) = replaced(&copy);
     assert_eq!(kept.run(x_td.clone()).1.into_data(), before, "to the bit");
-    let (lost, own, _) = replaced(&fresh_gate);
+    let (lost, own, told) = replaced(&fresh_gate);
+    let said = told[0].to_string();
+    assert!(
+        said.contains("the gate of the shared expert starts afresh: its 8 numbers are lost"),
+        "{said}"
+    );
     assert_ne!(lost.run(x_td.clone()).1.into_data(), before);
     assert_eq!(put_back(lost, own).run(x_td).1.into_data(), before);
+}
+
+/// A copy of the scorer is not yet a copy of what it did: the gates may be others, and where nothing is
+/// scored there is nothing to copy.
+#[test]
+fn what_changes_beside_the_scorer_is_said() {
+    let raw = RouterConfig {
+        gate: Some(GateRule::Raw),
+        ..linear()
+    };
+    let said = |with: &Replacement| {
+        let (.., told) = replace_routers(Two::new(&raw), with, &dims(), &[]).expect("routers");
+        told[0].to_string()
+    };
+    let copy = |router: &RouterConfig| Replacement::new(router.clone(), CopyConfig::default());
+    let same = said(&copy(&raw));
+    assert!(
+        same.ends_with("gates as before not renormalised (`raw`)"),
+        "{same}"
+    );
+    let other = said(&copy(&linear()));
+    assert!(
+        other.ends_with(
+            "gates not renormalised (`raw`) -> renormalised over the chosen (`renormalised`)"
+        ),
+        "{other}"
+    );
+    let hash = RouterConfig {
+        strategy: StrategyConfig::by_default("hash").expect("a strategy"),
+        ..linear()
+    };
+    let hash = said(&Replacement {
+        shared_gate: SharedGate::Fresh,
+        ..copy(&hash)
+    });
+    for words in [
+        "`init = \"copy\"` does nothing: hash scores nothing",
+        "there is no gate of a shared expert",
+    ] {
+        assert!(hash.contains(words), "{hash}");
+    }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 pub use peers::{read_peers, update_peers};
 pub use reader::{read_manifest, read_results, read_trials};
-pub use writer::ResultsWriter;
+pub use writer::{ResultsWriter, aside};
 
 const MANIFEST: &str = "manifest.json";
 

@@ -10,6 +10,9 @@ use crate::parquet::{encode, encode_cells};
 use crate::tables::{CELLS, CellTable, Collected, EachTable, Presence, Row, TABLES, TrialRow};
 use crate::{Error, Manifest, durable};
 
+/// Digits of a digest in the name of a copy.
+const DIGITS: usize = 6;
+
 /// Changes a results folder as one: nobody else writes it meanwhile, and a reader of this crate
 /// finds what stood before or what stands after [`commit`](Self::commit).
 ///
@@ -136,10 +139,9 @@ impl ResultsWriter {
     pub fn set_aside(&self) -> Result<PathBuf, Error> {
         let trials = self.folder.join(TrialRow::SCHEMA.file_name());
         let bytes = std::fs::read(&trials).map_err(|source| Error::read(&trials, source))?;
-        let name = self.folder.file_name().unwrap_or_default();
-        let shelf = self.folder.with_file_name("before");
-        let digest = &durable::digest(&bytes)[..6];
-        let target = shelf.join(format!("{}-{digest}", name.to_string_lossy()));
+        let (shelf, name) = shelf(&self.folder);
+        let digest = &durable::digest(&bytes)[..DIGITS];
+        let target = shelf.join(format!("{name}{digest}"));
         if target.exists() {
             return Ok(target);
         }
@@ -192,6 +194,30 @@ impl EachTable for Putting<'_> {
         }
         self.writer.put_table(rows, self.files)
     }
+}
+
+/// Where copies of a results folder stand that answered another question, sorted.
+///
+/// # Errors
+///
+/// When the folder of them cannot be read.
+pub fn aside(results: &Path) -> Result<Vec<PathBuf>, Error> {
+    let (shelf, name) = shelf(results);
+    let mut found = durable::entries(&shelf)?;
+    let is_digest =
+        |text: &str| text.len() == DIGITS && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    found.retain(|path| {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        file.strip_prefix(&name).is_some_and(is_digest)
+    });
+    Ok(found)
+}
+
+/// The folder of copies of a results folder, and what their names begin with.
+fn shelf(results: &Path) -> (PathBuf, String) {
+    let name = results.file_name().unwrap_or_default();
+    let shelf = results.with_file_name("before");
+    (shelf, format!("{}-", name.to_string_lossy()))
 }
 
 /// The folder above.

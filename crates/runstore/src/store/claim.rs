@@ -87,7 +87,7 @@ impl Claim {
     ///
     /// When it cannot be made.
     pub fn model_dir(&self) -> Result<PathBuf, Error> {
-        let folder = self.staging.join("model");
+        let folder = self.staging.join(super::part::MODEL);
         durable::make_dir(&folder)?;
         Ok(folder)
     }

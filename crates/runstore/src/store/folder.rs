@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::layout::{Layout, owner};
-use super::part::read_row;
+use super::part::{self, read_row};
 use super::{Claim, ClaimOutcome, FailureRecord, lock, read_part};
 use crate::tables::Collected;
 use crate::tables::{TrialRow, TrialStatus};
@@ -53,7 +53,16 @@ impl Store {
 
     /// The folder of the model that a published trial kept, when it kept one.
     pub fn model_dir(&self, id: &TrialId) -> Option<PathBuf> {
-        Some(self.layout.trial(id).join("model")).filter(|folder| folder.is_dir())
+        Some(self.layout.trial(id).join(part::MODEL)).filter(|folder| folder.is_dir())
+    }
+
+    /// Checks that the model that a published trial kept is still the one that was written.
+    ///
+    /// # Errors
+    ///
+    /// When one of its files is another, is gone or was added, and when one cannot be read.
+    pub fn check_model(&self, id: &TrialId) -> Result<(), Error> {
+        part::check_model(&self.layout.trial(id))
     }
 
     /// The ids of all published trials, sorted.

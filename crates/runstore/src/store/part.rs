@@ -25,7 +25,13 @@ pub(super) struct Note {
     pub(super) alarms: Option<String>,
     /// File name to BLAKE3 digest.
     pub(super) files: BTreeMap<String, String>,
+    /// Of the model that it kept, likewise; nothing where it kept none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) model: BTreeMap<String, String>,
 }
+
+/// The folder of the kept model in that of its trial.
+pub(super) const MODEL: &str = "model";
 
 /// Writes a trial's tables and its note into a folder that is not yet published.
 pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> Result<(), Error> {
@@ -45,6 +51,7 @@ pub(super) fn write_part(folder: &Path, id: &TrialId, record: &TrialRecord) -> R
             .clone()
             .filter(|_| !record.alarms.is_empty()),
         files: writing.files,
+        model: durable::digests(&folder.join(MODEL))?,
     };
     durable::write_synced(&folder.join(NOTE), &crate::json_bytes(&note))?;
     durable::sync_tree(folder)
@@ -78,6 +85,28 @@ pub(super) fn read_note(folder: &Path) -> Result<Option<Note>, Error> {
             .map_err(|error| Error::corrupt(&path, error, REMEDY)),
         None if folder.exists() => Err(Error::corrupt(folder, "it has no trial.json", REMEDY)),
         None => Ok(None),
+    }
+}
+
+/// Holds the files of the model that a published trial kept against their digests. Trials of earlier
+/// versions have none, and then there is nothing to hold them against.
+pub(super) fn check_model(folder: &Path) -> Result<(), Error> {
+    let Some(note) = read_note(folder)?.filter(|note| !note.model.is_empty()) else {
+        return Ok(());
+    };
+    let model = folder.join(MODEL);
+    let found = durable::digests(&model)?;
+    let mut names = note.model.keys().chain(found.keys());
+    match names.find(|name| note.model.get(*name) != found.get(*name)) {
+        None => Ok(()),
+        Some(name) => {
+            let reason = match (note.model.get(name), found.get(name)) {
+                (Some(_), None) => "it is gone, and the trial kept it",
+                (None, _) => "it is none of the files that the trial kept",
+                _ => "it is not the file that the trial kept",
+            };
+            Err(Error::corrupt(&model.join(name), reason, REMEDY))
+        }
     }
 }
 

@@ -178,6 +178,47 @@ fn a_kept_model_is_published_with_its_trial() {
     running.publish(record(1)).unwrap();
     let model = store.model_dir(&id(1)).unwrap();
     assert_eq!(names(&model), ["config.json"]);
+    store.check_model(&id(1)).unwrap();
+}
+
+#[test]
+fn a_kept_model_is_held_against_its_digests() {
+    let work = tempfile::tempdir().unwrap();
+    let store = open(work.path());
+    let running = claim(&store, 1);
+    let kept = running.model_dir().unwrap();
+    fs::write(kept.join("config.json"), "{}").unwrap();
+    fs::write(kept.join("model.safetensors"), "01234567").unwrap();
+    running.publish(record(1)).unwrap();
+    let model = store.model_dir(&id(1)).unwrap();
+    let weights = model.join("model.safetensors");
+    let said = || store.check_model(&id(1)).unwrap_err().to_string();
+    fs::write(&weights, "01234567").unwrap();
+    store.check_model(&id(1)).unwrap();
+    for (content, word) in [(Some("01234568"), "not the file"), (None, "is gone")] {
+        match content {
+            Some(content) => fs::write(&weights, content).unwrap(),
+            None => fs::remove_file(&weights).unwrap(),
+        }
+        let said = said();
+        assert!(
+            said.contains("model.safetensors") && said.contains(word),
+            "{said}"
+        );
+    }
+    fs::write(&weights, "01234567").unwrap();
+    fs::write(model.join("more"), "").unwrap();
+    assert!(said().contains("more"), "{}", said());
+    // Trials without a model, and those of a version that noted no digests, have nothing to check.
+    claim(&store, 2).publish(record(2)).unwrap();
+    store.check_model(&id(2)).unwrap();
+    fs::remove_file(model.join("more")).unwrap();
+    let note = store.trial_dir(&id(1)).join("trial.json");
+    let mut old: serde_json::Value = serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
+    old.as_object_mut().unwrap().remove("model").unwrap();
+    fs::write(&note, old.to_string()).unwrap();
+    fs::write(&weights, "another").unwrap();
+    store.check_model(&id(1)).unwrap();
 }
 
 #[test]

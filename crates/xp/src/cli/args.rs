@@ -78,7 +78,8 @@ pub(crate) struct Runs {
     /// Refuses to run when tracked source files differ from their commit.
     #[arg(long)]
     pub(crate) frozen: bool,
-    /// Runs trials here of which only the results folder has a record, such as those of a clone.
+    /// Runs trials here of which only the results folder has a record, such as those of a clone, and
+    /// those again that lack the weights that `save` asks for.
     #[arg(long)]
     pub(crate) rerun: bool,
 }

@@ -2,7 +2,24 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
+use moe_layer::{RouterInit, SharedGate};
+
 use super::{Data, Places};
+use crate::inline::member;
+
+/// A number of things, of which there is one at least.
+fn some(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "expected a whole number from 1")
+}
+
+/// A member of a family, by its name or as a table.
+fn init(text: &str) -> Result<RouterInit, String> {
+    member(text)
+}
+
+fn shared_gate(text: &str) -> Result<SharedGate, String> {
+    member(text)
+}
 
 // `xp forge`.
 #[derive(Debug, clap::Args)]
@@ -37,10 +54,10 @@ pub(crate) struct QuantiseArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Windows of the text that are read, spread over it.
-    #[arg(long, value_name = "N", default_value = "128")]
+    #[arg(long, value_name = "N", default_value = "128", value_parser = some)]
     pub(crate) windows: NonZeroUsize,
     /// Tokens of a window.
-    #[arg(long, value_name = "S", default_value = "256")]
+    #[arg(long, value_name = "S", default_value = "256", value_parser = some)]
     pub(crate) sequence: NonZeroUsize,
     /// Settings of a [quantise] table, such as 'group-size = 32, act-order = true'.
     #[arg(long, value_name = "SETTINGS", default_value = "")]
@@ -106,14 +123,14 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) text: PathBuf,
     /// Reads so many characters of it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = some)]
     pub(crate) chars: Option<NonZeroUsize>,
     /// Reads so many windows of it, from the beginning.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = some)]
     pub(crate) windows: Option<NonZeroUsize>,
     /// Tokens of a window, each predicted from those before it in the window
     /// [default: 256, or fewer where the model has not so many places].
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = some)]
     pub(crate) sequence: Option<NonZeroUsize>,
     /// Measures the model once more with other routers in all its mixtures: settings of a [router]
     /// table, such as 'scorer = "mlp", gate = "raw"'.
@@ -125,16 +142,32 @@ pub(crate) struct EvalArgs {
         long,
         value_name = "NAME",
         default_value = "fresh",
+        value_parser = init,
         requires = "router"
     )]
-    pub(crate) init: String,
+    pub(crate) init: RouterInit,
     /// The gates of shared experts: keep, or fresh, which loses them as a replacement of all that is
     /// called a gate does.
-    #[arg(long, value_name = "NAME", default_value = "keep", requires = "router")]
-    pub(crate) shared_gate: String,
-    /// Windows that distil learns from.
-    #[arg(long, value_name = "N", default_value = "40", requires = "router")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "keep",
+        value_parser = shared_gate,
+        requires = "router"
+    )]
+    pub(crate) shared_gate: SharedGate,
+    /// Windows that distil learns from: those behind the ones that --windows counts.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "40",
+        value_parser = some,
+        requires = "router"
+    )]
     pub(crate) fit_windows: NonZeroUsize,
+    /// From which the numbers follow that those routers start with.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "router")]
+    pub(crate) seed: u64,
     /// Prints JSON with the keys perplexity, nats_per_token, tokens and layers.
     #[arg(long)]
     pub(crate) json: bool,

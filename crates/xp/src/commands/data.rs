@@ -105,7 +105,8 @@ fn edition(file: &Fetched) -> String {
 
 fn check(names: &[String], data: &DataDir) -> Result<Exit, Expected> {
     let listings = corpora::list(data)?;
-    // Asked by name, what is missing is an error; asked for everything, it is only shown.
+    // Asked by name, what is missing is an error; asked for everything, it is only shown, unless there is
+    // nothing at all that could be checked.
     let mut exit = Exit::Done;
     let reports: Vec<(String, Vec<FileReport>)> = if names.is_empty() {
         listings
@@ -128,6 +129,10 @@ fn check(names: &[String], data: &DataDir) -> Result<Exit, Expected> {
                 _ => {}
             }
         }
+    }
+    let files = || reports.iter().flat_map(|(_, files)| files);
+    if files().next().is_some() && files().all(|file| file.state == FileState::Missing) {
+        exit = Exit::Missing;
     }
     if exit != Exit::Done {
         ui::say("fetch missing data with `xp data fetch NAME`, or name its folder with --data-dir");

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use corpora::Tokenizer;
 use kernels::Precision;
-use lm::{Decoder, GenerationConfig, SamplingConfig};
+use lm::{Decoder, Ending, GenerationConfig, SamplingConfig};
 use serde_json::json;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     device::DeviceChoice,
     exit::{Exit, Expected},
     jobs::of_model,
-    language::{AnyModel, NamedModel},
+    language::{AnyModel, ChatTemplate, NamedModel},
     signals, ui,
 };
 
@@ -45,6 +45,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Exit, Expected> {
         });
     }
     shown.end();
+    shown.say_where_places_end(named.model.limits().positions);
     Ok(if signals::STOP.load(Ordering::Relaxed) {
         Exit::Interrupted
     } else {
@@ -54,21 +55,38 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Exit, Expected> {
 
 /// The prompts as token ids.
 fn prompts(args: &GenerateArgs, named: &NamedModel) -> Result<Vec<Vec<u32>>, Expected> {
+    let chat = match &named.folder {
+        Some(folder) if args.chat => ChatTemplate::read(folder)?,
+        _ => None,
+    };
+    if args.chat && chat.is_none() {
+        return Err(Expected::new(
+            Exit::Usage,
+            format!("{} has no chat template", args.model),
+            "leave out --chat; a folder has one in `chat_template.jinja` or `tokenizer_config.json`",
+        ));
+    }
     let encode = |text: &String| {
-        let written = match (&named.chat, args.chat) {
-            (_, false) => text.clone(),
-            (Some(chat), true) => chat.apply(text)?,
-            (None, true) => {
-                return Err(Expected::new(
-                    Exit::Usage,
-                    format!("{} has no chat template", args.model),
-                    "leave out --chat; a folder has one in `tokenizer_config.json`",
-                ));
-            }
+        let written = match &chat {
+            None => text.clone(),
+            Some(chat) => chat.apply(text)?,
         };
         Ok(named.tokenizer.encode(&written)?)
     };
     args.prompt.iter().map(encode).collect()
+}
+
+/// What a model cannot be asked; what to do stands behind a semicolon, where the text says it.
+fn refused(error: lm::LmError) -> Expected {
+    let help = match error {
+        lm::LmError::Setting { .. } => {
+            "--temperature is 0 or above, --top-k 1 or more, --top-p above 0 and at most 1"
+        }
+        _ => "give a --prompt that the model has room for",
+    };
+    let text = error.to_string();
+    let (message, help) = text.split_once("; ").unwrap_or((&text, help));
+    Expected::new(Exit::Usage, message, help)
 }
 
 /// Continues prompts side by side, the first of which is the `first` of all, until they end or a person
@@ -83,12 +101,8 @@ fn write<M: Decoder>(
     if signals::STOP.load(Ordering::Relaxed) {
         return Ok(());
     }
-    let refused = |error: lm::LmError| {
-        let help = "a prompt has at least one token, and the model room for it; a temperature is 0 or \
-                    above, top-k 1 or more, top-p above 0 and at most 1";
-        Expected::new(Exit::Usage, error.to_string(), help)
-    };
-    for step in lm::generate(model, prompts, config).map_err(refused)? {
+    let mut texts = lm::generate(model, prompts, config).map_err(refused)?;
+    for step in &mut texts {
         for (number, id) in step.map_err(refused)?.into_iter().enumerate() {
             if let Some(id) = id {
                 shown.token(first + number, id)?;
@@ -98,6 +112,9 @@ fn write<M: Decoder>(
             break;
         }
     }
+    for (number, ending) in texts.endings().enumerate() {
+        shown.endings[first + number] = ending;
+    }
     Ok(())
 }
 
@@ -106,6 +123,7 @@ struct Shown<'a> {
     args: &'a GenerateArgs,
     tokenizer: &'a Tokenizer,
     ids: Vec<Vec<u32>>,
+    endings: Vec<Option<Ending>>,
     /// How many bytes of the single text are on the screen.
     written: usize,
 }
@@ -116,6 +134,7 @@ impl<'a> Shown<'a> {
             args,
             tokenizer,
             ids: vec![Vec::new(); args.prompt.len()],
+            endings: vec![None; args.prompt.len()],
             written: 0,
         }
     }
@@ -141,6 +160,19 @@ impl<'a> Shown<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Says which texts might have gone on in a model of more places.
+    fn say_where_places_end(&self, places: usize) {
+        for (number, ending) in self.endings.iter().enumerate() {
+            if *ending == Some(Ending::Positions) {
+                ui::say(&format!(
+                    "the text of prompt {number} stops behind {} tokens: the {places} places of the model are \
+                     used up",
+                    self.ids[number].len()
+                ));
+            }
+        }
     }
 
     /// Shows what is left to show.

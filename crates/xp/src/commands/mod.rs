@@ -8,7 +8,6 @@ mod doctor;
 mod eval;
 mod forge;
 mod generate;
-mod inline;
 mod plan;
 mod quantise;
 mod schema;

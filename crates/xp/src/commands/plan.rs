@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use runstore::TrialState;
+use runstore::{TrialState, tables::TrialRow};
 use serde::Serialize;
 
 use crate::{
@@ -56,11 +56,15 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
         session: &session,
         known: BTreeMap::new(),
     };
+    let recorded = runstore::read_trials(&session.results)?;
     let trials = picked.iter().zip(&states).map(|(trial, state)| Planned {
         id: trial.known_id().map(|id| id.full()),
         axes: &trial.axes,
         seed: trial.seed,
-        sizes: vocabularies.sizes(trial.settings.job()),
+        // Where its text is not here, those of its record.
+        sizes: vocabularies
+            .sizes(trial.settings.job())
+            .or_else(|| sizes_of(&recorded, trial)),
         state: state.name(),
         would_run: !state.is_recorded(),
         why: why(trial, state),
@@ -82,6 +86,18 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
         say_what_is_missing(&session);
     }
     Ok(Exit::Done)
+}
+
+/// The sizes that the record of a trial has.
+fn sizes_of(recorded: &[TrialRow], trial: &Trial) -> Option<Sizes> {
+    let id = trial.known_id()?.full();
+    let row = recorded.iter().find(|row| row.trial_id == id)?;
+    let number = |number: Option<u64>| number.and_then(|number| usize::try_from(number).ok());
+    Some(Sizes {
+        params_total: number(row.params_total)?,
+        params_active: number(row.params_active)?,
+        params_router: number(row.params_router)?,
+    })
 }
 
 /// Why trials have no ids, and what to do about it.
@@ -262,9 +278,18 @@ fn counted(counts: &BTreeMap<&'static str, usize>) -> String {
         .join("   ")
 }
 
+/// Why a trial would run or not; of one that is of no cell, what it is as well.
 fn why(trial: &Trial, state: &TrialState) -> String {
+    let reason = reason(state);
+    match (trial.runs_alone(), reason.is_empty()) {
+        (false, _) => reason,
+        (true, true) => trial.cell(),
+        (true, false) => format!("{}: {reason}", trial.cell()),
+    }
+}
+
+fn reason(state: &TrialState) -> String {
     match state {
-        TrialState::Missing if trial.runs_alone() => format!("{}: has not run", trial.cell()),
         TrialState::Done => String::new(),
         TrialState::InResults { diverged: false } => "the results folder has it".to_owned(),
         TrialState::InResults { diverged: true } => {

@@ -7,17 +7,18 @@ use models_qwen::{Quantise, QuantiseError};
 use quant_gptq::{GptqConfig, MapReport, Rounding};
 use serde_json::json;
 
-use super::{eval::TOGETHER, inline::read};
+use super::eval::TOGETHER;
 use crate::{
     cli::QuantiseArgs,
     device::DeviceChoice,
     exit::{Exit, Expected},
+    inline,
     jobs::token_batch,
     ui,
 };
 
 pub(super) fn run(args: &QuantiseArgs) -> Result<Exit, Expected> {
-    let config: GptqConfig = read("--settings", &format!("{{ {} }}", args.settings))?;
+    let config = settings(&args.settings)?;
     let device = args.device.parse::<DeviceChoice>()?.open()?;
     let data = args.data.dir();
     let from = match Path::new(&args.model) {
@@ -51,10 +52,18 @@ pub(super) fn run(args: &QuantiseArgs) -> Result<Exit, Expected> {
     Ok(Exit::Done)
 }
 
+/// The settings of a `[quantise]` table.
+fn settings(text: &str) -> Result<GptqConfig, Expected> {
+    inline::value(&format!("{{ {text} }}")).map_err(|problem| {
+        let help = "write it as in a sweep file; `xp schema --defaults` shows all settings";
+        Expected::new(Exit::Usage, format!("--settings: {problem}"), help)
+    })
+}
+
 /// A corpus by its name; `error` says why no file goes by it.
 fn corpus(name: &str, error: &io::Error) -> Result<CorpusConfig, Expected> {
     let names = CorpusConfig::MEMBERS.iter().map(|member| member.name);
-    read("--corpus", &format!("{name:?}")).map_err(|_| {
+    inline::member(name).map_err(|_| {
         let names: Vec<_> = names.collect();
         Expected::new(
             Exit::Missing,

@@ -51,11 +51,15 @@ fn planned(args: &ShowArgs, sweep: &str) -> Result<Value, Expected> {
     Ok(shown(&trial.id, state.name(), question, row.as_ref()))
 }
 
-/// The row of a trial in a results folder.
+/// The row of a trial in a results folder, or in what was set aside of it.
 fn in_results(folder: &Path, id: &TrialId) -> Result<Option<TrialRow>, Expected> {
     let name = id.full();
-    let rows = runstore::read_trials(folder)?;
-    Ok(rows.into_iter().find(|row| row.trial_id == name))
+    let own = |rows: Vec<TrialRow>| rows.into_iter().find(|row| row.trial_id == name);
+    if let Some(row) = own(runstore::read_trials(folder)?) {
+        return Ok(Some(row));
+    }
+    let mut aside = runstore::aside(folder)?.into_iter();
+    Ok(aside.find_map(|folder| own(runstore::read_trials(&folder).unwrap_or_default())))
 }
 
 /// A trial that has run, of whatever sweep: here, or where the results came from.

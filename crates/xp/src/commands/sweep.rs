@@ -9,7 +9,6 @@ use crate::{
     cli::SweepArgs,
     config::SweepFacts,
     exit::{Exit, Expected},
-    jobs::Save,
     ledger::StoreLedger,
     pick, preflight,
     publish::{Published, publish, share_of_threads},
@@ -56,7 +55,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     let states = session.states()?;
     let recorded = |index: usize| {
         let state = &states[index];
-        state.is_recorded() && !(args.runs.rerun && state.is_in_results())
+        let again = state.is_in_results() || session.lacks_weights(index, state);
+        state.is_recorded() && !(args.runs.rerun && again)
     };
     let is = |fits: fn(&TrialState) -> bool| {
         let fits = |&&index: &&usize| recorded(index) && fits(&states[index]);
@@ -85,10 +85,22 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
 
     let summary = if todo.is_empty() {
         ui::say(&format!("nothing to run: {}", before.text(&session)));
+        if args.runs.rerun && before.trials > 0 {
+            ui::say(&format!(
+                "--rerun runs what only a results folder knows, and what lacks the weights that `save` asks \
+                 for: to run another trial anew, delete its folder in {}",
+                session.store.root().join("trials").display()
+            ));
+        }
         session.store.tidy();
         RunSummary::default()
     } else {
         session.prepare(&args.place, &todo)?;
+        for &index in &todo {
+            if session.lacks_weights(index, &states[index]) {
+                session.store.retract(&session.trials[index].id)?;
+            }
+        }
         execute(args, &session, &provenance, todo, before.trials)?
     };
     say_where_weights_are_not(&session, &chosen)?;
@@ -146,25 +158,23 @@ fn check_results(session: &Session) -> Result<(), Expected> {
         .map_err(|error| Expected::io(format!("write into {}", session.results.display()), error))
 }
 
-/// A finished trial that was run without `save` has no weights, and does not run again to get them.
+/// A finished trial that was run without `save` has no weights, and does not run again to get them unless it
+/// is asked for.
 fn say_where_weights_are_not(session: &Session, chosen: &[usize]) -> Result<(), Expected> {
-    if session.sweep.save == Save::None {
-        return Ok(());
-    }
-    let mut without = Vec::new();
+    let mut without = 0;
     for &index in chosen {
-        let trial = &session.trials[index];
-        let done = session.store.state(&trial.id)? == TrialState::Done;
-        if done && trial.keeps_weights() && session.store.model_dir(&trial.id).is_none() {
-            without.push(session.store.trial_dir(&trial.id));
-        }
+        let state = session.store.state(&session.trials[index].id)?;
+        without += usize::from(session.lacks_weights(index, &state));
     }
-    if let Some(first) = without.first() {
+    if without > 0 {
+        let trials = if without == 1 {
+            "trial has"
+        } else {
+            "trials have"
+        };
         ui::say(&format!(
-            "{} finished trials have no weights, since they ran without `save`: delete a trial's \
-             folder, such as {}, and run this command with `--rerun`",
-            without.len(),
-            first.display()
+            "{without} finished {trials} no weights, having run without `save`: this command with `--rerun` \
+             runs them again"
         ));
     }
     Ok(())
@@ -268,6 +278,7 @@ fn conclude(
         .iter()
         .filter(|state| state.is_recorded())
         .all(TrialState::is_in_results)
+        && Published::is_whole(session, &states)?
     {
         return Published::before(session).map(Some);
     }

@@ -52,6 +52,10 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
         });
     }
     session.prepare(&args.place, &[index])?;
+    let id = session.trials[index].id;
+    if args.runs.rerun && session.lacks_weights(index, &session.store.state(&id)?) {
+        session.store.retract(&id)?;
+    }
     let trial = &session.trials[index];
     let provenance = crate::built::provenance();
     refuse_if_changed(args.runs.frozen, &provenance)?;

@@ -6,6 +6,7 @@
 
 mod bash;
 mod data;
+mod models;
 mod results;
 mod settings;
 mod sweeps;
@@ -94,6 +95,9 @@ fn completed(command: Command) -> Command {
                     ("id", "show") => trials::recorded,
                     ("id", _) => trials::ids,
                     ("names", _) => data::names,
+                    ("model", "generate" | "eval" | "qwen") => models::models,
+                    ("init", "eval") => models::inits,
+                    ("shared_gate", "eval") => models::shared_gates,
                     ("device", _) => data::devices,
                     _ => return argument,
                 };

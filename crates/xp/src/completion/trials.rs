@@ -71,7 +71,7 @@ fn written(time: SystemTime) -> Option<String> {
     Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-fn about(row: &TrialRow) -> String {
+pub(super) fn about(row: &TrialRow) -> String {
     let cell = row.cell.as_deref().unwrap_or(&row.job);
     format!("{} {cell}, seed {}", row.sweep, row.seed)
 }

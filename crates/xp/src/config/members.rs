@@ -58,6 +58,54 @@ pub(super) fn own_path(tree: &Tree, path: &str, families: &[&str]) -> Option<Str
     })
 }
 
+/// The member that a setting wants of a family, by naming it or a setting of its own.
+fn wanted<'a>(setting: &'a Setting, family: &str) -> Option<&'a str> {
+    if setting.path == family {
+        member(setting.value())
+    } else {
+        named(&setting.path, family)
+    }
+}
+
+/// Refuses a setting of the command line that takes back what one before it chose of a family. Where the
+/// family `varies`, settings of several members go side by side.
+pub(super) fn check_again(
+    before: &[Setting],
+    setting: &Setting,
+    families: &[&str],
+    varies: bool,
+    problems: &mut Problems,
+) {
+    for other in before {
+        for family in families {
+            let (Some(one), Some(two)) = (wanted(other, family), wanted(setting, family)) else {
+                continue;
+            };
+            let whole = [other, setting]
+                .iter()
+                .filter(|one| one.path == *family)
+                .count();
+            // Named as a whole twice, the later one is meant, as with any other setting.
+            if one == two || whole == 2 || whole == 0 && varies {
+                continue;
+            }
+            problems.add(Problem {
+                message: format!(
+                    "`{}` is of `{two}`, and `{}` before it is of `{one}`: `{family}` is one of the two",
+                    setting.path, other.path
+                ),
+                places: vec![
+                    (setting.key.clone(), format!("`{two}`")),
+                    (other.key.clone(), format!("`{one}`")),
+                ],
+                help: Some(format!(
+                    "leave one of them out, or set the whole: `--set '{family}={{ {two} = {{ ... }} }}'`"
+                )),
+            });
+        }
+    }
+}
+
 /// Lays a setting over the values of axes that are the member it names.
 pub(super) fn lay_below(
     grids: &mut [Grid],
@@ -278,5 +326,25 @@ mod tests {
         );
         let wrong = points(&format!("[router]\nstrategy = 'hash'\n{text}"), &[]).unwrap_err();
         assert!(wrong.contains("`router.strategy` is `hash`"), "{wrong}");
+    }
+
+    #[test]
+    fn two_settings_of_the_command_line_do_not_take_each_other_back() {
+        let seed = "router.strategy.hash.table-seed=3";
+        for text in ["", "[axes]\nstrategy = ['hash', 'top1']\n"] {
+            for set in [["strategy=top1", seed], [seed, "strategy=top1"]] {
+                let wrong = points(text, &set).unwrap_err();
+                assert!(
+                    wrong.contains("`router.strategy` is one of the two"),
+                    "{wrong}"
+                );
+            }
+            assert!(points(text, &["strategy=hash", seed]).is_ok());
+            assert!(points(text, &["strategy=top1", "strategy=hash", seed]).is_err());
+        }
+        // Side by side where both are among the values of an axis, and not elsewhere.
+        let both = ["router.scorer.mlp.hidden=64", "router.scorer.cosine.dim=8"];
+        assert!(points(SCORERS, &both).is_ok());
+        assert!(points("", &both).is_err());
     }
 }

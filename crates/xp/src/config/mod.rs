@@ -46,8 +46,9 @@ pub(crate) use locate::{SweepFile, experiments};
 pub(crate) use problem::ConfigErrors;
 pub(crate) use show::{AxisValue, NO_VALUE};
 pub(crate) use speed::SpeedConfig;
-pub(crate) use suggest::closest;
+pub(crate) use suggest::{closest, did_you_mean};
 
 pub(crate) use sweep::{Sweep, SweepFacts, SweepOptions};
 pub(crate) use tree::join;
 pub(crate) use trial::Trial;
+pub(crate) use words::plain;

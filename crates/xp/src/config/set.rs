@@ -75,6 +75,11 @@ impl Setting {
         })
     }
 
+    /// What it is set to.
+    pub(super) const fn value(&self) -> &Node {
+        &self.value
+    }
+
     /// The setting as a tree to overlay.
     pub(crate) fn tree(&self) -> Tree {
         self.tree_at(&self.path)

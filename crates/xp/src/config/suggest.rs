@@ -55,6 +55,11 @@ pub(crate) fn from_message(message: &str) -> Option<(String, String)> {
     Some((written, nearest))
 }
 
+/// The nearest of the names that a message lists as expected.
+pub(crate) fn did_you_mean(message: &str) -> Option<String> {
+    from_message(message).map(|(_, nearest)| nearest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -155,6 +155,7 @@ fn build(
     }
     let mut fixed = Vec::new();
     let mut below = Vec::new();
+    let mut before = Vec::new();
     for text in &options.set {
         let mut setting = Setting::parse(text, job, sources, problems)?;
         let own = members::own_path(tree, &setting.path, job.families());
@@ -167,6 +168,14 @@ fn build(
         let grids = axes::read(tree, job, &mut Problems::default());
         let varies = members::axis_above(&axes::union(&grids), &setting.path);
         let varies = varies.filter(|axis| !fixed.contains(&axis.path));
+        members::check_again(
+            &before,
+            &setting,
+            job.families(),
+            varies.is_some(),
+            problems,
+        );
+        before.push(setting.clone());
         if let Some(axis) = varies {
             let in_file = members::file_has(tree, &setting.path, &axis.path);
             if in_file {
@@ -272,10 +281,13 @@ fn pick_scale(
     } else {
         BARE_SCALE
     });
-    if let Some((key, _)) = scales.get_key_value(name)
-        && !runstore::is_name(name)
-    {
-        let message = format!("a scale names a results folder and cannot be `{name}`");
+    // Whichever is chosen: another person will choose the others.
+    let wrong = |key: &&toml::Spanned<_>| !runstore::is_name(AsRef::<str>::as_ref(key.get_ref()));
+    if let Some(key) = scales.keys().find(wrong) {
+        let message = format!(
+            "a scale names a results folder and cannot be `{}`",
+            key.get_ref()
+        );
         let help = "use letters, digits, `.`, `-` and `_`, beginning with a letter or digit";
         problems.at(key.span(), message, help);
         return None;

@@ -315,6 +315,13 @@ fn wrong_options_are_named(#[case] scale: Option<&str>, #[case] set: &[&str], #[
 }
 
 #[test]
+fn a_scale_that_is_no_folder_is_told_whichever_is_chosen() {
+    let text = format!("{HEADER}\n[scale.cpu]\n[scale.\"../../evil\"]\n");
+    let told = resolve(&text, &options(Some("cpu"), &[])).unwrap_err();
+    assert!(told.contains("cannot be `../../evil`"), "{told}");
+}
+
+#[test]
 fn bytes_that_are_not_text_are_placed() {
     let file = SweepFile::parse(Path::new("t.toml"), b"name = \"a\xffb\"").unwrap_err();
     assert!(file.to_string().contains("byte 0xff at offset 9"), "{file}");

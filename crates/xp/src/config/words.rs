@@ -36,7 +36,7 @@ const FOUND: [(&str, &str); 9] = [
 ];
 
 /// The message in plain words: what was found, and `expected TYPE`.
-pub(super) fn plain(message: &str) -> String {
+pub(crate) fn plain(message: &str) -> String {
     let (found, expected) = match message.rsplit_once("expected ") {
         Some((found, expected)) => (found, Some(expected)),
         None => (message, None),

@@ -35,7 +35,7 @@ pub(crate) use context::{Event, JobContext, JobEnd, JobError, Save, Sizes};
 pub(crate) use data_rules::DataRules;
 pub(crate) use job::{Headline, Job};
 pub(crate) use list::{JobKind, JobSettings};
-pub(crate) use settings::SettingProblem;
+pub(crate) use settings::{SettingProblem, all_at_most, router_sizes};
 pub(crate) use source::Source;
 pub(crate) use speed::{SpeedCell, SpeedSettings};
 pub(crate) use train::{ModelConfig, TrainSettings, of_model, token_batch};

@@ -8,7 +8,7 @@ use models_qwen::Qwen2Moe;
 use serde::Deserialize;
 use weights::Kept;
 
-use super::{AnyModel, ChatTemplate, NamedModel};
+use super::{AnyModel, NamedModel};
 use crate::exit::{Exit, Expected};
 
 /// One id, or several.
@@ -37,9 +37,18 @@ pub(super) fn load(folder: &Path, device: &Device) -> Result<NamedModel, Expecte
             ));
         }
     }
+    if is_kept(folder) {
+        return Err(Expected::new(
+            Exit::Usage,
+            format!(
+                "{} is a model that a trial kept, whose tensors have the names of this program",
+                folder.display()
+            ),
+            "give the trial's id in the place of the folder; `xp status` of its sweep shows it",
+        ));
+    }
     let tokenizer = PretrainedTokenizer::read(&folder.join("tokenizer.json"))?;
     let stop_ids = stop_ids(folder)?;
-    let chat = ChatTemplate::read(folder)?;
     let model = Qwen2Moe::load(folder, Kept::Stored, device)?;
     let model = AnyModel::Qwen2Moe(model);
     let (tokens, rows) = (tokenizer.vocab_size(), model.limits().vocab);
@@ -57,8 +66,15 @@ pub(super) fn load(folder: &Path, device: &Device) -> Result<NamedModel, Expecte
         model,
         tokenizer: Tokenizer::Pretrained(tokenizer),
         stop_ids,
-        chat,
+        folder: Some(folder.to_owned()),
     })
+}
+
+/// Whether a folder is a copy of what a trial kept, whose `config.json` holds the settings of a job.
+fn is_kept(folder: &Path) -> bool {
+    let text = fs::read(folder.join("config.json")).unwrap_or_default();
+    let config: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    config.get("train").is_some() && config.get("model_type").is_none()
 }
 
 /// The tokens that end a text: those of `generation_config.json`, else those of `config.json`.

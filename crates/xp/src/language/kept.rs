@@ -60,7 +60,7 @@ pub(super) fn load(
         model,
         stop_ids: tokenizer.separator().into_iter().collect(),
         tokenizer,
-        chat: None,
+        folder: None,
     })
 }
 

@@ -5,6 +5,8 @@ mod files;
 mod found;
 mod kept;
 
+use std::path::PathBuf;
+
 use burn::tensor::Device;
 use corpora::Tokenizer;
 use lm::LmLimits;
@@ -13,7 +15,7 @@ use models_tiny::TinyMoe;
 
 pub(crate) use chat::ChatTemplate;
 
-use crate::{cli::Places, exit::Expected, jobs::of_model};
+use crate::{cli::Places, exit::Expected, jobs::of_model, ui};
 use found::Found;
 
 /// A language model with what it reads and writes text by.
@@ -24,8 +26,8 @@ pub(crate) struct NamedModel {
     pub(crate) tokenizer: Tokenizer,
     /// Tokens that end a text.
     pub(crate) stop_ids: Vec<u32>,
-    /// How a conversation is written, where the model has been taught one.
-    pub(crate) chat: Option<ChatTemplate>,
+    /// Its folder in the layout of Hugging Face, which may say how conversations are written.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// A model of one of the architectures.
@@ -63,6 +65,8 @@ impl NamedModel {
     ///
     /// When nothing goes by that name, and when a file is missing, damaged or not what it must be.
     pub(crate) fn load(name: &str, places: &Places, device: &Device) -> Result<Self, Expected> {
+        // What a folder's files say that is odd, and read all the same.
+        ui::warn_on_stderr();
         match Found::of(name, places)? {
             Found::Folder(folder) => files::load(&folder, device),
             Found::Trial { id, folder } => kept::load(&id, &folder, places, device),

@@ -80,7 +80,8 @@ impl Watcher for Lines {
     fn waiting(&mut self, held: usize) {
         if !self.waiting {
             say(&format!(
-                "waiting for {held} trials that another process runs"
+                "waiting for {held} {} that another process runs",
+                if held == 1 { "trial" } else { "trials" }
             ));
             self.waiting = true;
         }

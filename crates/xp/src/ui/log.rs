@@ -27,10 +27,26 @@ pub(crate) fn log_to_stderr() {
     start(io::stderr, "info");
 }
 
-fn start(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+/// Says on stderr what is odd from now on, unless something is logged already; `RUST_LOG` asks for more.
+pub(crate) fn warn_on_stderr() {
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter("warn"))
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .log_internal_errors(false)
+        .with_writer(io::stderr);
+    // A log that was started before has it all.
+    let _ = log.try_init();
+}
+
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level))
+}
+
+fn start(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: &str) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter(level))
         .with_ansi(false)
         // A log that cannot be written is told of on stderr, and where that is full too, by a panic.
         .log_internal_errors(false)

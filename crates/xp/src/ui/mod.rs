@@ -23,7 +23,7 @@ pub(crate) use cells::cells;
 pub(crate) use command::{program_anywhere, this_command};
 pub(crate) use errors::{error_text, show_error};
 pub(crate) use lines::event_text;
-pub(crate) use log::{log_to_file, log_to_stderr};
+pub(crate) use log::{log_to_file, log_to_stderr, warn_on_stderr};
 pub(crate) use tables::{Align, plain_table};
 
 use crate::{runner::Watcher, visible::visible};

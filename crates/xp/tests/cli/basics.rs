@@ -283,6 +283,10 @@ fn data_is_listed_and_built_in_data_needs_no_fetching() {
     lab.xp("data check tinystories")
         .expect(3)
         .says(&["missing", "xp data fetch"]);
+    // Where nothing is there, nothing was checked.
+    lab.xp("data check")
+        .expect(3)
+        .says(&["missing", "xp data fetch"]);
     lab.xp("data fetch imagenet")
         .expect(2)
         .says(&["imagenet", "tinytales"]);

@@ -69,6 +69,44 @@ fn scales_are_those_of_the_sweep() {
 }
 
 #[test]
+fn models_are_folders_names_and_trials_that_kept_their_weights() {
+    let lab = Lab::new();
+    lab.xp("forge qwen2-moe --out mine").expect(0);
+    lab.xp("forge qwen2-moe --out models/named").expect(0);
+    lab.xp("forge qwen2-moe --out models/forms/bf16").expect(0);
+    let file = lab.file(
+        "kept.toml",
+        "name = 'kept'\nquestion = 'which?'\njob = 'train'\nseeds = [3]\nsave = 'last'\n\
+         [data]\ncorpus = { tinytales = { stories = 60 } }\n\
+         [model.tiny-moe]\nlayers = 1\ndim = 16\nheads = 2\n[moe]\nexperts = 4\n\
+         [train]\nsteps = 1\nbatch = 2\nsequence = 16\nwarmup = 1\neval-windows = 2\n",
+    );
+    lab.xp(&format!("sweep {file}")).expect(0);
+    let id = lab.xp("show latest --json").expect(0).json();
+    let id = id["id"].as_str().expect("an id")[..12].to_owned();
+    // The data folder need not be there for models beside it.
+    std::fs::create_dir_all(lab.path().join("datasets")).expect("a folder");
+    for command in ["generate", "eval"] {
+        let found = lab.candidates(&[command, ""]);
+        for name in ["mine/", "named", "forms/bf16", "latest", &id] {
+            assert!(
+                found.iter().any(|own| own == name),
+                "no {name} in {found:?}"
+            );
+        }
+        assert_eq!(lab.candidates(&[command, &id[..6]]), [&*id]);
+    }
+    assert_eq!(
+        lab.candidates(&["eval", "mine", "--init", ""]),
+        ["fresh", "copy", "distil"]
+    );
+    assert_eq!(
+        lab.candidates(&["eval", "mine", "--shared-gate", "f"]),
+        ["fresh"]
+    );
+}
+
+#[test]
 fn settings_are_those_of_the_job_with_what_they_mean() {
     let lab = Lab::new();
     let one = |words: &[&str]| {

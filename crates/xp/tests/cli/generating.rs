@@ -186,3 +186,54 @@ fn a_trial_that_kept_its_weights_is_a_model() {
         .says(&["kept no weights", "--set save=last"]);
     lab.xp("eval nobody/model --text valid.txt").expect(3);
 }
+
+/// A forged model of so few places that a text soon has no more.
+#[test]
+fn a_text_that_has_no_more_places_is_said_to() {
+    let lab = Lab::new();
+    lab.xp("forge qwen2-moe --out model").expect(0);
+    let path = lab.path().join("model/config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    config["max_position_embeddings"] = 12.into();
+    config["eos_token_id"] = Value::Null;
+    fs::write(&path, config.to_string()).unwrap();
+    let ran = lab
+        .xp("generate model --prompt Once --max-tokens 64 --temperature 0 --json")
+        .expect(0);
+    let tokens = ran.json()[0]["tokens"].as_u64().expect("a number");
+    assert!(tokens < 13, "{tokens}");
+    ran.says(&[
+        &format!("the text of prompt 0 stops behind {tokens} tokens"),
+        "the 12 places of the model are used up",
+    ]);
+    let short = lab
+        .xp("generate model --prompt Once --max-tokens 2")
+        .expect(0);
+    assert!(!short.stderr.contains("places"), "{}", short.stderr);
+}
+
+#[test]
+fn a_chat_template_is_read_only_where_it_is_asked_for() {
+    let lab = Lab::new();
+    lab.xp("forge qwen2-moe --out model").expect(0);
+    let generate = |more: &str| {
+        lab.xp(&format!(
+            "generate model --prompt Once --max-tokens 1 {more}"
+        ))
+    };
+    lab.file(
+        "model/tokenizer_config.json",
+        r#"{"chat_template": [{"name": "default", "template": "{{ raise_exception('no user') }}"}]}"#,
+    );
+    generate("").expect(0);
+    generate("--chat").expect(2).says(&["no user"]);
+    lab.file(
+        "model/chat_template.jinja",
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    );
+    generate("--chat")
+        .expect(2)
+        .says(&["does not come to an end", "leave out --chat"]);
+    lab.file("model/chat_template.jinja", "{{ messages[0].content }}");
+    generate("--chat").expect(0);
+}

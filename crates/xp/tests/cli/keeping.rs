@@ -105,6 +105,22 @@ fn rows_of_another_question_are_set_aside() {
     lab.file("quick.toml", QUICK.replace("[1.0, 1.5]", "[3.5]"));
     lab.xp(&format!("sweep {file}")).expect(0);
     assert_eq!(fs::read_dir(&shelf).unwrap().count(), 1);
+    // With its question it comes back.
+    lab.file("quick.toml", QUICK);
+    lab.xp(&format!("plan {file}"))
+        .expect(0)
+        .says(&["in results 8", "nothing to run"]);
+    let id = runstore::read_trials(kept).unwrap()[0].trial_id.clone();
+    lab.xp(&format!("show {} --sweep {file}", &id[..12]))
+        .expect(0)
+        .says(&["[row]"]);
+    lab.xp(&format!("sweep {file}"))
+        .expect(0)
+        .says(&["nothing to run: 8 trials done"]);
+    let ids = |rows: Vec<runstore::tables::TrialRow>| -> Vec<String> {
+        rows.into_iter().map(|row| row.trial_id).collect()
+    };
+    assert_eq!(ids(rows(&lab)), ids(runstore::read_trials(kept).unwrap()));
     let read = lab
         .xp("figures results/quick/before/base-cpu-000000")
         .expect(7);
@@ -238,23 +254,35 @@ fn weights_that_are_asked_for_later_are_told_of() {
     let file = lab.file("small.toml", text);
     lab.xp(&format!("sweep {file}")).expect(0);
     let ran = lab.xp(&format!("sweep {file} --set save=last")).expect(0);
-    let ran = ran.says(&["1 finished trials have no weights", "`--rerun`"]);
-    let line = ran
-        .stderr
-        .lines()
-        .find(|line| line.contains("have no weights"))
-        .unwrap();
-    let (_, after) = line.split_once("such as ").unwrap();
-    let (folder, _) = after.split_once(", and").unwrap();
-    fs::remove_dir_all(lab.path().join(folder)).unwrap();
+    ran.says(&["1 finished trial has no weights", "`--rerun`"]);
+    let trials = runstore::read_trials(&lab.results("small", "base-cpu")).expect("results");
+    let id = &trials[0].trial_id;
+    let weights = lab.path().join(format!(
+        ".xp/small/base-cpu/trials/{id}/model/model.safetensors"
+    ));
+    assert!(!weights.exists());
+    // As it is told, by the sweep and by whoever asks for the model.
+    lab.file("text.txt", "Once upon a time. ".repeat(20));
+    let eval = format!("eval {id} --text text.txt --sequence 16");
+    lab.xp(&eval)
+        .expect(3)
+        .says(&["kept no weights", "`--set save=last --rerun`"]);
     lab.xp(&format!("sweep {file} --set save=last --rerun"))
+        .expect(0)
+        .says(&["1 done"]);
+    assert!(weights.exists());
+    lab.xp(&eval).expect(0);
+    // Once is enough, and what has them is left as it is.
+    lab.xp(&format!("sweep {file} --set save=last --rerun"))
+        .expect(0)
+        .says(&[
+            "nothing to run",
+            "to run another trial anew, delete its folder",
+        ]);
+    fs::remove_dir_all(weights.parent().expect("a folder")).unwrap();
+    lab.xp(&format!("trial {file} {id} --set save=last --rerun"))
         .expect(0);
-    assert!(
-        lab.path()
-            .join(folder)
-            .join("model/model.safetensors")
-            .exists()
-    );
+    assert!(weights.exists());
 }
 
 #[test]
@@ -291,7 +319,10 @@ fn the_data_folder_of_a_sweep_is_remembered_and_not_needed_to_look() {
     lab.xp(&format!("status {file}"))
         .expect(0)
         .says(&["in results 2"]);
-    lab.xp(&format!("plan {file}")).expect(0);
+    // With the sizes of its records, which the text decided.
+    lab.xp(&format!("plan {file}"))
+        .expect(0)
+        .says(&["PARAMS (ACTIVE)"]);
 }
 
 #[test]

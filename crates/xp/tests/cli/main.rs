@@ -8,6 +8,7 @@ mod clones;
 mod completing;
 mod devices;
 mod encoder;
+mod evaluating;
 mod fixture;
 mod forging;
 mod generating;

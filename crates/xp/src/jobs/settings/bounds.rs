@@ -34,10 +34,7 @@ pub(in crate::jobs) fn at_most(
 }
 
 /// Refuses whole numbers above [`MOST`] anywhere in the settings at `path`, seeds apart.
-pub(in crate::jobs) fn all_at_most(
-    path: &'static str,
-    settings: &impl Serialize,
-) -> Vec<SettingProblem> {
+pub(crate) fn all_at_most(path: &'static str, settings: &impl Serialize) -> Vec<SettingProblem> {
     let json = serde_json::to_value(settings).expect("settings are plain data with text keys");
     let mut problems = Vec::new();
     walk(&json, path, &mut |name, number| {

@@ -9,3 +9,4 @@ pub(super) mod rules;
 
 pub(crate) use problem::SettingProblem;
 pub(super) use profile::Profile;
+pub(crate) use {bounds::all_at_most, rules::router_sizes};

@@ -53,7 +53,13 @@ pub(in crate::jobs) fn layer_sizes(moe: &MoeConfig, router: &RouterConfig) -> Ve
         ),
     ];
     let mut problems = bounds::at_most(bounds::MOST, &sizes);
-    problems.extend(bounds::all_at_most("router.scorer", &router.scorer));
+    problems.extend(router_sizes(router));
+    problems
+}
+
+/// The sizes of a router that are too large, in a job or in the place of a model's own.
+pub(crate) fn router_sizes(router: &RouterConfig) -> Vec<SettingProblem> {
+    let mut problems = bounds::all_at_most("router.scorer", &router.scorer);
     problems.extend(bounds::all_at_most("router.strategy", &router.strategy));
     problems.extend(bounds::all_at_most("router.balancers", &router.balancers));
     problems

@@ -21,8 +21,8 @@ pub(super) fn model(
         (Save::Best, Some(best)) => best.model.inner(),
         _ => trained.model.inner(),
     };
-    lm::save_parameters(kept, &folder.join("model.safetensors"))
-        .map_err(|error| JobError::Failed(error.to_string()))?;
+    let weights = folder.join("model.safetensors");
+    lm::save_parameters(kept, &weights).map_err(|error| JobError::Failed(error.to_string()))?;
     let config = serde_json::to_vec_pretty(&BTreeMap::from([(NAME, settings)]))
         .map_err(|error| JobError::Failed(error.to_string()))?;
     let write = |name: &str, bytes: &[u8]| {
@@ -32,5 +32,11 @@ pub(super) fn model(
         })
     };
     write("config.json", &config)?;
-    write("tokenizer.json", dataset.tokenizer.to_json().as_bytes())
+    write("tokenizer.json", dataset.tokenizer.to_json().as_bytes())?;
+    // Weights are written beside and moved, as their owner's alone; they are to be read like the rest.
+    fs::metadata(folder.join("config.json"))
+        .and_then(|other| fs::set_permissions(&weights, other.permissions()))
+        .map_err(|error| {
+            JobError::Failed(format!("failed to change {}: {error}", weights.display()))
+        })
 }
