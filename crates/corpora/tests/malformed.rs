@@ -133,6 +133,17 @@ fn a_malformed_record_is_numbered() {
 #[rstest]
 #[case("{", "EOF")]
 #[case("{\"version\": \"1.0\"}", "not a usable tokenizer")]
+// Damage at which the library would panic, and a vocabulary that fails at the first rare letter.
+#[case(
+    r#"{"version": "1.0", "decoder":: {"type": "WordPiece"}}"#,
+    "expected value"
+)]
+#[case(r#"{"version": "1.0", "decoder": {"cleanup": 1e999}}"#, "out of range")]
+#[case(
+    r###"{"version": "1.0", "model": {"type": "WordPiece", "unk_token": "[UNK]",
+        "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": {"a": 0}}}"###,
+    "Missing [UNK] token"
+)]
 fn a_malformed_tokenizer_is_named(#[case] json: &str, #[case] word: &str) {
     let (_folder, data) = folder(&[("tokenizers/mine/tokenizer.json", json.as_bytes())]);
     let tokenizer = PretrainedConfig {

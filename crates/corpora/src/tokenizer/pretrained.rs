@@ -77,6 +77,9 @@ pub(crate) fn find(
     })
 }
 
+/// Letters that hardly any vocabulary knows.
+const RARE: &str = "\u{a66e}\u{12031}";
+
 impl PretrainedTokenizer {
     /// Reads a tokenizer.json.
     pub fn read(path: &Path) -> Result<Self, CorpusError> {
@@ -98,6 +101,8 @@ impl PretrainedTokenizer {
     }
 
     pub(super) fn of_json(json: String) -> Result<Self, String> {
+        // Some parts of the library take it for granted that what they read is JSON.
+        serde_json::from_str::<serde_json::Value>(&json).map_err(|error| error.to_string())?;
         let mut inner: tokenizers::Tokenizer = json
             .parse()
             .map_err(|error: tokenizers::Error| error.to_string())?;
@@ -106,6 +111,9 @@ impl PretrainedTokenizer {
         inner
             .with_truncation(None)
             .map_err(|error| error.to_string())?;
+        // A vocabulary may lack the token that stands for what it does not know.
+        let tried = inner.encode(RARE, false);
+        tried.map_err(|error| error.to_string())?;
         let vocab_size = vocab_size(inner.get_vocab(true))?;
         let lacks = lacking_bytes(&inner);
         let separator = inner
