@@ -14,6 +14,7 @@ mod grouped;
 mod int4;
 mod layer_norm;
 mod linear;
+mod near;
 mod nibbles;
 mod rows;
 mod softmax;

@@ -98,15 +98,20 @@ impl<'a> Nibbles<'a> {
             let (row, column) = (at / self.columns, at % self.columns);
             let length = rest.len().min(self.columns - column);
             let (here, after) = std::mem::take(&mut rest).split_at_mut(length);
-            let words = &self.words[row / PER_WORD * self.columns + column..][..length];
-            let (scales, zeros) = self.scaling(self.groups[row], column, length);
-            let shift = 4 * (row % PER_WORD) as u32;
-            match zeros {
-                Zeros::One(zero) => widen_even(words, shift, scales, zero, here),
-                Zeros::Each(zeros) => widen_each(words, shift, scales, zeros, here),
-            }
+            self.widen_row(row, column, here);
             rest = after;
             at += length;
+        }
+    }
+
+    /// Writes those of a row from a column on to all of `out`.
+    pub(super) fn widen_row(self, row: usize, column: usize, out: &mut [f32]) {
+        let words = &self.words[row / PER_WORD * self.columns + column..][..out.len()];
+        let (scales, zeros) = self.scaling(self.groups[row], column, out.len());
+        let shift = 4 * (row % PER_WORD) as u32;
+        match zeros {
+            Zeros::One(zero) => widen_even(words, shift, scales, zero, out),
+            Zeros::Each(zeros) => widen_each(words, shift, scales, zeros, out),
         }
     }
 
