@@ -81,6 +81,11 @@ pub(crate) fn packed_tensors(config: &Qwen2MoeConfig, group: usize, seed: u64) -
         by_activation: false,
     };
     let packs = |name: &str| name.contains("_proj");
+    let full = config.layout();
+    // A bias that the architecture has not is a placeholder of zeros.
+    let is_placeholder = |name: &str| {
+        name.rsplit('.').next() == Some("bias") && !full.iter().any(|entry| entry.name == name)
+    };
     let mut generator = Generator::new(seed);
     let tensor = |entry: &Entry| {
         let count: usize = entry.shape.iter().product();
@@ -96,16 +101,21 @@ pub(crate) fn packed_tensors(config: &Qwen2MoeConfig, group: usize, seed: u64) -
             }
             // Between 1/16 and 1/8 in f16.
             Holds::Floats => {
-                let mut half = |place: usize| 0x2C00 + (word(place) % 0x400) as u16;
+                let placeholder = is_placeholder(&entry.name);
+                let mut half = |place: usize| {
+                    if placeholder {
+                        0_u16
+                    } else {
+                        0x2C00 + (word(place) % 0x400) as u16
+                    }
+                };
                 let bytes = (0..count).flat_map(|place| half(place).to_le_bytes());
                 (Dtype::F16, bytes.collect())
             }
         };
         (entry.name.clone(), (dtype, entry.shape.clone(), bytes))
     };
-    let layout = settings
-        .full_layout(&config.layout(), packs)
-        .expect("multiples of 8");
+    let layout = settings.full_layout(&full, packs).expect("multiples of 8");
     layout.iter().map(tensor).collect()
 }
 
