@@ -49,9 +49,9 @@ pub struct MapError {
 /// Quantises the maps of a layer, stage by stage: those of a stage read what the stages before give in four
 /// bits (AutoGPTQ's `true_sequential`). The layer has words in their place in the end.
 ///
-/// `number` is the layer's. `stages` are its maps, in the order in which they are run; `run` runs it on one of so many batches of
-/// calibration text. Maps of experts that read fewer than [`GptqConfig::least_tokens`] are rounded to the
-/// nearest numbers. `told` hears of every map.
+/// `number` is the layer's. `stages` are its maps, in the order in which they are run; `run` runs it on one of
+/// so many batches of calibration text. Maps of experts that read fewer than [`GptqConfig::least_tokens`] are
+/// rounded to the nearest numbers. `told` hears of every map.
 ///
 /// # Errors
 ///

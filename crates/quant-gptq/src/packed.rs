@@ -60,7 +60,8 @@ impl Packed {
     ///
     /// # Errors
     ///
-    /// Sizes that fill no whole words, and numbers or zeros that have no place in four bits.
+    /// Sizes that fill no whole words, numbers or zeros that have no place in four bits, and scales that have none
+    /// in f16.
     ///
     /// # Panics
     ///
@@ -87,6 +88,16 @@ impl Packed {
         if let Some(&level) = map.levels.iter().find(|level| **level > LARGEST) {
             return Err(GptqError::Level { level });
         }
+        let scales: Vec<f16> = map
+            .scales
+            .iter()
+            .map(|&scale| f16::from_f32(scale))
+            .collect();
+        if scales.iter().any(|scale| !scale.is_finite()) {
+            return Err(GptqError::NotFinite {
+                part: "the scale of a group, in f16,",
+            });
+        }
         let row = |i: usize| {
             let at = move |n: usize, j: usize| map.levels[(PER_WORD * i + j) * outputs + n];
             (0..outputs).map(move |n| word((0..PER_WORD).map(move |j| at(n, j))))
@@ -99,11 +110,7 @@ impl Packed {
             format,
             words: words.collect(),
             zeros: zeros.collect(),
-            scales: map
-                .scales
-                .iter()
-                .map(|&scale| f16::from_f32(scale))
-                .collect(),
+            scales,
             groups: map.groups.iter().map(|&group| group as i32).collect(),
         })
     }

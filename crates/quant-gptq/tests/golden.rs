@@ -222,6 +222,10 @@ fn what_has_no_place_is_not_written_over_its_neighbours() {
     let refused = Packed::of(&map, ZeroFormat::V2);
     assert_eq!(refused, Err(GptqError::Zero { zero: 16 }));
     let mut map = packed(ZeroFormat::V2).unpacked().expect("fits");
+    map.scales[3] = 7e4;
+    let refused = Packed::of(&map, ZeroFormat::V2).expect_err("beyond f16");
+    assert!(refused.to_string().contains("in f16"), "{refused}");
+    map.scales[3] = 1.0;
     map.levels[9] = 16;
     let refused = Packed::of(&map, ZeroFormat::V2);
     assert_eq!(refused, Err(GptqError::Level { level: 16 }));

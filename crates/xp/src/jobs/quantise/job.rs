@@ -39,8 +39,8 @@ const FACTS: JobFacts = JobFacts {
         Column::named("calibration_tokens", "calibration.tokens"),
     ]],
     headlines: &[
-        headline("kl_divergence", "KL nats", 1.0, 5),
         headline("perplexity", "perplexity", 1.0, 3),
+        headline("kl_divergence", "KL nats", 1.0, 5),
         headline("full_perplexity", "in full", 1.0, 3),
         headline("routing_agreement", "same experts %", 100.0, 2),
         headline("output_error_ratio", "of nearest %", 100.0, 1),

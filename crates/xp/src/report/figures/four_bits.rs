@@ -57,11 +57,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     };
     let sheet = Sheet {
         title: TITLE.to_owned(),
-        notes: vec![format!(
-            "{}; mean over {} seeds; bars: half of the 95 % interval.",
-            setup(first),
-            seeds(&cells)
-        )],
+        notes: vec![format!("{}; {}.", setup(first), meaning(&cells))],
         legend: vec![Group {
             title: "rounding".to_owned(),
             swatch: Swatch::Marker,
@@ -104,6 +100,13 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         caption: CAPTION.to_owned(),
         svg,
     })
+}
+
+fn meaning(cells: &[&Cell]) -> String {
+    match seeds(cells).as_str() {
+        "1" => "one seed".to_owned(),
+        count => format!("mean over {count} seeds; bars: the 95 % interval"),
+    }
 }
 
 /// How a cell's maps are rounded.
