@@ -99,18 +99,18 @@ numbers! {
 wide! {
     fn words_row(x: &[f32; DEPTHS], words: &[i32], sums: &mut [f32]) {
         // A number is taken where it is, 16 times as large as the one below it, and x is so much smaller.
-        let mut x = *x;
-        for depth in 0..DEPTHS - 1 {
-            x[depth] /= (1 << (4 * depth)) as f32;
+        let [mut lower @ .., highest] = *x;
+        for (depth, x) in lower.iter_mut().enumerate() {
+            *x /= (1 << (4 * depth)) as f32;
         }
         for (sum, word) in sums.iter_mut().zip(words) {
             let mut near = *sum;
-            for depth in 0..DEPTHS - 1 {
-                near = x[depth].mul_add((word & (15 << (4 * depth))) as f32, near);
+            for (depth, x) in lower.iter().enumerate() {
+                near = x.mul_add((word & (15 << (4 * depth))) as f32, near);
             }
             // The highest bit is no sign.
-            let highest = (*word as u32 >> 28) as i32 as f32;
-            *sum = x[DEPTHS - 1].mul_add(highest, near);
+            let level = (*word as u32 >> (4 * lower.len())) as i32 as f32;
+            *sum = highest.mul_add(level, near);
         }
     }
 }
