@@ -69,11 +69,22 @@ fn four_bits_predict_what_the_full_model_does() {
         // Two of attention, two of each expert and of the shared one.
         assert_eq!(maps.len(), 2 * (2 + 2 * 4 + 2), "{}", member.name);
         let everywhere = maps.iter().filter(|map| map.expert.is_none());
-        assert!(everywhere.clone().all(|map| map.tokens == 128), "{}", member.name);
-        for map in maps.iter().filter(|map| map.tokens < 8 && map.expert.is_some()) {
+        assert!(
+            everywhere.clone().all(|map| map.tokens == 128),
+            "{}",
+            member.name
+        );
+        for map in maps
+            .iter()
+            .filter(|map| map.tokens < 8 && map.expert.is_some())
+        {
             assert_eq!(map.rounding, Rounding::Nearest, "{}", member.name);
         }
-        let read = |model| read_windows(model, &text(7), Precision::F32).expect("read").0;
+        let read = |model| {
+            read_windows(model, &text(7), Precision::F32)
+                .expect("read")
+                .0
+        };
         let (full, own) = (read(&full), read(&own));
         let apart = kl_divergence(full.logits, own.logits);
         let mean = f64::from(apart.mean().into_scalar::<f32>());
@@ -102,7 +113,8 @@ fn sizes_that_fill_no_words_are_refused_by_the_map() {
     let refused = model.quantised(&GptqConfig::default(), &[text(0)], |_| {});
     let message = refused.err().expect("refused").to_string();
     assert!(
-        message.contains("blocks.0.attention.query_key_value") && message.contains("multiples of 8"),
+        message.contains("blocks.0.attention.query_key_value")
+            && message.contains("multiples of 8"),
         "{message}"
     );
 }
