@@ -22,47 +22,47 @@ fn without(mut adapter: Adapter, name: &str) -> Adapter {
 }
 
 #[rstest]
-#[case::rank(|adapter| adapter.set("r", 8), &["lora_A.weight", "[4, 64]", "[8, 64]"])]
-#[case::rank_of_one(|adapter| adapter.with(A, &[2, 64], 1.0), &[".q_proj.lora_A.weight", "[2, 64]"])]
-#[case::half_a_pair(|adapter| without(adapter, B), &["layers.0.self_attn.q_proj.lora_B.weight", "missing"])]
-#[case::another_pair(|adapter| adapter.with(&A.replace("q_proj", "up_proj"), &[4, 64], 1.0), &["up_proj", "no module"])]
-#[case::nan(|adapter| adapter.with(B, &[64, 4], f32::NAN), &["q_proj.lora_B.weight", "NaN", "not finite"])]
-#[case::infinite(|adapter| adapter.with(A, &[4, 64], f32::INFINITY), &["q_proj.lora_A.weight", "inf"])]
+#[case::rank(|adapter: Adapter| adapter.set("r", 8), &["lora_A.weight", "[4, 64]", "[8, 64]"])]
+#[case::rank_of_one(|adapter: Adapter| adapter.with(A, &[2, 64], 1.0), &[".q_proj.lora_A.weight", "[2, 64]"])]
+#[case::half_a_pair(|adapter: Adapter| without(adapter, B), &["layers.0.self_attn.q_proj.lora_B.weight", "missing"])]
+#[case::another_pair(|adapter: Adapter| adapter.with(&A.replace("q_proj", "up_proj"), &[4, 64], 1.0), &["up_proj", "no module"])]
+#[case::nan(|adapter: Adapter| adapter.with(B, &[64, 4], f32::NAN), &["q_proj.lora_B.weight", "NaN", "not finite"])]
+#[case::infinite(|adapter: Adapter| adapter.with(A, &[4, 64], f32::INFINITY), &["q_proj.lora_A.weight", "inf"])]
 #[case::wider_base(
-    |adapter| adapter.with(A, &[4, 128], 1.0),
+    |adapter: Adapter| adapter.with(A, &[4, 128], 1.0),
     &["golden/tiny_qwen2moe", "[4, 128]", "[4, 64]"]
 )]
-#[case::unknown_target(|adapter| adapter.set("target_modules", json!(["wq"])), &["target-modules", "wq", "q_proj"])]
+#[case::unknown_target(|adapter: Adapter| adapter.set("target_modules", json!(["wq"])), &["target-modules", "wq", "q_proj"])]
 #[case::traversal(
-    |adapter| adapter.with("../../etc/q_proj.lora_A.weight", &[4, 64], 1.0),
+    |adapter: Adapter| adapter.with("../../etc/q_proj.lora_A.weight", &[4, 64], 1.0),
     &["../../etc/q_proj.lora_A.weight", "no module"]
 )]
 #[case::traversal_in_a_target(
-    |adapter| adapter.set("target_modules", json!(["../q_proj"])),
+    |adapter: Adapter| adapter.set("target_modules", json!(["../q_proj"])),
     &["../q_proj", "takes no module"]
 )]
 #[case::magnitudes(
-    |adapter| adapter.with(&A.replace("lora_A.weight", "lora_magnitude_vector"), &[64], 1.0),
+    |adapter: Adapter| adapter.with(&A.replace("lora_A.weight", "lora_magnitude_vector"), &[64], 1.0),
     &["lora_magnitude_vector"]
 )]
-#[case::dora(|adapter| adapter.set("use_dora", true), &["use_dora", "merge"])]
-#[case::biases(|adapter| adapter.set("bias", "all"), &["bias", "all"])]
-#[case::other_method(|adapter| adapter.set("peft_type", "IA3"), &["peft_type", "IA3"])]
-#[case::no_method(|adapter| adapter.set("peft_type", json!(null)), &["peft_type"])]
-#[case::changed_base(|adapter| adapter.set("init_lora_weights", "pissa"), &["pissa"])]
-#[case::some_layers(|adapter| adapter.set("layers_to_transform", json!([0])), &["layers_to_transform"])]
-#[case::no_rank(|adapter| adapter.set("r", 0), &["adapter_config.json"])]
-#[case::huge_rank(|adapter| adapter.set("r", u64::MAX), &["rank"])]
-#[case::no_alpha(|adapter| adapter.set("lora_alpha", -1.0), &["greater than 0"])]
-#[case::all_dropped(|adapter| adapter.set("lora_dropout", 1.0), &["below 1"])]
-#[case::bad_pattern(|adapter| adapter.set("rank_pattern", json!({"(": 2})), &["rank-pattern", "("])]
-#[case::idle_pattern(|adapter| adapter.set("rank_pattern", json!({"wq": 2})), &["rank-pattern", "wq"])]
+#[case::dora(|adapter: Adapter| adapter.set("use_dora", true), &["use_dora", "merge"])]
+#[case::biases(|adapter: Adapter| adapter.set("bias", "all"), &["bias", "all"])]
+#[case::other_method(|adapter: Adapter| adapter.set("peft_type", "IA3"), &["peft_type", "IA3"])]
+#[case::no_method(|adapter: Adapter| adapter.set("peft_type", json!(null)), &["peft_type"])]
+#[case::changed_base(|adapter: Adapter| adapter.set("init_lora_weights", "pissa"), &["pissa"])]
+#[case::some_layers(|adapter: Adapter| adapter.set("layers_to_transform", json!([0])), &["layers_to_transform"])]
+#[case::no_rank(|adapter: Adapter| adapter.set("r", 0), &["adapter_config.json"])]
+#[case::huge_rank(|adapter: Adapter| adapter.set("r", u64::MAX), &["rank"])]
+#[case::no_alpha(|adapter: Adapter| adapter.set("lora_alpha", -1.0), &["greater than 0"])]
+#[case::all_dropped(|adapter: Adapter| adapter.set("lora_dropout", 1.0), &["below 1"])]
+#[case::bad_pattern(|adapter: Adapter| adapter.set("rank_pattern", json!({"(": 2})), &["rank-pattern", "("])]
+#[case::idle_pattern(|adapter: Adapter| adapter.set("rank_pattern", json!({"wq": 2})), &["rank-pattern", "wq"])]
 #[case::saved_that_is_not(
-    |adapter| adapter.set("modules_to_save", json!(["embed_tokens"])),
+    |adapter: Adapter| adapter.set("modules_to_save", json!(["embed_tokens"])),
     &["modules-to-save", "embed_tokens"]
 )]
 #[case::dropped_parameters(
-    |adapter| adapter.set("target_parameters", json!(["mlp.gate.weight"])).set("lora_dropout", 0.1),
+    |adapter: Adapter| adapter.set("target_parameters", json!(["mlp.gate.weight"])).set("lora_dropout", 0.1),
     &["dropout", "target-parameters"]
 )]
 fn bad_adapters_are_refused_by_name(#[case] change: Change, #[case] words: &[&str]) {
