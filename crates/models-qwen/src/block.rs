@@ -2,7 +2,7 @@
 
 use burn::{module::Module, tensor::Tensor};
 use moe_layer::{ExpertBank, ExpertKind, FeedForward, Ffn, MoeLayer, MoeOutput, SharedExpert};
-use nn::{Activation, Attention, KeyValues, RmsNorm};
+use nn::{Activation, Attention, KeyValues, Manner, NamedMap, RmsNorm};
 use quant_gptq::Readers;
 use routers::{LinearScorer, Scorer};
 use weights::WeightsError;
@@ -59,18 +59,19 @@ impl Block {
         before: Option<&mut KeyValues>,
     ) -> (Tensor<3>, Option<MoeOutput>) {
         let [batch, sequence, width] = x_bsd.dims();
+        let training = x_bsd.device().is_autodiff();
         let normed = self.attention_norm.forward(x_bsd.clone());
         let attended = self.attention.forward(
             normed,
             Some(&pass.rotation),
             &pass.mask,
             before,
-            pass.input.precision,
+            Manner::of_pass(pass.input.precision, training, pass.input.noise_seed),
         );
         let x_bsd = x_bsd + attended;
         let normed = self.ffn_norm.forward(x_bsd.clone());
         let x_td = normed.reshape([batch * sequence, width]);
-        let context = pass.of_layer(layer, x_td.device().is_autodiff());
+        let context = pass.of_layer(layer, training);
         let (y_td, mixture) = self.ffn.forward(x_td, &context);
         (x_bsd + y_td.reshape([batch, sequence, width]), mixture)
     }
@@ -79,6 +80,11 @@ impl Block {
 impl Block {
     /// Its maps in the order in which they are run, with their names in files as the layer of this number.
     pub(crate) fn stages(&mut self, layer: usize) -> Vec<Vec<Readers<'_>>> {
+        self.maps(layer).0
+    }
+
+    /// The same, and the maps that decide.
+    pub(crate) fn maps(&mut self, layer: usize) -> (Vec<Vec<Readers<'_>>>, Vec<NamedMap<'_>>) {
         let name = format!("{LAYER}{layer}");
         let attention = |part: &str| format!("{name}.self_attn.{part}_proj");
         let mlp = format!("{name}.mlp");
@@ -92,10 +98,14 @@ impl Block {
             vec![Readers::ones(inputs)],
             vec![Readers::ones([(attention("o"), output)])],
         ];
+        let mut deciders = Vec::new();
         stages.extend(match &mut self.ffn {
             FeedForward::Dense(network) => of_network(network, &mlp).map(|readers| vec![readers]),
             FeedForward::Mixture(moe) => {
-                let (experts, shared) = moe.experts_mut();
+                let (router, experts, shared) = moe.parts_mut();
+                if let Some(Scorer::Linear(scorer)) = router.scorer_mut() {
+                    deciders.push(NamedMap::one(format!("{mlp}.gate"), scorer.map_mut()));
+                }
                 let count = experts.dims().experts;
                 let mut own = experts.maps_mut().map(|maps| {
                     let named = maps.into_iter();
@@ -104,7 +114,10 @@ impl Block {
                     )]
                 });
                 if let Some(shared) = shared {
-                    let shared = of_network(shared.ffn_mut(), &format!("{mlp}.shared_expert"));
+                    let (ffn, gate) = shared.parts_mut();
+                    let gate_name = format!("{mlp}.shared_expert_gate");
+                    deciders.extend(gate.map(|gate| NamedMap::one(gate_name, gate)));
+                    let shared = of_network(ffn, &format!("{mlp}.shared_expert"));
                     for (own, shared) in own.iter_mut().zip(shared) {
                         own.push(shared);
                     }
@@ -112,7 +125,7 @@ impl Block {
                 own
             }
         });
-        stages
+        (stages, deciders)
     }
 }
 

@@ -9,7 +9,7 @@ use burn::{
 use kernels::Precision;
 use lm::{CausalLm, Decoder, DecoderInput, LmForward, LmInput, LmLimits};
 use moe_layer::{Mixtures, MoeLayer, MoeOutput};
-use nn::{KeyValues, Linear, RmsNorm, Rope, parameter};
+use nn::{KeyValues, Linear, NamedMap, NamedMaps, RmsNorm, Rope, parameter};
 use weights::{Kept, WeightsError};
 
 use crate::{
@@ -193,6 +193,23 @@ impl Mixtures for Qwen2Moe {
             blocks: changed.collect::<Result<_, E>>()?,
             ..self
         })
+    }
+}
+
+impl NamedMaps for Qwen2Moe {
+    fn named_maps(&mut self) -> Vec<NamedMap<'_>> {
+        let mut all = Vec::new();
+        for (layer, block) in self.blocks.iter_mut().enumerate() {
+            let (stages, deciders) = block.maps(layer);
+            all.extend(stages.into_iter().flatten().flat_map(|readers| readers.0));
+            all.extend(deciders);
+        }
+        all.extend(
+            self.head
+                .as_mut()
+                .map(|head| NamedMap::one("lm_head", head)),
+        );
+        all
     }
 }
 

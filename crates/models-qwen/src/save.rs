@@ -48,6 +48,9 @@ impl Qwen2Moe {
             (None, None) => {
                 "a model from scratch has no configuration of `transformers`".to_owned()
             }
+            (Some(own), _) if own.contains(".delta.") => format!(
+                "`{own}` is of an adapter, which has files of its own; merge it, or write it by itself"
+            ),
             (Some(own), _) => format!("a Qwen2-MoE of `transformers` has no place for `{own}`"),
             (None, Some(entry)) => format!(
                 "a Qwen2-MoE of `transformers` has `{}`, which this model lacks or has in four bits; maps in \
@@ -113,6 +116,9 @@ impl Named {
 
 /// The name in a file of a parameter, with `{}` for the number of an expert.
 fn stored_name(path: &str) -> Option<String> {
+    if path.contains(".delta.") {
+        return None;
+    }
     let outside = [
         ("tokens_vd", EMBEDDING),
         ("norm.gamma", "model.norm.weight"),
@@ -166,6 +172,7 @@ mod tests {
                 Some("model.layers.12.mlp.gate_proj.weight"),
             ),
             ("blocks.0.ffn.Mixture.router.scorer.Mlp.up.weight", None),
+            ("blocks.0.attention.key.delta.a", None),
             ("tail.weight", None),
         ] {
             assert_eq!(stored_name(path).as_deref(), name, "{path}");

@@ -23,7 +23,7 @@ pub struct TinyMoe {
     positions: Embedding,
     pub(crate) blocks: Vec<Block>,
     norm: LayerNorm,
-    head: Linear,
+    pub(crate) head: Linear,
     dropout: Dropout,
 }
 

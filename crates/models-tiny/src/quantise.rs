@@ -4,7 +4,9 @@ use burn::tensor::Tensor;
 use kernels::Precision;
 use lm::{CausalLm, LmInput, TokenBatch};
 use moe_layer::Capacity;
+use nn::{NamedMap, NamedMaps};
 use quant_gptq::{GptqConfig, MapError, MapReport, Readers, quantise_layer};
+use routers::Scorer;
 
 use crate::{
     TinyMoe,
@@ -58,10 +60,15 @@ impl TinyMoe {
 impl Block {
     /// Its maps in the order in which they are run, with their names as the block of this number.
     fn stages(&mut self, number: usize) -> Vec<Vec<Readers<'_>>> {
+        self.maps(number).0
+    }
+
+    /// The same, and the maps that decide.
+    fn maps(&mut self, number: usize) -> (Vec<Vec<Readers<'_>>>, Vec<NamedMap<'_>>) {
         let name = format!("blocks.{number}");
         let [joint, output] = self.attention.maps_mut();
         let attention = |part: &str| format!("{name}.attention.{part}");
-        let (experts, shared) = self.moe.experts_mut();
+        let (router, experts, shared) = self.moe.parts_mut();
         let count = experts.dims().experts;
         let of_experts = |part: &str| -> Vec<String> {
             let one = |expert| format!("{name}.experts.{expert}.{part}");
@@ -73,19 +80,39 @@ impl Block {
                 named.map(|(part, maps)| (of_experts(part), maps)),
             )]
         });
+        let mut deciders = Vec::new();
+        if let Some(Scorer::Linear(scorer)) = router.scorer_mut() {
+            deciders.push(NamedMap::one(format!("{name}.router"), scorer.map_mut()));
+        }
         if let Some(shared) = shared {
-            let [own_hidden, own_down] = shared.ffn_mut().maps_mut().map(|maps| {
+            let (ffn, gate) = shared.parts_mut();
+            deciders.extend(gate.map(|gate| NamedMap::one(format!("{name}.shared_gate"), gate)));
+            let [own_hidden, own_down] = ffn.maps_mut().map(|maps| {
                 let named = maps.into_iter();
                 Readers::ones(named.map(|(part, map)| (format!("{name}.shared.{part}"), map)))
             });
             hidden.push(own_hidden);
             down.push(own_down);
         }
-        vec![
+        let stages = vec![
             vec![Readers::ones([(attention("query_key_value"), joint)])],
             vec![Readers::ones([(attention("output"), output)])],
             hidden,
             down,
-        ]
+        ];
+        (stages, deciders)
+    }
+}
+
+impl NamedMaps for TinyMoe {
+    fn named_maps(&mut self) -> Vec<NamedMap<'_>> {
+        let mut all = Vec::new();
+        for (number, block) in self.blocks.iter_mut().enumerate() {
+            let (stages, deciders) = block.maps(number);
+            all.extend(stages.into_iter().flatten().flat_map(|readers| readers.0));
+            all.extend(deciders);
+        }
+        all.push(NamedMap::one("head", &mut self.head));
+        all
     }
 }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Int, Tensor};
 use kernels::Precision;
+use nn::Manner;
 
 use crate::BatchRows;
 
@@ -32,6 +33,12 @@ pub struct MoeContext {
 }
 
 impl MoeContext {
+    /// How the experts compute.
+    #[must_use]
+    pub fn manner(&self) -> Manner {
+        Manner::of_pass(self.precision, self.training, self.noise_seed)
+    }
+
     /// The rows of `x_td` `[T, D]` that are real, and what goes with them alone.
     pub(crate) fn real(&self, x_td: Tensor<2>) -> (Tensor<2>, Self) {
         let mut real = self.clone();

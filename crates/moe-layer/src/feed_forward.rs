@@ -18,7 +18,7 @@ impl FeedForward {
     #[must_use]
     pub fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> (Tensor<2>, Option<MoeOutput>) {
         match self {
-            Self::Dense(network) => (network.forward(x_td, context.precision), None),
+            Self::Dense(network) => (network.forward(x_td, context.manner()), None),
             Self::Mixture(moe) => {
                 let out = moe.forward(x_td, context);
                 (out.y_td.clone(), Some(out))

@@ -182,10 +182,10 @@ impl MoeLayer {
         self.shared.as_ref()
     }
 
-    /// Its experts, and the one that takes every token where there is one.
+    /// The router of the first round, the experts, and the one that takes every token where there is one.
     #[must_use]
-    pub const fn experts_mut(&mut self) -> (&mut ExpertBank, Option<&mut SharedExpert>) {
-        (&mut self.experts, self.shared.as_mut())
+    pub const fn parts_mut(&mut self) -> (&mut Router, &mut ExpertBank, Option<&mut SharedExpert>) {
+        (&mut self.router, &mut self.experts, self.shared.as_mut())
     }
 
     /// The same layer with another shared expert, or none.
@@ -338,7 +338,7 @@ impl MoeLayer {
             rounds.push(round);
         }
         if let Some(shared) = &self.shared {
-            y_td = y_td + shared.forward(x_td, context.precision);
+            y_td = y_td + shared.forward(x_td, context.manner());
         }
         (y_td, rounds)
     }
@@ -351,7 +351,7 @@ impl MoeLayer {
             .as_ref()
             .map(|ghost_te| ghost(&x_td, ghost_te, &self.experts, context.precision));
         let dispatch = &self.config.dispatch;
-        let y_td = dispatch.dispatch(x_td, &plan, &self.experts, context.precision);
+        let y_td = dispatch.dispatch(x_td, &plan, &self.experts, context.manner());
         let y_td = match ghost_td {
             Some(ghost_td) => y_td + ghost_td,
             None => y_td,

@@ -143,6 +143,30 @@ impl LayerRouters {
     pub const fn first(&self) -> &Router {
         &self.first
     }
+
+    /// Those of all rounds.
+    pub fn all(&self) -> impl Iterator<Item = &Router> {
+        [&self.first].into_iter().chain(&self.later)
+    }
+
+    /// What is made of those of all rounds.
+    #[must_use]
+    pub fn map(self, mut change: impl FnMut(Router) -> Router) -> Self {
+        Self {
+            first: change(self.first),
+            later: self.later.into_iter().map(change).collect(),
+            ..self
+        }
+    }
+
+    /// The same without the gate of a shared expert: a layer that gets them keeps its own.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self {
+            shared_gate: None,
+            ..self
+        }
+    }
 }
 
 impl MoeLayer {

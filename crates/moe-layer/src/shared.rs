@@ -6,8 +6,7 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor, activation::sigmoid},
 };
-use kernels::Precision;
-use nn::{Linear, LinearDims};
+use nn::{Linear, LinearDims, Manner};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -103,10 +102,10 @@ impl SharedExpert {
         self.gate.as_ref()
     }
 
-    /// What it computes, before its gate.
+    /// What it computes, before its gate, and that where it has one.
     #[must_use]
-    pub const fn ffn_mut(&mut self) -> &mut Ffn {
-        &mut self.ffn
+    pub const fn parts_mut(&mut self) -> (&mut Ffn, Option<&mut Linear>) {
+        (&mut self.ffn, self.gate.as_mut())
     }
 
     /// The same expert weighted by another gate.
@@ -127,12 +126,13 @@ impl SharedExpert {
 
     /// `x_td` `[T, D]` to the same shape.
     #[must_use]
-    pub fn forward(&self, x_td: Tensor<2>, precision: Precision) -> Tensor<2> {
+    pub fn forward(&self, x_td: Tensor<2>, manner: impl Into<Manner>) -> Tensor<2> {
+        let manner = manner.into();
         match &self.gate {
-            None => self.ffn.forward(x_td, precision),
+            None => self.ffn.forward(x_td, manner),
             Some(gate) => {
-                let gate_t1 = sigmoid(gate.forward(x_td.clone(), precision));
-                self.ffn.forward(x_td, precision) * gate_t1
+                let gate_t1 = sigmoid(gate.forward(x_td.clone(), manner));
+                self.ffn.forward(x_td, manner) * gate_t1
             }
         }
     }

@@ -4,9 +4,9 @@ use burn::{
     module::{Initializer, Module, Param},
     tensor::{Device, Int, Tensor},
 };
-use kernels::{Activation, Precision};
+use kernels::Activation;
 
-use crate::{Watch, Weight};
+use crate::{LowRank, Manner, Watch, Weight, weight::moved};
 
 /// `y = x W_e + b_e` for the rows of each expert e, all matrices in one tensor so that one product
 /// serves all.
@@ -16,6 +16,8 @@ pub struct GroupedLinear {
     pub weight: Weight<3>,
     /// b, `[E, outputs]`.
     pub bias: Option<Param<Tensor<2>>>,
+    /// What is added to W, if anything.
+    pub delta: Option<LowRank<3>>,
     #[module(skip)]
     watch: Option<Watch>,
 }
@@ -32,6 +34,7 @@ impl GroupedLinear {
         Self {
             weight: uniform.init::<3, _>(dims, device).into(),
             bias: bias.then(|| Initializer::Zeros.init([experts, outputs], device)),
+            delta: None,
             watch: None,
         }
     }
@@ -42,6 +45,7 @@ impl GroupedLinear {
         Self {
             weight: weight.into(),
             bias: bias.map(Param::from_tensor),
+            delta: None,
             watch: None,
         }
     }
@@ -58,7 +62,30 @@ impl GroupedLinear {
             Weight::Dense(weight) => Weight::from(weight.val().detach()),
             Weight::Int4(weight) => Weight::Int4(weight.clone()),
         };
-        Self::from_tensors(weight, self.bias().map(Tensor::detach)).no_grad()
+        let mut frozen = Self::from_tensors(weight, self.bias().map(Tensor::detach)).no_grad();
+        frozen.delta = self.delta.as_ref().map(LowRank::frozen);
+        frozen
+    }
+
+    /// Adds the delta to W for good, and gives it, as [`Linear::merge`](crate::Linear::merge).
+    ///
+    /// # Panics
+    ///
+    /// When there is a delta and W is of four bits.
+    pub fn merge(&mut self) -> Option<LowRank<3>> {
+        let delta = self.delta.take()?;
+        self.weight = moved(&self.weight, delta.product());
+        Some(delta)
+    }
+
+    /// Takes a delta that was merged out of W again, up to rounding, and keeps it beside.
+    ///
+    /// # Panics
+    ///
+    /// When W is of four bits or of other sizes.
+    pub fn unmerge(&mut self, delta: LowRank<3>) {
+        self.weight = moved(&self.weight, -delta.product());
+        self.delta = Some(delta);
     }
 
     /// W and b.
@@ -88,8 +115,9 @@ impl GroupedLinear {
         &self,
         x_eci: Tensor<3>,
         activation: Activation,
-        precision: Precision,
+        manner: impl Into<Manner>,
     ) -> Tensor<3> {
+        let manner = manner.into();
         if let Some(watch) = &self.watch {
             let [experts, inputs, _] = self.dims();
             let [_, rows, _] = x_eci.dims();
@@ -98,13 +126,21 @@ impl GroupedLinear {
             watch.see(each.expand([experts, rows, inputs]), Some(begins));
         }
         let bias = self.bias();
-        match &self.weight {
+        let delta = self.delta.as_ref();
+        let added =
+            delta.map(|delta| delta.forward_batched(activation.apply(x_eci.clone()), manner));
+        let precision = manner.precision;
+        let y_eco = match &self.weight {
             Weight::Dense(weight) => {
                 kernels::batched_linear(x_eci, weight.val(), bias, activation, precision)
             }
             Weight::Int4(weight) => {
                 kernels::int4_batched_linear(x_eci, weight, bias, activation, precision)
             }
+        };
+        match added {
+            Some(added) => y_eco + added,
+            None => y_eco,
         }
     }
 
@@ -120,19 +156,29 @@ impl GroupedLinear {
         x_mi: Tensor<2>,
         offsets: Tensor<1, Int>,
         activation: Activation,
-        precision: Precision,
+        manner: impl Into<Manner>,
     ) -> Tensor<2> {
+        let manner = manner.into();
         if let Some(watch) = &self.watch {
             watch.see(activation.apply(x_mi.clone()), Some(offsets.clone()));
         }
         let bias = self.bias();
-        match &self.weight {
+        let delta = self.delta.as_ref();
+        let added = delta.map(|delta| {
+            delta.forward_sorted(activation.apply(x_mi.clone()), offsets.clone(), manner)
+        });
+        let precision = manner.precision;
+        let y_mo = match &self.weight {
             Weight::Dense(weight) => {
                 kernels::grouped_linear(x_mi, weight.val(), bias, offsets, activation, precision)
             }
             Weight::Int4(weight) => {
                 kernels::int4_grouped_linear(x_mi, weight, bias, offsets, activation, precision)
             }
+        };
+        match added {
+            Some(added) => y_mo + added,
+            None => y_mo,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Linear`] | `x W + b` |
 //! | [`GroupedLinear`] | the same with a matrix for each expert |
+//! | [`LowRank`] | what a delta of few dimensions adds to either: `s * dropout(x) A B` |
 //! | [`Activation`] | GELU, ReLU, SiLU |
 //! | [`LayerNorm`] | rows of mean 0 and variance 1, scaled and shifted |
 //! | [`RmsNorm`] | rows of mean square 1, scaled |
@@ -14,6 +15,8 @@
 //!
 //! Matrices may be of half precision or of four bits: they are multiplied as they are, never widened as a
 //! whole, and [frozen](parameter). A [`Weight`] is one or the other.
+//!
+//! A model names its maps as files do ([`NamedMaps`]): so they are quantised, adapted and merged by name.
 //!
 //! A part knows its numbers and how they start; which tensors of a file become them, a model says. It
 //! computes by the fast operations of `kernels`, in the precision that it is asked for. No part knows
@@ -36,6 +39,9 @@ mod attention;
 mod dropout;
 mod grouped;
 mod linear;
+mod low_rank;
+mod manner;
+mod named;
 mod norm;
 mod parameter;
 mod rope;
@@ -47,6 +53,9 @@ pub use attention::{Attention, AttentionDims, JointAttention, KeyValues, Mask};
 pub use dropout::Dropout;
 pub use grouped::GroupedLinear;
 pub use linear::{Linear, LinearDims};
+pub use low_rank::{LowRank, LowRankConfig, LowRankInit};
+pub use manner::Manner;
+pub use named::{MapMut, NamedMap, NamedMaps};
 pub use norm::{LayerNorm, RmsNorm};
 pub use parameter::parameter;
 pub use rope::{Rope, Rotation};

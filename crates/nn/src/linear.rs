@@ -5,9 +5,9 @@ use burn::{
     nn::LinearConfig,
     tensor::{Device, Tensor},
 };
-use kernels::{Activation, Precision};
+use kernels::Activation;
 
-use crate::{Watch, Weight};
+use crate::{LowRank, Manner, Watch, Weight, weight::moved};
 
 /// A linear map that is yet to be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,7 @@ impl LinearDims {
         Linear {
             weight: map.weight.into(),
             bias: map.bias,
+            delta: None,
             watch: None,
         }
     }
@@ -88,18 +89,21 @@ impl LinearDims {
                 .init::<2, _>([self.inputs, self.outputs], device)
                 .into(),
             bias: self.bias.then(zeros),
+            delta: None,
             watch: None,
         }
     }
 }
 
-/// `y = x W + b`.
+/// `y = x W + b`, and with a delta `y = x W + b + s * dropout(x) A B`.
 #[derive(Module, Debug)]
 pub struct Linear {
     /// W, `[inputs, outputs]`.
     pub weight: Weight<2>,
     /// b, `[outputs]`.
     pub bias: Option<Param<Tensor<1>>>,
+    /// What is added to W, if anything.
+    pub delta: Option<LowRank<2>>,
     #[module(skip)]
     watch: Option<Watch>,
 }
@@ -111,6 +115,7 @@ impl Linear {
         Self {
             weight: weight.into(),
             bias: bias.map(Param::from_tensor),
+            delta: None,
             watch: None,
         }
     }
@@ -131,10 +136,32 @@ impl Linear {
         }
     }
 
-    /// `x` `[.., inputs]` to `[.., outputs]`, the factors of the product in `precision`.
+    /// Adds the delta to W for good, and gives it: from then on it costs nothing. In half precision W takes the
+    /// nearest numbers that it has.
+    ///
+    /// # Panics
+    ///
+    /// When there is a delta and W is of four bits.
+    pub fn merge(&mut self) -> Option<LowRank<2>> {
+        let delta = self.delta.take()?;
+        self.weight = moved(&self.weight, delta.product());
+        Some(delta)
+    }
+
+    /// Takes a delta that was merged out of W again, up to rounding, and keeps it beside.
+    ///
+    /// # Panics
+    ///
+    /// When W is of four bits or of other sizes.
+    pub fn unmerge(&mut self, delta: LowRank<2>) {
+        self.weight = moved(&self.weight, -delta.product());
+        self.delta = Some(delta);
+    }
+
+    /// `x` `[.., inputs]` to `[.., outputs]`. A [`Precision`](kernels::Precision) is a manner too.
     #[must_use]
-    pub fn forward<const R: usize>(&self, x: Tensor<R>, precision: Precision) -> Tensor<R> {
-        self.forward_after(Activation::Identity, x, precision)
+    pub fn forward<const R: usize>(&self, x: Tensor<R>, manner: impl Into<Manner>) -> Tensor<R> {
+        self.forward_after(Activation::Identity, x, manner)
     }
 
     /// The same of `activation(x)`.
@@ -143,15 +170,23 @@ impl Linear {
         &self,
         activation: Activation,
         x: Tensor<R>,
-        precision: Precision,
+        manner: impl Into<Manner>,
     ) -> Tensor<R> {
+        let manner = manner.into();
         if let Some(watch) = &self.watch {
             watch.see(activation.apply(x.clone()), None);
         }
         let bias = self.bias.as_ref().map(Param::val);
-        match &self.weight {
+        let delta = self.delta.as_ref();
+        let added = delta.map(|delta| delta.forward(activation.apply(x.clone()), manner));
+        let precision = manner.precision;
+        let y = match &self.weight {
             Weight::Dense(weight) => kernels::linear(x, weight.val(), bias, activation, precision),
             Weight::Int4(weight) => kernels::int4_linear(x, weight, bias, activation, precision),
+        };
+        match added {
+            Some(added) => y + added,
+            None => y,
         }
     }
 }

@@ -5,7 +5,7 @@ use burn::{
         Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
         Param,
     },
-    tensor::{Device, Tensor},
+    tensor::{Device, FloatDType, Tensor},
 };
 use kernels::Int4;
 
@@ -51,6 +51,12 @@ impl<const D: usize> Weight<D> {
         }
     }
 
+    /// Whether its numbers are of four bits.
+    #[must_use]
+    pub const fn is_int4(&self) -> bool {
+        matches!(self, Self::Int4(_))
+    }
+
     /// Where it is.
     #[must_use]
     pub fn device(&self) -> Device {
@@ -89,6 +95,15 @@ impl<const D: usize> Weight<D> {
             }
         }
     }
+}
+
+/// `weight + change` in the type that it is held in; the sum is in f32.
+pub(crate) fn moved<const D: usize>(weight: &Weight<D>, change: Tensor<D>) -> Weight<D> {
+    weight.clone().map(|numbers| {
+        let numbers = numbers.detach();
+        let held: FloatDType = numbers.dtype().into();
+        (numbers.cast(FloatDType::F32) + change).cast(held)
+    })
 }
 
 impl<const D: usize> Module for Weight<D> {

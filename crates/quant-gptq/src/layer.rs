@@ -1,11 +1,12 @@
 //! A layer, map by map in the order in which they are run.
 
 use burn::tensor::{FloatDType, Tensor, TensorData};
-use nn::{RowsRead, Watch};
+use nn::{NamedMap, RowsRead, Watch};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     GptqConfig, GptqError, Hessian, Packed, Readers, Rounding, nearest, quantise::Curvature,
+    readers::replace,
 };
 
 /// What became of a map.
@@ -111,7 +112,7 @@ fn add(hessians: &mut [Hessian], read: &RowsRead) {
 impl Readers<'_> {
     /// Of each expert, one that has read nothing.
     fn hessians(&self) -> Vec<Hessian> {
-        let Some((_, map)) = self.0.first() else {
+        let Some(NamedMap { map, .. }) = self.0.first() else {
             return Vec::new();
         };
         let [experts, inputs, _] = map.dims();
@@ -140,7 +141,7 @@ impl Readers<'_> {
                 Rounding::Gptq => Some(Curvature::of(hessian, config)),
                 Rounding::Nearest => None,
             };
-            for (names, map) in &self.0 {
+            for NamedMap { names, map } in &self.0 {
                 let name = &names[expert];
                 let curvature = curvature.as_ref().map(Result::as_ref);
                 let quantised = curvature
@@ -166,10 +167,10 @@ impl Readers<'_> {
         }
         // Those of an expert are side by side.
         let each = self.0.len();
-        for (place, (_, map)) in self.0.iter_mut().enumerate() {
+        for (place, named) in self.0.iter_mut().enumerate() {
             let own = done.iter().skip(place).step_by(each);
             let packed: Vec<&Packed> = own.map(|map: &QuantisedMap| &map.packed).collect();
-            map.replace(&packed);
+            replace(&mut named.map, &packed);
         }
         Ok(done)
     }

@@ -39,6 +39,6 @@ pub use layer::{MapError, MapReport, QuantisedMap, quantise_layer};
 pub use packed::{Packed, PackedDims};
 pub use quantise::{nearest, quantise};
 pub use quantised::Quantised;
-pub use readers::{MapMut, Readers};
+pub use readers::Readers;
 pub use settings::PackedSettings;
 pub use zero_format::ZeroFormat;

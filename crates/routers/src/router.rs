@@ -109,6 +109,12 @@ impl Router {
         self.scorer.as_ref()
     }
 
+    /// The same, to be changed in place.
+    #[must_use]
+    pub const fn scorer_mut(&mut self) -> Option<&mut Scorer> {
+        self.scorer.as_mut()
+    }
+
     /// The same with another scorer of these sizes, pre-trained or distilled; unchanged where the
     /// strategy looks at no scores.
     #[must_use]

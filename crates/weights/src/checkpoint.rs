@@ -35,15 +35,18 @@ impl Checkpoint {
         Ok(Self::of(folder, shard::open(folder)?, spelling))
     }
 
-    /// Opens one file, whatever its name.
+    /// Opens one file, whatever its name, with a `spelling` as in [`open`](Self::open).
     ///
     /// # Errors
     ///
     /// When it is missing, cannot be read or is damaged.
-    pub fn open_file(path: &Path) -> Result<Self, WeightsError> {
+    pub fn open_file(
+        path: &Path,
+        spelling: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, WeightsError> {
         let folder = path.parent().unwrap_or(path);
         let shards = vec![Shard::open(path.to_owned())?];
-        Ok(Self::of(folder, shards, |name| Some(name.to_owned())))
+        Ok(Self::of(folder, shards, spelling))
     }
 
     fn of(

@@ -136,7 +136,7 @@ pub fn shard_name(number: usize, count: usize) -> String {
 pub fn write_index(folder: &Path, files: &[String]) -> Result<(), WeightsError> {
     let (mut map, mut size) = (BTreeMap::new(), 0);
     for file in files {
-        let read = Checkpoint::open_file(&folder.join(file))?;
+        let read = Checkpoint::open_file(&folder.join(file), |name| Some(name.to_owned()))?;
         for (name, bytes) in read.sizes() {
             map.insert(name.to_owned(), file.clone());
             size += bytes;

@@ -51,6 +51,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quant-gptq", &["registry", "kernels", "nn", "weights"]),
     ("models-bert", &["kernels", "nn", "moe-layer", "weights"]),
     (
+        "peft-lora",
+        &["registry", "nn", "routers", "moe-layer", "weights"],
+    ),
+    (
         "peers",
         &[
             "registry",
@@ -83,6 +87,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quant-gptq",
             "weights",
             "peers",
+            "peft-lora",
+            "nn",
         ],
     ),
 ];

@@ -72,7 +72,7 @@ impl Target<'_> {
         layer: usize,
         settings: PackedSettings,
     ) -> Result<Block, WeightsError> {
-        let files = Checkpoint::open_file(&self.file(layer + 1))?;
+        let files = Checkpoint::open_file(&self.file(layer + 1), |name| Some(name.to_owned()))?;
         let mut full = Layout::new();
         full.extend(self.entries(layer).cloned());
         let layout = settings.layout(&full, &files, may_be_packed)?;

@@ -1,7 +1,7 @@
 //! Every expert on every token: the oracle.
 
 use burn::tensor::Tensor;
-use kernels::Precision;
+use nn::Manner;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,9 +24,9 @@ impl Dispatch for Dense {
         x_td: Tensor<2>,
         plan: &DispatchPlan,
         bank: &ExpertBank,
-        precision: Precision,
+        manner: Manner,
     ) -> Tensor<2> {
-        let y_etd = bank.forward_batched(x_td.unsqueeze_dim::<3>(0), precision);
+        let y_etd = bank.forward_batched(x_td.unsqueeze_dim::<3>(0), manner);
         let weights_et1 = plan.weights().swap_dims(0, 1).unsqueeze_dim::<3>(2);
         (y_etd * weights_et1).sum_dim(0).squeeze_dim(0)
     }

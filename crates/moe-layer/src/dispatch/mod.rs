@@ -6,7 +6,7 @@ mod padded;
 mod sorted;
 
 use burn::tensor::Tensor;
-use kernels::Precision;
+use nn::Manner;
 
 pub use dense::{Dense, DenseConfig};
 pub use packed::PackedRows;
@@ -31,7 +31,7 @@ pub trait Dispatch {
         x_td: Tensor<2>,
         plan: &DispatchPlan,
         bank: &ExpertBank,
-        precision: Precision,
+        manner: Manner,
     ) -> Tensor<2>;
 }
 
@@ -50,15 +50,15 @@ macro_rules! dispatchers {
                 x_td: Tensor<2>,
                 plan: &DispatchPlan,
                 bank: &ExpertBank,
-                precision: Precision,
+                manner: Manner,
             ) -> Tensor<2> {
                 if let PlanKind::Soft { dispatch_tes, combine_tes } = &plan.kind {
                     // Slots are mixtures of all tokens: there is nothing to move, so every
                     // backend is these two products.
-                    return mix(x_td, dispatch_tes, combine_tes, bank, precision);
+                    return mix(x_td, dispatch_tes, combine_tes, bank, manner);
                 }
                 match self {
-                    $(Self::$name(_) => $dispatcher.dispatch(x_td, plan, bank, precision),)+
+                    $(Self::$name(_) => $dispatcher.dispatch(x_td, plan, bank, manner),)+
                 }
             }
         }
@@ -86,12 +86,12 @@ fn mix(
     dispatch_tes: &Tensor<3>,
     combine_tes: &Tensor<3>,
     bank: &ExpertBank,
-    precision: Precision,
+    manner: Manner,
 ) -> Tensor<2> {
     let [tokens, experts, slots] = dispatch_tes.dims();
     let [_, width] = x_td.dims();
     let slots_of = |weights: &Tensor<3>| weights.clone().reshape([tokens, experts * slots]);
     let inputs = slots_of(dispatch_tes).swap_dims(0, 1).matmul(x_td);
-    let outputs = bank.forward_batched(inputs.reshape([experts, slots, width]), precision);
+    let outputs = bank.forward_batched(inputs.reshape([experts, slots, width]), manner);
     slots_of(combine_tes).matmul(outputs.reshape([experts * slots, width]))
 }

@@ -1,7 +1,8 @@
 //! Fixed buffers of C rows per expert.
 
 use burn::tensor::Tensor;
-use kernels::{Precision, combine, pack};
+use kernels::{combine, pack};
+use nn::Manner;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,12 +25,12 @@ impl Dispatch for Padded {
         x_td: Tensor<2>,
         plan: &DispatchPlan,
         bank: &ExpertBank,
-        precision: Precision,
+        manner: Manner,
     ) -> Tensor<2> {
         let [tokens, width] = x_td.dims();
         let (packed, room) = PackedRows::fixed(plan);
         let x_ecd = pack(x_td, packed.rows_m.clone()).reshape([plan.experts, room, width]);
-        let y_ecd = bank.forward_batched(x_ecd, precision);
+        let y_ecd = bank.forward_batched(x_ecd, manner);
         let y_md = y_ecd.reshape([plan.experts * room, width]);
         combine(y_md, packed.rows_m, packed.gates_m, tokens)
     }

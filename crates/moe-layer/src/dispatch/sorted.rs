@@ -1,7 +1,8 @@
 //! Rows sorted by expert without gaps.
 
 use burn::tensor::Tensor;
-use kernels::{Precision, combine, pack};
+use kernels::{combine, pack};
+use nn::Manner;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,12 +24,12 @@ impl Dispatch for Sorted {
         x_td: Tensor<2>,
         plan: &DispatchPlan,
         bank: &ExpertBank,
-        precision: Precision,
+        manner: Manner,
     ) -> Tensor<2> {
         let [tokens, _] = x_td.dims();
         let (packed, offsets) = PackedRows::compact(plan);
         let x_md = pack(x_td, packed.rows_m.clone());
-        let y_md = bank.forward_sorted(x_md, offsets, precision);
+        let y_md = bank.forward_sorted(x_md, offsets, manner);
         combine(y_md, packed.rows_m, packed.gates_m, tokens)
     }
 }

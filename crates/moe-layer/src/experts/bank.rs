@@ -4,8 +4,8 @@ use burn::{
     module::Module,
     tensor::{Device, Int, Tensor},
 };
-use kernels::{Activation as Before, Precision};
-use nn::GroupedLinear;
+use kernels::Activation as Before;
+use nn::{GroupedLinear, Manner};
 
 use super::{ExpertDims, ExpertInit, ExpertKind};
 
@@ -150,9 +150,10 @@ impl ExpertBank {
     /// Runs every expert on its own batch of rows: `x_ecd` `[E, C, D]` to `[E, C, D]`; with
     /// `[1, T, D]` every expert gets the same rows.
     #[must_use]
-    pub fn forward_batched(&self, x_ecd: Tensor<3>, precision: Precision) -> Tensor<3> {
+    pub fn forward_batched(&self, x_ecd: Tensor<3>, manner: impl Into<Manner>) -> Tensor<3> {
+        let manner = manner.into();
         self.forward(x_ecd, |map, x, before| {
-            map.forward_batched(x, before, precision)
+            map.forward_batched(x, before, manner)
         })
     }
 
@@ -167,10 +168,11 @@ impl ExpertBank {
         &self,
         x_md: Tensor<2>,
         offsets: Tensor<1, Int>,
-        precision: Precision,
+        manner: impl Into<Manner>,
     ) -> Tensor<2> {
+        let manner = manner.into();
         self.forward(x_md, |map, x, before| {
-            map.forward_sorted(x, offsets.clone(), before, precision)
+            map.forward_sorted(x, offsets.clone(), before, manner)
         })
     }
 

@@ -4,8 +4,8 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use kernels::{Activation as Before, Precision};
-use nn::{Linear, LinearDims};
+use kernels::Activation as Before;
+use nn::{Linear, LinearDims, Manner};
 
 use super::{ExpertDims, ExpertInit, ExpertKind};
 
@@ -97,15 +97,16 @@ impl Ffn {
 
     /// `x` `[.., D]` to the same shape.
     #[must_use]
-    pub fn forward<const R: usize>(&self, x: Tensor<R>, precision: Precision) -> Tensor<R> {
+    pub fn forward<const R: usize>(&self, x: Tensor<R>, manner: impl Into<Manner>) -> Tensor<R> {
+        let manner = manner.into();
         let activation = self.kind.activation();
         let (h, before) = match &self.gate {
-            None => activation.into_product(self.up.forward(x, precision)),
+            None => activation.into_product(self.up.forward(x, manner)),
             Some(gate) => {
-                let gates = activation.apply(gate.forward(x.clone(), precision));
-                (gates * self.up.forward(x, precision), Before::Identity)
+                let gates = activation.apply(gate.forward(x.clone(), manner));
+                (gates * self.up.forward(x, manner), Before::Identity)
             }
         };
-        self.down.forward_after(before, h, precision)
+        self.down.forward_after(before, h, manner)
     }
 }

@@ -83,7 +83,7 @@ fn one_round_is_the_plain_layer_bit_for_bit() {
         x_td,
         &plan,
         &bank_of(&layer),
-        Precision::F32,
+        Precision::F32.into(),
     );
     assert_same(out.y_td.clone(), dispatched);
     assert_eq!(routing.auxiliary.len(), out.auxiliary().count());

@@ -51,7 +51,7 @@ fn outcome(
     bank: &ExpertBank,
 ) -> Outcome {
     let [tokens, width] = x.dims();
-    let y = dispatcher.dispatch(x.clone(), plan, bank, Precision::F32);
+    let y = dispatcher.dispatch(x.clone(), plan, bank, Precision::F32.into());
     // A loss in which every output has its own weight.
     let weights = normal([tokens, width], 77, &x.device());
     let grads = (y.clone() * weights).sum().backward();
@@ -230,7 +230,7 @@ fn soft_assignments_mix_slots() {
     for dispatcher in members::<DispatcherConfig>() {
         let config = config(1, 1, 1.0, DropPolicyConfig::default(), dispatcher.clone());
         let plan = crate::common::planned(&assignment, &config, 2, 1);
-        let y = dispatcher.dispatch(x.clone(), &plan, &bank, Precision::F32);
+        let y = dispatcher.dispatch(x.clone(), &plan, &bank, Precision::F32.into());
         assert_close(y, expected.clone(), F32_SUM);
     }
 }
@@ -262,7 +262,7 @@ fn identical_experts_with_gates_that_sum_to_one_are_one_expert() {
     for dispatcher in members::<DispatcherConfig>() {
         let config = config(experts, k, 1.0, dropless.clone().into(), dispatcher.clone());
         let plan = crate::common::planned(&assignment, &config, tokens, k);
-        let y = dispatcher.dispatch(x.clone(), &plan, &same, Precision::F32);
+        let y = dispatcher.dispatch(x.clone(), &plan, &same, Precision::F32.into());
         assert_close(y, expected.clone(), F32_SUM);
     }
 }

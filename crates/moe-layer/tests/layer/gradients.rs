@@ -46,7 +46,7 @@ fn every_backend_differentiates_its_input() {
         let loss = |x: Tensor<2>| {
             let gates = testkit::uniform([TOKENS, 2], 0.2, 0.8, 4, &x.device());
             let bank = bank(dims(), 5, &x.device());
-            weighted_sum(dispatcher.dispatch(x, &plan_with(gates), &bank, Precision::F32))
+            weighted_sum(dispatcher.dispatch(x, &plan_with(gates), &bank, Precision::F32.into()))
         };
         let x = normal([TOKENS, WIDTH], 6, &device);
         gradient_check(loss, x, 1e-2, FINITE_DIFFERENCE);
@@ -60,7 +60,7 @@ fn every_backend_differentiates_its_gates_through_renormalisation() {
         let loss = |gates: Tensor<2>| {
             let x = normal([TOKENS, WIDTH], 6, &gates.device());
             let bank = bank(dims(), 5, &gates.device());
-            weighted_sum(dispatcher.dispatch(x, &plan_with(gates), &bank, Precision::F32))
+            weighted_sum(dispatcher.dispatch(x, &plan_with(gates), &bank, Precision::F32.into()))
         };
         let gates = testkit::uniform([TOKENS, 2], 0.2, 0.8, 4, &device);
         gradient_check(loss, gates, 1e-2, FINITE_DIFFERENCE);

@@ -4,10 +4,9 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use kernels::Precision;
 
 use super::{KeyValues, Mask, mix};
-use crate::{Linear, LinearDims, Rotation};
+use crate::{Linear, LinearDims, Manner, Rotation};
 
 /// The sizes of an attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,11 +135,13 @@ impl Attention {
         rotation: Option<&Rotation>,
         mask: &Mask,
         before: Option<&mut KeyValues>,
-        precision: Precision,
+        manner: impl Into<Manner>,
     ) -> Tensor<3> {
+        let manner = manner.into();
+        let precision = manner.precision;
         let [batch, sequence, _] = x_bsd.dims();
         let by_head = |map: &Linear, heads: usize| {
-            let mapped = map.forward(x_bsd.clone(), precision);
+            let mapped = map.forward(x_bsd.clone(), manner);
             let width = mapped.dims()[2] / heads;
             mapped.reshape([batch, sequence, heads, width])
         };
@@ -173,7 +174,7 @@ impl Attention {
                 .swap_dims(1, 2)
                 .reshape([batch, sequence, self.heads * width])
         };
-        self.output.forward(mixed, precision)
+        self.output.forward(mixed, manner)
     }
 
     /// Each head as often as there are queries for it, side by side.

@@ -6,7 +6,7 @@ use burn::{
 };
 use kernels::{Precision, attention};
 
-use crate::{Dropout, Linear, LinearDims};
+use crate::{Dropout, Linear, LinearDims, Manner};
 
 /// Causal multi-head self-attention: queries, keys and values are one map of the input, and weights are
 /// dropped in training.
@@ -60,8 +60,12 @@ impl JointAttention {
         precision: Precision,
     ) -> Tensor<3> {
         let dropout = self.dropout.draws(seed, place, &x_bsd.device());
-        let joint = self.query_key_value.forward(x_bsd, precision);
+        let manner = Manner {
+            precision,
+            dropout_seed: Some(seed),
+        };
+        let joint = self.query_key_value.forward(x_bsd, manner);
         let mixed = attention(joint, self.heads, dropout, precision);
-        self.output.forward(mixed, precision)
+        self.output.forward(mixed, manner)
     }
 }

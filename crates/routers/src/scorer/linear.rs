@@ -91,6 +91,12 @@ impl LinearScorer {
     pub const fn from_map(map: Linear) -> Self {
         Self { map }
     }
+
+    /// Its map, `[D, E]`.
+    #[must_use]
+    pub const fn map_mut(&mut self) -> &mut Linear {
+        &mut self.map
+    }
 }
 
 impl Score for LinearScorer {

@@ -78,6 +78,10 @@ pub(crate) struct GenerateArgs {
     /// A folder with config.json, tokenizer.json and model.safetensors, the name of a model in or beside
     /// the data folder, or a trial that kept its weights: its id, first digits, or `latest`.
     pub(crate) model: String,
+    /// The folder of an adapter of PEFT's for it, with adapter_config.json and adapter_model.safetensors, and
+    /// routers.json where routers were replaced.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
     /// The text to continue; several are continued side by side.
     #[arg(long, required = true, value_name = "TEXT")]
     pub(crate) prompt: Vec<String>,
@@ -119,6 +123,10 @@ pub(crate) struct GenerateArgs {
 pub(crate) struct EvalArgs {
     /// A model, as `xp generate` takes it.
     pub(crate) model: String,
+    /// The folder of an adapter of PEFT's for it, with adapter_config.json and adapter_model.safetensors, and
+    /// routers.json where routers were replaced.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
     /// The text.
     #[arg(long, value_name = "FILE")]
     pub(crate) text: PathBuf,

@@ -60,7 +60,10 @@ pub(super) fn run(args: &EvalArgs) -> Result<Exit, Expected> {
         None => text,
     };
     let device = args.device.parse::<DeviceChoice>()?.open()?;
-    let named = NamedModel::load(&args.model, &args.places, &device)?;
+    let mut named = NamedModel::load(&args.model, &args.places, &device)?;
+    if let Some(folder) = &args.adapter {
+        named = named.adapted(folder)?;
+    }
     let ids = named.tokenizer.encode(&text)?;
     let positions = named.model.limits().positions;
     let usual = || NonZeroUsize::new(WINDOW.min(positions)).unwrap_or(NonZeroUsize::MIN);

@@ -18,7 +18,10 @@ use crate::{
 
 pub(super) fn run(args: &GenerateArgs) -> Result<Exit, Expected> {
     let device = args.device.parse::<DeviceChoice>()?.open()?;
-    let named = NamedModel::load(&args.model, &args.places, &device)?;
+    let mut named = NamedModel::load(&args.model, &args.places, &device)?;
+    if let Some(folder) = &args.adapter {
+        named = named.adapted(folder)?;
+    }
     let prompts = prompts(args, &named)?;
     let config = GenerationConfig {
         max_tokens: args.max_tokens,

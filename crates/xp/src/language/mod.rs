@@ -1,5 +1,6 @@
 //! Language models that a command line names: a folder, a model's name, or a trial that kept its weights.
 
+mod adapted;
 mod chat;
 mod files;
 mod found;

@@ -1,0 +1,218 @@
+//! Routers that took another's place, beside an adapter.
+//!
+//! Hugging Face has a module for a linear gate alone, which an adapter's `modules-to-save` writes. Whatever else a
+//! router is made of (another scorer, a strategy, what it adapted) is kept here, with the settings to build it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    store::{ModuleSnapshot, SafetensorsStore},
+    tensor::Tensor,
+};
+use moe_layer::{LayerDims, LayerRouters, Mixtures, put_back};
+use nn::NamedMaps;
+use routers::{Router, RouterConfig};
+use serde::{Deserialize, Serialize};
+
+use crate::{Adapted, LoraConfig, LoraError, adapt, count_params, modules::Modules};
+
+/// How the routers are built.
+const SETTINGS: &str = "routers.json";
+
+/// What they learned.
+const TENSORS: &str = "routers.safetensors";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    /// The routers of all layers.
+    router: RouterConfig,
+    /// The layers that have one.
+    layers: Vec<usize>,
+}
+
+/// All routers of a model, those of later rounds behind the first of their layer.
+#[derive(Module, Debug)]
+struct All {
+    routers: Vec<Router>,
+}
+
+impl All {
+    fn of(routers: &[LayerRouters]) -> Self {
+        let all = routers.iter().flat_map(LayerRouters::all);
+        Self {
+            routers: all.cloned().collect(),
+        }
+    }
+}
+
+/// [`adapt`] that leaves routers as they are: one that is learned goes on to be learned whole.
+///
+/// # Errors
+///
+/// Those of [`adapt`], and a router's map that would get a delta as well.
+pub fn train_routers<M: Module + NamedMaps + Mixtures>(
+    model: M,
+    config: &LoraConfig,
+) -> Result<(M, Adapted), LoraError> {
+    let own = model.mixtures().into_iter();
+    let own: Vec<LayerRouters> = own.map(|(_, moe)| moe.routers().alone()).collect();
+    let (model, mut adapted) = adapt(model, config)?;
+    let mut model = put_back(model, own);
+    let modules = Modules::of(&mut model);
+    let lost = modules
+        .0
+        .iter()
+        .find(|module| !module.has_delta && adapted.deltas.contains(&module.names[0]));
+    if let Some(module) = lost {
+        return Err(LoraError::Placeless {
+            module: module.names[0].clone(),
+            problem: "is of a router, which is trained whole; take it out of `target-modules`"
+                .to_owned(),
+        });
+    }
+    adapted.params = count_params(&mut model);
+    Ok((model, adapted))
+}
+
+/// Writes the routers of a model that were built by `config`: `routers.json` and `routers.safetensors`.
+///
+/// # Errors
+///
+/// When a file cannot be written, and for a model without mixtures.
+pub fn save_routers<M: Mixtures>(
+    model: &M,
+    config: &RouterConfig,
+    folder: &Path,
+) -> Result<(), LoraError> {
+    let mixtures = model.mixtures();
+    if mixtures.is_empty() {
+        return Err(LoraError::Nothing);
+    }
+    let unwritten = |path: &Path, problem: String| LoraError::Write {
+        path: path.to_owned(),
+        problem,
+    };
+    fs::create_dir_all(folder).map_err(|error| unwritten(folder, error.to_string()))?;
+    let routers: Vec<_> = mixtures.iter().map(|(_, moe)| moe.routers()).collect();
+    let path = folder.join(TENSORS);
+    let mut store = SafetensorsStore::from_file(&path).overwrite(true);
+    let all = All::of(&routers).valid();
+    all.save_into(&mut store)
+        .map_err(|error| unwritten(&path, error.to_string()))?;
+    let written = Written {
+        router: config.clone(),
+        layers: mixtures.iter().map(|(layer, _)| *layer).collect(),
+    };
+    let path = folder.join(SETTINGS);
+    let text = serde_json::to_string_pretty(&written).expect("plain data");
+    fs::write(&path, text + "\n").map_err(|error| unwritten(&path, error.to_string()))
+}
+
+/// The model with the routers of a folder in the place of its own, and how they were built; the model as it is
+/// where the folder has none. `dims` are those of the model's layers.
+///
+/// # Errors
+///
+/// When a file cannot be read, is of other layers or of other sizes, and for numbers that are not finite.
+pub fn load_routers<M: Mixtures>(
+    model: M,
+    dims: &LayerDims,
+    folder: &Path,
+) -> Result<(M, Option<RouterConfig>), LoraError> {
+    let path = folder.join(SETTINGS);
+    if !path.exists() {
+        return Ok((model, None));
+    }
+    let refused = |path: &PathBuf, problem: String| LoraError::Settings {
+        path: path.clone(),
+        problem,
+    };
+    let text = fs::read_to_string(&path).map_err(|source| LoraError::Read {
+        path: path.clone(),
+        source,
+        hint: "",
+    })?;
+    let written: Written =
+        serde_json::from_str(&text).map_err(|error| refused(&path, error.to_string()))?;
+    let mixtures = model.mixtures();
+    let layers: Vec<usize> = mixtures.iter().map(|(layer, _)| *layer).collect();
+    if layers != written.layers {
+        let problem = format!(
+            "has routers of the layers {:?}, and the model has mixtures in {layers:?}; take the model that they \
+             were trained in",
+            written.layers
+        );
+        return Err(refused(&path, problem));
+    }
+    let fresh = mixtures.iter().map(|(_, moe)| {
+        let dims = LayerDims {
+            width: moe.width(),
+            ..dims.clone()
+        };
+        moe.fresh_routers(&written.router, &dims)
+    });
+    let fresh: Result<Vec<_>, _> = fresh.collect();
+    let fresh = fresh.map_err(|error| refused(&path, error.to_string()))?;
+    let path = folder.join(TENSORS);
+    let mut all = All::of(&fresh);
+    let mut store = SafetensorsStore::from_file(&path).allow_partial(false);
+    let report = all.load_from(&mut store).map_err(|error| {
+        refused(
+            &path,
+            format!("{error}; make sure that it is of these settings"),
+        )
+    })?;
+    if let Some(name) = report.unused.first() {
+        let problem = format!("`{name}` is of no router of these settings");
+        return Err(refused(&path, problem));
+    }
+    if let Some(name) = not_finite(&all) {
+        return Err(refused(
+            &path,
+            format!("`{name}` has numbers that are not finite"),
+        ));
+    }
+    let mut read = all.routers.into_iter();
+    let routers = fresh
+        .into_iter()
+        .map(|routers| routers.map(|_| read.next().expect("as many as there were")));
+    let routers = routers.collect();
+    Ok((put_back(model, routers), Some(written.router)))
+}
+
+/// The first parameter with a number that is not finite.
+fn not_finite(module: &All) -> Option<String> {
+    #[derive(Default)]
+    struct Look {
+        path: Vec<String>,
+        found: BTreeMap<String, bool>,
+    }
+
+    impl ModuleVisitor for Look {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let finite = param.val().is_finite().all().into_scalar::<bool>();
+            self.found.insert(self.path.join("."), finite);
+        }
+    }
+
+    let mut look = Look::default();
+    module.visit(&mut look);
+    look.found
+        .into_iter()
+        .find(|(_, finite)| !finite)
+        .map(|(name, _)| name)
+}

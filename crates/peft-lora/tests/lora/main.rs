@@ -1,0 +1,8 @@
+//! Adapters against the reference's, in files, and wrong ones.
+
+mod cases;
+mod common;
+mod files;
+mod golden;
+mod hostile;
+mod routers;

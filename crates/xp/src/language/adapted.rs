@@ -1,0 +1,54 @@
+//! A model with an adapter.
+
+use std::path::Path;
+
+use lm::CausalLm;
+use moe_layer::LayerDims;
+use nn::NamedMaps;
+use peft_lora::{LoraError, load_adapter, load_routers};
+
+use super::{AnyModel, NamedModel};
+use crate::{
+    exit::{Exit, Expected},
+    jobs::of_model,
+    ui,
+};
+
+impl NamedModel {
+    /// The model with the routers and the adapter of a folder.
+    ///
+    /// # Errors
+    ///
+    /// When the folder has none, and when it is of another model.
+    pub(crate) fn adapted(self, folder: &Path) -> Result<Self, Expected> {
+        let model = of_model!(AnyModel, self.model, model => {
+            AnyModel::from(adapted(model, folder).map_err(refused)?)
+        });
+        Ok(Self { model, ..self })
+    }
+}
+
+fn adapted<M: CausalLm + NamedMaps>(model: M, folder: &Path) -> Result<M, LoraError> {
+    // Widths are those of the layers.
+    let dims = LayerDims::new(0, model.limits().vocab);
+    // An adapter may have numbers for a router, so that is there first.
+    let (model, _) = load_routers(model, &dims, folder)?;
+    let (model, loaded) = load_adapter(model, folder)?;
+    for note in &loaded.notes {
+        ui::say(note);
+    }
+    Ok(model)
+}
+
+fn refused(error: LoraError) -> Expected {
+    let exit = if error.is_missing() {
+        Exit::Missing
+    } else {
+        Exit::Usage
+    };
+    let text = error.to_string();
+    let (message, help) = text
+        .rsplit_once("; ")
+        .unwrap_or((&text, "name another adapter"));
+    Expected::new(exit, message, help)
+}
