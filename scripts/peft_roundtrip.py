@@ -4,7 +4,8 @@
     pip install torch transformers "peft>=0.17" safetensors
     python3 scripts/peft_roundtrip.py MODEL
 
-MODEL is a folder of a Qwen2-MoE in full. PEFT makes adapters of random matrices and writes them; the example
+MODEL is a folder of a Qwen2-MoE in full, its config.json of the installed major version of transformers: version 4
+passes over the `rope_parameters` of version 5, and computes another model. PEFT makes adapters of random matrices and writes them; the example
 `peft_roundtrip` of `crates/peft-lora` reads each, computes logits and writes the adapter again; PEFT reads that
 into a model without, and must find a place for every tensor. With transformers 4 experts are modules of their own
 and have a pair each; since version 5 they are parameters and have one for all.
