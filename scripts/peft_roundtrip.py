@@ -4,7 +4,8 @@
     pip install torch transformers "peft>=0.17" safetensors
     python3 scripts/peft_roundtrip.py MODEL
 
-MODEL is a folder of a Qwen2-MoE in full. PEFT makes adapters of random matrices and writes them; the example
+MODEL is a folder of a Qwen2-MoE in full, its config.json of the installed major version of transformers: version 4
+passes over the `rope_parameters` of version 5, and computes another model. PEFT makes adapters of random matrices and writes them; the example
 `peft_roundtrip` of `crates/peft-lora` reads each, computes logits and writes the adapter again; PEFT reads that
 into a model without, and must find a place for every tensor. With transformers 4 experts are modules of their own
 and have a pair each; since version 5 they are parameters and have one for all.
@@ -66,11 +67,21 @@ def adapter(model, settings):
     return adapted
 
 
+def built():
+    """The example, built with the features that the whole workspace has."""
+    root = pathlib.Path(__file__).resolve().parents[1]
+    build = ["cargo", "build", "--release", "--quiet", "--workspace", "--example", "peft_roundtrip"]
+    subprocess.run(build, check=True, cwd=root)
+    metadata = ["cargo", "metadata", "--no-deps", "--format-version", "1"]
+    told = subprocess.run(metadata, check=True, cwd=root, capture_output=True).stdout
+    return pathlib.Path(json.loads(told)["target_directory"]) / "release/examples/peft_roundtrip"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", help="the folder of a Qwen2-MoE in full")
     model = str(pathlib.Path(parser.parse_args().model).resolve())
-    root = pathlib.Path(__file__).resolve().parents[1]
+    program = built()
     print(f"peft {peft.__version__}, transformers {transformers.__version__}, torch {torch.__version__}")
     worst = 0.0
     for name, settings in [("attention", ATTENTION), ("experts", EXPERTS), ("router", ROUTER)]:
@@ -81,8 +92,7 @@ def main():
             expected = logits(adapted)
             moved = (expected - logits(base(model))).abs().max().item()
             layout = "fused" if FUSED else "per-expert"
-            command = ["cargo", "run", "--release", "--quiet", "--workspace", "--example", "peft_roundtrip", "--"]
-            subprocess.run([*command, model, theirs, ours, layout], check=True, cwd=root)
+            subprocess.run([program, model, theirs, ours, layout], check=True)
             there = (load_file(f"{ours}/logits.safetensors")["logits"] - expected).abs().max().item()
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")

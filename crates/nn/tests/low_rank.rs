@@ -155,9 +155,12 @@ fn gradients_of_a_and_b(#[values(Base::F32, Base::F16, Base::Int4)] base: Base) 
     );
     let loss = |x: &Tensor<2>, a: &Tensor<2>, b: &Tensor<2>| {
         let tracked = [x, a, b].iter().any(|tensor| tensor.device().is_autodiff());
-        let place = |tensor: &Tensor<2>| match tracked && !tensor.device().is_autodiff() {
-            true => tensor.clone().autodiff(),
-            false => tensor.clone(),
+        let place = |tensor: &Tensor<2>| {
+            if tracked && !tensor.device().is_autodiff() {
+                tensor.clone().autodiff()
+            } else {
+                tensor.clone()
+            }
         };
         let x = place(x);
         let mut map = base.one(&x.device());
@@ -165,8 +168,7 @@ fn gradients_of_a_and_b(#[values(Base::F32, Base::F16, Base::Int4)] base: Base) 
         let y = map.forward(x, Precision::F32);
         (y * place(&weights)).sum()
     };
-    // What is a parameter there is the tensor itself here: its gradient is asked for through the parameter.
-    let of_a = with_parameters(base, &x, &a, &b, &weights);
+    let (of_a, of_b) = with_parameters(base, &x, &a, &b, &weights);
     let numeric_a = testkit::finite_difference(
         |a| f64::from(loss(&x, &a, &b).into_scalar::<f32>()),
         a.clone(),
@@ -177,8 +179,8 @@ fn gradients_of_a_and_b(#[values(Base::F32, Base::F16, Base::Int4)] base: Base) 
         b.clone(),
         1e-2,
     );
-    assert_close(of_a.0, numeric_a, FINITE_DIFFERENCE);
-    assert_close(of_a.1, numeric_b, FINITE_DIFFERENCE);
+    assert_close(of_a, numeric_a, FINITE_DIFFERENCE);
+    assert_close(of_b, numeric_b, FINITE_DIFFERENCE);
     // Into what it reads too.
     if !matches!(base, Base::F16) {
         let tolerance = FINITE_DIFFERENCE;
@@ -263,7 +265,7 @@ fn only_the_delta_is_seen_by_an_optimiser() {
 }
 
 #[test]
-fn dropout_is_the_passs_and_in_training_alone() {
+fn dropout_is_of_the_pass_and_in_training_alone() {
     let device = Device::flex().autodiff();
     let mut map = Base::F32.one(&device);
     let plain = map.clone();

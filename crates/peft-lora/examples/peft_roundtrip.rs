@@ -1,7 +1,8 @@
 //! An adapter read, run and written again, for `scripts/peft_roundtrip.py`.
 //!
 //! ```sh
-//! cargo run --release -p peft-lora --example peft_roundtrip -- MODEL ADAPTER OUT per-expert|fused
+//! cargo build --release --workspace --example peft_roundtrip
+//! target/release/examples/peft_roundtrip MODEL ADAPTER OUT per-expert|fused
 //! ```
 //!
 //! OUT gets the adapter as this program writes it, and `logits.safetensors` with the `logits` `[2, 12, V]` of the

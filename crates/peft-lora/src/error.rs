@@ -22,7 +22,7 @@ pub enum LoraError {
         "`{setting}`: {} takes no module of this model, whose modules end in {}; name others, or take the entry \
          out{}",
         listed(entries),
-        listed(known),
+        known.join(", "),
         hint
     )]
     Unmatched {
@@ -148,7 +148,7 @@ pub enum LoraError {
     #[error(
         "{path:?} is no adapter of this model{}: {}; make sure that both files of the adapter come from one run, \
          and that the model is the one it was made for",
-        made_for(base),
+        made_for(base.as_deref()),
         listed(problems)
     )]
     Tensors {
@@ -184,7 +184,7 @@ impl LoraError {
     }
 }
 
-fn made_for(base: &Option<String>) -> String {
+fn made_for(base: Option<&str>) -> String {
     match base {
         Some(base) => format!(" (it says that it is of {base:?})"),
         None => String::new(),

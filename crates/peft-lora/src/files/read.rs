@@ -293,12 +293,11 @@ impl Source<'_> {
             self.tensors.tensor(name, Kept::F32, device)
         };
         let whole = Stacked::of_file([tensor(&a)?, tensor(&b)?], one.experts);
-        let Stacked { a, b } = match one.places[..] {
-            [_] => whole,
-            _ => {
-                let [gate, up] = whole.apart();
-                if one.places[0] == place { gate } else { up }
-            }
+        let Stacked { a, b } = if let [gate, _] = one.places[..] {
+            let [of_gate, of_up] = whole.apart();
+            if gate == place { of_gate } else { of_up }
+        } else {
+            whole
         };
         Ok(LowRank::from_tensors(a, b, &settings))
     }

@@ -280,7 +280,7 @@ fn checked(read: Read, modules: &Modules) -> Result<(LoraConfig, Option<String>)
 /// What stands in the place of an adapter's tensors, if they are not there.
 pub(super) fn hint(folder: &Path) -> &'static str {
     if folder.join("adapter_model.bin").exists() {
-        "; adapter_model.bin is a pickle, which is not read: save it again with PEFT's `safe_serialization=True`"
+        "; adapter_model.bin is a pickle, which is not read: save it again with PEFT, as safetensors"
     } else if folder.join(format!("{TENSORS}.index.json")).exists() {
         "; an index of several files is not read: save the adapter as one file"
     } else {

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     LoraConfig, LoraError,
     modules::{Modules, fused_part},
+    pattern::takes,
 };
 
 /// What was written.
@@ -55,7 +56,7 @@ pub fn save_adapter(
     let mut gates: BTreeMap<String, LowRank<3>> = BTreeMap::new();
     let mut stacks: BTreeMap<String, Vec<(String, Stacked, f64)>> = BTreeMap::new();
     for (named, module) in model.named_maps().into_iter().zip(&modules.0) {
-        let taken = |entry: &String| crate::pattern::takes(entry, &module.names[0]);
+        let taken = |entry: &String| takes(entry, &module.names[0]);
         if !module.experts && config.modules_to_save.iter().any(taken) {
             out.whole(&module.names[0], &named.map)?;
             continue;
@@ -73,7 +74,6 @@ pub fn save_adapter(
                     ("gate_proj", Some(delta)) => {
                         gates.insert(stack.to_owned(), delta.clone());
                     }
-                    ("gate_proj", None) => {}
                     ("up_proj", delta) => {
                         let joined =
                             gate_and_up(gates.remove(stack), delta.clone(), module.outputs);
@@ -288,15 +288,8 @@ impl Out {
             },
             use_rslora: config.rslora,
             init_lora_weights: init_name(config.init),
-            target_modules: entries(&named, &known, last, |entry, name| {
-                crate::pattern::takes(entry, name)
-            }),
-            target_parameters: some(entries(
-                &owned,
-                &parameters,
-                behind_number,
-                |entry, name| crate::pattern::takes(entry, name),
-            )),
+            target_modules: entries(&named, &known, last, takes),
+            target_parameters: some(entries(&owned, &parameters, behind_number, takes)),
             rank_pattern,
             alpha_pattern,
             // PEFT takes what ends in an entry, behind a dot or not.

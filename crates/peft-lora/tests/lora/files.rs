@@ -19,21 +19,25 @@ fn random(target_modules: &[&str]) -> LoraConfig {
     }
 }
 
-/// A model with an adapter in a file, and that file read into a model without.
+/// A random model with an adapter of these settings.
+fn adapted(assets: &Path, base: &str, config: &LoraConfig) -> Qwen2Moe {
+    let (own, _) = adapt(model(assets, base, &Device::flex()), config).expect("an adapter");
+    own
+}
+
+/// A model's adapter in files, and those read into a model without.
 fn there_and_back(
     assets: &Path,
-    base: &str,
+    (own, base): (&mut Qwen2Moe, &str),
     config: &LoraConfig,
     layout: ExpertLayout,
-) -> (Qwen2Moe, Qwen2Moe, Folder) {
-    let device = Device::flex();
-    device.seed(5);
-    let (mut own, _) = adapt(model(assets, base, &device), config).expect("an adapter");
+) -> (Qwen2Moe, Folder) {
     let folder = Folder::new();
-    save_adapter(&mut own, config, Some(base), layout, folder.path()).expect("written");
-    let (read, loaded) = load_adapter(model(assets, base, &device), folder.path()).expect("read");
+    save_adapter(own, config, Some(base), layout, folder.path()).expect("written");
+    let plain = model(assets, base, &Device::flex());
+    let (read, loaded) = load_adapter(plain, folder.path()).expect("read");
     assert!(loaded.notes.is_empty(), "{:?}", loaded.notes);
-    (own, read, folder)
+    (read, folder)
 }
 
 #[test]
@@ -82,8 +86,10 @@ fn experts_in_either_layout_are_the_same(
         rank_pattern: BTreeMap::from([("down_proj".to_owned(), 2.try_into().expect("not zero"))]),
         ..random(&["q_proj", "gate_proj", "up_proj", "down_proj", "gate"])
     };
-    let (own, apart, of_apart) = there_and_back(&assets, base, &config, ExpertLayout::PerExpert);
-    let (_, fused, of_fused) = there_and_back(&assets, base, &config, ExpertLayout::Fused);
+    let mut own = adapted(&assets, base, &config);
+    let mut written = |layout| there_and_back(&assets, (&mut own, base), &config, layout);
+    let (apart, of_apart) = written(ExpertLayout::PerExpert);
+    let (fused, of_fused) = written(ExpertLayout::Fused);
     let expected = logits(&own);
     let plain = logits(&model(&assets, base, &Device::flex()));
     let moved = (expected.clone() - plain).abs().max().into_scalar::<f32>();
@@ -157,7 +163,9 @@ fn whole_modules_and_patterns_come_back() {
         "#,
     )
     .expect("a configuration");
-    let (own, read, folder) = there_and_back(&assets, FULL, &config, ExpertLayout::PerExpert);
+    let mut own = adapted(&assets, FULL, &config);
+    let layout = ExpertLayout::PerExpert;
+    let (read, folder) = there_and_back(&assets, (&mut own, FULL), &config, layout);
     assert_same(logits(&read), logits(&own));
     let files = Adapter::read(folder.path());
     assert_eq!(

@@ -91,7 +91,7 @@ fn files_that_are_missing_or_damaged_are_named() {
     fs::copy(settings, folder.file("adapter_config.json")).expect("copied");
     names(&refused(&folder), &["adapter_model.safetensors"]);
     fs::write(folder.file("adapter_model.bin"), "x").expect("written");
-    names(&refused(&folder), &["pickle", "safe_serialization"]);
+    names(&refused(&folder), &["pickle", "as safetensors"]);
     fs::write(folder.file("adapter_model.safetensors"), "not that").expect("written");
     names(&refused(&folder), &["adapter_model.safetensors", "damaged"]);
     fs::write(folder.file("adapter_config.json"), "{").expect("written");

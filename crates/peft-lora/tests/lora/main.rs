@@ -6,3 +6,4 @@ mod files;
 mod golden;
 mod hostile;
 mod routers;
+mod training;
