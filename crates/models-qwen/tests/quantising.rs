@@ -1,6 +1,8 @@
 //! A folder in four bits from one in full: the trained model, against rounding to the nearest numbers and
 //! against AutoGPTQ; and random ones, begun, left and begun again.
 
+#![expect(clippy::print_stdout, reason = "figures to read with --show-output")]
+
 mod common;
 
 use std::{collections::BTreeMap, fs, path::Path};

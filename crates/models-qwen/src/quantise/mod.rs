@@ -137,32 +137,29 @@ impl Quantise<'_> {
         let embedded = passes.iter().map(|pass| pass.embedded(tokens_vd.clone()));
         let mut hidden: Vec<Tensor<3>> = embedded.collect();
         for layer in 0..config.num_hidden_layers {
-            let block = match begun.finished(layer) {
-                Some(reports) => {
-                    reports.iter().for_each(&mut told);
-                    target.layer(layer, self.config.packed())?
-                }
-                None => {
-                    let mut block = Block::read(source, layer, &config)?;
-                    let maps = quantise_layer(
-                        (layer, &mut block),
-                        |block| block.stages(layer),
-                        passes.len(),
-                        |block, batch| {
-                            let x_bsd = hidden[batch].clone();
-                            let _ = block.forward(x_bsd, &passes[batch], layer, None);
-                        },
-                        self.config,
-                        &mut told,
-                    )?;
-                    let (packed, reports) = maps
-                        .into_iter()
-                        .map(|map| ((map.report.map.clone(), map.packed), map.report))
-                        .unzip();
-                    target.write_layer(layer, packed)?;
-                    begun.finish(reports)?;
-                    block
-                }
+            let block = if let Some(reports) = begun.finished(layer) {
+                reports.iter().for_each(&mut told);
+                target.layer(layer, self.config.packed())?
+            } else {
+                let mut block = Block::read(source, layer, &config)?;
+                let maps = quantise_layer(
+                    (layer, &mut block),
+                    |block| block.stages(layer),
+                    passes.len(),
+                    |block, batch| {
+                        let x_bsd = hidden[batch].clone();
+                        let _ = block.forward(x_bsd, &passes[batch], layer, None);
+                    },
+                    self.config,
+                    &mut told,
+                )?;
+                let (packed, reports) = maps
+                    .into_iter()
+                    .map(|map| ((map.report.map.clone(), map.packed), map.report))
+                    .unzip();
+                target.write_layer(layer, packed)?;
+                begun.finish(reports)?;
+                block
             };
             for (x_bsd, pass) in hidden.iter_mut().zip(&passes) {
                 *x_bsd = block.forward(x_bsd.clone(), pass, layer, None).0;
