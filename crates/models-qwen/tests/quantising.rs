@@ -91,7 +91,7 @@ fn the_trained_model_loses_less_than_by_rounding_and_no_more_than_by_autogptq() 
     };
     let full_folder = assets.join("models/tiny_qwen2_moe/fp32");
     let texts = assets.join("datasets/tinystories");
-    let calibration = windows(&full_folder, &texts.join("train.txt"), 64);
+    let calibration = windows(&full_folder, &texts.join("train.txt"), 128);
     let held = windows(&full_folder, &texts.join("valid.txt"), 40);
     let [own, nearest] = [Rounding::Gptq, Rounding::Nearest].map(|rounding| {
         let folder = tempfile::tempdir().expect("a folder");

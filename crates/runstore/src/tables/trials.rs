@@ -357,7 +357,7 @@ table! {
             symmetric: Option<bool>,
             /// Tokens that the model read while it was quantised.
             calibration_tokens: Option<u64> = "tokens",
-            /// Mean divergence KL(full || four bits) of the next token's distribution, over the tokens of the evaluation.
+            /// Mean divergence KL(full, four bits) of the next token's distribution, over the tokens of the evaluation.
             kl_divergence: Option<f64> = "nats",
             /// Perplexity of the model in full on the same windows as `perplexity`.
             full_perplexity: Option<f64> = "per token",

@@ -10,7 +10,7 @@ use crate::report::cells::Cell;
 
 const FILE: &str = "four_bits.svg";
 const TITLE: &str = "What four bits cost";
-const CAPTION: &str = "The divergence KL(full || four bits) of the next token's distribution, mean over the tokens of \
+const CAPTION: &str = "The divergence KL(full, four bits) of the next token's distribution, mean over the tokens of \
                        the evaluation: 0 where nothing is lost. Both scales are logarithmic. Left: the group size at \
                        the amount of calibration text that most cells have. Right: that amount, for rounding by GPTQ.";
 
