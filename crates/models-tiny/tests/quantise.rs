@@ -111,7 +111,7 @@ fn sizes_that_fill_no_words_are_refused_by_the_map() {
         )
         .expect("a model");
     let refused = model.quantised(&GptqConfig::default(), &[text(0)], |_| {});
-    let message = refused.err().expect("refused").to_string();
+    let message = refused.expect_err("refused").to_string();
     assert!(
         message.contains("blocks.0.attention.query_key_value")
             && message.contains("multiples of 8"),
