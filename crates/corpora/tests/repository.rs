@@ -8,7 +8,9 @@ use corpora::{DataDir, Fetcher, Manifest};
 use hub::Server;
 use indicatif::ProgressBar;
 
-const BODY: &[u8] = b"Weights of a model, which is none.\n";
+/// Four bytes as a safetensors file has them.
+const BODY: &[u8] =
+    b"\x38\x00\x00\x00\x00\x00\x00\x00{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}   abcd";
 
 const COMMIT: &str = "0123456789012345678901234567890123456789";
 
@@ -35,7 +37,7 @@ fn a_model_of_any_repository_is_fetched_by_its_name() {
     let fetcher = Fetcher::new(Manifest::embedded().clone(), &server.endpoint);
     let fetch = || fetcher.fetch("owner/model", &data, &ProgressBar::hidden());
     // Of BODY, by another program.
-    let sha256 = "f8ad4be69e2ca07e669008b24e616b02ba3ab16ba61c21e1ecf2b0bfb1b8544c";
+    let sha256 = "58873654a99d76c4a26900ff6582a36a6fb06b2e77c46e48a20827b7d8d3a3d4";
 
     // Weights come first, and nothing is a model without its configuration.
     serve_model(&server, sha256, Some(20));
