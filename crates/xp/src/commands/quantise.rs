@@ -6,6 +6,7 @@ use corpora::{CorpusConfig, PretrainedTokenizer, valid_windows};
 use models_qwen::{Quantise, QuantiseError};
 use quant_gptq::{GptqConfig, MapReport, Rounding};
 use serde_json::json;
+use weights::WeightsError;
 
 use super::eval::TOGETHER;
 use crate::{
@@ -76,6 +77,10 @@ fn corpus(name: &str, error: &io::Error) -> Result<CorpusConfig, Expected> {
 impl From<QuantiseError> for Expected {
     fn from(error: QuantiseError) -> Self {
         match error {
+            QuantiseError::Weights(error @ WeightsError::Write { .. }) => {
+                let help = "free some space, or name another folder";
+                Self::new(Exit::Store, error.to_string(), help)
+            }
             QuantiseError::Weights(error) => error.into(),
             other => {
                 let text = other.to_string();
