@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::{CorpusError, digest::Digest, repository::Announced};
+use crate::{CorpusError, digest::Digest};
 
 /// A collection of tokenizers that stands beside the data folder.
 pub(crate) const BESIDE_TOKENIZERS: &str = "../tokenizers/";
@@ -79,6 +79,14 @@ pub struct FileEntry {
     /// What the hub says of it, where the manifest knows nothing.
     #[serde(skip)]
     pub(crate) announced: Option<Announced>,
+}
+
+/// What the hub says of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Announced {
+    pub(crate) bytes: u64,
+    /// Of a large file.
+    pub(crate) sha256: Option<String>,
 }
 
 /// Where a file is fetched from.

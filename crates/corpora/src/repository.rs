@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs::File, io, path::Path};
 use ring::digest::{Context, SHA256};
 use serde::Deserialize;
 
-use crate::manifest::{Entry, EntryKind, FileEntry, HubSource, RepoKind, Source};
+use crate::manifest::{Announced, Entry, EntryKind, FileEntry, HubSource, RepoKind, Source};
 
 /// The longest list of files that is read.
 pub(crate) const MOST_LISTED: u64 = 8 << 20;
@@ -25,14 +25,6 @@ const READ: [&str; 11] = [
     "LICENSE",
     "config.json",
 ];
-
-/// What the hub says of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Announced {
-    pub(crate) bytes: u64,
-    /// Of a large file.
-    pub(crate) sha256: Option<String>,
-}
 
 /// The hub's answer, as far as it is read.
 #[derive(Deserialize)]
