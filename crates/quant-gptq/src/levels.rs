@@ -63,11 +63,12 @@ mod tests {
         let own = range(&[-1.0, 0.5, 2.0], false);
         assert_eq!((own.scale, own.zero), (0.2, 5));
         assert_eq!([-1.0, 0.0, 2.0, 9.0].map(|w| own.level(w)), [0, 5, 15, 15]);
-        // From -2 to 2: s = 4 / 15, z = 8; -2 is 7.5 steps below, and -7.5 is nearest to -8.
-        let even = range(&[-1.0, 0.5, 2.0], true);
-        assert_eq!((even.scale, even.zero), (4.0 / 15.0, 8));
-        assert_eq!(even.level(-2.0), 0);
-        assert!((even.value(15) - 7.0 * 4.0 / 15.0).abs() < 1e-7);
+        // From -3.75 to 3.75: s = 7.5 / 15 = 0.5, z = 8; both ends are 7.5 steps away, and of -7 and -8 the
+        // even one is -8. The upper end is cut off at 7 steps.
+        let even = range(&[-1.0, 0.5, 3.75], true);
+        assert_eq!((even.scale, even.zero), (0.5, 8));
+        assert_eq!([-3.75, 3.75].map(|w| even.level(w)), [0, 15]);
+        assert_eq!([0, 15].map(|level| even.value(level)), [-4.0, 3.5]);
         // Nothing below 0: only as wide above.
         assert_eq!(
             range(&[0.5, 3.0], true),
