@@ -1,12 +1,15 @@
 //! A language model as the training loop wants it.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::{module::Module, optim::GradientsParams, tensor::Tensor};
 use kernels::Precision;
-use moe_layer::{Capacity, MoeConfig, MoeOutput, auxiliary_sums};
-use routers::{OverLayers, RouterConfig};
-use trainer::{Learner, Losses, Pass};
+use moe_layer::{Capacity, MoeConfig, MoeOutput};
+use routers::RouterConfig;
+use trainer::{Learner, Losses, Minimised, Pass};
 
-use crate::{CausalLm, LayerTraces, LmForward, LmInput, TokenBatch, pooled_balance};
+use crate::{
+    CausalLm, LayerTraces, LmForward, LmInput, TokenBatch, recomputed,
+    router_losses::{RouterLosses, Scope},
+};
 
 /// Names of what an evaluation measures beside its loss.
 pub mod measure {
@@ -15,9 +18,6 @@ pub mod measure {
     /// The share of assignments that this capacity drops.
     pub const DROP_RATE: &str = "drop rate";
 }
-
-/// The loss that can be of the tokens of all layers in one pool.
-const POOLED: &str = "switch";
 
 /// Where the model stands in the paths of parameters.
 const FIELD: &str = "model.";
@@ -31,10 +31,9 @@ pub struct LanguageModel<M: Module> {
     evaluates_differently: bool,
     /// How the losses of routers become one over the layers.
     #[module(skip)]
-    over_layers: OverLayers,
-    /// The weight of the `switch` loss over all layers in one pool, where it is pooled.
-    #[module(skip)]
-    pooled: Option<f64>,
+    scope: Scope,
+    /// Whether a gradient computes the layers again and keeps what enters them alone.
+    recomputes: bool,
 }
 
 impl<M: CausalLm> LanguageModel<M> {
@@ -45,8 +44,8 @@ impl<M: CausalLm> LanguageModel<M> {
             model,
             bf16: precision == Precision::BF16,
             evaluates_differently: false,
-            over_layers: OverLayers::Mean,
-            pooled: None,
+            scope: Scope::default(),
+            recomputes: false,
         }
     }
 
@@ -55,10 +54,18 @@ impl<M: CausalLm> LanguageModel<M> {
     pub fn with_settings(self, moe: &MoeConfig, router: &RouterConfig) -> Self {
         Self {
             evaluates_differently: moe.evaluates_differently(router),
-            over_layers: router.aux_layers,
-            pooled: router.pooled(),
+            scope: Scope::of(router),
             ..self
         }
+    }
+
+    /// The same with or without activation checkpointing: of each layer a pass keeps what enters it, and its
+    /// gradient computes the layer again, one at a time. Numbers stay; a step computes every layer twice.
+    ///
+    /// Reference: Chen et al. 2016, with a segment a layer.
+    #[must_use]
+    pub fn recomputing(self, recomputes: bool) -> Self {
+        Self { recomputes, ..self }
     }
 
     /// The model inside.
@@ -70,7 +77,12 @@ impl<M: CausalLm> LanguageModel<M> {
     /// Runs the model on a batch.
     #[must_use]
     pub fn forward(&self, batch: &TokenBatch, noise_seed: u64, capacity: Capacity) -> LmForward {
-        self.model.forward(&LmInput {
+        self.model
+            .forward(&self.input(batch, noise_seed, capacity))
+    }
+
+    pub(crate) fn input(&self, batch: &TokenBatch, noise_seed: u64, capacity: Capacity) -> LmInput {
+        LmInput {
             ids_bs: batch.ids_bs(&self.model.device()),
             noise_seed,
             capacity,
@@ -79,10 +91,15 @@ impl<M: CausalLm> LanguageModel<M> {
             } else {
                 Precision::F32
             },
-        })
+        }
     }
 
-    fn nll(&self, forward: &LmForward, batch: &TokenBatch) -> Tensor<1> {
+    /// How the losses of routers become one over the layers.
+    pub(crate) const fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    pub(crate) fn nll(&self, forward: &LmForward, batch: &TokenBatch) -> Tensor<1> {
         let device = self.model.device();
         forward.nll(batch.targets_t(&device), batch.weights_t(&device))
     }
@@ -110,23 +127,6 @@ impl<M: CausalLm> LanguageModel<M> {
             (measure::DROP_RATE, dropped),
         ]
     }
-
-    /// Each loss of routers: the mean over layers and their rounds, their sum, or that of all tokens in
-    /// one pool.
-    fn over_layers(&self, forward: &LmForward) -> Vec<(&'static str, Tensor<1>)> {
-        let (sums, rounds) = auxiliary_sums(&forward.layers);
-        let parts = if self.over_layers == OverLayers::Sum {
-            1.0
-        } else {
-            rounds as f64
-        };
-        let pooled = self.pooled.zip(pooled_balance(&forward.layers));
-        let over = |(name, sum): (&'static str, Tensor<1>)| match &pooled {
-            Some((alpha, balance)) if name == POOLED => (name, balance.clone() * *alpha),
-            _ => (name, sum / parts),
-        };
-        sums.into_iter().map(over).collect()
-    }
 }
 
 impl<M: CausalLm> Learner for LanguageModel<M> {
@@ -151,9 +151,22 @@ impl<M: CausalLm> Learner for LanguageModel<M> {
         };
         Losses {
             lm,
-            aux: self.over_layers(&forward),
+            aux: RouterLosses::of(self.scope, &forward.layers).over_layers(),
             measures,
             observation: LayerTraces(traces),
+        }
+    }
+
+    fn gradients(
+        &self,
+        batch: &TokenBatch,
+        pass: &Pass,
+        minimised: &Minimised,
+    ) -> (Losses<LayerTraces>, GradientsParams) {
+        if self.recomputes {
+            recomputed::gradients(self, batch, pass, minimised)
+        } else {
+            minimised.gradients(self, self.losses(batch, pass))
         }
     }
 

@@ -26,6 +26,8 @@ mod learner;
 mod likelihood;
 mod parameters;
 mod pooled;
+mod recomputed;
+mod router_losses;
 mod text;
 mod traces;
 
