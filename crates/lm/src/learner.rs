@@ -77,8 +77,7 @@ impl<M: CausalLm> LanguageModel<M> {
     /// Runs the model on a batch.
     #[must_use]
     pub fn forward(&self, batch: &TokenBatch, noise_seed: u64, capacity: Capacity) -> LmForward {
-        self.model
-            .forward(&self.input(batch, noise_seed, capacity))
+        self.model.forward(&self.input(batch, noise_seed, capacity))
     }
 
     pub(crate) fn input(&self, batch: &TokenBatch, noise_seed: u64, capacity: Capacity) -> LmInput {

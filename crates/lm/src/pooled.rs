@@ -58,7 +58,10 @@ impl Pool {
     pub(crate) fn part(&self, some: &Self) -> Tensor<1> {
         let experts = some.probs_e.dims()[0] as f64;
         let tokens = self.tokens as f64;
-        let (f_e, p_e) = (self.chosen_e.clone() / tokens, some.probs_e.clone() / tokens);
+        let (f_e, p_e) = (
+            self.chosen_e.clone() / tokens,
+            some.probs_e.clone() / tokens,
+        );
         (f_e * p_e).sum() * experts
     }
 }

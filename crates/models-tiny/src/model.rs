@@ -7,8 +7,8 @@ use burn::{
 };
 use kernels::pack;
 use lm::{
-    BuildError, CausalLm, DataDims, Decoder, DecoderInput, LmConfig, LmInput, LmLimits,
-    LmShape, LmSizes,
+    BuildError, CausalLm, DataDims, Decoder, DecoderInput, LmConfig, LmInput, LmLimits, LmShape,
+    LmSizes,
 };
 use moe_layer::{BatchRows, Mixtures, MoeConfig, MoeContext, MoeLayer, MoeOutput};
 use nn::{Dropout, JointAttention, LayerNorm, Linear, LinearDims};

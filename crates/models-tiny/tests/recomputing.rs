@@ -77,7 +77,11 @@ impl ModuleVisitor for Same<'_> {
             assert_same(recomputed.clone(), plain.clone());
             self.met += 1;
         } else {
-            assert_eq!(plain.is_some(), recomputed.is_some(), "a gradient too many or too few");
+            assert_eq!(
+                plain.is_some(),
+                recomputed.is_some(),
+                "a gradient too many or too few"
+            );
         }
     }
 }
@@ -106,7 +110,10 @@ fn every_gradient_is_equal_to_the_bit(
     assert_eq!(names(&again), names(&losses));
     for ((_, again), (name, loss)) in again.aux.iter().zip(&losses.aux) {
         let (again, loss) = (number(again), number(loss));
-        assert!((again - loss).abs() <= 1e-6 * loss.abs(), "{name}: {again}, not {loss}");
+        assert!(
+            (again - loss).abs() <= 1e-6 * loss.abs(),
+            "{name}: {again}, not {loss}"
+        );
     }
     let mut same = Same {
         plain: &plain,
