@@ -145,9 +145,9 @@ fn a_malformed_record_is_numbered() {
     "Missing [UNK] token"
 )]
 #[case(
-    r###"{"version": "1.0", "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0}},
+    r#"{"version": "1.0", "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0}},
         "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]",
-        "type_id": 0}}], "pair": [], "special_tokens": {}}}"###,
+        "type_id": 0}}], "pair": [], "special_tokens": {}}}"#,
     "the token \"[CLS]\", which is not among its special_tokens"
 )]
 fn a_malformed_tokenizer_is_named(#[case] json: &str, #[case] word: &str) {

@@ -32,7 +32,7 @@ impl Default for Scope {
 
 impl Scope {
     /// As the settings of routers want it.
-    pub(crate) const fn of(router: &RouterConfig) -> Self {
+    pub(crate) fn of(router: &RouterConfig) -> Self {
         Self {
             over_layers: router.aux_layers,
             pooled: router.pooled(),
