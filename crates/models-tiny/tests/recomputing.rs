@@ -14,7 +14,7 @@ use moe_layer::MoeConfig;
 use registry::Fraction;
 use routers::RouterConfig;
 use rstest::rstest;
-use testkit::assert_same;
+use testkit::{Tolerance, assert_close, assert_same};
 use trainer::{Learner, Losses, Minimised, Pass};
 
 type Tiny = LanguageModel<TinyMoe>;
@@ -64,6 +64,8 @@ fn gradients(learner: &Tiny, auxiliary: bool) -> (Losses<lm::LayerTraces>, Gradi
 struct Same<'a> {
     plain: &'a GradientsParams,
     recomputed: &'a GradientsParams,
+    /// To the bit: losses of routers come to a layer in another order.
+    exact: bool,
     met: usize,
 }
 
@@ -74,7 +76,15 @@ impl ModuleVisitor for Same<'_> {
             self.recomputed.get::<D>(param.id),
         );
         if let (Some(plain), Some(recomputed)) = (&plain, &recomputed) {
-            assert_same(recomputed.clone(), plain.clone());
+            if self.exact {
+                assert_same(recomputed.clone(), plain.clone());
+            } else {
+                assert_close(
+                    recomputed.clone(),
+                    plain.clone(),
+                    Tolerance::new(2e-6, 1e-5),
+                );
+            }
             self.met += 1;
         } else {
             assert_eq!(
@@ -87,7 +97,7 @@ impl ModuleVisitor for Same<'_> {
 }
 
 #[rstest]
-fn every_gradient_is_equal_to_the_bit(
+fn every_gradient_is_that_of_the_whole_graph(
     #[values("mean", "sum", "pooled")] over: &str,
     #[values("soft-top-k", "top1", "expert-choice", "noisy-top-k")] strategy: &str,
     #[values(true, false)] auxiliary: bool,
@@ -118,6 +128,7 @@ fn every_gradient_is_equal_to_the_bit(
     let mut same = Same {
         plain: &plain,
         recomputed: &recomputed,
+        exact: !auxiliary,
         met: 0,
     };
     whole.visit(&mut same);
