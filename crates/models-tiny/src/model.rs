@@ -144,7 +144,11 @@ impl Mixtures for TinyMoe {
 impl CausalLm for TinyMoe {
     type Pass = LmInput;
 
+    /// # Panics
+    ///
+    /// On padding and on several texts in a row, which its attention cannot hide from each other.
     fn pass(&self, input: &LmInput) -> LmInput {
+        assert!(input.texts.is_none(), "TinyMoE reads one text a row");
         input.clone()
     }
 
@@ -225,6 +229,7 @@ impl Decoder for TinyMoe {
         let [batch, length] = ids_bs.dims();
         let forward = self.forward(&LmInput {
             ids_bs,
+            texts: None,
             noise_seed: input.noise_seed,
             capacity: input.capacity,
             precision: input.precision,
