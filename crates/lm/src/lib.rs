@@ -24,6 +24,7 @@ mod error;
 mod generate;
 mod learner;
 mod likelihood;
+mod over_layers;
 mod parameters;
 mod pooled;
 mod text;
