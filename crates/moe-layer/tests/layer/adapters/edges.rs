@@ -2,16 +2,16 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor};
 use moe_layer::{
-    BatchRows, BranchGates, BranchRouting, DispatcherConfig, DropPolicyConfig, ExpertConfig,
-    MoeConfig, MoeContext, MoeLayer, NoneConfig, Round,
+    AdapterBank, BatchRows, BranchGates, BranchRouting, DispatchPlan, DispatcherConfig,
+    DropPolicyConfig, ExpertConfig, MoeConfig, MoeContext, MoeLayer, NoneConfig, PlanKind, Round,
 };
 use registry::Variant;
 use routers::{RouterConfig, Sequences, StrategyConfig};
 use testkit::{F32_EXACT_ORDER, F32_SUM, assert_close, assert_same, normal};
 
 use super::{
-    EXPERTS, SETTINGS, TOKENS, WIDTH, branch, context, dims, layer, ones, plain, router, routing,
-    run, weighted,
+    EXPERTS, SETTINGS, TOKENS, WIDTH, branch, context, delta, dims, layer, ones, plain, router,
+    routing, run, weighted,
 };
 use crate::common::{config, members};
 
@@ -32,19 +32,49 @@ fn any_router_of_the_zoo_chooses_adapters() {
                     BranchGates::Own,
                 )
             };
-            let outputs = members::<DispatcherConfig>().into_iter().map(|dispatch| {
+            for dispatch in members::<DispatcherConfig>() {
                 let layer = layer(dispatch, ExpertConfig::default(), &device);
-                let branch = branch(&layer, &SETTINGS, Some(&routing));
                 let x_td = normal([TOKENS, WIDTH], 1, &device);
-                run(&layer.with_branch(Some(branch)), &x_td)
-            });
-            let outputs: Vec<_> = outputs.collect();
-            assert!(outputs.iter().all(|out| out.branch.is_some()));
-            for out in &outputs[1..] {
-                assert_close(out.y_td.clone(), outputs[0].y_td.clone(), F32_SUM);
+                let base = run(&layer, &x_td);
+                let branch = branch(&layer, &SETTINGS, Some(&routing));
+                let adapters = branch.adapters().clone();
+                let out = run(&layer.with_branch(Some(branch)), &x_td);
+                let round = out.branch.as_ref().expect("a round");
+                let added_td = match &round.plan.kind {
+                    PlanKind::Soft { .. } => mixed(&adapters, &round.plan, &x_td),
+                    _ => weighted(&adapters, &round.plan.weights(), &x_td),
+                };
+                assert_close(out.y_td.clone(), base.y_td + added_td, F32_SUM);
             }
         }
     }
+}
+
+/// Slots in turn: the mixture of tokens that each has, through its adapter, to the tokens that it is a part of.
+fn mixed(adapters: &AdapterBank, plan: &DispatchPlan, x_td: &Tensor<2>) -> Tensor<2> {
+    let PlanKind::Soft {
+        dispatch_tes,
+        combine_tes,
+    } = &plan.kind
+    else {
+        panic!("slots are of a soft plan")
+    };
+    let [_, experts, slots] = dispatch_tes.dims();
+    let column = |weights_tes: &Tensor<3>, adapter, slot| -> Tensor<2> {
+        let weights_t11 = weights_tes.clone().narrow(1, adapter, 1).narrow(2, slot, 1);
+        weights_t11.squeeze_dim(2)
+    };
+    let mut sum_td = x_td.zeros_like();
+    for adapter in 0..experts {
+        for slot in 0..slots {
+            let read_1d = column(dispatch_tes, adapter, slot)
+                .transpose()
+                .matmul(x_td.clone());
+            let given_1d = delta(adapters, adapter, &read_1d);
+            sum_td = sum_td + column(combine_tes, adapter, slot).matmul(given_1d);
+        }
+    }
+    sum_td
 }
 
 #[test]

@@ -39,7 +39,6 @@ fn dims() -> LayerDims {
 
 /// A layer of four experts with a shared one, two to a token, that drops nothing.
 fn layer(dispatch: DispatcherConfig, expert: ExpertConfig, device: &Device) -> MoeLayer {
-    device.seed(3);
     let moe = MoeConfig {
         expert,
         shared: Some(SharedConfig {
