@@ -2,13 +2,13 @@
 
 use burn::{module::Module, optim::GradientsParams, tensor::Tensor};
 use kernels::Precision;
-use moe_layer::{Capacity, MoeConfig, MoeOutput};
+use moe_layer::{Capacity, MoeConfig};
 use routers::RouterConfig;
 use trainer::{Learner, Losses, Minimised, Pass};
 
 use crate::{
-    CausalLm, LayerTraces, LmForward, LmInput, TokenBatch, recomputed,
-    router_losses::{RouterLosses, Scope},
+    CausalLm, LayerTraces, LmForward, LmInput, TokenBatch, over_layers::OneOfLayers, recomputed,
+    router_losses::RouterLosses,
 };
 
 /// Names of what an evaluation measures beside its loss.
@@ -29,9 +29,12 @@ pub struct LanguageModel<M: Module> {
     bf16: bool,
     /// The capacity of training can drop other assignments than an evaluation does.
     evaluates_differently: bool,
-    /// How the losses of routers become one over the layers.
+    /// How the losses of the layers' routers become one.
     #[module(skip)]
-    scope: Scope,
+    over_layers: OneOfLayers,
+    /// The same of the routers of adapters beside the layers.
+    #[module(skip)]
+    over_branches: OneOfLayers,
     /// Whether a gradient computes the layers again and keeps what enters them alone.
     recomputes: bool,
 }
@@ -44,7 +47,8 @@ impl<M: CausalLm> LanguageModel<M> {
             model,
             bf16: precision == Precision::BF16,
             evaluates_differently: false,
-            scope: Scope::default(),
+            over_layers: OneOfLayers::MEAN,
+            over_branches: OneOfLayers::MEAN,
             recomputes: false,
         }
     }
@@ -54,7 +58,16 @@ impl<M: CausalLm> LanguageModel<M> {
     pub fn with_settings(self, moe: &MoeConfig, router: &RouterConfig) -> Self {
         Self {
             evaluates_differently: moe.evaluates_differently(router),
-            scope: Scope::of(router),
+            over_layers: OneOfLayers::of(router),
+            ..self
+        }
+    }
+
+    /// The same as the router of adapters beside its mixtures wants its losses.
+    #[must_use]
+    pub fn with_branch_router(self, router: &RouterConfig) -> Self {
+        Self {
+            over_branches: OneOfLayers::of(router),
             ..self
         }
     }
@@ -94,9 +107,9 @@ impl<M: CausalLm> LanguageModel<M> {
         }
     }
 
-    /// How the losses of routers become one over the layers.
-    pub(crate) const fn scope(&self) -> Scope {
-        self.scope
+    /// The losses of the routers of no layer yet.
+    pub(crate) const fn router_losses(&self) -> RouterLosses {
+        RouterLosses::none(self.over_layers, self.over_branches)
     }
 
     pub(crate) fn nll(&self, forward: &LmForward, batch: &TokenBatch) -> Tensor<1> {
@@ -143,17 +156,16 @@ impl<M: CausalLm> Learner for LanguageModel<M> {
         let lm = self.nll(&forward, batch);
         // Routing is logged of training; of an evaluation its measures are enough.
         let (measures, traces) = if pass.training {
-            let traces = forward.layers.iter().map(MoeOutput::trace);
-            (Vec::new(), traces.collect())
+            (Vec::new(), LayerTraces::of(&forward.layers))
         } else {
             let measures = self.under_training_capacity(batch, pass.seed, (&forward, &lm));
-            (measures, Vec::new())
+            (measures, LayerTraces::none())
         };
         Losses {
             lm,
-            aux: RouterLosses::of(self.scope, &forward.layers).over_layers(),
+            aux: self.router_losses().with(&forward.layers).over_layers(),
             measures,
-            observation: LayerTraces(traces),
+            observation: traces,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The balancing loss over all layers together.
 
 use burn::tensor::{Tensor, activation::softmax};
-use moe_layer::MoeOutput;
+use moe_layer::{MoeOutput, Round};
 
 /// The Switch Transformer's loss with the tokens of all layers in one pool, as Hugging Face's Mixtral and
 /// Qwen have it: `E sum_e f_e P_e`, f_e the choices of expert e per token and P_e the mean of its
@@ -10,11 +10,12 @@ use moe_layer::MoeOutput;
 /// `None` where nothing was scored.
 #[must_use]
 pub fn pooled_balance(layers: &[MoeOutput]) -> Option<Tensor<1>> {
-    let pools = layers.iter().flat_map(Pool::rounds);
-    pools.reduce(Pool::with).map(|pool| pool.balance())
+    let rounds = layers.iter().flat_map(|layer| &layer.rounds);
+    let pool = rounds.filter_map(Pool::of).reduce(Pool::with)?;
+    Some(pool.part(&pool))
 }
 
-/// Tokens of one or several layers in one pool.
+/// Tokens of one or several rounds in one pool.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     /// How often each expert was chosen.
@@ -25,17 +26,15 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// The tokens of each round of a layer that scored them.
-    pub(crate) fn rounds(layer: &MoeOutput) -> impl Iterator<Item = Self> {
-        layer.rounds.iter().filter_map(|round| {
-            let routing = &round.routing;
-            let probs_te = softmax(routing.scores.as_ref()?.logits_te.clone(), 1);
-            let [tokens, experts] = probs_te.dims();
-            Some(Self {
-                chosen_e: routing.assignment.load(experts),
-                probs_e: probs_te.sum_dim(0).squeeze_dim::<1>(0),
-                tokens,
-            })
+    /// The tokens of a round; none where nothing was scored.
+    pub(crate) fn of(round: &Round) -> Option<Self> {
+        let routing = &round.routing;
+        let probs_te = softmax(routing.scores.as_ref()?.logits_te.clone(), 1);
+        let [tokens, experts] = probs_te.dims();
+        Some(Self {
+            chosen_e: routing.assignment.load(experts),
+            probs_e: probs_te.sum_dim(0).squeeze_dim::<1>(0),
+            tokens,
         })
     }
 
@@ -46,11 +45,6 @@ impl Pool {
             probs_e: self.probs_e + other.probs_e,
             tokens: self.tokens + other.tokens,
         }
-    }
-
-    /// The loss of this pool.
-    pub(crate) fn balance(&self) -> Tensor<1> {
-        self.part(self)
     }
 
     /// What the probabilities of some of its tokens add to the loss of this pool: the parts of all sum to

@@ -31,15 +31,15 @@ pub(crate) fn gradients<M: CausalLm>(
     // A graph whose tensors are dropped is freed by the next backward pass alone, so none is begun.
     let quiet = model.clone().no_grad();
     let mut entered = vec![quiet.embed(&shared)];
-    let mut traces = Vec::new();
-    let mut routers = RouterLosses::none(learner.scope());
+    let mut traces = LayerTraces::none();
+    let mut routers = learner.router_losses();
     for number in 0..quiet.depth() {
         let x_bsd = entered.last().expect("the first is there").clone();
         let (y_bsd, mixture) = quiet.layer(number, x_bsd, &shared);
         entered.push(y_bsd);
         if let Some(mixture) = mixture {
             routers.add(&mixture);
-            traces.push(mixture.trace());
+            traces.push(&mixture);
         }
     }
 
@@ -71,7 +71,7 @@ pub(crate) fn gradients<M: CausalLm>(
         lm: lm.detach(),
         aux: routers.over_layers(),
         measures: Vec::new(),
-        observation: LayerTraces(traces),
+        observation: traces,
     };
     (losses, sum.gradients.grads())
 }
@@ -87,7 +87,7 @@ fn of_layer<M: CausalLm>(
     all: &RouterLosses,
     layer: Option<&MoeOutput>,
 ) -> Vec<(&'static str, Tensor<1>)> {
-    all.part(&RouterLosses::of(learner.scope(), layer))
+    all.part(&learner.router_losses().with(layer))
 }
 
 /// The gradients of parameters so far.
