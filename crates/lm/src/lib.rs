@@ -38,7 +38,8 @@ pub use error::LmError;
 pub use generate::{Ending, Generated, Generation, GenerationConfig, SamplingConfig, generate};
 pub use learner::{LanguageModel, measure};
 pub use likelihood::{
-    Continuation, Likelihood, log_likelihoods, read_windows, token_losses, window_losses,
+    Continuation, Likelihood, log_likelihoods, mixture_inputs, read_windows, token_losses,
+    window_losses,
 };
 pub use parameters::{ParametersError, load_parameters, save_parameters};
 pub use pooled::pooled_balance;

@@ -62,6 +62,7 @@ mod modules;
 mod pattern;
 mod plan;
 mod routers;
+mod sizes;
 
 pub use adapt::{Adapted, adapt};
 pub use config::LoraConfig;
@@ -70,3 +71,4 @@ pub use error::LoraError;
 pub use files::{ExpertLayout, Loaded, Saved, load_adapter, save_adapter};
 pub use merge::{Merged, merge, unmerge};
 pub use routers::{load_routers, save_routers, train_routers};
+pub use sizes::{LoraSizes, lora_sizes};
