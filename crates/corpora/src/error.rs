@@ -128,6 +128,36 @@ pub enum CorpusError {
         added: usize,
     },
 
+    /// Texts are to be cut before anything can be predicted.
+    #[error("a text is to be cut at {cutoff} tokens, and needs 2, of which one predicts the other")]
+    ShortCutoff {
+        /// The most tokens of a text.
+        cutoff: usize,
+    },
+
+    /// No text of a split has anything to learn.
+    #[error(
+        "no example is left of the {split} texts: within {cutoff} tokens none has anything to learn; raise the \
+         cutoff, or take more texts"
+    )]
+    NoExamples {
+        /// `training`, `validation`, or whoever gave them.
+        split: &'static str,
+        /// The most tokens of a text.
+        cutoff: usize,
+    },
+
+    /// A text does not fit into the rows that texts share.
+    #[error(
+        "a text of {tokens} tokens does not fit into rows of {sequence}; pack longer rows, or cut texts earlier"
+    )]
+    LongText {
+        /// Tokens that it reads.
+        tokens: usize,
+        /// Tokens of a row.
+        sequence: usize,
+    },
+
     /// A window or batch of no tokens was asked for.
     #[error("{what} must be at least 1, got 0")]
     Zero {
@@ -138,7 +168,7 @@ pub enum CorpusError {
     /// A record file is not a JSON array of records.
     #[error(
         "{path:?}: {reason}; expected a JSON array of records with the texts `instruction`, \
-         `input` and `output`"
+         `input`, `output` and, of a test, `answer`"
     )]
     Records {
         /// The file.

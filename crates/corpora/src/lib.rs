@@ -46,6 +46,13 @@
 //! A decoder reads one long text in windows; a bidirectional encoder reads texts, each between
 //! `[CLS]` and `[SEP]`, cut or padded to one length. That is [`SentenceTokenizer`].
 //!
+//! # Texts of their own
+//!
+//! A fine-tuning reads texts each by itself: questions with their answers behind a [`Template`], or lines. They are
+//! [`Example`]s, which know which of their tokens count, and [`ExampleBatches`] pads and packs them. The tests of
+//! commonsense_170k are [`Questions`] of a [`Task`]: the texts whose likelihoods are compared, and a prompt whose
+//! continuation [`Task::parse`] reads.
+//!
 //! # What is never done
 //!
 //! Missing data is an error that names the file, the folder and the remedies. No other text takes
@@ -68,7 +75,9 @@ mod dataset;
 mod digest;
 mod download;
 mod error;
+mod examples;
 mod fetch;
+mod instructions;
 mod known;
 mod lengths;
 mod listing;
@@ -99,7 +108,15 @@ pub use dataset::{
 };
 pub use digest::Digest;
 pub use error::CorpusError;
+pub use examples::{
+    Example, ExampleBatch, ExampleBatches, ExampleEncoding, ExampleSet, ExamplesConfig,
+    InstructionsConfig, LinesConfig, RowsConfig, load_examples,
+};
 pub use fetch::{FetchPolicy, Fetched, Fetcher};
+pub use instructions::{
+    Instruction, Question, QuestionSettings, Questions, Task, Template, ensure_questions,
+    load_questions, question_digests,
+};
 pub use lengths::{check_windows, plainly_holds};
 pub use listing::{FileReport, FileState, Listing, check, list};
 pub use manifest::{Edition, Entry, EntryKind, FileEntry, HubSource, Manifest, RepoKind, Source};

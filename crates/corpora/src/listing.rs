@@ -40,7 +40,7 @@ pub struct FileReport {
 pub struct Listing {
     /// The name that `fetch` takes.
     pub name: String,
-    /// Corpus, tokenizer or model.
+    /// Corpus, questions, tokenizer or model.
     pub kind: EntryKind,
     /// One line about it.
     pub title: String,

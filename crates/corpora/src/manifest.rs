@@ -26,12 +26,12 @@ static EMBEDDED: LazyLock<Manifest> = LazyLock::new(|| {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Corpora, tokenizers and models.
+    /// Corpora, questions, tokenizers and models.
     #[serde(rename = "entry")]
     pub entries: Vec<Entry>,
 }
 
-/// A corpus, a tokenizer or a model.
+/// A corpus, questions, a tokenizer or a model.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -57,6 +57,8 @@ pub struct Entry {
 pub enum EntryKind {
     /// A text to learn.
     Corpus,
+    /// Questions whose answers are judged.
+    Questions,
     /// A tokenizer.json.
     Tokenizer,
     /// A pretrained model: configuration, weights and tokenizer in one folder.

@@ -1,30 +1,13 @@
-//! The real texts, where `SWITCHYARD_ASSETS` names the folder that holds `datasets/`.
+//! The real texts as corpora.
 
-use std::{env, path::PathBuf};
+mod real;
 
 use corpora::{
     CharTokenizer, Commonsense170kConfig, CorpusConfig, DataDir, Dataset, FetchPolicy, FileState,
     NgramLine, PretrainedConfig, TinyShakespeareConfig, TinyStoriesConfig, TokenClass,
     TokenizerConfig, predicted_text, valid_windows,
 };
-
-/// The data folder, or a printed line that says which test was skipped.
-fn assets(test: &str) -> Option<DataDir> {
-    let Some(assets) = env::var_os("SWITCHYARD_ASSETS") else {
-        // The line belongs to the test's own output, where the run looks for it.
-        #[expect(clippy::print_stdout, reason = "a skipped test is counted by its line")]
-        {
-            println!("skipped: {test}: SWITCHYARD_ASSETS is not set");
-        }
-        return None;
-    };
-    let data = DataDir::new(PathBuf::from(assets).join("datasets"));
-    assert!(
-        data.path.is_dir(),
-        "SWITCHYARD_ASSETS names no folder with datasets/: {data:?}"
-    );
-    Some(data)
-}
+use real::assets;
 
 fn load(corpus: impl Into<CorpusConfig>, tokenizer: TokenizerConfig, data: &DataDir) -> Dataset {
     let corpus = corpus.into();

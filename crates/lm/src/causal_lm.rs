@@ -10,11 +10,16 @@ use kernels::{Precision, cross_entropy};
 use moe_layer::{Capacity, Mixtures, MoeOutput};
 use routers::StepLoad;
 
+use crate::RowTexts;
+
 /// What a forward pass reads.
 #[derive(Debug, Clone)]
 pub struct LmInput {
     /// Token ids `[B, S]`.
     pub ids_bs: Tensor<2, Int>,
+    /// Which texts the rows are; where it is not said, each row is one from its beginning. A model that does not pad
+    /// ([`LmLimits::pads`]) reads no others.
+    pub texts: Option<RowTexts>,
     /// Seed of the routers' noise and of dropout in this pass.
     pub noise_seed: u64,
     /// Which capacity factor limits the mixtures.
@@ -61,7 +66,7 @@ pub struct LmLimits {
     pub vocab: usize,
     /// The longest text, in tokens.
     pub positions: usize,
-    /// Whether texts of several lengths are read side by side, the shorter ones padded.
+    /// Whether texts of several lengths are read side by side, the shorter ones padded, and several in a row.
     pub pads: bool,
 }
 

@@ -11,6 +11,9 @@ use crate::{CausalLm, LmInput};
 pub struct DecoderInput {
     /// Token ids `[B, S]`.
     pub ids_bs: Tensor<2, Int>,
+    /// The number of each one's text within its row, `[B, S]`, where a row has several or padding: no token sees
+    /// another text. With a cache a row is one text.
+    pub texts_bs: Option<Tensor<2, Int>>,
     /// The place of each in its text, `[B, S]`, from 0; that of padding does not matter.
     pub places_bs: Tensor<2, Int>,
     /// Which tokens are real, those in the cache before them included, `[B, K]`; all where it is not
@@ -27,15 +30,22 @@ pub struct DecoderInput {
 }
 
 impl From<&LmInput> for DecoderInput {
-    /// Texts from their beginning, without padding.
+    /// Texts from their beginning.
     fn from(input: &LmInput) -> Self {
         let [batch, sequence] = input.ids_bs.dims();
-        let places = Tensor::<1, Int>::arange(0..sequence as i64, &input.ids_bs.device());
+        let (texts_bs, places_bs, rows) = if let Some(texts) = input.texts.clone() {
+            (Some(texts.texts_bs), texts.places_bs, texts.rows)
+        } else {
+            let places = Tensor::<1, Int>::arange(0..sequence as i64, &input.ids_bs.device());
+            let places_bs = places.unsqueeze::<2>().expand([batch, sequence]);
+            (None, places_bs, BatchRows::equal(batch, sequence))
+        };
         Self {
             ids_bs: input.ids_bs.clone(),
-            places_bs: places.unsqueeze::<2>().expand([batch, sequence]),
+            texts_bs,
+            places_bs,
             real_bk: None,
-            rows: BatchRows::equal(batch, sequence),
+            rows,
             noise_seed: input.noise_seed,
             capacity: input.capacity,
             precision: input.precision,

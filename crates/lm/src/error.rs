@@ -36,6 +36,12 @@ pub enum LmError {
         /// V.
         vocab: usize,
     },
+    /// A batch with padding, or with several texts in a row, for a model that sees neither.
+    #[error(
+        "the model reads one text a row, all of one length, and a batch pads or packs them; cut texts to one \
+         length, or take a model that hides padding, such as Qwen2-MoE"
+    )]
+    Pads,
     /// A setting of generation is out of its bounds.
     #[error("`{name}` must be {expected}, got {got}")]
     Setting {

@@ -72,6 +72,7 @@ impl<M: CausalLm> LanguageModel<M> {
     pub fn forward(&self, batch: &TokenBatch, noise_seed: u64, capacity: Capacity) -> LmForward {
         self.model.forward(&LmInput {
             ids_bs: batch.ids_bs(&self.model.device()),
+            texts: batch.row_texts(&self.model.device()),
             noise_seed,
             capacity,
             precision: if self.bf16 {
@@ -163,7 +164,7 @@ impl<M: CausalLm> Learner for LanguageModel<M> {
     }
 
     fn tokens(batch: &TokenBatch) -> usize {
-        batch.targets.len()
+        batch.num_real()
     }
 
     fn counted(batch: &TokenBatch) -> usize {

@@ -3,9 +3,11 @@
 //! A model says how it is built ([`LmConfig`]) and what a forward pass gives ([`CausalLm`]); everything else is here once, for every model:
 //! its losses as the training loop wants them ([`LanguageModel`]), the auxiliary losses of its routers
 //! over the layers, what its routers did ([`LayerTraces`]), how likely it finds a token, a window of a
-//! text and what may follow one ([`token_losses`], [`window_losses`], [`log_likelihoods`]), how far its predictions
+//! text and what may follow one ([`token_losses`], [`window_losses`], [`log_likelihoods`], [`score_options`]), how far its predictions
 //! are from another's ([`kl_divergence`]), and the text
-//! that it writes, if it keeps what it has computed ([`Decoder`], [`generate`]).
+//! that it writes, if it keeps what it has computed ([`Decoder`], [`generate`], [`write_all`]).
+//!
+//! Texts of several lengths share a batch by padding or by packing ([`RowTexts`]): each is read as if it were alone.
 //!
 //! ```text
 //! TokenBatch --LmInput--> CausalLm --LmForward--> loss, auxiliary losses, traces --> trainer
@@ -24,8 +26,10 @@ mod error;
 mod generate;
 mod learner;
 mod likelihood;
+mod options;
 mod parameters;
 mod pooled;
+mod row_texts;
 mod text;
 mod traces;
 
@@ -35,12 +39,17 @@ pub use config::{BuildError, DataDims, LmConfig, LmShape, LmSizes};
 pub use decoder::{Decoder, DecoderInput};
 pub use divergence::kl_divergence;
 pub use error::LmError;
-pub use generate::{Ending, Generated, Generation, GenerationConfig, SamplingConfig, generate};
+pub use generate::{
+    Ending, Generated, Generation, GenerationConfig, SamplingConfig, generate, write_all,
+};
 pub use learner::{LanguageModel, measure};
 pub use likelihood::{
     Continuation, Likelihood, log_likelihoods, mixture_inputs, read_windows, token_losses,
     window_losses,
 };
+pub use options::{OptionScore, OptionsOf, score_options};
 pub use parameters::{ParametersError, load_parameters, save_parameters};
 pub use pooled::pooled_balance;
+pub use row_texts::RowTexts;
+pub use text::check_batch;
 pub use traces::LayerTraces;

@@ -1,10 +1,10 @@
 //! How likely a model finds each token, a text, and what may follow one.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use kernels::Precision;
 use moe_layer::Capacity;
 
-use crate::{CausalLm, LmError, LmForward, LmInput, TokenBatch, text::check_text};
+use crate::{CausalLm, LmError, LmForward, LmInput, TokenBatch, check_batch, text::check_text};
 
 /// The negative log-likelihood of each target in nats, row by row, on the host.
 #[must_use]
@@ -18,7 +18,7 @@ pub fn token_losses(forward: &LmForward, batch: &TokenBatch) -> Vec<f64> {
 ///
 /// # Errors
 ///
-/// When a row is longer than the model has positions, or has ids that the model does not know.
+/// What [`check_batch`] refuses.
 pub fn window_losses<M: CausalLm>(
     model: &M,
     batch: &TokenBatch,
@@ -37,17 +37,12 @@ pub fn read_windows<M: CausalLm>(
     batch: &TokenBatch,
     precision: Precision,
 ) -> Result<(LmForward, Vec<f64>), LmError> {
-    let limits = model.limits();
-    for ids in [&batch.inputs, &batch.targets] {
-        for (row, ids) in ids.chunks(batch.length.max(1)).enumerate() {
-            check_text(&format!("window {row}"), ids, limits)?;
-        }
-    }
+    check_batch(batch, model.limits())?;
     let forward = evaluated(model, batch, precision);
     let losses = token_losses(&forward, batch);
-    let counts = |place: usize| batch.counted.as_ref().is_none_or(|counted| counted[place]);
     let mean = |row: usize| {
-        let places = (row * batch.length..(row + 1) * batch.length).filter(|place| counts(*place));
+        let places =
+            (row * batch.length..(row + 1) * batch.length).filter(|place| batch.counts(*place));
         let (sum, tokens) = places.fold((0.0, 0), |(sum, tokens), place| {
             (sum + losses[place], tokens + 1)
         });
@@ -96,7 +91,8 @@ pub struct Likelihood {
 }
 
 /// The likelihood of each continuation behind its context, `batch` of them a pass, those of like length
-/// together.
+/// together. Neighbours that differ in their last token alone, such as the answers to a question often do, are read
+/// once.
 ///
 /// # Equation
 ///
@@ -146,7 +142,13 @@ pub fn log_likelihoods<M: CausalLm>(
 }
 
 impl Continuation<'_> {
-    /// How many tokens the model reads: all but the last.
+    /// What the model reads: all but the last token.
+    fn text(&self) -> Vec<u32> {
+        let read = [self.context, &self.ids[..self.ids.len() - 1]];
+        read.concat()
+    }
+
+    /// How many tokens that is.
     const fn read(&self) -> usize {
         self.context.len() + self.ids.len() - 1
     }
@@ -157,58 +159,74 @@ impl Continuation<'_> {
     }
 }
 
-/// The likelihoods of one pass.
+/// The likelihoods of one pass. Continuations that differ in their last token alone are read once.
 fn scored<M: CausalLm>(
     model: &M,
     continuations: &[Continuation<'_>],
     precision: Precision,
 ) -> Vec<Likelihood> {
-    let length = continuations.iter().map(Continuation::read).max();
-    let batch = side_by_side(continuations, length.unwrap_or(0));
-    let forward = evaluated(model, &batch, precision);
-    let losses = token_losses(&forward, &batch);
-    let likeliest: Tensor<2, burn::tensor::Int> = forward.logits.argmax(1);
-    let likeliest: Vec<i64> = likeliest.into_data().iter::<i64>().collect();
-    let rows = continuations.iter().enumerate();
-    rows.map(|(row, one)| {
-        let places = one.places().map(|place| row * batch.length + place);
-        Likelihood {
-            log_likelihood: -places.clone().map(|place| losses[place]).sum::<f64>(),
-            is_greedy: places
-                .clone()
-                .all(|place| likeliest[place] == i64::from(batch.targets[place])),
+    let mut texts: Vec<Vec<u32>> = continuations.iter().map(Continuation::text).collect();
+    texts.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    texts.dedup();
+    let length = texts.first().map_or(0, Vec::len);
+    let forward = evaluated(model, &side_by_side(&texts, length), precision);
+    // Where each token is predicted, and which it is.
+    let (mut places, mut targets) = (Vec::new(), Vec::new());
+    for one in continuations {
+        let text = one.text();
+        let row = texts.iter().position(|read| *read == text);
+        let row = row.expect("every text was read");
+        places.extend(one.places().map(|place| (row * length + place) as i32));
+        targets.extend(one.ids.iter().map(|&id| id as i32));
+    }
+    let device = forward.logits.device();
+    let integers = |values: &[i32]| Tensor::<1, Int>::from_data(values, &device);
+    let logits_pv = forward.logits.select(0, integers(&places));
+    let likeliest: Vec<i64> = logits_pv.clone().argmax(1).into_data().iter().collect();
+    let predicted = LmForward {
+        logits: logits_pv,
+        layers: Vec::new(),
+    };
+    let losses = predicted.losses(integers(&targets)).into_data();
+    let losses: Vec<f64> = losses.iter::<f32>().map(f64::from).collect();
+    let mut tokens = losses.iter().zip(likeliest.iter().zip(&targets));
+    let likelihood = |one: &Continuation<'_>| {
+        let mut likelihood = Likelihood {
+            log_likelihood: 0.0,
+            is_greedy: true,
+        };
+        for (loss, (likeliest, target)) in tokens.by_ref().take(one.ids.len()) {
+            likelihood.log_likelihood -= loss;
+            likelihood.is_greedy &= *likeliest == i64::from(*target);
         }
-    })
-    .collect()
+        likelihood
+    };
+    continuations.iter().map(likelihood).collect()
 }
 
 /// Texts with padding behind them, which none of their tokens sees.
-fn side_by_side(continuations: &[Continuation<'_>], length: usize) -> TokenBatch {
-    let mut batch = TokenBatch {
-        inputs: Vec::new(),
-        targets: Vec::new(),
-        counted: None,
-        rows: continuations.len(),
-        length,
+fn side_by_side(texts: &[Vec<u32>], length: usize) -> TokenBatch {
+    let padded = |text: &Vec<u32>| {
+        let mut row = text.clone();
+        row.resize(length, 0);
+        row
     };
-    let mut counted = Vec::new();
-    for one in continuations {
-        let text: Vec<u32> = [one.context, one.ids].concat();
-        let padding = || std::iter::repeat_n(0, length - one.read());
-        batch.inputs.extend(text[..one.read()].iter().copied());
-        batch.inputs.extend(padding());
-        batch.targets.extend(text[1..].iter().copied());
-        batch.targets.extend(padding());
-        counted.extend((0..length).map(|place| one.places().contains(&place)));
+    let inputs: Vec<u32> = texts.iter().flat_map(padded).collect();
+    TokenBatch {
+        targets: vec![0; inputs.len()],
+        inputs,
+        counted: None,
+        texts: None,
+        rows: texts.len(),
+        length,
     }
-    batch.counted = Some(counted);
-    batch
 }
 
 /// What a model makes of a batch in evaluation.
 fn evaluated<M: CausalLm>(model: &M, batch: &TokenBatch, precision: Precision) -> LmForward {
     model.forward(&LmInput {
         ids_bs: batch.ids_bs(&model.device()),
+        texts: batch.row_texts(&model.device()),
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision,

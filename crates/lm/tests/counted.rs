@@ -23,6 +23,7 @@ fn batch(inputs: &[u32], targets: &[u32], counted: Option<&[bool]>) -> TokenBatc
         inputs: inputs.to_vec(),
         targets: targets.to_vec(),
         counted: counted.map(<[bool]>::to_vec),
+        texts: None,
         rows: 1,
         length: inputs.len(),
     }

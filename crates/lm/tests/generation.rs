@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use common::Bigrams;
 use kernels::Precision;
 use lm::{
-    Continuation, Ending, GenerationConfig, LmError, SamplingConfig, TokenBatch, generate,
-    log_likelihoods, window_losses,
+    CausalLm, Continuation, Ending, GenerationConfig, LmError, LmLimits, OptionsOf, SamplingConfig,
+    TokenBatch, check_batch, generate, log_likelihoods, score_options, window_losses, write_all,
 };
 
 /// 0 is followed by 1, 1 by 2 and 2 by 0, each with odds of 2 : 1 : 1.
@@ -122,6 +122,7 @@ fn losses_of_windows_by_hand() {
         inputs: vec![0, 1, 2, 2],
         targets: vec![1, 2, 1, 0],
         counted: None,
+        texts: None,
         rows: 2,
         length: 2,
     };
@@ -146,4 +147,68 @@ fn losses_of_windows_by_hand() {
     };
     let refused = window_losses(&model, &unknown, Precision::F32).expect_err("refused");
     assert!(refused.to_string().contains("window 1"), "{refused}");
+}
+
+#[test]
+fn options_are_scored_by_sum_and_by_mean() {
+    let model = ring();
+    // Each token's odds are hand-worked in `losses_of_windows_by_hand`: of 1 behind 0 it is 1/2.
+    let texts: [&[Vec<u32>]; 2] = [&[vec![1], vec![2], vec![1, 2]], &[vec![0]]];
+    let asked = texts.map(|options| OptionsOf {
+        context: &[2, 0],
+        options,
+    });
+    let scores = score_options(&model, &asked, 2, Precision::F32).expect("they fit");
+    assert_eq!(scores.iter().map(Vec::len).collect::<Vec<_>>(), [3, 1]);
+    for (scores, options) in scores.iter().zip(texts) {
+        for (score, ids) in scores.iter().zip(options) {
+            let alone = Continuation {
+                context: &[2, 0],
+                ids,
+            };
+            let alone = log_likelihoods(&model, &[alone], 1, Precision::F32).expect("it fits");
+            assert_eq!(score.log_likelihood, alone[0].log_likelihood);
+            assert_eq!(score.tokens, ids.len());
+        }
+    }
+    let first = scores[0][0];
+    assert!((first.log_likelihood + 2f64.ln()).abs() < 1e-6, "{first:?}");
+    let two = scores[0][2];
+    assert_eq!(two.mean(), two.log_likelihood / 2.0);
+}
+
+#[test]
+fn many_prompts_are_written_behind_in_their_order() {
+    let model = ring();
+    let config = GenerationConfig::greedy(2);
+    let prompts = [vec![0], vec![1, 2, 0], vec![1], vec![2, 1], vec![2]];
+    let written = write_all(&model, &prompts, 2, &config).expect("they fit");
+    for (prompt, written) in prompts.iter().zip(written) {
+        let alone = generate(&model, std::slice::from_ref(prompt), &config).expect("it fits");
+        assert_eq!(written, alone.finish().expect("numbers")[0]);
+    }
+}
+
+#[test]
+fn a_batch_that_a_model_cannot_read_is_refused() {
+    let model = ring();
+    let mut batch = TokenBatch {
+        inputs: vec![0, 1, 2, 2],
+        targets: vec![1, 2, 1, 0],
+        counted: None,
+        texts: Some(vec![0, 1, 1, 1]),
+        rows: 2,
+        length: 2,
+    };
+    let limits = model.limits();
+    check_batch(&batch, limits).expect("it pads");
+    let plain = LmLimits {
+        pads: false,
+        ..limits
+    };
+    let refused = check_batch(&batch, plain).expect_err("refused");
+    assert_eq!(refused, LmError::Pads);
+    batch.texts = None;
+    check_batch(&batch, plain).expect("nothing is padded");
+    assert_eq!(batch.num_counted(), 4);
 }

@@ -36,6 +36,7 @@
 //! ```
 
 pub mod balance;
+pub mod choice;
 pub mod correlation;
 pub mod curve;
 pub mod drops;

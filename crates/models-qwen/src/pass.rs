@@ -20,10 +20,7 @@ impl<'a> Pass<'a> {
         Self {
             input,
             rotation: rope.at(input.places_bs.clone()),
-            mask: match &input.real_bk {
-                Some(real_bk) => Mask::causal().with_real(real_bk.clone()),
-                None => Mask::causal(),
-            },
+            mask: mask(input),
             ids_t: input.ids_bs.clone().reshape([batch * sequence]),
         }
     }
@@ -49,4 +46,16 @@ impl<'a> Pass<'a> {
             precision: self.input.precision,
         }
     }
+}
+
+/// What tokens see of what stands before them.
+fn mask(input: &DecoderInput) -> Mask {
+    let mut mask = Mask::causal();
+    if let Some(real_bk) = &input.real_bk {
+        mask = mask.with_real(real_bk.clone());
+    }
+    if let Some(texts_bs) = &input.texts_bs {
+        mask = mask.with_texts(texts_bs.clone());
+    }
+    mask
 }

@@ -58,6 +58,7 @@ impl Trained {
 fn run(model: &Qwen2Moe, ids_bs: Tensor<2, Int>) -> QwenForward {
     model.run(&DecoderInput::from(&LmInput {
         ids_bs,
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision: Precision::F32,

@@ -49,6 +49,7 @@ fn logits_after(model: &Qwen2Moe, text: &[u32]) -> Tensor<1> {
         Tensor::from_data(TensorData::new(ids, [1, text.len()]), &model.device());
     let forward = model.forward(&LmInput {
         ids_bs,
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision: Precision::F32,
@@ -218,6 +219,7 @@ fn perplexity_is_the_references(#[values("fp32", "gptq_int4_g128")] form: &str) 
         inputs: ids[first * length..(first + rows) * length].to_vec(),
         targets: ids[first * length + 1..=(first + rows) * length].to_vec(),
         counted: None,
+        texts: None,
         rows,
         length,
     };

@@ -22,6 +22,7 @@ const PROMISED: Tolerance = Tolerance::new(2e-5, 1e-4);
 fn input(ids_bs: Tensor<2, Int>, real_bk: Option<Tensor<2, Bool>>) -> DecoderInput {
     let texts = LmInput {
         ids_bs,
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision: Precision::F32,

@@ -24,6 +24,7 @@ const F16_LOGITS: Tolerance = Tolerance::new(0.0054, 0.0);
 fn run(model: &Qwen2Moe, ids_bs: &Tensor<2, Int>, precision: Precision) -> LmForward {
     model.forward(&LmInput {
         ids_bs: ids_bs.clone(),
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision,

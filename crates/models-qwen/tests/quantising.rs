@@ -34,6 +34,7 @@ fn windows(model: &Path, text: &Path, count: usize) -> Vec<TokenBatch> {
         inputs: windows.inputs,
         targets: windows.targets,
         counted: None,
+        texts: None,
         rows: windows.batch,
         length: windows.sequence,
     };
@@ -137,6 +138,7 @@ fn texts() -> Vec<TokenBatch> {
         inputs: ids(from),
         targets: ids(from + 1),
         counted: None,
+        texts: None,
         rows: 3,
         length: 8,
     };

@@ -42,6 +42,7 @@ fn windows(assets: &Path, first: usize, count: usize) -> Tensor<2, Int> {
 fn run(model: &Qwen2Moe, ids_bs: Tensor<2, Int>) -> LmForward {
     model.forward(&LmInput {
         ids_bs,
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision: Precision::F32,

@@ -91,6 +91,7 @@ fn it_starts_undecided() {
     let pass = |ids: [[i32; 4]; 1]| {
         model.forward(&LmInput {
             ids_bs: Tensor::<2, Int>::from_data(ids, &device),
+            texts: None,
             noise_seed: 0,
             capacity: Capacity::Evaluation,
             precision: Precision::F32,

@@ -43,6 +43,7 @@ fn no_matrix_is_widened_as_a_whole() {
         for tokens in [48, 1] {
             let input = LmInput {
                 ids_bs: ids_bs(tokens, &device),
+                texts: None,
                 noise_seed: 0,
                 capacity: Capacity::Evaluation,
                 precision: Precision::F32,
@@ -55,6 +56,7 @@ fn no_matrix_is_widened_as_a_whole() {
         let mut cache = model.cache();
         let input = DecoderInput::from(&LmInput {
             ids_bs: ids_bs(1, &device),
+            texts: None,
             noise_seed: 0,
             capacity: Capacity::Evaluation,
             precision: Precision::F32,

@@ -142,7 +142,11 @@ impl Mixtures for TinyMoe {
 }
 
 impl CausalLm for TinyMoe {
+    /// # Panics
+    ///
+    /// On padding and on several texts in a row, which its attention cannot hide from each other.
     fn forward(&self, input: &LmInput) -> LmForward {
+        assert!(input.texts.is_none(), "TinyMoE reads one text a row");
         let [batch, sequence] = input.ids_bs.dims();
         let mut x = self.embedded(input);
         let mut layers = Vec::with_capacity(self.blocks.len());
@@ -202,6 +206,7 @@ impl Decoder for TinyMoe {
         let [batch, length] = ids_bs.dims();
         let forward = self.forward(&LmInput {
             ids_bs,
+            texts: None,
             noise_seed: input.noise_seed,
             capacity: input.capacity,
             precision: input.precision,

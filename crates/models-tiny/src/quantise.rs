@@ -30,6 +30,7 @@ impl TinyMoe {
         let device = self.device();
         let input = |text: &TokenBatch| LmInput {
             ids_bs: text.ids_bs(&device),
+            texts: text.row_texts(&device),
             noise_seed: 0,
             capacity: Capacity::Evaluation,
             precision: Precision::F32,

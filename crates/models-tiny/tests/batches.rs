@@ -65,6 +65,7 @@ fn perplexity(model: &TinyMoe, batch: usize, capacity: Capacity) -> f64 {
         let (start, count) = (first * SEQUENCE, batch * SEQUENCE);
         let forward = model.forward(&LmInput {
             ids_bs: tokens(start, count).reshape([batch, SEQUENCE]),
+            texts: None,
             noise_seed: 3,
             capacity,
             precision: Precision::F32,

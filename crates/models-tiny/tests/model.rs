@@ -70,6 +70,7 @@ fn build(strategy: StrategyConfig, device: &Device) -> TinyMoe {
 fn input(ids: [[i32; 6]; 2], device: &Device) -> LmInput {
     LmInput {
         ids_bs: Tensor::<2, Int>::from_ints(ids, device),
+        texts: None,
         noise_seed: 3,
         capacity: Capacity::Training,
         precision: Precision::F32,

@@ -166,6 +166,7 @@ fn ids(device: &Device) -> Tensor<2, Int> {
 fn input(seed: u64, device: &Device) -> LmInput {
     LmInput {
         ids_bs: ids(device),
+        texts: None,
         noise_seed: seed,
         capacity: Capacity::Training,
         precision: Precision::F32,

@@ -47,6 +47,7 @@ fn losses(model: &TinyMoe, over: &str) -> Vec<(&'static str, f64)> {
         inputs: vec![1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 3, 5],
         targets: vec![2, 3, 4, 5, 6, 7, 8, 0, 1, 3, 5, 7],
         counted: None,
+        texts: None,
         rows: 2,
         length: 6,
     };

@@ -21,6 +21,7 @@ fn text(from: u32) -> TokenBatch {
         inputs: ids(from),
         targets: ids(from + 1),
         counted: None,
+        texts: None,
         rows: 4,
         length: 16,
     }

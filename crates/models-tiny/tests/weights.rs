@@ -35,6 +35,7 @@ fn build(layers: usize, vocab: usize, router: &RouterConfig, seed: u64) -> TinyM
 fn logits(model: &TinyMoe) -> Vec<f32> {
     let input = LmInput {
         ids_bs: Tensor::<2, Int>::from_ints([[1, 2, 3, 0]], &Device::flex()),
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Training,
         precision: Precision::F32,

@@ -36,6 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ids = Tensor::<1, Int>::arange(0..24, &device) * 5 + 1;
     let forward = model.forward(&LmInput {
         ids_bs: ids.reshape([2, 12]),
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision: Precision::F32,

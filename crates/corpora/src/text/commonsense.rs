@@ -1,25 +1,15 @@
-//! commonsense_170k: a JSON array of questions with answers, rendered as documents.
+//! commonsense_170k: questions with answers, rendered as documents.
 
-use std::{fmt, path::Path};
-
-use serde::{
-    Deserialize,
-    de::{Deserializer, Error, SeqAccess, Visitor},
-};
+use std::path::Path;
 
 use super::{SEPARATOR, Texts};
-use crate::CorpusError;
+use crate::{
+    CorpusError,
+    instructions::{Instruction, read_instructions},
+};
 
 /// One record in this many goes to validation, on average.
 const VALID_ONE_IN: u64 = 10;
-
-#[derive(Debug, Deserialize)]
-struct Record {
-    instruction: String,
-    #[serde(default)]
-    input: String,
-    output: String,
-}
 
 /// Renders every record and splits them.
 ///
@@ -27,15 +17,11 @@ struct Record {
 /// as a little-endian number, divide by ten. So the split does not depend on the order of the
 /// file, and a question that occurs twice is on one side only.
 pub(super) fn render(json: &str, path: &Path) -> Result<Texts, CorpusError> {
-    let records: Records = serde_json::from_str(json).map_err(|error| CorpusError::Records {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })?;
     let mut texts = Texts {
         train: String::new(),
         valid: String::new(),
     };
-    for record in &records.0 {
+    for record in &read_instructions(json, path)? {
         let side = if is_valid(record) {
             &mut texts.valid
         } else {
@@ -46,7 +32,7 @@ pub(super) fn render(json: &str, path: &Path) -> Result<Texts, CorpusError> {
     Ok(texts)
 }
 
-fn is_valid(record: &Record) -> bool {
+fn is_valid(record: &Instruction) -> bool {
     let hash = blake3::hash(record.instruction.as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_bytes()[..8]);
@@ -54,11 +40,12 @@ fn is_valid(record: &Record) -> bool {
 }
 
 /// The headings are those of LLM-Adapters; the sentence above them is this project's own.
-fn write(text: &mut String, record: &Record) {
-    let Record {
+fn write(text: &mut String, record: &Instruction) {
+    let Instruction {
         instruction,
         input,
         output,
+        ..
     } = record;
     if input.is_empty() {
         *text += "Here is a task. Write an answer that completes it.\n\n";
@@ -78,46 +65,9 @@ fn write(text: &mut String, record: &Record) {
     *text += "\n";
 }
 
-/// The records, read one by one so that a bad one can be numbered.
-struct Records(Vec<Record>);
-
-impl<'de> Deserialize<'de> for Records {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Numbered)
-    }
-}
-
-struct Numbered;
-
-impl<'de> Visitor<'de> for Numbered {
-    type Value = Records;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Records, A::Error> {
-        let mut records = Vec::new();
-        loop {
-            let number = records.len() + 1;
-            match sequence.next_element() {
-                Ok(Some(record)) => records.push(record),
-                Ok(None) => return Ok(Records(records)),
-                Err(error) => {
-                    return Err(A::Error::custom(format_args!("record {number}: {error}")));
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn error(json: &str) -> String {
-        render(json, Path::new("c.json")).unwrap_err().to_string()
-    }
 
     #[test]
     fn a_record_becomes_a_document() {
@@ -146,21 +96,5 @@ mod tests {
             );
             assert!(counts == (2, 0) || counts == (0, 2), "{counts:?}");
         }
-    }
-
-    #[test]
-    fn a_bad_record_is_numbered() {
-        let message = error(r#"[{"instruction": "a", "output": "b"}, {"instruction": "a"}]"#);
-        assert!(
-            message.contains("record 2") && message.contains("output"),
-            "{message}"
-        );
-        let message = error(r#"[{"instruction": "a", "output": "b"}, {"instr"#);
-        assert!(
-            message.contains("record 2") && message.contains("line 1"),
-            "{message}"
-        );
-        let message = error(r#"{"instruction": "a"}"#);
-        assert!(message.contains("an array of records"), "{message}");
     }
 }

@@ -55,6 +55,15 @@ impl Tokenizer {
         }
     }
 
+    /// The ids of each of many texts.
+    pub fn encode_all(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Vec<u32>>, CorpusError> {
+        let texts = texts.iter().map(AsRef::as_ref);
+        match self {
+            Self::Char(tokenizer) => Ok(texts.map(|text| tokenizer.encode(text)).collect()),
+            Self::Pretrained(tokenizer) => tokenizer.encode_all(texts.collect()),
+        }
+    }
+
     /// The ids of a text and the bytes that each stands for.
     pub fn encode_spans(&self, text: &str) -> Result<Vec<Spanned>, CorpusError> {
         match self {

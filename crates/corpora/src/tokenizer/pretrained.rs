@@ -154,15 +154,14 @@ impl PretrainedTokenizer {
     /// is a token of the vocabulary, and uses every core.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, CorpusError> {
         let documents = text.split_inclusive(SEPARATOR).collect();
-        let encodings = self
-            .inner
-            .encode_batch_fast(documents, false)
-            .map_err(failed)?;
-        Ok(encodings
-            .iter()
-            .flat_map(tokenizers::Encoding::get_ids)
-            .copied()
-            .collect())
+        Ok(self.encode_all(documents)?.concat())
+    }
+
+    /// The ids of each of many texts, on every core.
+    pub fn encode_all(&self, texts: Vec<&str>) -> Result<Vec<Vec<u32>>, CorpusError> {
+        let encodings = self.inner.encode_batch_fast(texts, false).map_err(failed)?;
+        let ids = encodings.iter().map(|encoding| encoding.get_ids().to_vec());
+        Ok(ids.collect())
     }
 
     /// The ids of a text and the bytes that each stands for.

@@ -133,6 +133,7 @@ impl<M: Decoder> Generation<'_, M> {
         let device = self.model.device();
         let input = DecoderInput {
             ids_bs: self.columns.ids_bs(&device),
+            texts_bs: None,
             places_bs: self.columns.places_bs(&device),
             real_bk: self.columns.real_bk(&device),
             rows: self.columns.routed(&device),

@@ -2,8 +2,10 @@
 
 mod config;
 mod generation;
+mod many;
 mod prompts;
 mod sampling;
 
 pub use config::{GenerationConfig, SamplingConfig};
 pub use generation::{Ending, Generated, Generation, generate};
+pub use many::write_all;

@@ -191,6 +191,7 @@ impl Quantise<'_> {
     fn input(&self, text: &TokenBatch) -> DecoderInput {
         DecoderInput::from(&LmInput {
             ids_bs: text.ids_bs(self.device),
+            texts: text.row_texts(self.device),
             noise_seed: 0,
             capacity: Capacity::Evaluation,
             precision: Precision::F32,

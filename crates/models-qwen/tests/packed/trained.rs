@@ -64,6 +64,7 @@ impl Trained {
     pub(crate) fn logits(&self) -> Tensor<2> {
         let texts = LmInput {
             ids_bs: self.golden.int::<2>("input_ids", &Device::flex()),
+            texts: None,
             noise_seed: 0,
             capacity: Capacity::Evaluation,
             precision: Precision::F32,
@@ -79,6 +80,7 @@ impl Trained {
         let model = Qwen2Moe::load(folder.path(), Kept::F32, &device).expect("a model");
         let texts = LmInput {
             ids_bs: self.golden.int::<2>("input_ids", &device),
+            texts: None,
             noise_seed: 0,
             capacity: Capacity::Evaluation,
             precision: Precision::F32,

@@ -106,6 +106,28 @@ mod tests {
     }
 
     #[test]
+    fn a_query_sees_its_own_text_alone() {
+        let device = Device::flex();
+        let zeros = row([0.0; 3], &device);
+        let value = row([2.0, 4.0, 9.0], &device);
+        let mixed = |mask: Mask| {
+            let (query, key) = (zeros.clone(), zeros.clone());
+            mix(query, key, value.clone(), &mask, Precision::F32)
+        };
+        // Two texts: the last two tokens are one. Both ways its tokens see each other.
+        let texts = Tensor::from_ints([[1, 2, 2]], &device);
+        let causal = mixed(Mask::causal().with_texts(texts.clone()));
+        assert_close(causal, row([2.0, 4.0, 6.5], &device), F32_SUM);
+        let both_ways = mixed(Mask::both_ways().with_texts(texts.clone()));
+        assert_close(both_ways, row([2.0, 6.5, 6.5], &device), F32_SUM);
+        // A query behind two keys that were there before sees that of its own text.
+        let one = zeros.clone().narrow(2, 0, 1);
+        let mask = Mask::causal().with_texts(texts);
+        let mixed = mix(one, zeros.clone(), value, &mask, Precision::F32);
+        assert_close(mixed, Tensor::from_floats([[[[6.5]]]], &device), F32_SUM);
+    }
+
+    #[test]
     fn the_last_queries_see_all_keys_before_them() {
         let device = Device::flex();
         let query = Tensor::<4>::zeros([1, 1, 1, 1], &device);

@@ -77,6 +77,7 @@ impl Step {
         let batch = &self.batch[0];
         let forward = self.plain.forward(&LmInput {
             ids_bs: batch.ids_bs(&self.plain.device()),
+            texts: None,
             noise_seed: 0,
             capacity: Capacity::Training,
             precision: self.setting.precision,
@@ -126,6 +127,7 @@ fn batch(sizes: &ModelSizes) -> TokenBatch {
             .collect(),
         targets: windows.iter().flat_map(|ids| ids[1..].to_vec()).collect(),
         counted: None,
+        texts: None,
         rows: sizes.batch,
         length: sizes.sequence,
     }

@@ -35,6 +35,7 @@ pub(crate) fn logits(model: &Qwen2Moe) -> Tensor<2> {
     let ids = Tensor::<1, Int>::arange(0..24, &device) * 5 + 1;
     let out = model.forward(&LmInput {
         ids_bs: ids.reshape([2, 12]),
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision: Precision::F32,

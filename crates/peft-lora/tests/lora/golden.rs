@@ -26,6 +26,7 @@ fn loss(model: &Qwen2Moe, golden: &Goldens, device: &Device) -> (Tensor<2>, Tens
     let real_bk = golden.int::<2>("attention_mask", device).equal_elem(1);
     let texts = LmInput {
         ids_bs,
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision: Precision::F32,

@@ -196,6 +196,7 @@ fn forward(model: &TinyMoe, seed: u64) -> burn::tensor::Tensor<2> {
     let ids = burn::tensor::Tensor::<1, burn::tensor::Int>::arange(0..24, &model.device());
     let out = model.forward(&lm::LmInput {
         ids_bs: ids.reshape([2, 12]),
+        texts: None,
         noise_seed: seed,
         capacity: moe_layer::Capacity::Evaluation,
         precision: Precision::F32,

@@ -22,6 +22,7 @@ fn losses(model: &Qwen2Moe, device: &Device) -> (Tensor<1>, Tensor<1>) {
     let ids = Tensor::<1, Int>::arange(0..24, device) * 5 + 1;
     let out = model.forward(&LmInput {
         ids_bs: ids.clone().reshape([2, 12]),
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Training,
         precision: Precision::F32,

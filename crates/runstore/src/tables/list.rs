@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AlarmRow, ExpertRow, HistogramRow, LossRow, MapRow, PeerRow, ProbabilityRow, Row, SpeedRow,
-    StepRow, TableSchema, TokenRow, TrialRow, Value,
+    AlarmRow, AnswerRow, ExpertRow, HistogramRow, LossRow, MapRow, PeerRow, ProbabilityRow, Row,
+    SpeedRow, StepRow, TableSchema, TokenRow, TrialRow, Value,
 };
 use crate::Error;
 
@@ -127,6 +127,8 @@ tables! {
     speeds: SpeedRow,
     /// One row a map that was quantised.
     maps: MapRow,
+    /// One row a question that a model was asked.
+    answers: AnswerRow,
 }
 
 /// The column of the trial whose cell a row is of, where that is not the trial of the row.

@@ -7,6 +7,7 @@
 //! [`list`], from which a trial's record, the tables of a sweep and their files follow.
 
 mod alarms;
+mod answers;
 mod cell;
 mod cells;
 pub(crate) mod declare;
@@ -25,6 +26,7 @@ mod tokens;
 mod trials;
 
 pub use alarms::AlarmRow;
+pub use answers::AnswerRow;
 pub use cell::{Cell, ColumnKind, Value};
 pub(crate) use cells::CELLS;
 pub use cells::{CellRow, CellTable};

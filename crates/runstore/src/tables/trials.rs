@@ -5,7 +5,7 @@ use super::declare::table;
 
 table! {
     /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
-    pub struct TrialRow in "trials", minor 6, by (trial_id) {
+    pub struct TrialRow in "trials", minor 7, by (trial_id) {
         "Identity" {
             /// The trial's id: 64 hexadecimal digits of BLAKE3 over settings, data digests and schema major; 12 are shown.
             trial_id: String,
@@ -371,6 +371,26 @@ table! {
             model_bytes: Option<u64> = "bytes",
             /// Bytes of the tensors of the model in full.
             full_bytes: Option<u64> = "bytes",
+        }
+        "Fine-tuning" {
+            /// Parameters that are trained, adapters and routers together.
+            trainable_params: Option<u64>,
+            /// Those of them that one token's forward pass uses: of adapters of experts, and of those that have a router of their own, as many as a token is sent to.
+            activated_trainable_params: Option<u64>,
+            /// `activated_trainable_params` over all parameters that one token's forward pass uses, theirs included.
+            activated_params_share: Option<f64> = "share",
+            /// The stand-in for that share which the plots of PERFT's code have: (K / N) (r / 16) for K adapters of rank r that a token is sent to, of N.
+            efficiency_proxy: Option<f64>,
+            /// Memory that the estimate before the start says the trial needs: weights as they are stored, adapters with their gradients and moments, activations and logits.
+            estimated_memory_bytes: Option<u64> = "bytes",
+        }
+        "Answers (means over all questions of the tests)" {
+            /// Share of the questions whose right answer is the likeliest, by the log-likelihood of its text.
+            accuracy: Option<f64> = "share",
+            /// Share of the questions where the first answer in what the model writes is the right one.
+            accuracy_generated: Option<f64> = "share",
+            /// Share of the questions that who always gives the commonest right answer of a test would get: the line to beat.
+            majority_accuracy: Option<f64> = "share",
         }
     }
 }

@@ -265,6 +265,7 @@ fn step<M: Decoder>(
     let [batch, length] = ids_bs.dims();
     let input = DecoderInput::from(&LmInput {
         ids_bs: ids_bs.clone(),
+        texts: None,
         noise_seed: 0,
         capacity: Capacity::Evaluation,
         precision: Precision::F32,

@@ -157,6 +157,7 @@ fn together(windows: &[TokenBatch]) -> Vec<TokenBatch> {
         inputs: all(windows, |window| &window.inputs),
         targets: all(windows, |window| &window.targets),
         counted: None,
+        texts: None,
         rows: windows.len(),
         length: windows[0].length,
     };

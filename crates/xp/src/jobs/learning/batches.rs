@@ -52,6 +52,7 @@ pub(crate) fn token_batch(windows: WindowBatch) -> TokenBatch {
         inputs: windows.inputs,
         targets: windows.targets,
         counted: None,
+        texts: None,
         rows: windows.batch,
         length: windows.sequence,
     }
