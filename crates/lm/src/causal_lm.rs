@@ -75,8 +75,8 @@ pub trait CausalLm: Module + ModuleDisplay + Mixtures {
     /// Runs the model.
     fn forward(&self, input: &LmInput) -> LmForward;
 
-    /// The model after a step of training, told what the experts of each mixture got, round by round:
-    /// what is not learned by gradient has adapted.
+    /// The model after a step of training, told what the experts of each mixture got, round by round, and then the
+    /// adapters of a branch with a router: what is not learned by gradient has adapted.
     ///
     /// # Panics
     ///

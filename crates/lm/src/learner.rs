@@ -2,11 +2,14 @@
 
 use burn::{module::Module, tensor::Tensor};
 use kernels::Precision;
-use moe_layer::{Capacity, MoeConfig, MoeOutput, auxiliary_sums};
-use routers::{OverLayers, RouterConfig};
+use moe_layer::{Capacity, MoeConfig};
+use routers::RouterConfig;
 use trainer::{Learner, Losses, Pass};
 
-use crate::{CausalLm, LayerTraces, LmForward, LmInput, TokenBatch, pooled_balance};
+use crate::{
+    CausalLm, LayerTraces, LmForward, LmInput, TokenBatch,
+    over_layers::{OneOfLayers, of_adapters},
+};
 
 /// Names of what an evaluation measures beside its loss.
 pub mod measure {
@@ -15,9 +18,6 @@ pub mod measure {
     /// The share of assignments that this capacity drops.
     pub const DROP_RATE: &str = "drop rate";
 }
-
-/// The loss that can be of the tokens of all layers in one pool.
-const POOLED: &str = "switch";
 
 /// Where the model stands in the paths of parameters.
 const FIELD: &str = "model.";
@@ -29,12 +29,12 @@ pub struct LanguageModel<M: Module> {
     bf16: bool,
     /// The capacity of training can drop other assignments than an evaluation does.
     evaluates_differently: bool,
-    /// How the losses of routers become one over the layers.
+    /// How the losses of the layers' routers become one.
     #[module(skip)]
-    over_layers: OverLayers,
-    /// The weight of the `switch` loss over all layers in one pool, where it is pooled.
+    over_layers: OneOfLayers,
+    /// The same of the routers of adapters beside the layers.
     #[module(skip)]
-    pooled: Option<f64>,
+    over_branches: OneOfLayers,
 }
 
 impl<M: CausalLm> LanguageModel<M> {
@@ -45,8 +45,8 @@ impl<M: CausalLm> LanguageModel<M> {
             model,
             bf16: precision == Precision::BF16,
             evaluates_differently: false,
-            over_layers: OverLayers::Mean,
-            pooled: None,
+            over_layers: OneOfLayers::MEAN,
+            over_branches: OneOfLayers::MEAN,
         }
     }
 
@@ -55,8 +55,16 @@ impl<M: CausalLm> LanguageModel<M> {
     pub fn with_settings(self, moe: &MoeConfig, router: &RouterConfig) -> Self {
         Self {
             evaluates_differently: moe.evaluates_differently(router),
-            over_layers: router.aux_layers,
-            pooled: router.pooled(),
+            over_layers: OneOfLayers::of(router),
+            ..self
+        }
+    }
+
+    /// The same as the router of adapters beside its mixtures wants its losses.
+    #[must_use]
+    pub fn with_branch_router(self, router: &RouterConfig) -> Self {
+        Self {
+            over_branches: OneOfLayers::of(router),
             ..self
         }
     }
@@ -112,21 +120,15 @@ impl<M: CausalLm> LanguageModel<M> {
         ]
     }
 
-    /// Each loss of routers: the mean over layers and their rounds, their sum, or that of all tokens in
-    /// one pool.
+    /// Each loss of the layers' routers, and those of adapters under names of their own.
     fn over_layers(&self, forward: &LmForward) -> Vec<(&'static str, Tensor<1>)> {
-        let (sums, rounds) = auxiliary_sums(&forward.layers);
-        let parts = if self.over_layers == OverLayers::Sum {
-            1.0
-        } else {
-            rounds as f64
-        };
-        let pooled = self.pooled.zip(pooled_balance(&forward.layers));
-        let over = |(name, sum): (&'static str, Tensor<1>)| match &pooled {
-            Some((alpha, balance)) if name == POOLED => (name, balance.clone() * *alpha),
-            _ => (name, sum / parts),
-        };
-        sums.into_iter().map(over).collect()
+        let layers = forward.layers.iter();
+        let rounds = layers.clone().flat_map(|layer| &layer.rounds);
+        let branches = layers.filter_map(|layer| layer.branch.as_ref());
+        let mut losses = self.over_layers.losses(rounds);
+        let own = self.over_branches.losses(branches).into_iter();
+        losses.extend(own.map(|(name, loss)| (of_adapters(name), loss)));
+        losses
     }
 }
 
@@ -144,17 +146,16 @@ impl<M: CausalLm> Learner for LanguageModel<M> {
         let lm = self.nll(&forward, batch);
         // Routing is logged of training; of an evaluation its measures are enough.
         let (measures, traces) = if pass.training {
-            let traces = forward.layers.iter().map(MoeOutput::trace);
-            (Vec::new(), traces.collect())
+            (Vec::new(), LayerTraces::of(&forward.layers))
         } else {
             let measures = self.under_training_capacity(batch, pass.seed, (&forward, &lm));
-            (measures, Vec::new())
+            (measures, LayerTraces::none())
         };
         Losses {
             lm,
             aux: self.over_layers(&forward),
             measures,
-            observation: LayerTraces(traces),
+            observation: traces,
         }
     }
 

@@ -27,6 +27,7 @@ mod generate;
 mod learner;
 mod likelihood;
 mod options;
+mod over_layers;
 mod parameters;
 mod pooled;
 mod row_texts;

@@ -1,7 +1,7 @@
 //! The balancing loss over all layers together.
 
 use burn::tensor::{Tensor, activation::softmax};
-use moe_layer::MoeOutput;
+use moe_layer::{MoeOutput, Round};
 
 /// The Switch Transformer's loss with the tokens of all layers in one pool, as Hugging Face's Mixtral and
 /// Qwen have it: `E sum_e f_e P_e`, f_e the choices of expert e per token and P_e the mean of its
@@ -10,8 +10,13 @@ use moe_layer::MoeOutput;
 /// `None` where nothing was scored.
 #[must_use]
 pub fn pooled_balance(layers: &[MoeOutput]) -> Option<Tensor<1>> {
+    pooled(layers.iter().flat_map(|layer| &layer.rounds))
+}
+
+/// The same over given rounds.
+pub(crate) fn pooled<'a>(rounds: impl IntoIterator<Item = &'a Round>) -> Option<Tensor<1>> {
     let mut sums: Option<(Tensor<1>, Tensor<1>, usize)> = None;
-    for round in layers.iter().flat_map(|layer| &layer.rounds) {
+    for round in rounds {
         let routing = &round.routing;
         let Some(scores) = &routing.scores else {
             continue;

@@ -116,7 +116,7 @@ impl Named {
 
 /// The name in a file of a parameter, with `{}` for the number of an expert.
 fn stored_name(path: &str) -> Option<String> {
-    if path.contains(".delta.") {
+    if path.contains(".delta.") || path.contains(".adapters.") {
         return None;
     }
     let outside = [

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use kernels::Precision;
 
-use crate::ExpertBank;
+use crate::Networks;
 
 /// `sum_e ghost_te E_e(x)` `[T, D]`: zero, since the weights are, with the gradient that the outputs
 /// of the experts give the weights. Neither experts nor hidden states get any. The gates of the layer
@@ -13,11 +13,11 @@ use crate::ExpertBank;
 pub(crate) fn ghost(
     x_td: &Tensor<2>,
     ghost_te: &Tensor<2>,
-    bank: &ExpertBank,
+    networks: &dyn Networks,
     precision: Precision,
 ) -> Tensor<2> {
     let x_1td = x_td.clone().detach().unsqueeze_dim::<3>(0);
-    let y_etd = bank.frozen().forward_batched(x_1td, precision).detach();
+    let y_etd = networks.forward_frozen(x_1td, precision).detach();
     let weights_et1 = ghost_te.clone().swap_dims(0, 1).unsqueeze_dim::<3>(2);
     (y_etd * weights_et1).sum_dim(0).squeeze_dim(0)
 }
@@ -30,7 +30,7 @@ mod tests {
     use testkit::{F32_SUM, assert_close, normal};
 
     use super::*;
-    use crate::ExpertDims;
+    use crate::{ExpertBank, ExpertDims};
 
     /// With ghosts, two chosen experts of four give the scores the gradient of all four.
     #[test]

@@ -4,24 +4,12 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use routers::{RouteInput, Router, RouterConfig, RouterDims, RouterError, Routing, StepLoad};
+use routers::{Router, RouterConfig, RouterDims, RouterError, Routing, StepLoad};
 
 use crate::{
-    Dispatch, DispatchPlan, ExpertBank, LayerDims, LayerRouters, MoeConfig, MoeContext, MoeOutput,
-    PlanDims, Round, SharedExpert, ghost::ghost,
+    Branch, DispatchPlan, ExpertBank, LayerDims, LayerRouters, MoeConfig, MoeContext, MoeOutput,
+    Round, SharedExpert, decide::Decider,
 };
-
-/// Parameters of a layer, known before it is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MoeSizes {
-    /// All of them.
-    pub total: usize,
-    /// Those that one token meets: the routers, and of the experts as many as it has rows
-    /// ([`MoeLayer::rows_per_token`]), k for most strategies, `k / n` in each of n rounds.
-    pub active: usize,
-    /// Those of the routers, one a round.
-    pub router: usize,
-}
 
 /// A mixture-of-experts layer, a drop-in for a feed-forward network.
 ///
@@ -33,7 +21,8 @@ pub struct MoeSizes {
 /// block adds `x` itself, and one round is the plain layer. Each round has the capacity
 /// `ceil(CF T (k / n) / E)`.
 ///
-/// A shared expert ([`SharedConfig`]) adds its part of `x` to `y`, once.
+/// A shared expert ([`SharedConfig`](crate::SharedConfig)) adds its part of `x` to `y`, once, and so does a
+/// [`Branch`] of adapters.
 ///
 /// With `dense` the layer is one feed-forward network and no mixture; see
 /// [`DenseReference`](crate::DenseReference).
@@ -45,6 +34,8 @@ pub struct MoeLayer {
     experts: ExpertBank,
     /// One beside them that takes every token.
     shared: Option<SharedExpert>,
+    /// Adapters beside them.
+    branch: Option<Branch>,
     #[module(skip)]
     config: MoeConfig,
     top_k: usize,
@@ -96,6 +87,7 @@ impl MoeLayer {
             later_routers: later.collect::<Result<_, _>>()?,
             experts,
             shared,
+            branch: None,
             top_k: router.strategy.rules().top_k(dims.top_k),
             config,
         })
@@ -164,10 +156,12 @@ impl MoeLayer {
     /// the later ones of a chain go by one name.
     #[must_use]
     pub fn router_of(path: &str) -> Option<&str> {
-        let first = path.split('.').next()?;
-        ["router", "later_routers"]
-            .contains(&first)
-            .then_some(first)
+        ["router", "later_routers", "branch.chooser.router"]
+            .into_iter()
+            .find(|own| {
+                path.strip_prefix(own)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
     }
 
     /// Its experts.
@@ -194,6 +188,29 @@ impl MoeLayer {
         Self { shared, ..self }
     }
 
+    /// The adapters beside its experts, where there are some.
+    #[must_use]
+    pub const fn branch(&self) -> Option<&Branch> {
+        self.branch.as_ref()
+    }
+
+    /// The same layer with other adapters beside its experts, or none.
+    #[must_use]
+    pub fn with_branch(self, branch: Option<Branch>) -> Self {
+        Self { branch, ..self }
+    }
+
+    /// Whether there are adapters, beside its experts or in them: the layer itself then stays what it is.
+    #[must_use]
+    pub const fn has_adapters(&self) -> bool {
+        self.branch.is_some() || self.experts.adapters().is_some()
+    }
+
+    /// Experts that a token picks in a round, as the strategy has it.
+    pub(crate) const fn top_k(&self) -> usize {
+        self.top_k
+    }
+
     /// The sizes of the router of a round.
     #[must_use]
     pub fn router_dims(config: &MoeConfig, dims: &LayerDims) -> RouterDims {
@@ -208,102 +225,29 @@ impl MoeLayer {
         }
     }
 
-    /// Its parameters, known before it is built, in sequences of `sequence` tokens.
-    #[must_use]
-    pub fn sizes(
-        config: &MoeConfig,
-        router: &RouterConfig,
-        width: usize,
-        sequence: usize,
-    ) -> MoeSizes {
-        let (config, router) = config.as_built(router);
-        let dims = Self::router_dims(&config, &LayerDims::new(width, 0));
-        let router_params = config.chain.get() * router.num_params(&dims);
-        let experts = config.expert_dims(width);
-        let per_expert = experts.params_per_expert();
-        let rows = Self::rows_per_token(&config, &router, sequence);
-        let shared = config.shared.as_ref();
-        let shared = shared.map_or(0, |shared| shared.num_params(width, experts.kind));
-        let always = router_params + shared;
-        MoeSizes {
-            total: always + experts.experts * per_expert,
-            active: always + (rows * per_expert as f64).round() as usize,
-            router: router_params,
-        }
-    }
-
-    /// Expert rows that a token has on average before drops, in sequences of `sequence` tokens, over
-    /// all rounds. A dense reference of k or E experts' width counts as k or E rows.
-    #[must_use]
-    pub fn rows_per_token(config: &MoeConfig, router: &RouterConfig, sequence: usize) -> f64 {
-        if let Some(experts) = config.dense_experts() {
-            return experts.get() as f64;
-        }
-        let dims = Self::router_dims(config, &LayerDims::new(0, 0));
-        config.chain.get() as f64 * router.strategy.rules().rows_per_token(&dims, sequence)
-    }
-
-    /// Multiplications and additions of one token's forward pass, 2 for each pair of them in a product
-    /// of matrices: `n` times the scorer's ([`ScorerRules::flops`](routers::ScorerRules::flops)) and the strategy's own
-    /// ([`StrategyRules::flops`](routers::StrategyRules::flops)), [`ExpertDims::flops_per_row`] for each of `rows` expert rows, and the
-    /// shared expert's ([`SharedConfig::flops`]). Biases, activations, gates and the choice of experts are left out. A dense reference has k or E `rows`, as
-    /// [`rows_per_token`](Self::rows_per_token) says.
-    #[must_use]
-    pub fn flops_per_token(
-        config: &MoeConfig,
-        router: &RouterConfig,
-        width: usize,
-        rows: f64,
-    ) -> f64 {
-        // Rows of a dense reference are those of an expert's width.
-        let experts = config.expert_dims(width);
-        let (config, router) = config.as_built(router);
-        let dims = Self::router_dims(&config, &LayerDims::new(width, 0));
-        let scorer = if router.strategy.rules().facts().needs_scores {
-            router.scorer.rules().flops(&dims)
-        } else {
-            0
-        };
-        let routing = config.chain.get() * (scorer + router.strategy.rules().flops(&dims));
-        let shared = config.shared.as_ref();
-        let shared = shared.map_or(0, |shared| shared.flops(width, experts.kind));
-        (routing + shared) as f64 + rows * experts.flops_per_row() as f64
-    }
-
     /// What the router of the first round says of the real tokens of `x_td` `[T, D]`, before any capacity.
     #[must_use]
     pub fn route(&self, x_td: &Tensor<2>, context: &MoeContext) -> Routing {
         let (x_td, context) = context.real(x_td.clone());
-        self.router.route(&route_input(&x_td, &context))
+        self.decider(&self.router).route(&x_td, &context)
     }
 
     /// Decides where the real tokens of `x_td` `[T, D]` go in the first round, without moving them.
     #[must_use]
     pub fn decide(&self, x_td: &Tensor<2>, context: &MoeContext) -> (Routing, DispatchPlan) {
         let (x_td, context) = context.real(x_td.clone());
-        self.decide_with(&self.router, &x_td, &context)
+        let decider = self.decider(&self.router);
+        let round = decider.plan(decider.route(&x_td, &context), &context);
+        (round.routing, round.plan)
     }
 
-    fn decide_with(
-        &self,
-        router: &Router,
-        x_td: &Tensor<2>,
-        context: &MoeContext,
-    ) -> (Routing, DispatchPlan) {
-        let mut routing = router.route(&route_input(x_td, context));
-        let dims = PlanDims {
-            sequences: context.rows.sequences().clone(),
+    /// What carries out the choices of one of its routers.
+    const fn decider<'a>(&'a self, router: &'a Router) -> Decider<'a> {
+        Decider {
+            router,
+            config: &self.config,
             top_k: self.top_k,
-            capacity: context.capacity,
-        };
-        let mut plan = DispatchPlan::new(&routing.assignment, &self.config, &dims);
-        if routing.ghost_te.is_some() {
-            // The ghost has the gradient of all gates, of those that drop or grow too.
-            plan = plan.without_gate_gradient();
         }
-        let after = router.losses_after_drops(&|| plan.load());
-        routing.auxiliary.extend(after);
-        (routing, plan)
     }
 
     /// Runs the layer on `x_td` `[T, D]`; padding gets zeros.
@@ -311,7 +255,7 @@ impl MoeLayer {
     pub fn forward(&self, x_td: Tensor<2>, context: &MoeContext) -> MoeOutput {
         let (x_td, real) = context.real(x_td);
         let read_td = x_td.clone();
-        let (y_td, rounds) = self.chain(x_td, &real);
+        let (y_td, rounds, branch) = self.chain(x_td, &real);
         let padding = context.rows.padding().cloned();
         MoeOutput {
             y_td: match &padding {
@@ -320,12 +264,18 @@ impl MoeLayer {
             },
             x_td: read_td,
             rounds,
+            branch,
             padding,
         }
     }
 
-    /// The outputs of all rounds and of the shared expert `[T, D]`, and what the rounds were.
-    fn chain(&self, x_td: Tensor<2>, context: &MoeContext) -> (Tensor<2>, Vec<Round>) {
+    /// The outputs of all rounds, of the shared expert and of a branch `[T, D]`, and what the rounds were and that
+    /// of the branch.
+    fn chain(
+        &self,
+        x_td: Tensor<2>,
+        context: &MoeContext,
+    ) -> (Tensor<2>, Vec<Round>, Option<Round>) {
         let (mut y_td, first) = self.round(&self.router, x_td.clone(), context);
         let mut rounds = vec![first];
         for (number, router) in self.later_routers.iter().enumerate() {
@@ -338,51 +288,52 @@ impl MoeLayer {
             rounds.push(round);
         }
         if let Some(shared) = &self.shared {
-            y_td = y_td + shared.forward(x_td, context.manner());
+            y_td = y_td + shared.forward(x_td.clone(), context.manner());
         }
-        (y_td, rounds)
+        let mut chosen = None;
+        if let Some(branch) = &self.branch {
+            let (more_td, round) = branch.forward(x_td, &rounds[0], context);
+            y_td = y_td + more_td;
+            chosen = round;
+        }
+        (y_td, rounds, chosen)
     }
 
     /// One round: the outputs of the experts `[T, D]`, and who they were.
     fn round(&self, router: &Router, x_td: Tensor<2>, context: &MoeContext) -> (Tensor<2>, Round) {
-        let (routing, plan) = self.decide_with(router, &x_td, context);
-        let ghost_td = routing
-            .ghost_te
-            .as_ref()
-            .map(|ghost_te| ghost(&x_td, ghost_te, &self.experts, context.precision));
-        let dispatch = &self.config.dispatch;
-        let y_td = dispatch.dispatch(x_td, &plan, &self.experts, context.manner());
-        let y_td = match ghost_td {
-            Some(ghost_td) => y_td + ghost_td,
-            None => y_td,
-        };
-        (y_td, Round { routing, plan })
+        let decider = self.decider(router);
+        let round = decider.plan(decider.route(&x_td, context), context);
+        let y_td = decider.run(&round, x_td, &self.experts, context);
+        (y_td, round)
     }
 
-    /// The layer after a step of training, told what the router of each round asked for: what is not
-    /// learned by gradient has adapted.
+    /// The layer after a step of training, told what the router of each round asked for, and then that of a branch
+    /// if it has one: what is not learned by gradient has adapted. Beside adapters the routers of the rounds stay
+    /// what they are, as the rest of the layer does.
     ///
     /// # Panics
     ///
     /// If there is not one load a round.
     #[must_use]
     pub fn adapt(mut self, steps: &[StepLoad]) -> Self {
-        assert_eq!(steps.len(), self.config.chain.get(), "one load a round");
+        let rounds = self.config.chain.get();
+        let routed = self.branch().is_some_and(|own| own.router().is_some());
+        assert_eq!(
+            steps.len(),
+            rounds + usize::from(routed),
+            "one load a round"
+        );
+        if self.has_adapters() {
+            if let Some(step) = steps.get(rounds) {
+                let adapted = |branch: Branch| branch.map_router(|router| router.adapt(step));
+                self.branch = self.branch.map(adapted);
+            }
+            return self;
+        }
         self.router = self.router.adapt(&steps[0]);
         let later = self.later_routers.into_iter().zip(&steps[1..]);
         self.later_routers = later.map(|(router, step)| router.adapt(step)).collect();
         self
-    }
-}
-
-/// What a router reads of hidden states `[T, D]`.
-fn route_input(x_td: &Tensor<2>, context: &MoeContext) -> RouteInput {
-    RouteInput {
-        x_td: x_td.clone(),
-        token_ids_t: context.token_ids_t.clone(),
-        sequences: context.rows.sequences().clone(),
-        noise_seed: context.noise_seed,
-        training: context.training,
     }
 }
 

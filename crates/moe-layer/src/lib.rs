@@ -12,6 +12,9 @@
 //!     \--------------------------------- RoutingTrace ---------------------------------------/
 //! ```
 //!
+//! Beside the experts, or in them, adapters can stand that a frozen layer is fine-tuned by ([`Branch`],
+//! [`ExpertBank::with_adapters`]); a branch has a router of its own and travels by the same plans and backends.
+//!
 //! # Host reads
 //!
 //! No token is looped over on the host. Nothing is read back from the device inside a forward pass
@@ -23,10 +26,12 @@
 //! Shape suffixes as in the `routers` crate; besides, `f` is an expert's hidden width, `a` an
 //! assignment (T * k of them), `m` a packed row.
 
+mod adapters;
 mod capacity_limit;
 mod causality;
 mod config;
 mod context;
+mod decide;
 mod decision;
 mod dense;
 mod dims;
@@ -46,9 +51,13 @@ mod replaced;
 mod round;
 mod rows;
 mod shared;
+mod sizes;
 mod token_sums;
 mod trace;
 
+pub use adapters::{
+    AdapterBank, AdapterConfig, AdapterForm, AdapterInit, Branch, BranchGates, BranchRouting,
+};
 pub use capacity_limit::CapacityLimit;
 pub use causality::is_causal;
 pub use config::MoeConfig;
@@ -57,8 +66,8 @@ pub use decision::{Decision, decisions};
 pub use dense::DenseReference;
 pub use dims::LayerDims;
 pub use dispatch::{
-    Dense, DenseConfig, Dispatch, DispatcherConfig, PackedRows, Padded, PaddedConfig, Sorted,
-    SortedConfig,
+    Dense, DenseConfig, Dispatch, DispatcherConfig, Networks, PackedRows, Padded, PaddedConfig,
+    Sorted, SortedConfig,
 };
 pub use drop::{
     BatchOrderConfig, CausalPositionConfig, Choices, DropPolicyConfig, NoneConfig, PositionConfig,
@@ -69,9 +78,9 @@ pub use experts::{
     MlpExpertConfig,
 };
 pub use feed_forward::FeedForward;
-pub use layer::{MoeLayer, MoeSizes};
+pub use layer::MoeLayer;
 pub use mixtures::Mixtures;
-pub use output::{MoeOutput, auxiliary_sums};
+pub use output::{MoeOutput, auxiliary_sums, round_sums};
 pub use plan::{DispatchPlan, PlanDims, PlanKind};
 pub use reading::LayerReading;
 pub use replace::{
@@ -82,4 +91,5 @@ pub use replaced::Replaced;
 pub use round::Round;
 pub use rows::{BatchRows, Padding};
 pub use shared::{SharedConfig, SharedExpert};
+pub use sizes::MoeSizes;
 pub use trace::RoutingTrace;

@@ -16,6 +16,9 @@ pub struct MoeOutput {
     pub x_td: Tensor<2>,
     /// What was decided: one round, or those of a chain in turn.
     pub rounds: Vec<Round>,
+    /// What the router of a branch of adapters decided, where there is one; measures and decisions of the layer
+    /// are without it.
+    pub branch: Option<Round>,
     /// The rows of the batch that the rounds do not know: theirs are those of the real tokens.
     pub padding: Option<Padding>,
 }
@@ -42,6 +45,13 @@ impl MoeOutput {
             .map(|round| RoutingTrace::new(&round.routing, &round.plan))
             .reduce(RoutingTrace::then)
             .expect("a layer has a round")
+    }
+
+    /// The measures of the router of a branch.
+    #[must_use]
+    pub fn branch_trace(&self) -> Option<RoutingTrace> {
+        let round = self.branch.as_ref()?;
+        Some(RoutingTrace::new(&round.routing, &round.plan))
     }
 
     /// Every assignment, token by token of the batch; the choices of a token are numbered through its rounds.
@@ -83,16 +93,24 @@ impl MoeOutput {
 pub fn auxiliary_sums<'a>(
     outputs: impl IntoIterator<Item = &'a MoeOutput>,
 ) -> (Vec<(&'static str, Tensor<1>)>, usize) {
+    round_sums(outputs.into_iter().flat_map(|output| &output.rounds))
+}
+
+/// The same of given rounds, such as those of branches.
+#[must_use]
+pub fn round_sums<'a>(
+    rounds: impl IntoIterator<Item = &'a Round>,
+) -> (Vec<(&'static str, Tensor<1>)>, usize) {
     let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
-    let mut rounds = 0;
-    for output in outputs {
-        rounds += output.rounds.len();
-        for loss in output.auxiliary() {
+    let mut count = 0;
+    for round in rounds {
+        count += 1;
+        for loss in &round.routing.auxiliary {
             match sums.iter_mut().find(|(name, _)| *name == loss.name) {
                 Some((_, sum)) => *sum = sum.clone() + loss.value.clone(),
                 None => sums.push((loss.name, loss.value.clone())),
             }
         }
     }
-    (sums, rounds)
+    (sums, count)
 }

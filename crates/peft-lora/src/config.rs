@@ -96,8 +96,13 @@ impl LoraConfig {
             scale: LowRankConfig::scale(alpha, rank, self.rslora),
             dropout: self.dropout.get(),
             init: self.init,
-            // An odd constant, so that places keep away from the numbers that layers add to a seed.
-            place: (number as u64 + 1).wrapping_mul(0xd6e8_feb8_6659_fd93),
+            place: place(number),
         }
     }
+}
+
+/// What the dropout of the adapter of this number adds to the seed of a pass. An odd constant, so that places keep
+/// away from the numbers that layers add.
+pub(crate) const fn place(number: usize) -> u64 {
+    (number as u64 + 1).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }

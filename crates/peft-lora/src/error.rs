@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use routers::RouterError;
 use weights::WeightsError;
 
 /// How many names a message has.
@@ -167,6 +168,19 @@ pub enum LoraError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// A model without mixtures.
+    #[error(
+        "no layer of this model has a mixture of experts, which adapters could stand beside; take `lora`"
+    )]
+    NoMixture,
+    /// Nothing to write.
+    #[error(
+        "not every mixture of this model has adapters beside it; add them with the settings that are to be written"
+    )]
+    NoAdapters,
+    /// A router that cannot be built.
+    #[error(transparent)]
+    Router(#[from] RouterError),
     /// Files of weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),

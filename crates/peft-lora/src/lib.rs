@@ -16,6 +16,13 @@
 //! either [`ExpertLayout`]. [`merge`] adds deltas to dense weights. A router that took another's place and that
 //! Hugging Face has no module for is kept beside by [`save_routers`].
 //!
+//! # Beside mixtures
+//!
+//! Not all that adapts a mixture is a delta of one of its maps: [`add_perft`] puts bottlenecks beside the experts or
+//! into them, with a router of their own or that of the layer, by a [`PerftConfig`] (Liu et al. 2024). What they
+//! compute, `moe-layer` knows. [`PerftConfig::sizes`] and [`adapter_sizes`] count what is trained and what of it a
+//! token meets; PEFT has no files for them, so [`save_perft`] and [`load_perft`] have their own.
+//!
 //! # Dropout
 //!
 //! Draws follow from the seed of a pass and the place of a delta in the model ([`nn::Manner`]); outside training
@@ -53,6 +60,7 @@
 //! ```
 
 mod adapt;
+mod beside;
 mod config;
 mod count;
 mod error;
@@ -60,15 +68,22 @@ mod files;
 mod merge;
 mod modules;
 mod pattern;
+mod perft;
 mod plan;
 mod routers;
 mod sizes;
 
 pub use adapt::{Adapted, adapt};
 pub use config::LoraConfig;
+use config::place;
 pub use count::{Params, count_params};
 pub use error::LoraError;
 pub use files::{ExpertLayout, Loaded, Saved, load_adapter, save_adapter};
 pub use merge::{Merged, merge, unmerge};
+pub use perft::{
+    AdapterSizes, DenseAdaptersConfig, EmbeddedAdaptersConfig, Perft, PerftBase, PerftConfig,
+    PerftVariant, RoutedAdaptersConfig, RoutedAsPublishedConfig, SingleAdapterConfig,
+    adapter_sizes, add_perft, load_perft, save_perft,
+};
 pub use routers::{load_routers, save_routers, train_routers};
-pub use sizes::{LoraSizes, lora_sizes};
+pub use sizes::lora_sizes;

@@ -3,23 +3,15 @@
 //! Hugging Face has a module for a linear gate alone, which an adapter's `modules-to-save` writes. Whatever else a
 //! router is made of (another scorer, a strategy, what it adapted) is kept here, with the settings to build it.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
-use burn::{
-    module::{Module, ModuleVisitor, Param},
-    store::{ModuleSnapshot, SafetensorsStore},
-    tensor::Tensor,
-};
+use burn::module::Module;
 use moe_layer::{LayerDims, LayerRouters, Mixtures, put_back};
 use nn::NamedMaps;
 use routers::{Router, RouterConfig, Scorer};
 use serde::{Deserialize, Serialize};
 
-use crate::{Adapted, LoraConfig, LoraError, adapt, count_params, modules::Modules};
+use crate::{Adapted, LoraConfig, LoraError, adapt, beside, count_params, modules::Modules};
 
 /// How the routers are built.
 const SETTINGS: &str = "routers.json";
@@ -104,24 +96,13 @@ pub fn save_routers<M: Mixtures>(
     if mixtures.is_empty() {
         return Err(LoraError::Nothing);
     }
-    let unwritten = |path: &Path, problem: String| LoraError::Write {
-        path: path.to_owned(),
-        problem,
-    };
-    fs::create_dir_all(folder).map_err(|error| unwritten(folder, error.to_string()))?;
     let routers: Vec<_> = mixtures.iter().map(|(_, moe)| moe.routers()).collect();
-    let path = folder.join(TENSORS);
-    let mut store = SafetensorsStore::from_file(&path).overwrite(true);
-    let all = All::of(&routers).valid();
-    all.save_into(&mut store)
-        .map_err(|error| unwritten(&path, error.to_string()))?;
     let written = Written {
         router: config.clone(),
         layers: mixtures.iter().map(|(layer, _)| *layer).collect(),
     };
-    let path = folder.join(SETTINGS);
-    let text = serde_json::to_string_pretty(&written).expect("plain data");
-    fs::write(&path, text + "\n").map_err(|error| unwritten(&path, error.to_string()))
+    let all = All::of(&routers).valid();
+    beside::write(&all, &written, folder, [SETTINGS, TENSORS])
 }
 
 /// The model with the routers of a folder in the place of its own, and how they were built; the model as it is
@@ -139,17 +120,11 @@ pub fn load_routers<M: Mixtures>(
     if !path.exists() {
         return Ok((model, None));
     }
-    let refused = |path: &PathBuf, problem: String| LoraError::Settings {
+    let refused = |problem: String| LoraError::Settings {
         path: path.clone(),
         problem,
     };
-    let text = fs::read_to_string(&path).map_err(|source| LoraError::Read {
-        path: path.clone(),
-        source,
-        hint: "",
-    })?;
-    let written: Written =
-        serde_json::from_str(&text).map_err(|error| refused(&path, error.to_string()))?;
+    let written: Written = beside::read_settings(&path)?;
     let mixtures = model.mixtures();
     let layers: Vec<usize> = mixtures.iter().map(|(layer, _)| *layer).collect();
     if layers != written.layers {
@@ -158,7 +133,7 @@ pub fn load_routers<M: Mixtures>(
              were trained in",
             written.layers
         );
-        return Err(refused(&path, problem));
+        return Err(refused(problem));
     }
     let fresh = mixtures.iter().map(|(_, moe)| {
         let dims = LayerDims {
@@ -168,61 +143,12 @@ pub fn load_routers<M: Mixtures>(
         moe.fresh_routers(&written.router, &dims)
     });
     let fresh: Result<Vec<_>, _> = fresh.collect();
-    let fresh = fresh.map_err(|error| refused(&path, error.to_string()))?;
-    let path = folder.join(TENSORS);
-    let mut all = All::of(&fresh);
-    let mut store = SafetensorsStore::from_file(&path).allow_partial(false);
-    let report = all.load_from(&mut store).map_err(|error| {
-        refused(
-            &path,
-            format!("{error}; make sure that it is of these settings"),
-        )
-    })?;
-    if let Some(name) = report.unused.first() {
-        let problem = format!("`{name}` is of no router of these settings");
-        return Err(refused(&path, problem));
-    }
-    if let Some(name) = not_finite(&all) {
-        return Err(refused(
-            &path,
-            format!("`{name}` has numbers that are not finite"),
-        ));
-    }
+    let fresh = fresh.map_err(|error| refused(error.to_string()))?;
+    let all = beside::read(All::of(&fresh), &folder.join(TENSORS))?;
     let mut read = all.routers.into_iter();
     let routers = fresh
         .into_iter()
         .map(|routers| routers.map(|_| read.next().expect("as many as there were")));
     let routers = routers.collect();
     Ok((put_back(model, routers), Some(written.router)))
-}
-
-/// The first parameter with a number that is not finite.
-fn not_finite(module: &All) -> Option<String> {
-    #[derive(Default)]
-    struct Look {
-        path: Vec<String>,
-        found: BTreeMap<String, bool>,
-    }
-
-    impl ModuleVisitor for Look {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.path.push(name.to_owned());
-        }
-
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.path.pop();
-        }
-
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let finite = param.val().is_finite().all().into_scalar::<bool>();
-            self.found.insert(self.path.join("."), finite);
-        }
-    }
-
-    let mut look = Look::default();
-    module.visit(&mut look);
-    look.found
-        .into_iter()
-        .find(|(_, finite)| !finite)
-        .map(|(name, _)| name)
 }

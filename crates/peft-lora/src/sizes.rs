@@ -1,17 +1,8 @@
-//! The numbers of an adapter before anything is built.
+//! The numbers of a low-rank adapter before anything is built.
 
 use nn::MapSizes;
 
-use crate::{LoraConfig, LoraError, modules::Modules, plan::Plan};
-
-/// Numbers of an adapter that is yet to be built.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct LoraSizes {
-    /// Those that are learned: of deltas, and of modules that are trained whole.
-    pub trainable: usize,
-    /// Those of them that one token meets.
-    pub activated: f64,
-}
+use crate::{AdapterSizes, LoraConfig, LoraError, modules::Modules, plan::Plan};
 
 /// The numbers of the adapter of a configuration in a model with these maps, whose tokens have `rows` experts each.
 ///
@@ -31,27 +22,28 @@ pub struct LoraSizes {
 /// let maps = [MapSizes::one("query", dims), MapSizes::experts(names, dims)];
 /// let sizes = lora_sizes(&LoraConfig::of(&["query", "up"]), &maps, 2.0).unwrap();
 /// // 8 (6 + 4) for the query and for each of three experts, of which a token meets two.
-/// assert_eq!((sizes.trainable, sizes.activated), (320, 240.0));
+/// assert_eq!((sizes.trainable, sizes.activated, sizes.added), (320, 240, 240));
 /// ```
 pub fn lora_sizes(
     config: &LoraConfig,
     maps: &[MapSizes],
     rows: f64,
-) -> Result<LoraSizes, LoraError> {
+) -> Result<AdapterSizes, LoraError> {
     let plan = Plan::of(config, &Modules::of_sizes(maps))?;
-    let mut sizes = LoraSizes::default();
+    let mut sizes = AdapterSizes::default();
     for (place, map) in maps.iter().enumerate() {
-        let one = if plan.whole.contains(&place) {
-            map.dims.num_params()
+        if plan.whole.contains(&place) {
+            let whole = map.dims.num_params();
+            sizes.trainable += whole;
+            sizes.activated += whole;
         } else if let Some(delta) = plan.deltas.get(&place) {
-            delta.rank * (map.dims.inputs + map.dims.outputs)
-        } else {
-            continue;
-        };
-        let experts = map.names.len();
-        sizes.trainable += experts * one;
-        let met = if map.experts { rows } else { 1.0 };
-        sizes.activated += met * one as f64;
+            let each = delta.rank * (map.dims.inputs + map.dims.outputs);
+            let met = if map.experts { rows } else { 1.0 };
+            let met = (met * each as f64).round() as usize;
+            sizes.trainable += map.names.len() * each;
+            sizes.activated += met;
+            sizes.added += met;
+        }
     }
     Ok(sizes)
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Dispatch;
-use crate::{DispatchPlan, ExpertBank};
+use crate::{DispatchPlan, Networks};
 
 /// Every expert on every token, weighted afterwards: E / k times the arithmetic, no movement. The
 /// oracle that the others are held to.
@@ -23,10 +23,10 @@ impl Dispatch for Dense {
         &self,
         x_td: Tensor<2>,
         plan: &DispatchPlan,
-        bank: &ExpertBank,
+        networks: &dyn Networks,
         manner: Manner,
     ) -> Tensor<2> {
-        let y_etd = bank.forward_batched(x_td.unsqueeze_dim::<3>(0), manner);
+        let y_etd = networks.forward_batched(x_td.unsqueeze_dim::<3>(0), manner);
         let weights_et1 = plan.weights().swap_dims(0, 1).unsqueeze_dim::<3>(2);
         (y_etd * weights_et1).sum_dim(0).squeeze_dim(0)
     }

@@ -1,6 +1,8 @@
-//! Dispatch backends: how tokens move to experts and back. All give the same numbers.
+//! Dispatch backends: how tokens move to experts, or to adapters, and back. All give the same
+//! numbers.
 
 mod dense;
+mod networks;
 mod packed;
 mod padded;
 mod sorted;
@@ -9,11 +11,12 @@ use burn::tensor::Tensor;
 use nn::Manner;
 
 pub use dense::{Dense, DenseConfig};
+pub use networks::Networks;
 pub use packed::PackedRows;
 pub use padded::{Padded, PaddedConfig};
 pub use sorted::{Sorted, SortedConfig};
 
-use crate::{DispatchPlan, ExpertBank, PlanKind};
+use crate::{DispatchPlan, PlanKind};
 
 /// A way to carry out a plan.
 pub trait Dispatch {
@@ -25,12 +28,12 @@ pub trait Dispatch {
     ///
     /// # Gradients
     ///
-    /// Into `x_td`, the gates of the plan and the parameters of the bank.
+    /// Into `x_td`, the gates of the plan and the parameters of the networks.
     fn dispatch(
         &self,
         x_td: Tensor<2>,
         plan: &DispatchPlan,
-        bank: &ExpertBank,
+        networks: &dyn Networks,
         manner: Manner,
     ) -> Tensor<2>;
 }
@@ -49,16 +52,16 @@ macro_rules! dispatchers {
                 &self,
                 x_td: Tensor<2>,
                 plan: &DispatchPlan,
-                bank: &ExpertBank,
+                networks: &dyn Networks,
                 manner: Manner,
             ) -> Tensor<2> {
                 if let PlanKind::Soft { dispatch_tes, combine_tes } = &plan.kind {
                     // Slots are mixtures of all tokens: there is nothing to move, so every
                     // backend is these two products.
-                    return mix(x_td, dispatch_tes, combine_tes, bank, manner);
+                    return mix(x_td, dispatch_tes, combine_tes, networks, manner);
                 }
                 match self {
-                    $(Self::$name(_) => $dispatcher.dispatch(x_td, plan, bank, manner),)+
+                    $(Self::$name(_) => $dispatcher.dispatch(x_td, plan, networks, manner),)+
                 }
             }
         }
@@ -85,13 +88,13 @@ fn mix(
     x_td: Tensor<2>,
     dispatch_tes: &Tensor<3>,
     combine_tes: &Tensor<3>,
-    bank: &ExpertBank,
+    networks: &dyn Networks,
     manner: Manner,
 ) -> Tensor<2> {
     let [tokens, experts, slots] = dispatch_tes.dims();
     let [_, width] = x_td.dims();
     let slots_of = |weights: &Tensor<3>| weights.clone().reshape([tokens, experts * slots]);
     let inputs = slots_of(dispatch_tes).swap_dims(0, 1).matmul(x_td);
-    let outputs = bank.forward_batched(inputs.reshape([experts, slots, width]), manner);
+    let outputs = networks.forward_batched(inputs.reshape([experts, slots, width]), manner);
     slots_of(combine_tes).matmul(outputs.reshape([experts * slots, width]))
 }

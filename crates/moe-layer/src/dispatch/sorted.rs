@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Dispatch, PackedRows};
-use crate::{DispatchPlan, ExpertBank};
+use crate::{DispatchPlan, Networks};
 
 /// Rows sorted by expert without gaps and a grouped product: arithmetic on kept assignments only.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -23,13 +23,13 @@ impl Dispatch for Sorted {
         &self,
         x_td: Tensor<2>,
         plan: &DispatchPlan,
-        bank: &ExpertBank,
+        networks: &dyn Networks,
         manner: Manner,
     ) -> Tensor<2> {
         let [tokens, _] = x_td.dims();
         let (packed, offsets) = PackedRows::compact(plan);
         let x_md = pack(x_td, packed.rows_m.clone());
-        let y_md = bank.forward_sorted(x_md, offsets, manner);
+        let y_md = networks.forward_sorted(x_md, offsets, manner);
         combine(y_md, packed.rows_m, packed.gates_m, tokens)
     }
 }

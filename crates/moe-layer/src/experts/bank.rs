@@ -4,14 +4,18 @@ use burn::{
     module::Module,
     tensor::{Device, Int, Tensor},
 };
-use kernels::Activation as Before;
+use kernels::{Activation as Before, Precision};
 use nn::{GroupedLinear, Manner};
 
 use super::{ExpertDims, ExpertInit, ExpertKind};
+use crate::{AdapterBank, Networks};
 
 /// E experts, stacked so that one product serves all; what each computes, [`ExpertKind`] says.
 ///
 /// Every expert's matrix is initialised on its own, where not asked otherwise: see [`ExpertInit`].
+///
+/// With [adapters](Self::with_adapters) each expert adds what its own gives: `E_e(x) + Delta_e(x)`, weighted by one
+/// gate (PERFT-E of Liu et al. 2024).
 #[derive(Module, Debug)]
 pub struct ExpertBank {
     /// Wg of gated experts.
@@ -20,6 +24,8 @@ pub struct ExpertBank {
     up: GroupedLinear,
     /// W2, or Wd of gated experts.
     down: GroupedLinear,
+    /// One beside each expert, if any.
+    adapters: Option<AdapterBank>,
     #[module(skip)]
     kind: ExpertKind,
 }
@@ -48,6 +54,7 @@ impl ExpertBank {
             gate: matches!(kind, ExpertKind::Gated(_)).then(|| map(width, hidden)),
             up: map(width, hidden),
             down: map(hidden, width),
+            adapters: None,
             kind,
         }
     }
@@ -95,8 +102,34 @@ impl ExpertBank {
             gate,
             up,
             down,
+            adapters: None,
             kind,
         }
+    }
+
+    /// The same bank with adapters beside its experts, one each, or none.
+    ///
+    /// # Panics
+    ///
+    /// When there are not as many, or they are of another width.
+    #[must_use]
+    pub fn with_adapters(self, adapters: Option<AdapterBank>) -> Self {
+        if let Some(adapters) = &adapters {
+            let [experts, width, _] = self.up.dims();
+            let own = adapters.config();
+            assert_eq!(
+                (own.adapters, own.width),
+                (experts, width),
+                "an adapter for every expert"
+            );
+        }
+        Self { adapters, ..self }
+    }
+
+    /// The adapters beside its experts, where there are some.
+    #[must_use]
+    pub const fn adapters(&self) -> Option<&AdapterBank> {
+        self.adapters.as_ref()
     }
 
     /// Wg of gated experts.
@@ -131,6 +164,7 @@ impl ExpertBank {
             gate: self.gate.as_ref().map(GroupedLinear::frozen),
             up: self.up.frozen(),
             down: self.down.frozen(),
+            adapters: self.adapters.as_ref().map(AdapterBank::frozen),
             kind: self.kind,
         }
     }
@@ -152,9 +186,15 @@ impl ExpertBank {
     #[must_use]
     pub fn forward_batched(&self, x_ecd: Tensor<3>, manner: impl Into<Manner>) -> Tensor<3> {
         let manner = manner.into();
-        self.forward(x_ecd, |map, x, before| {
+        let adapters = self.adapters.as_ref();
+        let added = adapters.map(|adapters| adapters.forward_batched(x_ecd.clone(), manner));
+        let y_ecd = self.forward(x_ecd, |map, x, before| {
             map.forward_batched(x, before, manner)
-        })
+        });
+        match added {
+            Some(added) => y_ecd + added,
+            None => y_ecd,
+        }
     }
 
     /// Runs the experts on rows sorted by expert.
@@ -171,9 +211,16 @@ impl ExpertBank {
         manner: impl Into<Manner>,
     ) -> Tensor<2> {
         let manner = manner.into();
-        self.forward(x_md, |map, x, before| {
+        let adapters = self.adapters.as_ref();
+        let added =
+            adapters.map(|adapters| adapters.forward_sorted(x_md.clone(), offsets.clone(), manner));
+        let y_md = self.forward(x_md, |map, x, before| {
             map.forward_sorted(x, offsets.clone(), before, manner)
-        })
+        });
+        match added {
+            Some(added) => y_md + added,
+            None => y_md,
+        }
     }
 
     /// The networks, with their maps applied in one way or another.
@@ -194,5 +241,24 @@ impl ExpertBank {
             }
         };
         apply(&self.down, h, before)
+    }
+}
+
+impl Networks for ExpertBank {
+    fn forward_batched(&self, x_ecd: Tensor<3>, manner: Manner) -> Tensor<3> {
+        Self::forward_batched(self, x_ecd, manner)
+    }
+
+    fn forward_sorted(
+        &self,
+        x_md: Tensor<2>,
+        offsets: Tensor<1, Int>,
+        manner: Manner,
+    ) -> Tensor<2> {
+        Self::forward_sorted(self, x_md, offsets, manner)
+    }
+
+    fn forward_frozen(&self, x_ecd: Tensor<3>, precision: Precision) -> Tensor<3> {
+        self.frozen().forward_batched(x_ecd, precision)
     }
 }

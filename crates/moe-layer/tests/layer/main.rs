@@ -1,5 +1,6 @@
 //! The layer as its users meet it.
 
+mod adapters;
 mod causality;
 mod chain;
 mod common;

@@ -5,5 +5,8 @@ mod common;
 mod files;
 mod golden;
 mod hostile;
+mod perft;
+mod perft_files;
+mod perft_sizes;
 mod routers;
 mod training;

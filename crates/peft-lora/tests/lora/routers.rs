@@ -172,7 +172,7 @@ fn a_linear_router_goes_to_hugging_face() {
     names(&refused, &["mlp.gate", "saved beside"]);
 }
 
-fn tiny(device: &Device) -> TinyMoe {
+pub(crate) fn tiny(device: &Device) -> TinyMoe {
     let config: TinyMoeConfig =
         toml::from_str("layers = 1\ndim = 8\nheads = 2\ndropout = 0.0").expect("sizes");
     let moe = MoeConfig {
@@ -192,7 +192,7 @@ fn tiny(device: &Device) -> TinyMoe {
     model
 }
 
-fn forward(model: &TinyMoe, seed: u64) -> burn::tensor::Tensor<2> {
+pub(crate) fn forward(model: &TinyMoe, seed: u64) -> burn::tensor::Tensor<2> {
     let ids = burn::tensor::Tensor::<1, burn::tensor::Int>::arange(0..24, &model.device());
     let out = model.forward(&lm::LmInput {
         ids_bs: ids.reshape([2, 12]),

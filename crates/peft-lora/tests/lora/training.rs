@@ -109,7 +109,7 @@ fn merging_into_four_bits_is_refused() {
 }
 
 /// All numbers of a model by the path of their parameter, those of its adapter apart.
-fn numbers(model: &Qwen2Moe) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn numbers(model: &Qwen2Moe) -> Vec<(String, Vec<u8>)> {
     #[derive(Default)]
     struct All {
         path: Vec<String>,

@@ -106,7 +106,7 @@ impl Reporter<LayerTraces> for Recorder<'_> {
     fn step(&mut self, report: StepReport<LayerTraces>) {
         let layers: Vec<_> = report
             .observation
-            .0
+            .mixtures
             .into_iter()
             .map(RoutingTrace::read)
             .collect();
