@@ -47,7 +47,8 @@ pub use generate::{
 };
 pub use learner::{LanguageModel, measure};
 pub use likelihood::{
-    Continuation, Likelihood, log_likelihoods, read_windows, token_losses, window_losses,
+    Continuation, Likelihood, log_likelihoods, mixture_inputs, read_windows, token_losses,
+    window_losses,
 };
 pub use options::{OptionScore, OptionsOf, score_options};
 pub use parameters::{ParametersError, load_parameters, save_parameters};

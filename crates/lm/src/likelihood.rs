@@ -52,6 +52,26 @@ pub fn read_windows<M: CausalLm>(
     Ok((forward, means))
 }
 
+/// What each mixture of a model reads of a text, `[T, D]` of all windows behind one another.
+///
+/// # Errors
+///
+/// What [`window_losses`] refuses.
+pub fn mixture_inputs<M: CausalLm>(
+    model: &M,
+    batches: &[TokenBatch],
+) -> Result<Vec<Tensor<2>>, LmError> {
+    let mut read: Vec<Vec<_>> = vec![Vec::new(); model.mixtures().len()];
+    for batch in batches {
+        let (forward, _) = read_windows(model, batch, Precision::F32)?;
+        for (rows, layer) in read.iter_mut().zip(forward.layers) {
+            rows.push(layer.x_td);
+        }
+    }
+    let some = read.into_iter().filter(|rows| !rows.is_empty());
+    Ok(some.map(|rows| Tensor::cat(rows, 0)).collect())
+}
+
 /// A text, and what may follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Continuation<'a> {

@@ -103,9 +103,9 @@ impl Block {
             FeedForward::Dense(network) => of_network(network, &mlp).map(|readers| vec![readers]),
             FeedForward::Mixture(moe) => {
                 let (router, experts, shared) = moe.parts_mut();
-                if let Some(Scorer::Linear(scorer)) = router.scorer_mut() {
-                    deciders.push(NamedMap::one(format!("{mlp}.gate"), scorer.map_mut()));
-                }
+                let scorer = router.scorer_mut().and_then(Scorer::named_map_mut);
+                let gate = |(end, map)| NamedMap::one(format!("{mlp}.gate{end}"), map);
+                deciders.extend(scorer.map(gate));
                 let count = experts.dims().experts;
                 let mut own = experts.maps_mut().map(|maps| {
                     let named = maps.into_iter();

@@ -137,7 +137,7 @@ impl Forge {
     }
 
     /// `config.json`.
-    fn config(self) -> Value {
+    pub(crate) fn config(self) -> Value {
         let mut config = json!({
             "architectures": ["Qwen2MoeForCausalLM"],
             "model_type": "qwen2_moe",

@@ -16,8 +16,10 @@
 
 mod block;
 mod config;
+mod counts;
 mod forge;
 mod layout;
+mod memory;
 mod model;
 mod opened;
 mod pass;
@@ -29,6 +31,7 @@ mod touched;
 
 pub use config::Qwen2MoeConfig;
 pub use forge::{Forge, Forged, Preset};
+pub use memory::{StepMemory, StepShape};
 pub use model::{Cache, Qwen2Moe, QwenForward};
 pub use quantise::{Quantise, QuantiseError};
 pub use sizes::Qwen2MoeSizes;

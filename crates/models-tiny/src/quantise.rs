@@ -82,9 +82,9 @@ impl Block {
             )]
         });
         let mut deciders = Vec::new();
-        if let Some(Scorer::Linear(scorer)) = router.scorer_mut() {
-            deciders.push(NamedMap::one(format!("{name}.router"), scorer.map_mut()));
-        }
+        let scorer = router.scorer_mut().and_then(Scorer::named_map_mut);
+        let router = |(end, map)| NamedMap::one(format!("{name}.router{end}"), map);
+        deciders.extend(scorer.map(router));
         if let Some(shared) = shared {
             let (ffn, gate) = shared.parts_mut();
             deciders.extend(gate.map(|gate| NamedMap::one(format!("{name}.shared_gate"), gate)));

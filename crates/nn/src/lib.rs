@@ -55,7 +55,7 @@ pub use grouped::GroupedLinear;
 pub use linear::{Linear, LinearDims};
 pub use low_rank::{LowRank, LowRankConfig, LowRankInit};
 pub use manner::Manner;
-pub use named::{MapMut, NamedMap, NamedMaps};
+pub use named::{MapMut, MapSizes, NamedMap, NamedMaps};
 pub use norm::{LayerNorm, RmsNorm};
 pub use parameter::parameter;
 pub use rope::{Rope, Rotation};

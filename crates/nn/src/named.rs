@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::{GroupedLinear, Linear};
+use crate::{GroupedLinear, Linear, LinearDims};
 
 /// A map of a model, or one of each expert.
 #[derive(Debug)]
@@ -24,10 +24,43 @@ pub struct NamedMap<'a> {
     pub map: MapMut<'a>,
 }
 
+/// The sizes of a map, or of those of experts, with their names: a [`NamedMap`] that is not built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapSizes {
+    /// One name, or one for each expert.
+    pub names: Vec<String>,
+    /// Whether it is a stack of experts' maps.
+    pub experts: bool,
+    /// Of each map.
+    pub dims: LinearDims,
+}
+
+impl MapSizes {
+    /// A map by itself.
+    pub fn one(name: impl Into<String>, dims: LinearDims) -> Self {
+        Self {
+            names: vec![name.into()],
+            experts: false,
+            dims,
+        }
+    }
+
+    /// The maps of experts.
+    #[must_use]
+    pub const fn experts(names: Vec<String>, dims: LinearDims) -> Self {
+        Self {
+            names,
+            experts: true,
+            dims,
+        }
+    }
+}
+
 /// A model whose linear maps have names in files.
 pub trait NamedMaps {
-    /// Every map that files have, those that decide (routers, gates of shared experts) among them. A map that
-    /// files have no name for, such as one of a router that took another's place, is not of these.
+    /// Every map that files have, those that decide (routers, gates of shared experts) among them, and those of a
+    /// router that took another's place where a published adapter knows them by name. A map without a name is
+    /// not of these.
     fn named_maps(&mut self) -> Vec<NamedMap<'_>>;
 }
 

@@ -71,6 +71,7 @@ mod pattern;
 mod perft;
 mod plan;
 mod routers;
+mod sizes;
 
 pub use adapt::{Adapted, adapt};
 pub use config::LoraConfig;
@@ -85,3 +86,4 @@ pub use perft::{
     adapter_sizes, add_perft, load_perft, save_perft,
 };
 pub use routers::{load_routers, save_routers, train_routers};
+pub use sizes::lora_sizes;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use nn::{MapMut, NamedMap, NamedMaps};
+use nn::{MapMut, MapSizes, NamedMap, NamedMaps};
 
 use crate::pattern::takes;
 
@@ -29,6 +29,11 @@ impl Modules {
     pub(crate) fn of(model: &mut impl NamedMaps) -> Self {
         let maps = model.named_maps().into_iter();
         Self(maps.map(Module::of).collect())
+    }
+
+    /// Those of a model that is not built.
+    pub(crate) fn of_sizes(maps: &[MapSizes]) -> Self {
+        Self(maps.iter().map(Module::of_sizes).collect())
     }
 
     /// Every name, those of experts one by one.
@@ -75,6 +80,17 @@ impl Module {
                 MapMut::Experts(maps) => maps.bias.is_some(),
             },
             has_delta: map.has_delta(),
+        }
+    }
+
+    fn of_sizes(map: &MapSizes) -> Self {
+        Self {
+            names: map.names.clone(),
+            inputs: map.dims.inputs,
+            outputs: map.dims.outputs,
+            experts: map.experts,
+            biased: map.dims.bias,
+            has_delta: false,
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use burn::module::Module;
 use moe_layer::{LayerDims, LayerRouters, Mixtures, put_back};
 use nn::NamedMaps;
-use routers::{Router, RouterConfig};
+use routers::{Router, RouterConfig, Scorer};
 use serde::{Deserialize, Serialize};
 
 use crate::{Adapted, LoraConfig, LoraError, adapt, beside, count_params, modules::Modules};
@@ -38,9 +38,18 @@ impl All {
     fn of(routers: &[LayerRouters]) -> Self {
         let all = routers.iter().flat_map(LayerRouters::all);
         Self {
-            routers: all.cloned().collect(),
+            routers: all.cloned().map(without_delta).collect(),
         }
     }
+}
+
+/// A router without the delta that an adapter has on it, which the adapter's own files hold.
+fn without_delta(mut router: Router) -> Router {
+    let map = router.scorer_mut().and_then(Scorer::named_map_mut);
+    if let Some((_, map)) = map {
+        map.delta = None;
+    }
+    router
 }
 
 /// [`adapt`] that leaves routers as they are: one that is learned goes on to be learned whole.
@@ -72,7 +81,8 @@ pub fn train_routers<M: Module + NamedMaps + Mixtures>(
     Ok((model, adapted))
 }
 
-/// Writes the routers of a model that were built by `config`: `routers.json` and `routers.safetensors`.
+/// Writes the routers of a model that were built by `config`: `routers.json` and `routers.safetensors`. A delta on a
+/// router is the adapter's, and not here.
 ///
 /// # Errors
 ///

@@ -7,6 +7,8 @@ use registry::{PositiveF64, Probability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Schedule;
+
 /// Settings of a training run.
 ///
 /// ```
@@ -36,12 +38,20 @@ pub struct TrainConfig {
     pub epsilon: PositiveF64,
     /// Updates over which the learning rate rises from 0.
     pub warmup: usize,
+    /// What the learning rate does after the warm-up.
+    #[serde(skip_serializing_if = "Schedule::is_default")]
+    #[schemars(extend("default" = Schedule::default()))]
+    pub schedule: Schedule,
     /// Largest global gradient norm, above which gradients are scaled down; 0 never clips.
     pub clip: f64,
     /// Updates between two logged rows.
     pub log_every: NonZeroUsize,
     /// Updates between two evaluations; 0 evaluates at the end alone.
     pub eval_every: usize,
+    /// Whether there is an evaluation before the first update.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schemars(extend("default" = false))]
+    pub eval_first: bool,
     /// Validation windows of an evaluation; 0 takes all.
     pub eval_windows: usize,
     /// Updates between two checkpoints; 0 saves only when interrupted.
@@ -62,6 +72,15 @@ const fn is_off(asked: &bool) -> bool {
     !*asked
 }
 
+// Signature given by serde.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 const fn count(value: usize) -> NonZeroUsize {
     NonZeroUsize::new(value).expect("defaults are above 0")
 }
@@ -78,9 +97,11 @@ impl Default for TrainConfig {
             beta2: Probability::new(0.999),
             epsilon: PositiveF64::new(1e-8),
             warmup: 50,
+            schedule: Schedule::Cosine,
             clip: 1.0,
             log_every: count(50),
             eval_every: 200,
+            eval_first: false,
             eval_windows: 0,
             checkpoint_every: 0,
             precision: Precision::F32,
@@ -177,6 +198,21 @@ mod tests {
             "{text}"
         );
         assert_eq!(toml::from_str::<TrainConfig>(&text).expect("reads"), config);
+    }
+
+    #[test]
+    fn the_usual_schedule_is_not_written_so_that_questions_of_before_keep_their_ids() {
+        let text = |schedule| {
+            let config = TrainConfig {
+                schedule,
+                ..TrainConfig::default()
+            };
+            toml::to_string(&config).expect("writes")
+        };
+        assert!(!text(Schedule::Cosine).contains("schedule"));
+        assert!(text(Schedule::Linear).contains("schedule = \"linear\""));
+        let read: TrainConfig = toml::from_str("schedule = 'constant'").expect("reads");
+        assert_eq!(read.schedule, Schedule::Constant);
     }
 
     #[test]

@@ -47,8 +47,14 @@ pub fn initialise<M: Module, E>(
     };
     host.seed(seed);
     let model = build(&host)?;
-    model.visit(&mut Touch);
+    touch(&model);
     Ok(model.fork(device))
+}
+
+/// Has every parameter of a module draw its values now, in the order of the module's fields, and not
+/// when it is first used.
+pub fn touch<M: Module>(module: &M) {
+    module.visit(&mut Touch);
 }
 
 struct Touch;

@@ -174,9 +174,24 @@ impl<'a, L: Learner> Session<'a, L> {
         D: Data<Batch = L::Batch>,
         R: Reporter<L::Observation>,
     {
-        if !self.due(self.step, self.run.config.eval_every) {
+        let before = self.step == 0 && self.run.config.eval_first;
+        if !before && (self.step == 0 || !self.due(self.step, self.run.config.eval_every)) {
             return Ok(true);
         }
+        self.evaluate_now(model, data, reporter)
+    }
+
+    /// Evaluates; false when the loss is not finite.
+    pub(crate) fn evaluate_now<D, R>(
+        &mut self,
+        model: &L,
+        data: &mut D,
+        reporter: &mut R,
+    ) -> Result<bool, TrainError>
+    where
+        D: Data<Batch = L::Batch>,
+        R: Reporter<L::Observation>,
+    {
         let start = Instant::now();
         let found = evaluate(model, data, self.run, self.step, &self.device)?;
         self.sync()?;

@@ -71,7 +71,8 @@ pub struct Trained<L> {
 /// Trains `model`, or goes on from the latest checkpoint, until all steps are made, the run is
 /// asked to stop, or it diverges.
 ///
-/// The model must be on an autodiff device. After each step, in this order: a row is logged every
+/// The model must be on an autodiff device. Where `eval-first` asks for it, an evaluation comes before the
+/// first step. After each step, in this order: a row is logged every
 /// `log-every` steps and at the end, an evaluation made every `eval-every` steps and at the end, a
 /// checkpoint saved every `checkpoint-every` steps.
 ///
@@ -97,6 +98,10 @@ where
     assert!(errors.is_empty(), "settings that cannot be run: {errors:?}");
     let mut session = Session::new(run, &model);
     let mut model = session.resume(model, reporter)?;
+    if session.step == 0 && !session.evaluate(&model, data, reporter)? {
+        let outcome = Outcome::Diverged { step: 0 };
+        return Ok(session.end(model, outcome));
+    }
     let outcome = loop {
         if session.finished() {
             break Outcome::Finished;
@@ -116,6 +121,31 @@ where
         }
         session.checkpoint_if_due(&model, reporter)?;
         session.heartbeat(reporter);
+    };
+    Ok(session.end(model, outcome))
+}
+
+/// Evaluates a model that nothing is trained of, as a run of no steps; see [`train`].
+///
+/// # Errors
+///
+/// When the device fails.
+pub fn evaluate_alone<L, D, R>(
+    model: L,
+    data: &mut D,
+    reporter: &mut R,
+    run: &Run<'_>,
+) -> Result<Trained<L>, TrainError>
+where
+    L: Learner,
+    D: Data<Batch = L::Batch>,
+    R: Reporter<L::Observation>,
+{
+    let mut session = Session::new(run, &model);
+    let outcome = if session.evaluate_now(&model, data, reporter)? {
+        Outcome::Finished
+    } else {
+        Outcome::Diverged { step: 0 }
     };
     Ok(session.end(model, outcome))
 }

@@ -19,6 +19,7 @@ mod inline;
 mod jobs;
 mod language;
 mod ledger;
+mod memory;
 mod pick;
 mod preflight;
 mod publish;

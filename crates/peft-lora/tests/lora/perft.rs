@@ -105,6 +105,7 @@ fn batch() -> TokenBatch {
         texts: None,
         rows: 2,
         length: 12,
+        texts: None,
     }
 }
 
@@ -252,6 +253,7 @@ fn padding_changes_nothing() {
                 noise_seed: 0,
                 capacity: Capacity::Evaluation,
                 precision: Precision::F32,
+                texts_bs: None,
             };
             own.decode(&input, &mut own.cache())
         };

@@ -100,6 +100,37 @@ fn a_router_that_hugging_face_does_not_know_is_kept_beside() {
     }
 }
 
+/// The trainable set of Harvey et al. 2025: a router in the place of another, frozen but for a delta on its queries.
+#[test]
+fn queries_of_an_attention_router_get_a_delta() {
+    let Some(assets) = assets("queries_of_an_attention_router_get_a_delta") else {
+        return;
+    };
+    let device = Device::flex().autodiff();
+    let own = router("scorer = { attention = { qk-dim = 8 } }\nstrategy = { soft-top-k = {} }");
+    let config = random(&["q_proj", "query_proj"]);
+    let base = swapped(model(&assets, FULL, &device), &own, FreshConfig::default());
+    let _ = burn::module::Module::into_record(base.clone());
+    let (mut trained, adapted) = adapt(base, &config).expect("an adapter");
+    // In 2 layers r (64 + 64) of the attention's queries, r (64 + 8) of the router's.
+    assert_eq!(adapted.params.trainable, 2 * 8 * (128 + 72));
+    assert!(
+        adapted
+            .deltas
+            .contains(&"model.layers.1.mlp.gate.query_proj".to_owned())
+    );
+    let folder = Folder::new();
+    let layout = ExpertLayout::PerExpert;
+    save_adapter(&mut trained, &config, None, layout, folder.path()).expect("written");
+    save_routers(&trained, &own, folder.path()).expect("written");
+    let (read, found) =
+        load_routers(model(&assets, FULL, &device), &DIMS, folder.path()).expect("read");
+    assert_eq!(found, Some(own));
+    let (read, loaded) = load_adapter(read, folder.path()).expect("read");
+    assert_eq!(loaded.adapted.deltas.len(), 4);
+    assert_same(logits(&read), logits(&trained));
+}
+
 /// A linear router is Hugging Face's own, whole or with a delta. With the old numbers it is the old router (case
 /// Q25 of the reports).
 #[test]

@@ -120,6 +120,11 @@ pub struct AttentionScorer {
 }
 
 impl AttentionScorer {
+    /// The map from hidden states to queries, `[D, d]`.
+    pub(super) const fn query_mut(&mut self) -> &mut Linear {
+        &mut self.query_proj
+    }
+
     /// Where its parameters are.
     pub(super) fn device(&self) -> Device {
         self.centroids_ed.val().device()
@@ -127,7 +132,7 @@ impl AttentionScorer {
 }
 
 impl AttentionConfig {
-    const fn query_proj(&self, dims: &RouterDims) -> LinearDims {
+    pub(super) const fn query_proj(&self, dims: &RouterDims) -> LinearDims {
         LinearDims::without_bias(dims.width, self.qk_dim.get())
     }
 }

@@ -76,7 +76,7 @@ impl ScoreConfig for LinearConfig {
 }
 
 impl LinearConfig {
-    const fn map(&self, dims: &RouterDims) -> LinearDims {
+    pub(super) const fn map(&self, dims: &RouterDims) -> LinearDims {
         LinearDims {
             inputs: dims.width,
             outputs: dims.experts,

@@ -16,6 +16,7 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
+use nn::{Linear, LinearDims};
 
 pub use attention::{AttentionConfig, AttentionScorer, CentroidInit};
 pub(crate) use calibrate::with_logit_std;
@@ -145,6 +146,31 @@ scorers! {
     Cosine(CosineConfig => CosineScorer) = "cosine",
     /// Features that are learned by telling tokens apart.
     SelfSupervised(SelfSupervisedConfig => SelfSupervisedScorer) = "self-supervised",
+}
+
+impl ScorerConfig {
+    /// The sizes of the scorer's [named map](Scorer::named_map_mut), where it has one.
+    #[must_use]
+    pub const fn named_map(&self, dims: &RouterDims) -> Option<(&'static str, LinearDims)> {
+        match self {
+            Self::Linear(config) => Some(("", config.map(dims))),
+            Self::Attention(config) => Some((".query_proj", config.query_proj(dims))),
+            _ => None,
+        }
+    }
+}
+
+impl Scorer {
+    /// The map that adapters know by name, and what follows the name of the router in it: a linear scorer's own
+    /// (nothing), or an attention scorer's queries (`.query_proj`), which Harvey et al. 2025 put a low-rank delta on.
+    #[must_use]
+    pub const fn named_map_mut(&mut self) -> Option<(&'static str, &mut Linear)> {
+        match self {
+            Self::Linear(scorer) => Some(("", scorer.map_mut())),
+            Self::Attention(scorer) => Some((".query_proj", scorer.query_mut())),
+            _ => None,
+        }
+    }
 }
 
 impl Default for ScorerConfig {

@@ -1,10 +1,12 @@
 //! What evaluation measures and what it keeps.
 
+use std::sync::atomic::AtomicBool;
+
 use burn::module::Module;
 use registry::PositiveF64;
-use trainer::{Outcome, TrainConfig};
+use trainer::{Outcome, Run, TrainConfig, evaluate_alone};
 
-use crate::toy::{Function, Memory, Toys, alone, count, run, short};
+use crate::toy::{Function, Memory, Toys, Watch, alone, count, run, short};
 
 #[test]
 fn evaluation_weighs_batches_by_their_tokens() {
@@ -111,4 +113,36 @@ fn the_best_model_is_that_of_the_lowest_loss() {
         again.evaluation.expect("evaluated").nll.to_bits(),
         lowest.nll.to_bits()
     );
+}
+
+#[test]
+fn what_is_evaluated_before_the_first_update_is_the_model_as_it_came() {
+    let _alone = alone();
+    let config = TrainConfig {
+        eval_first: true,
+        ..short()
+    };
+    let mut memory = Memory::default();
+    let own = || Toys::PLAIN.build();
+    let trained = run(own(), &mut Function::new(8), &mut memory, &config, None);
+    let first = memory.evaluations[0];
+    assert_eq!(first.step, 0);
+    assert_eq!(memory.evaluations.last(), trained.evaluation.as_ref());
+    assert!(memory.evaluations.len() > 1 && first.nll != trained.evaluation.unwrap().nll);
+    // Alone it is the same, and nothing is done.
+    let mut memory = Memory::default();
+    let (stop, config) = (AtomicBool::new(false), short());
+    let run = Run {
+        config: &config,
+        seed: 17,
+        stop: &stop,
+        checkpoints: None,
+        base: None,
+        keep_best: false,
+    };
+    let mut watch = Watch(&mut memory, &stop);
+    let alone = evaluate_alone(own(), &mut Function::new(8), &mut watch, &run).expect("a device");
+    assert_eq!((alone.outcome, alone.step), (Outcome::Finished, 0));
+    assert_eq!(memory.evaluations, [first]);
+    assert_eq!(alone.evaluation, Some(first));
 }

@@ -192,7 +192,7 @@ fn measure<M: CausalLm>(
         return Ok(Shown { own, replaced });
     };
     let hidden = match other.init {
-        RouterInit::Distil(_) => hidden(&model, &text.behind)?,
+        RouterInit::Distil(_) => lm::mixture_inputs(&model, &text.behind).map_err(Failed::Text)?,
         _ => Vec::new(),
     };
     let dims = LayerDims::new(1, model.limits().vocab);
@@ -222,24 +222,6 @@ fn unreadable(path: &Path, source: io::Error) -> Expected {
         );
     }
     Expected::io(format!("read {}", path.display()), source)
-}
-
-/// What each mixture reads of a text.
-fn hidden<M: CausalLm>(
-    model: &M,
-    batches: &[TokenBatch],
-) -> Result<Vec<burn::tensor::Tensor<2>>, Failed> {
-    let mut read: Vec<Vec<_>> = vec![Vec::new(); model.mixtures().len()];
-    for batch in batches {
-        let (forward, _) = lm::read_windows(model, batch, Precision::F32).map_err(Failed::Text)?;
-        for (rows, layer) in read.iter_mut().zip(forward.layers) {
-            rows.push(layer.x_td);
-        }
-    }
-    let some = read.into_iter().filter(|rows| !rows.is_empty());
-    Ok(some
-        .map(|rows| burn::tensor::Tensor::cat(rows, 0))
-        .collect())
 }
 
 fn measured<M: CausalLm>(

@@ -41,6 +41,9 @@ struct Planned<'a> {
     seed: u64,
     #[serde(flatten)]
     sizes: Option<Sizes>,
+    /// What a step holds, where a pretrained model's headers tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_memory_bytes: Option<u64>,
     state: &'static str,
     would_run: bool,
     why: String,
@@ -57,17 +60,23 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
         known: BTreeMap::new(),
     };
     let recorded = runstore::read_trials(&session.results)?;
-    let trials = picked.iter().zip(&states).map(|(trial, state)| Planned {
-        id: trial.known_id().map(|id| id.full()),
-        axes: &trial.axes,
-        seed: trial.seed,
-        // Where its text is not here, those of its record.
-        sizes: vocabularies
-            .sizes(trial.settings.job())
-            .or_else(|| sizes_of(&recorded, trial)),
-        state: state.name(),
-        would_run: !state.is_recorded(),
-        why: why(trial, state),
+    let trials = picked.iter().zip(&states).map(|(trial, state)| {
+        let job = trial.settings.job();
+        let of_model = job.of_model(&session.data);
+        Planned {
+            id: trial.known_id().map(|id| id.full()),
+            axes: &trial.axes,
+            seed: trial.seed,
+            // Where its text is not here, those of its record.
+            sizes: vocabularies
+                .sizes(job)
+                .or(of_model.map(|known| known.sizes))
+                .or_else(|| sizes_of(&recorded, trial)),
+            estimated_memory_bytes: of_model.map(|known| known.memory_bytes),
+            state: state.name(),
+            would_run: !state.is_recorded(),
+            why: why(trial, state),
+        }
     });
     let plan = Plan {
         sweep: session.sweep.facts(),
@@ -167,6 +176,11 @@ fn show(session: &Session, picked: &[&Trial], plan: &Plan<'_>) {
     if sized {
         header.push(("params (active)", Align::Right));
     }
+    let estimated = |trial: &Planned<'_>| trial.estimated_memory_bytes.is_some();
+    let estimated = plan.trials.iter().any(estimated);
+    if estimated {
+        header.push(("est. MB", Align::Right));
+    }
     header.extend([("state", Align::Left), ("why", Align::Left)]);
     let rows = plan.trials.iter().zip(picked).map(|(planned, trial)| {
         let id = trial.known_id();
@@ -183,6 +197,13 @@ fn show(session: &Session, picked: &[&Trial], plan: &Plan<'_>) {
                         short(sizes.params_active)
                     )
                 },
+            ));
+        }
+        if estimated {
+            let bytes = planned.estimated_memory_bytes;
+            row.push(bytes.map_or_else(
+                || "-".to_owned(),
+                |bytes| format!("{:.0}", bytes as f64 / 1e6),
             ));
         }
         row.extend([planned.state.to_owned(), planned.why.clone()]);

@@ -95,6 +95,7 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
         seed: trial.seed,
         device,
         device_name,
+        memory: crate::memory::of(session.device),
         data: &session.data,
         fetch: FetchPolicy::Never,
         checkpoint: &slot,

@@ -17,6 +17,8 @@ pub(crate) struct JobContext<'a> {
     pub(crate) device: Device,
     /// The device's own name.
     pub(crate) device_name: String,
+    /// Bytes of its memory, where they are known.
+    pub(crate) memory: Option<u64>,
     /// Where text is.
     pub(crate) data: &'a corpora::DataDir,
     /// Whether missing text may be fetched.

@@ -5,6 +5,7 @@
 
 use std::{borrow::Cow, fmt};
 
+use corpora::DataDir;
 use moe_layer::MoeConfig;
 use runstore::tables::TrialRow;
 
@@ -66,6 +67,11 @@ pub(crate) trait Job: fmt::Debug + Send + Sync {
     /// its text, where that is known.
     fn sizes(&self, vocab: Option<usize>) -> Option<Sizes>;
 
+    /// What is known of it by the headers of a pretrained model that it reads, where that is here.
+    fn of_model(&self, _: &DataDir) -> Option<OfModel> {
+        None
+    }
+
     /// Fills columns of its row that follow from settings and are none of [`JobFacts::columns`].
     fn fill(&self, _: &mut TrialRow) {}
 
@@ -88,6 +94,15 @@ pub(crate) trait Job: fmt::Debug + Send + Sync {
         let params = self.sizes(vocab).map_or(0, |sizes| sizes.params_total);
         (params * size_of::<f32>()) as u64
     }
+}
+
+/// What is known of a trial by the headers of the pretrained model that it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OfModel {
+    /// The parameters of the model.
+    pub(crate) sizes: Sizes,
+    /// Bytes that a step of it holds.
+    pub(crate) memory_bytes: u64,
 }
 
 /// What is known of a job before any of its settings.

@@ -11,6 +11,7 @@ use toml::{
 
 use super::{
     columns,
+    finetune::FinetuneSettings,
     job::{Beside, Job, JobFacts},
     layer::LayerSettings,
     pack::PackSettings,
@@ -159,6 +160,8 @@ jobs! {
         Router(RouterSettings),
         /// Round a model's maps to four bits and measure what that changes.
         Quantise(QuantiseSettings),
+        /// Fine-tune a pretrained model by adapters and routers.
+        Finetune(FinetuneSettings),
     }
     beside {
         /// Time the steps of a sweep's cells in turn; made by `[speed]`, written in no file.

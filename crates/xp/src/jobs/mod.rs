@@ -5,9 +5,9 @@
 //! the rest of the program names a job only where a figure is of that job alone.
 //!
 //! ```text
-//! job, context, source, timed, columns, settings   what all jobs are made of
+//! job, context, source, timed, columns, settings   what all jobs are made of; learning: those that train
 //!    |
-//! train  pack  layer  router  quantise  speed      the jobs; none knows another
+//! train  finetune  pack  layer  router  quantise  speed      the jobs; none knows another
 //!    |
 //! list                                             all of them
 //! ```
@@ -16,8 +16,10 @@ mod clock;
 mod columns;
 mod context;
 mod data_rules;
+mod finetune;
 mod job;
 mod layer;
+mod learning;
 mod list;
 mod measures;
 mod memo;
@@ -33,11 +35,13 @@ mod train;
 
 pub(crate) use context::{Event, JobContext, JobEnd, JobError, Save, Sizes};
 pub(crate) use data_rules::DataRules;
+pub(crate) use finetune::FinetuneSettings;
 pub(crate) use job::{Headline, Job};
+pub(crate) use learning::token_batch;
 pub(crate) use list::{JobKind, JobSettings};
 pub(crate) use settings::{SettingProblem, all_at_most, router_sizes};
 pub(crate) use source::Source;
 pub(crate) use speed::{SpeedCell, SpeedSettings};
-pub(crate) use train::{ModelConfig, TrainSettings, of_model, token_batch};
+pub(crate) use train::{ModelConfig, TrainSettings, of_model};
 #[cfg(test)]
 pub(crate) use {layer::LayerSettings, pack::PackSettings};

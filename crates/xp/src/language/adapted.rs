@@ -32,7 +32,11 @@ fn adapted<M: CausalLm + NamedMaps>(model: M, folder: &Path) -> Result<M, LoraEr
     // Widths are those of the layers.
     let dims = LayerDims::new(0, model.limits().vocab);
     // An adapter may have numbers for a router, so that is there first.
-    let (model, _) = load_routers(model, &dims, folder)?;
+    let (model, routers) = load_routers(model, &dims, folder)?;
+    if routers.is_some() && !folder.join("adapter_config.json").exists() {
+        // Routers may be all that was learned.
+        return Ok(model);
+    }
     let (model, loaded) = load_adapter(model, folder)?;
     for note in &loaded.notes {
         ui::say(note);

@@ -25,8 +25,8 @@ struct Ends {
     eos_token_id: Option<Ids>,
 }
 
-/// Loads a Qwen2-MoE with its tokenizer.
-pub(super) fn load(folder: &Path, device: &Device) -> Result<NamedModel, Expected> {
+/// Loads a Qwen2-MoE with its tokenizer, its matrices kept in a type.
+pub(super) fn load(folder: &Path, kept: Kept, device: &Device) -> Result<NamedModel, Expected> {
     for name in ["config.json", "tokenizer.json"] {
         let path = folder.join(name);
         if !path.exists() {
@@ -49,7 +49,7 @@ pub(super) fn load(folder: &Path, device: &Device) -> Result<NamedModel, Expecte
     }
     let tokenizer = PretrainedTokenizer::read(&folder.join("tokenizer.json"))?;
     let stop_ids = stop_ids(folder)?;
-    let model = Qwen2Moe::load(folder, Kept::Stored, device)?;
+    let model = Qwen2Moe::load(folder, kept, device)?;
     let model = AnyModel::Qwen2Moe(model);
     let (tokens, rows) = (tokenizer.vocab_size(), model.limits().vocab);
     if tokens > rows {
@@ -74,7 +74,10 @@ pub(super) fn load(folder: &Path, device: &Device) -> Result<NamedModel, Expecte
 fn is_kept(folder: &Path) -> bool {
     let text = fs::read(folder.join("config.json")).unwrap_or_default();
     let config: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    config.get("train").is_some() && config.get("model_type").is_none()
+    let of_job = ["train", "finetune"]
+        .iter()
+        .any(|job| config.get(job).is_some());
+    of_job && config.get("model_type").is_none()
 }
 
 /// The tokens that end a text: those of `generation_config.json`, else those of `config.json`.

@@ -9,11 +9,11 @@ use routers::StrategyConfig;
 use runstore::TrialId;
 use serde::Deserialize;
 
-use super::{AnyModel, NamedModel};
+use super::{AnyModel, NamedModel, files};
 use crate::{
     cli::Places,
     exit::{Exit, Expected},
-    jobs::{ModelConfig, TrainSettings, of_model},
+    jobs::{FinetuneSettings, ModelConfig, TrainSettings, of_model},
     recorded::stores,
 };
 
@@ -22,6 +22,7 @@ use crate::{
 #[serde(rename_all = "kebab-case")]
 enum KeptSettings {
     Train(Box<TrainSettings>),
+    Finetune(Box<FinetuneSettings>),
 }
 
 /// Builds the trial's model anew and gives it the weights that it ended with.
@@ -43,8 +44,24 @@ pub(super) fn load(
             "remove the trial's folder and run it again with `--set save=last`",
         )
     };
-    let KeptSettings::Train(settings) = serde_json::from_str(&read("config.json")?)
+    let settings = serde_json::from_str(&read("config.json")?)
         .map_err(|error| damaged("config.json", error.to_string()))?;
+    let settings = match settings {
+        KeptSettings::Train(settings) => settings,
+        KeptSettings::Finetune(settings) => {
+            let base = &settings.base;
+            let whole = corpora::model_folder(&base.model, &places.data.dir())?;
+            let named = files::load(&whole, base.kept(), device)?;
+            // Where nothing was learned, nothing was kept.
+            let files = ["adapter_config.json", "routers.json"];
+            let learned = files.iter().any(|file| folder.join(file).exists());
+            return if learned {
+                named.adapted(folder)
+            } else {
+                Ok(named)
+            };
+        }
+    };
     let tokenizer = Tokenizer::from_json(&read("tokenizer.json")?)
         .map_err(|error| damaged("tokenizer.json", error.to_string()))?;
     let dims = DataDims {

@@ -13,6 +13,7 @@ use corpora::Tokenizer;
 use lm::LmLimits;
 use models_qwen::Qwen2Moe;
 use models_tiny::TinyMoe;
+use weights::Kept;
 
 pub(crate) use chat::ChatTemplate;
 
@@ -69,7 +70,7 @@ impl NamedModel {
         // What a folder's files say that is odd, and read all the same.
         ui::warn_on_stderr();
         match Found::of(name, places)? {
-            Found::Folder(folder) => files::load(&folder, device),
+            Found::Folder(folder) => files::load(&folder, Kept::Stored, device),
             Found::Trial { id, folder } => kept::load(&id, &folder, places, device),
         }
     }

@@ -9,6 +9,7 @@ mod completing;
 mod devices;
 mod encoder;
 mod evaluating;
+mod finetuning;
 mod fixture;
 mod forging;
 mod generating;

@@ -18,8 +18,8 @@ use self::measures::compared;
 pub(crate) use self::settings::QuantiseSettings;
 use super::{
     context::{Event, JobContext, JobEnd, JobError},
+    learning::token_batch,
     random::named_seed,
-    train::token_batch,
 };
 
 /// Windows that a model reads at once.

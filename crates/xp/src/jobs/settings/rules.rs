@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use moe_layer::{LayerDims, MoeConfig, MoeLayer};
 use routers::{RouterConfig, RouterError};
+use trainer::TrainConfig;
 
 use super::{bounds, problem::SettingProblem, profile::Profile};
 
@@ -150,5 +151,27 @@ fn setting_problem(
             vec!["router.strategy"],
             "choose another strategy, or other sizes".to_owned(),
         ),
+    }
+}
+
+/// The rules of the training loop.
+pub(in crate::jobs) fn training(train: &TrainConfig) -> Vec<SettingProblem> {
+    let errors = train.check();
+    let problem = |error: &trainer::ConfigError| {
+        let paths = training_paths(error.key());
+        SettingProblem::of(&error.to_string(), "change the setting", &paths)
+    };
+    errors.iter().map(problem).collect()
+}
+
+/// Where the settings stand that a rule of the training loop is about.
+fn training_paths(key: &str) -> Vec<&'static str> {
+    match key {
+        "warmup" => vec!["train.warmup", "train.steps"],
+        "beta1" => vec!["train.beta1"],
+        "beta2" => vec!["train.beta2"],
+        "weight-decay" => vec!["train.weight-decay"],
+        "clip" => vec!["train.clip"],
+        _ => vec!["train"],
     }
 }

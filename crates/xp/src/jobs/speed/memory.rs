@@ -5,12 +5,7 @@ const USUAL: u64 = 8 << 30;
 
 /// A third of the memory, in bytes: the steps themselves need some too.
 pub(super) fn room() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = text.lines().find_map(|line| {
-        let kib = line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?;
-        kib.parse::<u64>().ok()
-    });
-    total.map_or(USUAL, |kib| kib << 10) / 3
+    crate::memory::of_host().unwrap_or(USUAL) / 3
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use runstore::tables::TrialRow;
 
 use super::{
     run,
-    settings::{DataSettings, HealthConfig, TrainSettings},
+    settings::{DataSettings, TrainSettings},
     sizes, steps, window,
 };
 use crate::jobs::{
@@ -13,6 +13,7 @@ use crate::jobs::{
     context::{JobContext, JobEnd, JobError, Sizes},
     data_rules::DataRules,
     job::{Job, JobFacts, headline},
+    learning::HealthConfig,
     settings::{SettingProblem, rules},
     source::Source,
     timed::{Shared, Timed},

@@ -1,18 +1,14 @@
 //! The `train` job: a language model on a corpus, and what its routers do meanwhile.
 
-mod arithmetic;
-mod batches;
 mod capacity;
-mod checkpoints;
-mod health;
 mod job;
 mod keep;
-mod losses;
-mod record;
 mod samples;
 mod settings;
 mod steps;
 mod window;
+
+use std::num::NonZeroUsize;
 
 use burn::tensor::Device;
 use corpora::{Dataset, NgramLine, valid_windows};
@@ -20,24 +16,16 @@ use lm::{CausalLm, DataDims, LanguageModel, LmConfig};
 use moe_layer::Capacity;
 use trainer::{Outcome, Run, Trained};
 
-use self::{
-    arithmetic::Arithmetic, batches::Batches, checkpoints::Slot, health::Watch, record::Recorder,
-    samples::Sampled,
-};
-pub(crate) use self::{
-    batches::token_batch,
-    settings::{ModelConfig, TrainSettings, of_model},
-};
+use self::samples::Sampled;
+pub(crate) use self::settings::{ModelConfig, TrainSettings, of_model};
 use super::{
     context::{Event, JobContext, JobEnd, JobError, Save, Sizes},
+    learning::{self, Arithmetic, Batches, PASSES, Recorder, Rows, Slot, Watch},
     random::named_seed,
 };
 
 /// The name of the job.
 const NAME: &str = "train";
-
-/// The stream of all randomness of forward passes.
-const PASSES: &str = "passes";
 
 /// Parameters of the model that the settings describe.
 fn sizes(settings: &TrainSettings, vocab: Option<usize>) -> Option<Sizes> {
@@ -68,14 +56,16 @@ fn run_model(
         cx.fetch,
     )?;
     let model = build(config, settings, &dataset, cx.seed, &cx.device)?;
-    let arithmetic = Arithmetic::new(settings, &dims(settings, &dataset, cx.seed));
+    let arithmetic = arithmetic(settings, &dims(settings, &dataset, cx.seed));
     describe(&mut cx, settings, &dataset);
     lines_to_beat(&mut cx, settings, &dataset)?;
 
     let mut batches = Batches::new(&dataset, &settings.train, cx.seed)?;
     let slot = Slot::new(cx.checkpoint);
     let steps = settings.train.steps.get();
-    let mut recorder = Recorder::new(cx.events, steps, Watch::of(settings), arithmetic);
+    let taught = settings.router.strategy.rules().facts().gate_gradient;
+    let watch = Watch::of(&settings.health, taught);
+    let mut recorder = Recorder::new(cx.events, steps, watch, Some(arithmetic));
     let run = Run {
         config: &settings.train,
         seed: named_seed(cx.seed, PASSES),
@@ -123,6 +113,16 @@ fn dims(settings: &TrainSettings, dataset: &Dataset, seed: u64) -> DataDims {
         seed,
         ..DataDims::new(vocab, settings.train.sequence.get())
     }
+}
+
+/// What a token of the model costs.
+fn arithmetic(settings: &TrainSettings, dims: &DataDims) -> Arithmetic {
+    let model = settings.model.shape();
+    let wide = settings.moe.dense_experts().map_or(1, NonZeroUsize::get);
+    Arithmetic::new(
+        |rows| model.flops_per_token(&settings.moe, &settings.router, dims, rows),
+        wide,
+    )
 }
 
 /// Fills the columns of what tables of tokens achieve on the windows of the evaluation.
@@ -184,16 +184,16 @@ fn finish<M: CausalLm>(
     dataset: &Dataset,
     arithmetic: Arithmetic,
     trained: &Trained<LanguageModel<M>>,
-    rows: record::Rows,
+    rows: Rows,
 ) -> Result<JobEnd, JobError> {
     let mut row = cx.row;
     row.steps_done = Some(trained.step);
     row.tokens_seen = Some(trained.tokens);
     rows.summarise(&mut row);
-    record::timing(&mut row, &trained.timing);
+    learning::timing(&mut row, &trained.timing);
     let rows_per_token = row.expert_rows_per_token;
     row.flops_per_token = rows_per_token.map(|rows| arithmetic.of_token(rows));
-    record::quality(&mut row, trained, (dataset, &settings.train))?;
+    learning::quality(&mut row, trained, (dataset, &settings.train))?;
 
     let diverged = matches!(trained.outcome, Outcome::Diverged { .. });
     let mut tokens = Vec::new();

@@ -6,8 +6,8 @@ use lm::{CausalLm, LanguageModel};
 use moe_layer::Capacity;
 use runstore::tables::TokenRow;
 
-use super::{batches::token_batch, settings::TrainSettings};
-use crate::jobs::context::JobError;
+use super::settings::TrainSettings;
+use crate::jobs::{context::JobError, learning::token_batch};
 
 /// Windows that are sampled: enough for every frequent character to be met hundreds of times.
 const WINDOWS: usize = 8;

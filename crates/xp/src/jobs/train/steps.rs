@@ -6,12 +6,15 @@ use lm::{CausalLm, LanguageModel, LmConfig};
 use trainer::{Data, Learner, Stepper};
 
 use super::{
-    PASSES,
-    batches::Batches,
     build,
     settings::{ModelConfig, TrainSettings, of_model},
 };
-use crate::jobs::{context::JobError, random::named_seed, timed::Timed};
+use crate::jobs::{
+    context::JobError,
+    learning::{Batches, PASSES},
+    random::named_seed,
+    timed::Timed,
+};
 
 /// A trial's model on its training windows, from the first on.
 struct Steps<'a, M: CausalLm> {

@@ -1,6 +1,5 @@
 //! The settings of `job = "train"`.
 
-mod health;
 mod model;
 
 use corpora::{CorpusConfig, TokenizerConfig};
@@ -10,13 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::TrainConfig;
 
-pub(crate) use self::{
-    health::HealthConfig,
-    model::{ModelConfig, of_model},
-};
-use crate::jobs::settings::{
-    Profile, SettingProblem, bounds,
-    rules::{self, layer_problems},
+pub(crate) use self::model::{ModelConfig, of_model};
+use crate::jobs::{
+    learning::HealthConfig,
+    settings::{
+        Profile, SettingProblem, bounds,
+        rules::{self, layer_problems},
+    },
 };
 
 /// Settings of `job = "train"`.
@@ -63,10 +62,7 @@ impl TrainSettings {
         problems.extend(layer_problems(self.profile, &self.moe, &self.router, width));
         problems.extend(self.model.head_problem());
         problems.extend(self.health.check());
-        problems.extend(self.train.check().iter().map(|error| {
-            let paths = training_paths(error.key());
-            SettingProblem::of(&error.to_string(), "change the setting", &paths)
-        }));
+        problems.extend(rules::training(&self.train));
         problems
     }
 
@@ -98,17 +94,5 @@ impl TrainSettings {
             &paths,
         ));
         problems
-    }
-}
-
-/// Where the settings stand that a rule of the training loop is about.
-fn training_paths(key: &str) -> Vec<&'static str> {
-    match key {
-        "warmup" => vec!["train.warmup", "train.steps"],
-        "beta1" => vec!["train.beta1"],
-        "beta2" => vec!["train.beta2"],
-        "weight-decay" => vec!["train.weight-decay"],
-        "clip" => vec!["train.clip"],
-        _ => vec!["train"],
     }
 }

@@ -10,13 +10,13 @@ use runstore::PendingCheckpoint;
 use trainer::CheckpointSlot;
 
 /// Lends the store's slot to the loop.
-pub(super) struct Slot<'a> {
+pub(in crate::jobs) struct Slot<'a> {
     store: &'a runstore::CheckpointSlot,
     pending: RefCell<Option<PendingCheckpoint>>,
 }
 
 impl<'a> Slot<'a> {
-    pub(super) fn new(store: &'a runstore::CheckpointSlot) -> Self {
+    pub(in crate::jobs) fn new(store: &'a runstore::CheckpointSlot) -> Self {
         Self {
             store,
             pending: RefCell::new(None),

@@ -21,13 +21,13 @@ use crate::jobs::{
 
 /// The rows of a trial.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Rows {
-    pub(super) steps: Vec<StepRow>,
-    pub(super) experts: Vec<ExpertRow>,
+pub(in crate::jobs) struct Rows {
+    pub(in crate::jobs) steps: Vec<StepRow>,
+    pub(in crate::jobs) experts: Vec<ExpertRow>,
     #[serde(default)]
-    pub(super) losses: Vec<LossRow>,
+    pub(in crate::jobs) losses: Vec<LossRow>,
     #[serde(default)]
-    pub(super) findings: Findings,
+    pub(in crate::jobs) findings: Findings,
     /// Training tokens and arithmetic up to the last logged step.
     #[serde(default)]
     done: Work,
@@ -44,11 +44,11 @@ struct Work {
 }
 
 /// Collects rows and tells what happens.
-pub(super) struct Recorder<'a> {
+pub(in crate::jobs) struct Recorder<'a> {
     events: &'a mut dyn FnMut(Event),
     planned: usize,
     watch: Option<Watch>,
-    arithmetic: Arithmetic,
+    arithmetic: Option<Arithmetic>,
     rows: Rows,
     drop_rate: Option<f64>,
     started: bool,
@@ -60,11 +60,11 @@ const FILE: &str = "rows.json";
 const FORWARDS_A_STEP: f64 = 3.0;
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(
+    pub(in crate::jobs) fn new(
         events: &'a mut dyn FnMut(Event),
         planned: usize,
         watch: Option<Watch>,
-        arithmetic: Arithmetic,
+        arithmetic: Option<Arithmetic>,
     ) -> Self {
         Self {
             events,
@@ -77,14 +77,14 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    pub(super) fn into_rows(self) -> Rows {
+    pub(in crate::jobs) fn into_rows(self) -> Rows {
         self.rows
     }
 
-    /// The arithmetic of training so far, an interval of tokens further on.
+    /// The arithmetic of training so far, an interval of tokens further on, where a token's is known.
     fn work(&mut self, tokens: u64, measures: &RoutingMeasures) -> Option<f64> {
         let done = &mut self.rows.done;
-        let flops = self.arithmetic.of_token(measures.expert_rows_per_token()?);
+        let flops = self.arithmetic?.of_token(measures.expert_rows_per_token()?);
         done.flops += FORWARDS_A_STEP * (tokens - done.tokens) as f64 * flops;
         done.tokens = tokens;
         Some(done.flops)
@@ -119,7 +119,8 @@ impl Reporter<LayerTraces> for Recorder<'_> {
             let new = watch.judge(steps, &layers, gradients, &mut self.rows.findings);
             new.into_iter().for_each(&mut *self.events);
         }
-        let measures = RoutingMeasures::of(&layers, self.arithmetic.experts_wide);
+        let wide = self.arithmetic.map_or(1.0, |known| known.experts_wide);
+        let measures = RoutingMeasures::of(&layers, wide);
         self.drop_rate = measures.drop_rate();
         let train_flops = self.work(report.tokens, &measures);
         let balance: f64 = report.aux.iter().map(|(_, loss)| loss).sum();
@@ -193,7 +194,7 @@ impl Reporter<LayerTraces> for Recorder<'_> {
 
 impl Rows {
     /// Fills the trial's columns that are those of its last logged step, and what was found unwell.
-    pub(super) fn summarise(&self, row: &mut TrialRow) {
+    pub(in crate::jobs) fn summarise(&self, row: &mut TrialRow) {
         self.findings.summarise(row);
         let Some(last) = self.steps.iter().rev().find(|step| step.loss_lm.is_some()) else {
             return;
@@ -215,7 +216,7 @@ impl Rows {
 }
 
 /// Fills the columns of speed.
-pub(super) fn timing(row: &mut TrialRow, timing: &Timing) {
+pub(in crate::jobs) fn timing(row: &mut TrialRow, timing: &Timing) {
     row.tokens_per_s = timing.tokens_per_s;
     row.step_ms_median = timing.step_s.map(|step| step.median * 1e3);
     row.step_ms_p10 = timing.step_s.map(|step| step.p10 * 1e3);
@@ -227,7 +228,7 @@ pub(super) fn timing(row: &mut TrialRow, timing: &Timing) {
 }
 
 /// Fills the columns of the last evaluation.
-pub(super) fn quality<M: Learner>(
+pub(in crate::jobs) fn quality<M: Learner>(
     row: &mut TrialRow,
     trained: &Trained<M>,
     (dataset, train): (&Dataset, &TrainConfig),

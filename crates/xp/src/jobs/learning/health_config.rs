@@ -1,4 +1,4 @@
-//! When a training trial raises an alarm about its routing.
+//! When a trial that trains raises an alarm about its routing.
 
 use metrics::health::Limits;
 use registry::{NonNegativeF64, Probability};
@@ -58,7 +58,7 @@ impl HealthConfig {
         }
     }
 
-    pub(super) fn check(&self) -> Option<SettingProblem> {
+    pub(in crate::jobs) fn check(&self) -> Option<SettingProblem> {
         let overload = self.overload.get();
         (overload < 1.0).then(|| SettingProblem {
             message: format!("health.overload = {overload} is below the mean load itself"),

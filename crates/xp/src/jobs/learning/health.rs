@@ -7,12 +7,12 @@ use moe_layer::LayerReading;
 use runstore::tables::{AlarmRow, TrialRow};
 use serde::{Deserialize, Serialize};
 
-use super::settings::TrainSettings;
+use super::HealthConfig;
 use crate::jobs::context::Event;
 
 /// What is watched for, and from when on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Watch {
+pub(in crate::jobs) struct Watch {
     after: u64,
     limits: Limits,
     /// Whether the strategy lets the language-model loss teach the router.
@@ -21,35 +21,34 @@ pub(super) struct Watch {
 
 /// The steps of a logged interval.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Steps {
+pub(in crate::jobs) struct Steps {
     /// The last one.
-    pub(super) last: u64,
+    pub(in crate::jobs) last: u64,
     /// How many there are.
-    pub(super) count: u64,
+    pub(in crate::jobs) count: u64,
 }
 
 /// What was found so far. It is saved with the rows, so that a resumed trial warns of nothing twice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Findings {
+pub(in crate::jobs) struct Findings {
     judged: u64,
-    pub(super) alarms: Vec<AlarmRow>,
+    pub(in crate::jobs) alarms: Vec<AlarmRow>,
 }
 
 impl Watch {
-    /// The watch that the settings ask for, if any.
-    pub(super) fn of(settings: &TrainSettings) -> Option<Self> {
-        let health = &settings.health;
+    /// The watch that the settings ask for, if any, on routers that the loss teaches or not.
+    pub(in crate::jobs) fn of(health: &HealthConfig, taught: bool) -> Option<Self> {
         health.enabled.then(|| Self {
             after: health.after as u64,
             limits: health.limits(),
-            taught: settings.router.strategy.rules().facts().gate_gradient,
+            taught,
         })
     }
 
     /// Judges an interval and gives the alarms that are new. `gradients` has the norm at each layer's
     /// router. An interval that began in the period of grace is not judged.
-    pub(super) fn judge(
+    pub(in crate::jobs) fn judge(
         &self,
         steps: Steps,
         layers: &[LayerReading],
@@ -107,7 +106,7 @@ impl Findings {
     }
 
     /// Fills the trial's columns; they stay null where nothing was judged.
-    pub(super) fn summarise(&self, row: &mut TrialRow) {
+    pub(in crate::jobs) fn summarise(&self, row: &mut TrialRow) {
         if self.judged == 0 {
             return;
         }
@@ -205,9 +204,11 @@ mod tests {
 
     /// Intervals of ten steps after twenty of grace.
     fn watch() -> Watch {
-        let mut settings = TrainSettings::default();
-        settings.health.after = 20;
-        Watch::of(&settings).expect("it is on by default")
+        let health = HealthConfig {
+            after: 20,
+            ..HealthConfig::default()
+        };
+        Watch::of(&health, true).expect("it is on by default")
     }
 
     fn kinds(events: &[Event]) -> Vec<(usize, &str)> {
@@ -292,15 +293,16 @@ mod tests {
 
     #[test]
     fn a_strategy_that_teaches_no_router_has_none_to_miss() {
-        let mut settings = TrainSettings::default();
-        settings.health.after = 0;
-        settings.router.strategy = routers::HashConfig::default().into();
-        let watch = Watch::of(&settings).unwrap();
+        let mut health = HealthConfig {
+            after: 0,
+            ..HealthConfig::default()
+        };
+        let watch = Watch::of(&health, false).unwrap();
         assert_eq!(
             watch.judge(at(10), &[well()], &[0.0], &mut Findings::default()),
             []
         );
-        settings.health.enabled = false;
-        assert!(Watch::of(&settings).is_none());
+        health.enabled = false;
+        assert!(Watch::of(&health, true).is_none());
     }
 }

@@ -7,7 +7,7 @@ use trainer::{Data, TrainConfig};
 use crate::jobs::context::JobError;
 
 /// Training windows drawn by step, validation windows in order.
-pub(super) struct Batches<'a> {
+pub(in crate::jobs) struct Batches<'a> {
     train: TrainWindows<'a>,
     valid: &'a [u32],
     sequence: usize,
@@ -15,7 +15,7 @@ pub(super) struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    pub(super) fn new(
+    pub(in crate::jobs) fn new(
         dataset: &'a Dataset,
         config: &TrainConfig,
         seed: u64,

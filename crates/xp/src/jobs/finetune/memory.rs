@@ -1,0 +1,123 @@
+//! What a trial holds in memory, known before it starts.
+
+use std::path::Path;
+
+use corpora::DataDir;
+use models_qwen::{Qwen2MoeConfig, StepMemory, StepShape};
+use moe_layer::MoeLayer;
+use peft_lora::{LoraError, lora_sizes};
+
+use super::settings::{AdapterConfig, FinetuneSettings};
+use crate::jobs::{
+    context::{JobError, Sizes},
+    job::OfModel,
+};
+
+/// Hidden states are f32, whatever type products are in.
+const ACTIVATION_BYTES: usize = 4;
+
+/// What is known of a trial whose model is here and fits its settings.
+pub(super) fn of_model(settings: &FinetuneSettings, data: &DataDir) -> Option<OfModel> {
+    let folder = corpora::model_folder(&settings.base.model, data).ok()?;
+    let config = Qwen2MoeConfig::read(&folder).ok()?;
+    let memory = estimate(settings, &folder, &config).ok()?;
+    let router = settings.router.of(&config);
+    let sizes = config.sizes(&router, settings.train.sequence.get());
+    Some(OfModel {
+        sizes: Sizes {
+            params_total: sizes.total,
+            params_active: sizes.active,
+            params_router: sizes.router,
+        },
+        memory_bytes: memory.total(),
+    })
+}
+
+/// What a step holds of the model in a folder.
+pub(super) fn estimate(
+    settings: &FinetuneSettings,
+    folder: &Path,
+    config: &Qwen2MoeConfig,
+) -> Result<StepMemory, JobError> {
+    let weights = Qwen2MoeConfig::loaded_bytes(folder, settings.base.kept())?;
+    let trained =
+        trained(settings, config).map_err(|error| JobError::Unsupported(error.to_string()))?;
+    let shape = StepShape {
+        rows: settings.train.batch.get(),
+        length: settings.train.sequence.get(),
+        activation_bytes: ACTIVATION_BYTES,
+        checkpointed: false,
+        trained,
+    };
+    Ok(config.step_memory(weights, &shape))
+}
+
+/// Numbers that are learned.
+pub(super) fn trained(
+    settings: &FinetuneSettings,
+    config: &Qwen2MoeConfig,
+) -> Result<usize, LoraError> {
+    let router = settings.router.of(config);
+    let sequence = settings.train.sequence.get();
+    let of_routers = if settings.router.is_trained() {
+        config.sizes(&router, sequence).router
+    } else {
+        0
+    };
+    let of_adapter = match &settings.adapter {
+        AdapterConfig::None(_) => 0,
+        AdapterConfig::Lora(lora) => {
+            let rows = MoeLayer::rows_per_token(&config.moe(), &router, sequence);
+            lora_sizes(lora, &config.map_sizes(&router), rows)?.trainable
+        }
+    };
+    Ok(of_routers + of_adapter)
+}
+
+/// Refuses what is larger than the `memory` of where it is to run, if that is known.
+pub(super) fn check(
+    estimate: &StepMemory,
+    (device, memory): (&str, Option<u64>),
+) -> Result<(), JobError> {
+    let Some(memory) = memory.filter(|&memory| estimate.total() > memory) else {
+        return Ok(());
+    };
+    let gb = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
+    Err(JobError::Unsupported(format!(
+        "it would hold {} (weights {}, adapters with their moments {}, activations {}, logits {}), and {device} has \
+         {}; make train.batch smaller and train.accumulate larger, or train.sequence smaller",
+        gb(estimate.total()),
+        gb(estimate.weights),
+        gb(estimate.adapters),
+        gb(estimate.activations),
+        gb(estimate.logits),
+        gb(memory)
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_what_it_is_made_of() {
+        let estimate = StepMemory {
+            weights: 8_310_000_000,
+            adapters: 50_000_000,
+            activations: 2_050_000_000,
+            logits: 930_000_000,
+        };
+        assert!(check(&estimate, ("cpu", None)).is_ok());
+        assert!(check(&estimate, ("cpu", Some(11_340_000_000))).is_ok());
+        let refused = check(&estimate, ("cpu", Some(11_000_000_000))).unwrap_err();
+        let text = refused.to_string();
+        for words in [
+            "11.34 GB",
+            "weights 8.31 GB",
+            "cpu has 11.00 GB",
+            "train.batch",
+        ] {
+            assert!(text.contains(words), "{text}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What jobs that train a language model have in common: windows of a text, checkpoints in the store, rows of what
+//! the loop reports, and a watch on routing.
+
+mod arithmetic;
+mod batches;
+mod checkpoints;
+mod health;
+mod health_config;
+mod losses;
+mod record;
+
+pub(crate) use batches::token_batch;
+pub(super) use {
+    arithmetic::Arithmetic,
+    batches::Batches,
+    checkpoints::Slot,
+    health::Watch,
+    health_config::HealthConfig,
+    record::{Recorder, Rows, quality, timing},
+};
+
+/// The stream of all randomness of forward passes.
+pub(super) const PASSES: &str = "passes";
