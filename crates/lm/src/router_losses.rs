@@ -24,20 +24,20 @@ impl RouterLosses {
 
     /// Takes in those of more layers.
     pub(crate) fn with<'a>(mut self, layers: impl IntoIterator<Item = &'a MoeOutput>) -> Self {
-        layers.into_iter().for_each(|layer| self.add(layer));
+        for layer in layers {
+            self.add(layer);
+        }
         self
     }
 
     /// Takes in those of one more layer.
     pub(crate) fn add(&mut self, layer: &MoeOutput) {
-        layer
-            .rounds
-            .iter()
-            .for_each(|round| self.mixtures.add(round));
-        layer
-            .branch
-            .iter()
-            .for_each(|round| self.adapters.add(round));
+        for round in &layer.rounds {
+            self.mixtures.add(round);
+        }
+        if let Some(round) = &layer.branch {
+            self.adapters.add(round);
+        }
     }
 
     /// Each loss over all layers; those of adapters under names of their own.

@@ -18,7 +18,9 @@ impl LayerTraces {
     /// Those of the mixtures of one pass.
     pub(crate) fn of(layers: &[MoeOutput]) -> Self {
         let mut all = Self::none();
-        layers.iter().for_each(|layer| all.push(layer));
+        for layer in layers {
+            all.push(layer);
+        }
         all
     }
 
