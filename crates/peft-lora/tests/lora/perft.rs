@@ -9,8 +9,8 @@ use burn::{
 use kernels::Precision;
 use lm::{Decoder, DecoderInput, LanguageModel, TokenBatch};
 use moe_layer::{
-    AdapterBank, AdapterInit, BatchRows, Branch, Capacity, LayerDims, Mixtures, MoeLayer,
-    RoutingTrace,
+    AdapterBank, AdapterForm, AdapterInit, BatchRows, Branch, Capacity, LayerDims, Mixtures,
+    MoeLayer, RoutingTrace,
 };
 use peft_lora::{PerftConfig, PerftVariant, add_perft};
 use registry::Variant;
@@ -149,6 +149,36 @@ fn a_step_moves_the_adapters_alone(#[values(FULL, PACKED)] base: &str) {
             moved += if trained { before.len() / 4 } else { 0 };
         }
         assert_eq!(moved, perft.params.trainable, "{name}");
+    }
+}
+
+/// Fresh adapters of every variant and form learn a batch, the base beside them frozen; the second matrix is zero at
+/// first, and the first learns from the second step on.
+#[test]
+fn every_variant_learns() {
+    let device = Device::flex().autodiff();
+    for config in variants() {
+        for form in [AdapterForm::Lora, AdapterForm::Parallel] {
+            let config = PerftConfig {
+                form,
+                init: AdapterInit::Kaiming,
+                ..config.clone()
+            };
+            let (model, _) = add_perft(tiny(&device), &config, &TINY).expect("adapters");
+            let mut learner = LanguageModel::new(model, Precision::F32);
+            let mut optimiser = AdamW::new(&TrainConfig::default());
+            let mut losses = Vec::new();
+            for _ in 0..40 {
+                let loss = learner.losses(&batch(), &PASS);
+                losses.push(loss.lm.clone().into_scalar::<f32>());
+                let gradients = loss.total().backward();
+                let gradients = GradientsParams::from_grads(gradients, &learner);
+                learner = optimiser.step(3e-2, learner, gradients);
+            }
+            let (first, last) = (losses[0], losses[39]);
+            let name = config.variant.name();
+            assert!(last < first - 0.2, "{name} {form:?}: {first} to {last}");
+        }
     }
 }
 
