@@ -76,17 +76,13 @@ impl Part {
     /// The layer with this in the place of adapters that are built alike.
     fn put(self, layer: MoeLayer) -> MoeLayer {
         let Self { router, adapters } = self;
-        match layer.branch().cloned() {
-            Some(branch) => {
-                let branch = branch.with_adapters(adapters);
-                let branch = branch.map_router(|own| router.unwrap_or(own));
-                layer.with_branch(Some(branch))
-            }
-            None => {
-                let experts = layer.experts().clone().with_adapters(Some(adapters));
-                layer.with_experts(experts)
-            }
-        }
+        let Some(branch) = layer.branch().cloned() else {
+            let experts = layer.experts().clone().with_adapters(Some(adapters));
+            return layer.with_experts(experts);
+        };
+        let branch = branch.with_adapters(adapters);
+        let branch = branch.map_router(|own| router.unwrap_or(own));
+        layer.with_branch(Some(branch))
     }
 }
 
