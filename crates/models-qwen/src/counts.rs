@@ -11,6 +11,13 @@ use crate::{
 };
 
 impl Qwen2MoeConfig {
+    /// How many of its layers have a mixture.
+    #[must_use]
+    pub fn num_mixtures(&self) -> usize {
+        let layers = 0..self.num_hidden_layers;
+        layers.filter(|layer| self.has_experts(*layer)).count()
+    }
+
     /// The maps that the model has by name with these routers, as [`NamedMaps`](nn::NamedMaps) gives those of one that
     /// was read.
     #[must_use]
@@ -120,5 +127,6 @@ mod tests {
         // Of the embedding a token meets one row.
         assert_eq!(sizes.active, 2_378_008_576 + 2048);
         assert_eq!(sizes.router, 24 * 60 * 2048);
+        assert_eq!(config.num_mixtures(), 24);
     }
 }

@@ -66,6 +66,7 @@ fn fetch(source: &Source<'_>, data: &DataDir) -> Result<(), CorpusError> {
     if let Some(model) = source.model {
         corpora::ensure_model(model, data, policy, &bar)?;
     }
+    corpora::ensure_questions(source.tests, data, policy, &bar)?;
     bar.finish_and_clear();
     Ok(())
 }

@@ -17,7 +17,7 @@ table! {
             device: String,
             /// The device's own name, such as the GPU's model.
             device_name: Option<String>,
-            /// What the trial does: `train`, `pack`, `layer`, `router` or `quantise`; `speed` times the steps of a sweep's cells in turn.
+            /// What the trial does: `train`, `pack`, `layer`, `router`, `quantise` or `finetune`; `speed` times the steps of a sweep's cells in turn.
             job: String,
             /// How it ended: `done`, `diverged` or `failed`.
             status: TrialStatus,
@@ -345,7 +345,7 @@ table! {
             cell: Option<String>,
         }
         "Four bits (jobs that quantise a model)" {
-            /// The model in full, as the sweep names it.
+            /// The pretrained model that a job quantises or fine-tunes, as the sweep names it.
             base_model: Option<String>,
             /// How maps are rounded that read enough: `gptq` or `nearest`.
             rounding: Option<String>,
@@ -373,6 +373,18 @@ table! {
             full_bytes: Option<u64> = "bytes",
         }
         "Fine-tuning" {
+            /// The type that the matrices of the base are kept in: `stored`, that of its files, or `f32`, `f16` or `bf16`.
+            base_kept: Option<String>,
+            /// How routers start that take the place of the base's own: `fresh`, `copy` or `distil`.
+            router_init: Option<String>,
+            /// Whether the routers are trained whole; `scorer` names those that took the place of the base's own.
+            router_trained: Option<bool>,
+            /// What is learned beside the base: `lora`, `perft` or `none`.
+            adapter: Option<String>,
+            /// Where PERFT's adapters stand: `routed`, `routed-as-published`, `embedded`, `dense` or `single`.
+            adapter_variant: Option<String>,
+            /// The rank r of the adapters.
+            adapter_rank: Option<u64>,
             /// Parameters that are trained, adapters and routers together.
             trainable_params: Option<u64>,
             /// Those of them that one token's forward pass uses: of adapters of experts, and of those that have a router of their own, as many as a token is sent to.

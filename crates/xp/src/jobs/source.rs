@@ -1,6 +1,6 @@
 //! Data that settings name.
 
-use corpora::{CorpusConfig, CorpusError, DataDir, Digest, TokenizerConfig};
+use corpora::{CorpusConfig, CorpusError, DataDir, Digest, Task, TokenizerConfig};
 use serde::Serialize;
 
 /// A text, what cuts it into tokens where that is a setting, and the pretrained model that reads it.
@@ -14,6 +14,9 @@ pub(crate) struct Source<'a> {
     /// From text to tokens; none where the model brings its own tokenizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tokenizer: Option<&'a TokenizerConfig>,
+    /// Tests whose questions are asked.
+    #[serde(skip_serializing_if = "<[Task]>::is_empty")]
+    pub(crate) tests: &'a [Task],
 }
 
 impl Source<'_> {
@@ -37,6 +40,7 @@ impl Source<'_> {
             Some(tokenizer) => corpora::digests(self.corpus, tokenizer, data)?,
             None => corpora::text_digests(self.corpus, data)?,
         });
+        digests.extend(corpora::question_digests(self.tests, data)?);
         Ok(digests)
     }
 }
@@ -55,6 +59,7 @@ mod tests {
             model: None,
             corpus: &corpus,
             tokenizer: Some(&tokenizer),
+            tests: &[],
         };
         let (own, name) = (text.key(), corpus.name());
         assert!(

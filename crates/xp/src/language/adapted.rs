@@ -5,7 +5,7 @@ use std::path::Path;
 use lm::CausalLm;
 use moe_layer::LayerDims;
 use nn::NamedMaps;
-use peft_lora::{LoraError, load_adapter, load_routers};
+use peft_lora::{LoraError, load_adapter, load_perft, load_routers};
 
 use super::{AnyModel, NamedModel};
 use crate::{
@@ -33,8 +33,10 @@ fn adapted<M: CausalLm + NamedMaps>(model: M, folder: &Path) -> Result<M, LoraEr
     let dims = LayerDims::new(0, model.limits().vocab);
     // An adapter may have numbers for a router, so that is there first.
     let (model, routers) = load_routers(model, &dims, folder)?;
-    if routers.is_some() && !folder.join("adapter_config.json").exists() {
-        // Routers may be all that was learned.
+    let (model, beside) = load_perft(model, &dims, folder)?;
+    let found = routers.is_some() || beside.is_some();
+    if found && !folder.join("adapter_config.json").exists() {
+        // They may be all that was learned.
         return Ok(model);
     }
     let (model, loaded) = load_adapter(model, folder)?;

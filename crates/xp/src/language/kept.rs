@@ -53,7 +53,7 @@ pub(super) fn load(
             let whole = corpora::model_folder(&base.model, &places.data.dir())?;
             let named = files::load(&whole, base.kept(), device)?;
             // Where nothing was learned, nothing was kept.
-            let files = ["adapter_config.json", "routers.json"];
+            let files = ["adapter_config.json", "perft.json", "routers.json"];
             let learned = files.iter().any(|file| folder.join(file).exists());
             return if learned {
                 named.adapted(folder)

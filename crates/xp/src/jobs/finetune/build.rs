@@ -8,7 +8,7 @@ use models_qwen::{Qwen2Moe, Qwen2MoeConfig};
 use moe_layer::{
     LayerDims, LayerRouters, Mixtures, Replaced, Replacement, RouterInit, put_back, replace_routers,
 };
-use peft_lora::{LoraError, Params, adapt, count_params, train_routers};
+use peft_lora::{LoraError, Params, adapt, add_perft, count_params, train_routers};
 use routers::Router;
 
 use super::settings::{AdapterConfig, FinetuneSettings};
@@ -55,13 +55,17 @@ impl Parts<'_> {
         };
         // Drawn now, so that nothing drawn later hangs on who uses them first.
         trainer::touch(&model);
-        let (model, learned) = adapted(model, settings).map_err(unsupported)?;
+        let (model, learned) = adapted(model, settings, &self.dims).map_err(unsupported)?;
         told.push(learned.params.to_string());
         let router = settings.router.of(self.config);
         let precision = settings.train.precision.on(&device);
         let model = LanguageModel::new(model, precision);
+        let mut model = model.with_settings(&self.config.moe(), &router);
+        if let Some(own) = settings.adapter.router() {
+            model = model.with_branch_router(own);
+        }
         Ok(Built {
-            model: model.with_settings(&self.config.moe(), &router),
+            model,
             learned,
             told,
         })
@@ -85,7 +89,11 @@ impl Parts<'_> {
 }
 
 /// Freezes the model but for what is learned.
-fn adapted(model: Qwen2Moe, settings: &FinetuneSettings) -> Result<(Qwen2Moe, Learned), LoraError> {
+fn adapted(
+    model: Qwen2Moe,
+    settings: &FinetuneSettings,
+    dims: &LayerDims,
+) -> Result<(Qwen2Moe, Learned), LoraError> {
     let trained = settings.router.is_trained();
     let own = model.mixtures().into_iter();
     let own: Vec<LayerRouters> = own.map(|(_, moe)| moe.routers().alone()).collect();
@@ -104,8 +112,11 @@ fn adapted(model: Qwen2Moe, settings: &FinetuneSettings) -> Result<(Qwen2Moe, Le
                 [adapted.deltas, adapted.whole].concat(),
             )
         }
-        AdapterConfig::None(_) => {
-            let mut model = model.no_grad();
+        AdapterConfig::None(_) | AdapterConfig::Perft(_) => {
+            let mut model = match &settings.adapter {
+                AdapterConfig::Perft(perft) => add_perft(model, perft, dims)?.0,
+                _ => model.no_grad(),
+            };
             if trained {
                 model = put_back(model, own);
             }

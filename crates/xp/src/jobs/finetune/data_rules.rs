@@ -1,8 +1,12 @@
 //! What a trial asks of its model, held against the model's configuration.
 
 use models_qwen::Qwen2MoeConfig;
+use moe_layer::{LayerDims, MoeLayer};
 
-use super::{memory, settings::FinetuneSettings};
+use super::{
+    memory,
+    settings::{AdapterConfig, FinetuneSettings},
+};
 use crate::jobs::{
     context::JobError,
     data_rules::{DataRules, problem},
@@ -47,8 +51,16 @@ pub(super) fn check(
         let of_router = built(&config.moe(), router, Some(config.hidden_size));
         problems.extend(of_router.into_iter().map(in_swap));
     }
+    if let AdapterConfig::Perft(perft) = &settings.adapter {
+        let dims = LayerDims::new(config.hidden_size, config.vocab_size);
+        let router = settings.router.of(config);
+        let rows = MoeLayer::rows_per_token(&config.moe(), &router, sequence);
+        let found = perft.problems(&dims, rows).into_iter();
+        let paths = &["adapter.perft.variant", "base.model"];
+        problems.extend(found.map(|error| problem(&error.to_string(), paths)));
+    }
     if problems.is_empty()
-        && let Err(error) = memory::trained(settings, config)
+        && let Err(error) = memory::learned(settings, config)
     {
         problems.push(problem(&error.to_string(), &["adapter", "base.model"]));
     }

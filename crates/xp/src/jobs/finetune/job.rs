@@ -17,7 +17,9 @@ use crate::jobs::{
 const UNTIMED: &str = "each of its trials reads a model of its own";
 
 const FACTS: JobFacts = JobFacts {
-    sections: &["base", "router", "adapter", "data", "train", "health"],
+    sections: &[
+        "base", "router", "adapter", "data", "train", "answers", "health",
+    ],
     short_names: &[
         ("base", "base.model"),
         ("kept", "base.kept"),
@@ -32,7 +34,10 @@ const FACTS: JobFacts = JobFacts {
         ("rank", "adapter.lora.r"),
         ("dropout", "adapter.lora.dropout"),
         ("target-modules", "adapter.lora.target-modules"),
+        ("variant", "adapter.perft.variant"),
+        ("form", "adapter.perft.form"),
         ("text", "data.text"),
+        ("packed", "data.packed"),
         ("steps", "train.steps"),
         ("batch", "train.batch"),
         ("sequence", "train.sequence"),
@@ -43,6 +48,7 @@ const FACTS: JobFacts = JobFacts {
     ],
     families: &[
         "adapter",
+        "adapter.perft.variant",
         "data.text",
         "router.init",
         "router.swap.scorer",
@@ -54,6 +60,12 @@ const FACTS: JobFacts = JobFacts {
         Column::of("router.swap.scorer"),
         Column::of("router.swap.strategy"),
         Column::named("balancer", "router.swap.balancers"),
+        Column::named("base_kept", "base.kept"),
+        Column::named("router_trained", "router.trained"),
+        Column::named("router_init", "router.init"),
+        Column::of("adapter"),
+        Column::named("adapter_variant", "adapter.*.variant"),
+        Column::named("adapter_rank", "adapter.*.r"),
         Column::named("dropout", "adapter.*.dropout"),
         Column::of("train.sequence"),
         Column::of("train.batch"),
@@ -66,12 +78,14 @@ const FACTS: JobFacts = JobFacts {
     headlines: &[
         headline("train_loss", "loss", 1.0, 4),
         headline("perplexity", "perplexity", 1.0, 3),
+        headline("accuracy", "accuracy %", 100.0, 1),
+        headline("trainable_params", "trained", 1.0, 0),
         headline("router_grad_norm_lm", "router gradient", 1.0, 5),
         headline("tokens_per_s", "tokens/s", 1.0, 0),
         headline("load_cv_before", "load cv", 1.0, 3),
         headline("peak_memory_bytes", "peak MB", 1e-6, 0),
     ],
-    told: &["perplexity", "train_loss", "tokens_per_s"],
+    told: &["perplexity", "train_loss", "accuracy", "tokens_per_s"],
     keeps_weights: true,
     untimed: Some(UNTIMED),
     ..JobFacts::named(super::NAME)
@@ -95,6 +109,7 @@ impl Job for FinetuneSettings {
             model: Some(&self.base.model),
             corpus: self.data.text.corpus(),
             tokenizer: None,
+            tests: &self.answers.tasks,
         }]
     }
 

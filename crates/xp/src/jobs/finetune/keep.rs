@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use lm::LanguageModel;
 use models_qwen::{Qwen2Moe, Qwen2MoeConfig};
-use peft_lora::{ExpertLayout, LoraConfig, save_adapter, save_routers};
+use peft_lora::{ExpertLayout, LoraConfig, save_adapter, save_perft, save_routers};
 use routers::ScorerConfig;
 use trainer::Trained;
 
@@ -17,31 +17,38 @@ use crate::jobs::context::{JobError, Save};
 /// The linear gate, as Hugging Face has a module for it.
 const GATE: &str = "mlp.gate";
 
-/// Writes the adapter as PEFT has it, `routers.json` and `routers.safetensors` where routers are not those of the
+/// The model after the last step, or that of the best evaluation where that is to be kept.
+pub(super) fn chosen(save: Save, trained: &Trained<LanguageModel<Qwen2Moe>>) -> Qwen2Moe {
+    match (save, &trained.best) {
+        (Save::Best, Some(best)) => best.model.inner().clone(),
+        _ => trained.model.inner().clone(),
+    }
+}
+
+/// Writes the adapter as PEFT has it, or what PERFT adds in files of its own, `routers.json` and `routers.safetensors` where routers are not those of the
 /// base any more, and the settings as `config.json`.
 pub(super) fn adapter(
     folder: &Path,
-    save: Save,
-    trained: &Trained<LanguageModel<Qwen2Moe>>,
+    mut model: Qwen2Moe,
     settings: &FinetuneSettings,
     config: &Qwen2MoeConfig,
 ) -> Result<(), JobError> {
-    let mut model = match (save, &trained.best) {
-        (Save::Best, Some(best)) => best.model.inner().clone(),
-        _ => trained.model.inner().clone(),
-    };
     let failed = |error: &dyn std::error::Error| JobError::Failed(error.to_string());
     let router = settings.router.of(config);
     let changed = settings.router.swap.is_some() || settings.router.is_trained();
     if changed {
         save_routers(&model, &router, folder).map_err(|error| failed(&error))?;
     }
-    if let AdapterConfig::Lora(lora) = &settings.adapter {
-        let base = Some(settings.base.model.as_str());
-        let written = with_gate(lora, changed && has_linear_gate(&router.scorer));
-        save_adapter(&mut model, &written, base, ExpertLayout::PerExpert, folder)
-            .map_err(|error| failed(&error))?;
-    }
+    let written = match &settings.adapter {
+        AdapterConfig::None(_) => Ok(()),
+        AdapterConfig::Lora(lora) => {
+            let base = Some(settings.base.model.as_str());
+            let lora = with_gate(lora, changed && has_linear_gate(&router.scorer));
+            save_adapter(&mut model, &lora, base, ExpertLayout::PerExpert, folder).map(drop)
+        }
+        AdapterConfig::Perft(perft) => save_perft(&model, perft, folder),
+    };
+    written.map_err(|error| failed(&error))?;
     let text = serde_json::to_vec_pretty(&BTreeMap::from([(NAME, settings)]))
         .map_err(|error| failed(&error))?;
     let path = folder.join("config.json");

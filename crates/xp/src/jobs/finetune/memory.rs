@@ -5,7 +5,7 @@ use std::path::Path;
 use corpora::DataDir;
 use models_qwen::{Qwen2MoeConfig, StepMemory, StepShape};
 use moe_layer::MoeLayer;
-use peft_lora::{LoraError, lora_sizes};
+use peft_lora::{AdapterSizes, LoraError, PerftBase, lora_sizes};
 
 use super::settings::{AdapterConfig, FinetuneSettings};
 use crate::jobs::{
@@ -40,38 +40,43 @@ pub(super) fn estimate(
     config: &Qwen2MoeConfig,
 ) -> Result<StepMemory, JobError> {
     let weights = Qwen2MoeConfig::loaded_bytes(folder, settings.base.kept())?;
-    let trained =
-        trained(settings, config).map_err(|error| JobError::Unsupported(error.to_string()))?;
+    let learned =
+        learned(settings, config).map_err(|error| JobError::Unsupported(error.to_string()))?;
     let shape = StepShape {
         rows: settings.train.batch.get(),
         length: settings.train.sequence.get(),
         activation_bytes: ACTIVATION_BYTES,
         checkpointed: false,
-        trained,
+        trained: learned.trainable,
     };
     Ok(config.step_memory(weights, &shape))
 }
 
 /// Numbers that are learned.
-pub(super) fn trained(
+pub(super) fn learned(
     settings: &FinetuneSettings,
     config: &Qwen2MoeConfig,
-) -> Result<usize, LoraError> {
+) -> Result<AdapterSizes, LoraError> {
     let router = settings.router.of(config);
     let sequence = settings.train.sequence.get();
-    let of_routers = if settings.router.is_trained() {
-        config.sizes(&router, sequence).router
-    } else {
-        0
+    let rows = MoeLayer::rows_per_token(&config.moe(), &router, sequence);
+    let mut sizes = match &settings.adapter {
+        AdapterConfig::None(_) => AdapterSizes::default(),
+        AdapterConfig::Lora(lora) => lora_sizes(lora, &config.map_sizes(&router), rows)?,
+        AdapterConfig::Perft(perft) => perft.sizes(&PerftBase {
+            layers: config.num_mixtures(),
+            width: config.hidden_size,
+            experts: config.num_experts,
+            rows,
+            sequence,
+        }),
     };
-    let of_adapter = match &settings.adapter {
-        AdapterConfig::None(_) => 0,
-        AdapterConfig::Lora(lora) => {
-            let rows = MoeLayer::rows_per_token(&config.moe(), &router, sequence);
-            lora_sizes(lora, &config.map_sizes(&router), rows)?.trainable
-        }
-    };
-    Ok(of_routers + of_adapter)
+    if settings.router.is_trained() {
+        let routers = config.sizes(&router, sequence).router;
+        sizes.trainable += routers;
+        sizes.activated += routers;
+    }
+    Ok(sizes)
 }
 
 /// Refuses what is larger than the `memory` of where it is to run, if that is known.

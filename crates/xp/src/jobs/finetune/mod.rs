@@ -7,35 +7,39 @@
 //! Checkpoints hold what is learned and the digest of the base; a trial that keeps weights keeps them as files of
 //! PEFT, with its routers beside.
 
+mod answers;
 mod build;
 mod data_rules;
 mod job;
 mod keep;
 mod memory;
 mod settings;
+mod texts;
 
 use std::{collections::BTreeMap, path::Path};
 
-use corpora::{DataDir, Dataset, PretrainedTokenizer, TokenStream, Tokenizer, TrainWindows};
-use lm::{LanguageModel, TokenBatch};
+use burn::module::Module;
+use corpora::DataDir;
+use lm::LanguageModel;
 use models_qwen::{Qwen2Moe, Qwen2MoeConfig};
 use moe_layer::{Capacity, LayerDims, RouterInit};
 use runstore::TrialRecord;
 use trainer::{Outcome, Run, Trained};
 
-use self::build::{Built, Parts};
 pub(crate) use self::settings::FinetuneSettings;
+use self::{
+    build::{Built, Parts},
+    settings::AdapterConfig,
+    texts::Texts,
+};
 use super::{
     context::{Event, JobContext, JobEnd, JobError, Save},
-    learning::{self, Batches, PASSES, Recorder, Rows, Slot, Watch, token_batch},
+    learning::{self, PASSES, Recorder, Rows, Slot, Watch},
     random::named_seed,
 };
 
 /// The name of the job.
 const NAME: &str = "finetune";
-
-/// Windows of the training text that a distilled router learns from, and how many are read at once.
-const FIT: (usize, usize) = (40, 8);
 
 /// Runs a trial of `job = "finetune"`.
 fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, JobError> {
@@ -43,13 +47,23 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
     let config = Qwen2MoeConfig::read(&folder)?;
     let estimate = memory::estimate(settings, &folder, &config)?;
     memory::check(&estimate, (&cx.device_name, cx.memory))?;
-    let dataset = dataset(&cx, settings, (&folder, &config))?;
+    let texts = Texts::read(settings, (&folder, &config), cx.data)?;
+    let distils = matches!(settings.router.init, RouterInit::Distil(_));
     let parts = Parts {
         settings,
         folder: &folder,
         config: &config,
-        dims: dims(&dataset, &config, cx.seed),
-        texts: &fit_texts(settings, &dataset, cx.seed)?,
+        dims: LayerDims {
+            token_counts: Some(texts.token_counts(config.vocab_size).into()),
+            seed: cx.seed,
+            // Widths are those of the layers.
+            ..LayerDims::new(0, config.vocab_size)
+        },
+        texts: &if distils {
+            texts.to_fit(settings, cx.seed)?
+        } else {
+            Vec::new()
+        },
         seed: cx.seed,
     };
     let Built {
@@ -58,14 +72,19 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
         told,
     } = parts.build(&cx.device)?;
     describe(&mut cx, settings, &config);
-    for text in told.into_iter().chain((!learned.routers).then(frozen)) {
+    cx.row.estimated_memory_bytes = Some(estimate.total());
+    warn(&mut cx, &texts);
+    let frozen = (!learned.routers).then(|| frozen(settings));
+    for text in told.into_iter().chain(frozen) {
         (cx.events)(Event::Note { text });
     }
 
     let base = digest(settings, cx.data)?;
-    let mut batches = Batches::new(&dataset, &settings.train, cx.seed)?;
+    let mut batches = texts.batches(settings, cx.seed)?;
     let slot = Slot::new(cx.checkpoint);
-    let taught = learned.routers && teaches(settings, &config);
+    // Gradients are told router by router, and those of adapters stand between the layers' own.
+    let taught =
+        learned.routers && teaches(settings, &config) && settings.adapter.router().is_none();
     let watch = Watch::of(&settings.health, taught);
     let steps = settings.train.steps.get();
     let mut recorder = Recorder::new(cx.events, steps, watch, None);
@@ -89,60 +108,28 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
         });
     }
     let rows = recorder.into_rows();
-    finish(cx, settings, (&dataset, &config), &trained, rows)
-}
-
-/// The text as the base's tokenizer cuts it.
-fn dataset(
-    cx: &JobContext<'_>,
-    settings: &FinetuneSettings,
-    (folder, config): (&Path, &Qwen2MoeConfig),
-) -> Result<Dataset, JobError> {
-    let tokenizer = PretrainedTokenizer::read(&folder.join("tokenizer.json"))?;
-    weights::check_vocabulary(folder, tokenizer.vocab_size(), config.vocab_size)?;
-    let tokenizer = Tokenizer::Pretrained(tokenizer);
-    let corpus = settings.data.text.corpus();
-    let train = corpora::train_text(corpus, cx.data)?;
-    let valid = corpora::valid_text(corpus, cx.data)?;
-    Ok(Dataset {
-        train: TokenStream::of_text(&train, &tokenizer)?,
-        valid: TokenStream::of_text(&valid, &tokenizer)?,
-        tokenizer,
-        digests: Vec::new(),
-        warnings: Vec::new(),
-    })
-}
-
-/// What the mixtures' tables are made from. Widths are those of the layers.
-fn dims(dataset: &Dataset, config: &Qwen2MoeConfig, seed: u64) -> LayerDims {
-    let counts = corpora::token_counts(&dataset.train.ids, config.vocab_size);
-    LayerDims {
-        token_counts: Some(counts.into()),
-        seed,
-        ..LayerDims::new(0, config.vocab_size)
-    }
-}
-
-/// Windows for a router that learns from the one before it.
-fn fit_texts(
-    settings: &FinetuneSettings,
-    dataset: &Dataset,
-    seed: u64,
-) -> Result<Vec<TokenBatch>, JobError> {
-    if !matches!(settings.router.init, RouterInit::Distil(_)) {
-        return Ok(Vec::new());
-    }
-    let (windows, together) = FIT;
-    let sequence = settings.train.sequence.get();
-    let seed = named_seed(seed, "distil");
-    let drawn = TrainWindows::new(&dataset.train.ids, sequence, together, seed)?;
-    let batches = (0..windows / together).map(|number| token_batch(drawn.batch(number as u64)));
-    Ok(batches.collect())
+    finish(cx, settings, (&folder, &config, &texts), &trained, rows)
 }
 
 /// What is said of routers that learn nothing.
-fn frozen() -> String {
-    "the routers are frozen: the norm of their gradient is 0".to_owned()
+fn frozen(settings: &FinetuneSettings) -> String {
+    match settings.adapter.router() {
+        None => "the routers are frozen: the norm of their gradient is 0",
+        Some(_) => "the routers are frozen: the norm of the gradient is that of the adapters' own",
+    }
+    .to_owned()
+}
+
+/// Tells what is odd about the text.
+fn warn(cx: &mut JobContext<'_>, texts: &Texts) {
+    let warnings = texts.warnings();
+    for text in warnings {
+        let text = format!("warning: {text}");
+        (cx.events)(Event::Note { text });
+    }
+    if !warnings.is_empty() {
+        cx.row.data_warnings = Some(warnings.join("; "));
+    }
 }
 
 /// Whether the language-model loss reaches the routers through the gates.
@@ -179,6 +166,14 @@ fn describe(cx: &mut JobContext<'_>, settings: &FinetuneSettings, config: &Qwen2
     row.params_total = Some(sizes.total as u64);
     row.params_active = Some(sizes.active as u64);
     row.params_router = Some(sizes.router as u64);
+    if let Ok(learned) = memory::learned(settings, config) {
+        row.trainable_params = Some(learned.trainable as u64);
+        row.activated_trainable_params = Some(learned.activated as u64);
+        row.activated_params_share = Some(learned.efficiency(sizes.active));
+    }
+    if let AdapterConfig::Perft(perft) = &settings.adapter {
+        row.efficiency_proxy = Some(perft.published_proxy());
+    }
     row.causal = Some(moe.is_causal(&router, Capacity::Evaluation));
     row.causal_in_training = Some(moe.is_causal(&router, Capacity::Training));
     let precision = settings.train.precision.on(&cx.device);
@@ -193,7 +188,7 @@ fn describe(cx: &mut JobContext<'_>, settings: &FinetuneSettings, config: &Qwen2
 fn finish(
     cx: JobContext<'_>,
     settings: &FinetuneSettings,
-    (dataset, config): (&Dataset, &Qwen2MoeConfig),
+    (folder, config, texts): (&Path, &Qwen2MoeConfig, &Texts),
     trained: &Trained<LanguageModel<Qwen2Moe>>,
     rows: Rows,
 ) -> Result<JobEnd, JobError> {
@@ -202,16 +197,29 @@ fn finish(
     row.tokens_seen = Some(trained.tokens);
     rows.summarise(&mut row);
     learning::timing(&mut row, &trained.timing);
-    learning::quality(&mut row, trained, (dataset, &settings.train))?;
+    texts.quality(&mut row, trained, settings)?;
     let diverged = matches!(trained.outcome, Outcome::Diverged { .. });
-    if let Some(folder) = cx.model_dir.as_ref().filter(|_| !diverged) {
-        keep::adapter(folder, cx.save, trained, settings, config)?;
+    let mut answers = Vec::new();
+    if !diverged {
+        let kept = keep::chosen(cx.save, trained);
+        if let Some(to) = &cx.model_dir {
+            keep::adapter(to, kept.clone(), settings, config)?;
+        }
+        let stop_ids = weights::read_stop_ids(folder)?;
+        let reader = (texts.tokenizer(), stop_ids);
+        let asked = answers::ask(&kept.valid(), &settings.answers, reader, cx.data)?;
+        asked.fill(&mut row);
+        for text in asked.notes {
+            (cx.events)(Event::Note { text });
+        }
+        answers = asked.rows;
     }
     let record = TrialRecord {
         steps: rows.steps,
         experts: rows.experts,
         losses: rows.losses,
         alarms: rows.findings.alarms,
+        answers,
         trial: row,
         ..TrialRecord::default()
     };

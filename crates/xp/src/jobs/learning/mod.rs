@@ -16,7 +16,7 @@ pub(super) use {
     checkpoints::Slot,
     health::Watch,
     health_config::HealthConfig,
-    record::{Recorder, Rows, quality, timing},
+    record::{Recorder, Rows, loss, quality, timing},
 };
 
 /// The stream of all randomness of forward passes.

@@ -7,7 +7,9 @@ use lm::{LayerTraces, measure};
 use moe_layer::RoutingTrace;
 use runstore::tables::{ExpertRow, LossRow, StepRow, TrialRow};
 use serde::{Deserialize, Serialize};
-use trainer::{EvalReport, Heartbeat, Learner, Reporter, StepReport, Timing, TrainConfig, Trained};
+use trainer::{
+    EvalReport, Evaluation, Heartbeat, Learner, Reporter, StepReport, Timing, TrainConfig, Trained,
+};
 
 use super::{
     arithmetic::Arithmetic,
@@ -240,9 +242,14 @@ pub(in crate::jobs) fn quality<M: Learner>(
     let windows = valid_windows(&dataset.valid.ids, sequence, batch, train.eval_windows)?;
     let predicted = corpora::predicted_text(dataset, &windows);
     let nats = evaluation.nll * predicted.tokens as f64;
-    row.valid_loss = Some(evaluation.nll);
-    row.perplexity = metrics::language::perplexity(evaluation.nll);
+    loss(row, &evaluation);
     row.bits_per_char = metrics::language::bits_per_character(nats, predicted.chars);
     row.bits_per_byte = metrics::language::bits_per_byte(nats, predicted.bytes);
     Ok(())
+}
+
+/// Fills the columns of an evaluation's loss.
+pub(in crate::jobs) fn loss(row: &mut TrialRow, evaluation: &Evaluation) {
+    row.valid_loss = Some(evaluation.nll);
+    row.perplexity = metrics::language::perplexity(evaluation.nll);
 }

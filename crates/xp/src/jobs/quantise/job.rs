@@ -65,6 +65,7 @@ impl Job for QuantiseSettings {
             model: Some(&self.base.model),
             corpus: &self.calibration.corpus,
             tokenizer: None,
+            tests: &[],
         }]
     }
 

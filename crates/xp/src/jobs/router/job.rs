@@ -91,6 +91,7 @@ impl Job for RouterSettings {
                 model: Some(&source.model),
                 corpus: &source.corpus,
                 tokenizer: None,
+                tests: &[],
             }],
         }
     }

@@ -166,5 +166,6 @@ fn source(data: &DataSettings) -> Source<'_> {
         model: None,
         corpus: &data.corpus,
         tokenizer: Some(&data.tokenizer),
+        tests: &[],
     }
 }

@@ -1,10 +1,11 @@
 //! The `[adapter]` table: what is learned beside the base.
 
-use peft_lora::LoraConfig;
+use peft_lora::{LoraConfig, PerftConfig};
+use routers::RouterConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::jobs::settings::{SettingProblem, bounds};
+use crate::jobs::settings::{SettingProblem, all_at_most, bounds};
 
 /// No adapter: routers may be trained, or nothing at all, which measures the model as it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +19,8 @@ registry::family! {
         None(NoAdapter) = "none",
         /// Low-rank deltas of linear maps.
         Lora(LoraConfig) = "lora",
+        /// Adapters beside the experts of mixtures, or in them.
+        Perft(PerftConfig) = "perft",
     }
 }
 
@@ -28,11 +31,20 @@ impl Default for AdapterConfig {
 }
 
 impl AdapterConfig {
+    /// The router of the adapters themselves, where they have one.
+    pub(crate) fn router(&self) -> Option<&RouterConfig> {
+        match self {
+            Self::Perft(perft) => perft.router(),
+            Self::None(_) | Self::Lora(_) => None,
+        }
+    }
+
     /// Rules that need no model.
     pub(super) fn problems(&self) -> Vec<SettingProblem> {
         match self {
             Self::None(_) => Vec::new(),
             Self::Lora(lora) => bounds::at_most(bounds::MOST, &[("adapter.lora.r", lora.r.get())]),
+            Self::Perft(perft) => all_at_most("adapter.perft", perft),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The settings of `job = "finetune"`.
 
 mod adapter;
+mod answers;
 mod base;
 mod router;
 mod text;
@@ -9,7 +10,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::TrainConfig;
 
-pub(super) use self::{adapter::AdapterConfig, text::DataConfig};
+pub(super) use self::{
+    adapter::AdapterConfig,
+    answers::AnswersConfig,
+    text::{DataConfig, TextConfig},
+};
 use self::{base::FrozenBase, router::RouterSettings};
 use crate::jobs::{
     learning::HealthConfig,
@@ -30,6 +35,8 @@ pub(crate) struct FinetuneSettings {
     pub(crate) data: DataConfig,
     /// How it is trained.
     pub(crate) train: TrainConfig,
+    /// What the model is asked when it is trained.
+    pub(crate) answers: AnswersConfig,
     /// When its routing counts as unwell.
     pub(crate) health: HealthConfig,
 }
@@ -43,6 +50,8 @@ impl FinetuneSettings {
             ("train.accumulate", train.accumulate.get()),
         ];
         let mut problems = bounds::at_most(bounds::MOST_NUMBERED, &steps);
+        let multiple = [("data.multiple-of", self.data.multiple_of.get())];
+        problems.extend(bounds::at_most(bounds::MOST, &multiple));
         problems.extend(bounds::batch(
             (train.batch.get(), train.sequence.get()),
             1,
@@ -50,6 +59,7 @@ impl FinetuneSettings {
         ));
         problems.extend(self.router.problems());
         problems.extend(self.adapter.problems());
+        problems.extend(self.answers.problems());
         problems.extend(self.health.check());
         problems.extend(rules::training(train));
         problems

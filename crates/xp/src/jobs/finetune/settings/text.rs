@@ -1,15 +1,52 @@
 //! The `[data]` table: what is read.
 
-use corpora::{CorpusConfig, TinyShakespeareConfig};
+use std::num::NonZeroUsize;
+
+use corpora::{
+    Commonsense170kConfig, CorpusConfig, ExamplesConfig, InstructionsConfig, LinesConfig,
+    RowsConfig, TinyShakespeareConfig,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The corpus of lines.
+static SHAKESPEARE: CorpusConfig = CorpusConfig::TinyShakespeare(TinyShakespeareConfig {});
+
+/// The corpus of instructions.
+static COMMONSENSE: CorpusConfig = CorpusConfig::Commonsense170k(Commonsense170kConfig {});
+
 /// The `[data]` table. The base brings its tokenizer.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct DataConfig {
     /// The text.
     pub(crate) text: TextConfig,
+    /// Rows of texts that are learned each by itself are padded on the left to a multiple of this many tokens. Windows
+    /// have no padding.
+    pub(crate) multiple_of: NonZeroUsize,
+    /// Whether several such texts share a row of `train.sequence` tokens, none seeing another.
+    pub(crate) packed: bool,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            text: TextConfig::default(),
+            multiple_of: NonZeroUsize::MIN,
+            packed: false,
+        }
+    }
+}
+
+impl DataConfig {
+    /// How texts that are learned each by itself share batches.
+    pub(crate) fn rows(&self, batch: NonZeroUsize, sequence: NonZeroUsize) -> RowsConfig {
+        RowsConfig {
+            batch: batch.get(),
+            multiple_of: self.multiple_of.get(),
+            packed: self.packed.then_some(sequence.get()),
+        }
+    }
 }
 
 /// Windows of a corpus: drawn from its training part, in order from its validation part.
@@ -33,6 +70,10 @@ registry::family! {
     pub(crate) enum TextConfig: "text" {
         /// Windows of a corpus.
         Windows(WindowsConfig) = "windows",
+        /// The first lines of Tiny Shakespeare.
+        Lines(LinesConfig) = "lines",
+        /// Questions of commonsense_170k with their answers.
+        Instructions(InstructionsConfig) = "instructions",
     }
 }
 
@@ -47,6 +88,34 @@ impl TextConfig {
     pub(crate) const fn corpus(&self) -> &CorpusConfig {
         match self {
             Self::Windows(windows) => &windows.corpus,
+            Self::Lines(_) => &SHAKESPEARE,
+            Self::Instructions(_) => &COMMONSENSE,
         }
+    }
+
+    /// Texts that are learned each by itself, where it is of such.
+    pub(crate) fn examples(&self) -> Option<ExamplesConfig> {
+        match self {
+            Self::Windows(_) => None,
+            Self::Lines(lines) => Some(lines.clone().into()),
+            Self::Instructions(instructions) => Some(instructions.clone().into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_corpus_of_examples_is_that_which_they_are_read_from() {
+        for text in [
+            TextConfig::from(LinesConfig::default()),
+            InstructionsConfig::default().into(),
+        ] {
+            let examples = text.examples().expect("examples");
+            assert_eq!(&examples.corpus(), text.corpus());
+        }
+        assert_eq!(TextConfig::default().examples(), None);
     }
 }
