@@ -143,10 +143,11 @@ pub fn load_perft<M: Module + NamedMaps + Mixtures>(
         let problem = other_mixtures(&written.mixtures, &own);
         return Err(LoraError::Settings { path, problem });
     }
-    let (model, perft) = add_perft(model, &written.perft, dims).map_err(|error| match error {
-        LoraError::Router(error) => LoraError::Settings {
+    let added = add_perft(model, &written.perft, dims);
+    let (model, perft) = added.map_err(|error| match error {
+        router @ LoraError::Router(_) => LoraError::Settings {
             path,
-            problem: error.to_string(),
+            problem: router.to_string(),
         },
         other => other,
     })?;
