@@ -17,21 +17,23 @@ pub struct PerftBase {
     pub sequence: usize,
 }
 
-/// Numbers of adapters that a model does not have without them.
+/// Numbers of an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AdapterSizes {
-    /// Those that a gradient moves: all.
+    /// Those that a gradient moves.
     pub trainable: usize,
     /// Those of them that one token meets: of adapters among which tokens choose, as many as it has rows.
     pub activated: usize,
+    /// Of the activated, those that the model does not have without the adapter.
+    pub added: usize,
 }
 
 impl AdapterSizes {
     /// The share of what one token meets that is trained, in a model of which it meets `base_active` numbers without
-    /// the adapters: the PERFT paper's efficiency of activated parameters.
+    /// the adapter: the PERFT paper's efficiency of activated parameters.
     #[must_use]
     pub fn efficiency(&self, base_active: usize) -> f64 {
-        self.activated as f64 / (base_active + self.activated).max(1) as f64
+        self.activated as f64 / (base_active + self.added).max(1) as f64
     }
 }
 
@@ -56,9 +58,11 @@ impl PerftConfig {
             (None, _) => (0, adapters.adapters as f64),
         };
         let each = adapters.params_per_adapter();
+        let activated = layers * (router + (met * each as f64).round() as usize);
         AdapterSizes {
             trainable: layers * (router + adapters.adapters * each),
-            activated: layers * (router + (met * each as f64).round() as usize),
+            activated,
+            added: activated,
         }
     }
 }

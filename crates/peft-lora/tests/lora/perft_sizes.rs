@@ -68,6 +68,7 @@ fn sizes_of_qwen_by_hand(
     let expected = AdapterSizes {
         trainable,
         activated,
+        added: activated,
     };
     assert_eq!(sizes, expected, "{text}");
     assert!((config.published_proxy() - proxy).abs() < 1e-12);
