@@ -45,6 +45,7 @@ fn batch() -> TokenBatch {
         inputs: vec![1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 3, 5],
         targets: vec![2, 3, 4, 5, 6, 7, 8, 0, 1, 3, 5, 7],
         counted: Some((0..12).map(|at| at % 5 != 0).collect()),
+        texts: None,
         rows: 2,
         length: 6,
     }

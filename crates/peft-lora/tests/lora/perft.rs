@@ -105,7 +105,6 @@ fn batch() -> TokenBatch {
         texts: None,
         rows: 2,
         length: 12,
-        texts: None,
     }
 }
 
@@ -282,7 +281,6 @@ fn padding_changes_nothing() {
                 noise_seed: 0,
                 capacity: Capacity::Evaluation,
                 precision: Precision::F32,
-                texts_bs: None,
             };
             own.decode(&input, &mut own.cache())
         };

@@ -33,7 +33,7 @@ fn options(args: &QwenArgs, choice: DeviceChoice) -> QwenOptions {
         device: choice.to_string(),
         threads,
         work: args.work.join("peers"),
-        patience: Duration::from_secs(600),
+        patience: Duration::from_mins(10),
     });
     let llama = |program: &PathBuf| Llama {
         program: program.clone(),

@@ -46,7 +46,7 @@ pub(super) fn estimate(
         rows: settings.train.batch.get(),
         length: settings.train.sequence.get(),
         activation_bytes: ACTIVATION_BYTES,
-        checkpointed: false,
+        checkpointed: settings.train.activation_checkpointing,
         trained: learned.trainable,
     };
     Ok(config.step_memory(weights, &shape))
