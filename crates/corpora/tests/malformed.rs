@@ -3,8 +3,10 @@
 use std::fs;
 
 use corpora::{
-    Commonsense170kConfig, CorpusConfig, CorpusError, DataDir, FetchPolicy, PretrainedConfig,
-    TinyShakespeareConfig, TinyStoriesConfig, TinytalesConfig, TokenizerConfig,
+    CharTokenizer, Commonsense170kConfig, CorpusConfig, CorpusError, DataDir, ExampleEncoding,
+    ExamplesConfig, FetchPolicy, InstructionsConfig, LinesConfig, PretrainedConfig,
+    QuestionSettings, Task, TinyShakespeareConfig, TinyStoriesConfig, TinytalesConfig, Tokenizer,
+    TokenizerConfig, load_examples, load_questions,
 };
 use rstest::rstest;
 
@@ -199,4 +201,58 @@ fn a_file_that_changed_after_its_fetch_is_refused() {
         .unwrap_err()
         .to_string();
     assert!(message.contains("digest.toml is malformed"), "{message}");
+}
+
+#[rstest]
+#[case("[", "EOF")]
+#[case(
+    r#"[{"instruction": "Answer format: true/false", "output": "o", "answer": "true"},
+        {"instruction": "Answer format: true/false", "output": "o", "answer": "yes"}]"#,
+    "record 2: its answer is `yes`"
+)]
+#[case(
+    r#"[{"instruction": "Answer format: option1/option2", "output": "o", "answer": "option1"}]"#,
+    "record 1: it offers `option1`"
+)]
+fn a_question_that_is_none_is_numbered(#[case] json: &str, #[case] words: &str) {
+    let (_folder, data) = folder(&[("commonsense/boolq/test.json", json.as_bytes())]);
+    let tokenizer = Tokenizer::Char(CharTokenizer::of_training_text("abc"));
+    let settings = QuestionSettings::default();
+    let read = |task| load_questions(task, &tokenizer, &settings, (512, 8), &data);
+    let message = read(Task::Boolq).unwrap_err().to_string();
+    assert!(
+        message.contains(words) && message.contains("boolq/test.json"),
+        "{message}"
+    );
+    let missing = read(Task::Piqa).unwrap_err();
+    assert!(missing.is_missing());
+    let message = missing.to_string();
+    assert!(
+        message.contains("commonsense/piqa/test.json")
+            && message.contains("xp data fetch commonsense-tests"),
+        "{message}"
+    );
+}
+
+#[test]
+fn examples_without_anything_to_learn_are_refused() {
+    let json = br#"[{"instruction": "a", "output": "b"}, {"instruction": "c", "output": "d"}]"#;
+    let (_folder, data) = folder(&[
+        ("commonsense/train_subset.json", json),
+        (
+            "tinyshakespeare/input.txt",
+            b"one\ntwo\nthree\nfour\nfive\nsix\n",
+        ),
+    ]);
+    let refused = |config: &ExamplesConfig, cutoff| {
+        let encoding = ExampleEncoding { cutoff, end: None };
+        let tokenizer = TokenizerConfig::default();
+        let read = load_examples(config, &tokenizer, encoding, &data, FetchPolicy::Never);
+        read.unwrap_err().to_string()
+    };
+    let message = refused(&LinesConfig::default().into(), 1);
+    assert!(message.contains("cut at 1 tokens"), "{message}");
+    // Both records validate.
+    let message = refused(&InstructionsConfig::default().into(), 9);
+    assert!(message.contains("training texts"), "{message}");
 }

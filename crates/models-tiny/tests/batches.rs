@@ -7,7 +7,7 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use kernels::Precision;
-use lm::{CausalLm, DataDims, LmConfig, LmInput};
+use lm::{CausalLm, DataDims, LmConfig, LmError, LmInput, TokenBatch, check_batch};
 use models_tiny::{TinyMoe, TinyMoeConfig};
 use moe_layer::{Capacity, MoeConfig};
 use registry::{Fraction, PositiveF64, Variant};
@@ -108,4 +108,39 @@ fn under_the_capacity_of_training_the_batch_decides() {
     let model = model(StrategyConfig::by_default("soft-top-k").expect("a member"));
     let of = |batch| perplexity(&model, batch, Capacity::Training);
     assert!((of(1) / of(WINDOWS) - 1.0).abs() > 1e-4);
+}
+
+/// Two texts, the shorter behind padding.
+fn padded() -> TokenBatch {
+    TokenBatch {
+        inputs: vec![1, 2, 0, 3],
+        targets: vec![2, 3, 0, 4],
+        counted: None,
+        texts: Some(vec![1, 1, 0, 1]),
+        rows: 2,
+        length: 2,
+    }
+}
+
+#[test]
+fn padding_is_refused_in_words() {
+    let model = model(StrategyConfig::by_default("top1").expect("a member"));
+    let refused = check_batch(&padded(), model.limits()).expect_err("refused");
+    assert_eq!(refused, LmError::Pads);
+    assert!(refused.to_string().contains("one text a row"), "{refused}");
+}
+
+#[test]
+#[should_panic(expected = "one text a row")]
+fn padding_is_never_read_as_text() {
+    let model = model(StrategyConfig::by_default("top1").expect("a member"));
+    let device = Device::flex();
+    let batch = padded();
+    let _ = model.forward(&LmInput {
+        ids_bs: batch.ids_bs(&device),
+        texts: batch.row_texts(&device),
+        noise_seed: 3,
+        capacity: Capacity::Evaluation,
+        precision: Precision::F32,
+    });
 }
