@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use runstore::tables::{
-    AlarmRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow, TrialRow,
-    TrialStatus,
+    AlarmRow, AnswerRow, ExpertRow, HistogramRow, ProbabilityRow, SpeedRow, StepRow, TokenRow,
+    TrialRow, TrialStatus,
 };
 use runstore::{Claim, Store, TrialId, TrialRecord};
 use serde_json::json;
@@ -101,6 +101,15 @@ pub(crate) fn record(seed: u64) -> TrialRecord {
             step_ms: Some(12.5),
             reference_ms: Some(10.0),
             ..SpeedRow::default()
+        }],
+        answers: vec![AnswerRow {
+            task: "boolq".into(),
+            item: 7,
+            right: "true".into(),
+            chosen: Some("false".into()),
+            margin: Some(0.25),
+            generated_right: Some(false),
+            ..AnswerRow::default()
         }],
         ..TrialRecord::default()
     }

@@ -55,6 +55,7 @@ fn results_read_back_and_do_not_depend_on_order() {
         names,
         [
             "alarms.parquet",
+            "answers.parquet",
             "cells.parquet",
             "experts.parquet",
             "histograms.parquet",

@@ -34,6 +34,7 @@ fn a_published_trial_is_done_and_reads_back() {
         names(&store.trial_dir(&id(1))),
         [
             "alarms.parquet",
+            "answers.parquet",
             "experts.parquet",
             "histograms.parquet",
             "probabilities.parquet",
