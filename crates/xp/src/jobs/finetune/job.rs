@@ -1,6 +1,7 @@
 //! What `job = "finetune"` is to the rest of the program.
 
 use corpora::DataDir;
+use runstore::tables::TrialRow;
 
 use super::{data_rules, memory, run, settings::FinetuneSettings};
 use crate::jobs::{
@@ -55,7 +56,6 @@ const FACTS: JobFacts = JobFacts {
         "router.swap.strategy",
     ],
     columns: &[&[
-        Column::named("corpus", "data.text.*.corpus"),
         Column::named("base_model", "base.model"),
         Column::of("router.swap.scorer"),
         Column::of("router.swap.strategy"),
@@ -133,6 +133,10 @@ impl Job for FinetuneSettings {
 
     fn of_model(&self, data: &DataDir) -> Option<OfModel> {
         memory::of_model(self, data)
+    }
+
+    fn fill(&self, row: &mut TrialRow) {
+        row.corpus = Some(self.data.text.corpus().name().to_owned());
     }
 
     fn run(&self, cx: JobContext<'_>) -> Result<JobEnd, JobError> {
