@@ -76,9 +76,9 @@ const FACTS: JobFacts = JobFacts {
         Column::of("train.precision"),
     ]],
     headlines: &[
-        headline("train_loss", "loss", 1.0, 4),
         headline("perplexity", "perplexity", 1.0, 3),
         headline("accuracy", "accuracy %", 100.0, 1),
+        headline("train_loss", "loss", 1.0, 4),
         headline("trainable_params", "trained", 1.0, 0),
         headline("router_grad_norm_lm", "router gradient", 1.0, 5),
         headline("tokens_per_s", "tokens/s", 1.0, 0),
