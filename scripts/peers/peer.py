@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A PyTorch process that `xp bench peers` drives: one JSON request a line in, one answer a line out.
+"""A PyTorch process that `xp bench` drives: one JSON request a line in, one answer a line out.
 
     {"op": "hello"}                                       -> versions
     {"op": "load", "case": PATH, "variant": "bmm",
@@ -7,6 +7,9 @@
     {"op": "check", "outputs": PATH}                      -> {}, outputs and gradients in the file
     {"op": "time"}                                        -> {"seconds": S}, one sample
     {"op": "unload"}                                      -> {}
+    {"op": "qwen", "folder": PATH, "dtype": "float32"}    -> {}, a model in four bits for `read`
+    {"op": "read", "ids": [[1, 2]], "before": 0,
+     "logits": PATH or null}                              -> {"seconds": S, "next": [IDS]}
 
 Whatever goes wrong is answered as {"error": TEXT}. The end of the input ends the process.
 """
@@ -75,6 +78,25 @@ class Peer:
         self.wait()
         return {"seconds": time.perf_counter() - start}
 
+    def qwen(self, job):
+        from qwen import Qwen
+
+        self.unload(job)
+        self.loaded = Qwen(job["folder"], getattr(self.torch, job["dtype"]))
+        return {}
+
+    def read(self, job):
+        ids = self.torch.tensor(job["ids"])
+        start = time.perf_counter()
+        logits = self.loaded.read(ids, job["before"])
+        following = logits.argmax(-1).tolist()
+        seconds = time.perf_counter() - start
+        if job["logits"]:
+            from safetensors.torch import save_file
+
+            save_file({"logits": logits.contiguous()}, job["logits"])
+        return {"seconds": seconds, "next": following}
+
     def unload(self, _):
         self.loaded = None
         gc.collect()
@@ -99,7 +121,7 @@ def main():
         try:
             job = json.loads(line)
             peer = peer or Peer(options.device, options.threads)
-            if job["op"] not in ("hello", "load", "check", "time", "unload"):
+            if job["op"] not in ("hello", "load", "check", "time", "unload", "qwen", "read"):
                 raise ValueError(f"unknown request {job['op']!r}")
             answer = getattr(peer, job["op"])(job)
         except Exception as error:  # The benchmark decides what a failure means.

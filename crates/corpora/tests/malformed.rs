@@ -144,6 +144,12 @@ fn a_malformed_record_is_numbered() {
         "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": {"a": 0}}}"###,
     "Missing [UNK] token"
 )]
+#[case(
+    r#"{"version": "1.0", "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0}},
+        "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]",
+        "type_id": 0}}], "pair": [], "special_tokens": {}}}"#,
+    "the token \"[CLS]\", which is not among its special_tokens"
+)]
 fn a_malformed_tokenizer_is_named(#[case] json: &str, #[case] word: &str) {
     let (_folder, data) = folder(&[("tokenizers/mine/tokenizer.json", json.as_bytes())]);
     let tokenizer = PretrainedConfig {

@@ -70,10 +70,48 @@ pub struct LmLimits {
     pub pads: bool,
 }
 
-/// A language model that predicts each token from those before it.
+/// A language model that predicts each token from those before it: a chain of layers between an
+/// embedding and logits.
 pub trait CausalLm: Module + ModuleDisplay + Mixtures {
+    /// What the parts of a pass have in common.
+    type Pass;
+
+    /// What the parts of a pass over this input have in common.
+    fn pass(&self, input: &LmInput) -> Self::Pass;
+
+    /// What the first layer reads, `[B, S, D]`.
+    fn embed(&self, pass: &Self::Pass) -> Tensor<3>;
+
+    /// How many layers it has.
+    fn depth(&self) -> usize;
+
+    /// Runs the layer of this number: `x_bsd` `[B, S, D]` to the same shape, and what its mixture did,
+    /// where it has one. Run again on the same, it gives the same, down to what noise and dropout draw.
+    fn layer(
+        &self,
+        number: usize,
+        x_bsd: Tensor<3>,
+        pass: &Self::Pass,
+    ) -> (Tensor<3>, Option<MoeOutput>);
+
+    /// The logits `[B * S, V]`, f32, of what the last layer gives.
+    fn logits(&self, x_bsd: Tensor<3>, pass: &Self::Pass) -> Tensor<2>;
+
     /// Runs the model.
-    fn forward(&self, input: &LmInput) -> LmForward;
+    fn forward(&self, input: &LmInput) -> LmForward {
+        let pass = self.pass(input);
+        let mut x_bsd = self.embed(&pass);
+        let mut layers = Vec::new();
+        for number in 0..self.depth() {
+            let (y_bsd, mixture) = self.layer(number, x_bsd, &pass);
+            layers.extend(mixture);
+            x_bsd = y_bsd;
+        }
+        LmForward {
+            logits: self.logits(x_bsd, &pass),
+            layers,
+        }
+    }
 
     /// The model after a step of training, told what the experts of each mixture got, round by round, and then the
     /// adapters of a branch with a router: what is not learned by gradient has adapted.

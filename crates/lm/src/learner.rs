@@ -1,14 +1,14 @@
 //! A language model as the training loop wants it.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::{module::Module, optim::GradientsParams, tensor::Tensor};
 use kernels::Precision;
 use moe_layer::{Capacity, MoeConfig};
 use routers::RouterConfig;
-use trainer::{Learner, Losses, Pass};
+use trainer::{Learner, Losses, Minimised, Pass};
 
 use crate::{
-    CausalLm, LayerTraces, LmForward, LmInput, TokenBatch,
-    over_layers::{OneOfLayers, of_adapters},
+    CausalLm, LayerTraces, LmForward, LmInput, TokenBatch, over_layers::OneOfLayers, recomputed,
+    router_losses::RouterLosses,
 };
 
 /// Names of what an evaluation measures beside its loss.
@@ -35,6 +35,8 @@ pub struct LanguageModel<M: Module> {
     /// The same of the routers of adapters beside the layers.
     #[module(skip)]
     over_branches: OneOfLayers,
+    /// Whether a gradient computes the layers again and keeps what enters them alone.
+    recomputes: bool,
 }
 
 impl<M: CausalLm> LanguageModel<M> {
@@ -47,6 +49,7 @@ impl<M: CausalLm> LanguageModel<M> {
             evaluates_differently: false,
             over_layers: OneOfLayers::MEAN,
             over_branches: OneOfLayers::MEAN,
+            recomputes: false,
         }
     }
 
@@ -69,6 +72,15 @@ impl<M: CausalLm> LanguageModel<M> {
         }
     }
 
+    /// The same with or without activation checkpointing: of each layer a pass keeps what enters it, and its
+    /// gradient computes the layer again, one at a time. Numbers stay; a step computes every layer twice.
+    ///
+    /// Reference: Chen et al. 2016, with a segment a layer.
+    #[must_use]
+    pub fn recomputing(self, recomputes: bool) -> Self {
+        Self { recomputes, ..self }
+    }
+
     /// The model inside.
     #[must_use]
     pub const fn inner(&self) -> &M {
@@ -78,7 +90,11 @@ impl<M: CausalLm> LanguageModel<M> {
     /// Runs the model on a batch.
     #[must_use]
     pub fn forward(&self, batch: &TokenBatch, noise_seed: u64, capacity: Capacity) -> LmForward {
-        self.model.forward(&LmInput {
+        self.model.forward(&self.input(batch, noise_seed, capacity))
+    }
+
+    pub(crate) fn input(&self, batch: &TokenBatch, noise_seed: u64, capacity: Capacity) -> LmInput {
+        LmInput {
             ids_bs: batch.ids_bs(&self.model.device()),
             texts: batch.row_texts(&self.model.device()),
             noise_seed,
@@ -88,10 +104,15 @@ impl<M: CausalLm> LanguageModel<M> {
             } else {
                 Precision::F32
             },
-        })
+        }
     }
 
-    fn nll(&self, forward: &LmForward, batch: &TokenBatch) -> Tensor<1> {
+    /// The losses of the routers of no layer yet.
+    pub(crate) const fn router_losses(&self) -> RouterLosses {
+        RouterLosses::none(self.over_layers, self.over_branches)
+    }
+
+    pub(crate) fn nll(&self, forward: &LmForward, batch: &TokenBatch) -> Tensor<1> {
         let device = self.model.device();
         forward.nll(batch.targets_t(&device), batch.weights_t(&device))
     }
@@ -119,17 +140,6 @@ impl<M: CausalLm> LanguageModel<M> {
             (measure::DROP_RATE, dropped),
         ]
     }
-
-    /// Each loss of the layers' routers, and those of adapters under names of their own.
-    fn over_layers(&self, forward: &LmForward) -> Vec<(&'static str, Tensor<1>)> {
-        let layers = forward.layers.iter();
-        let rounds = layers.clone().flat_map(|layer| &layer.rounds);
-        let branches = layers.filter_map(|layer| layer.branch.as_ref());
-        let mut losses = self.over_layers.losses(rounds);
-        let own = self.over_branches.losses(branches).into_iter();
-        losses.extend(own.map(|(name, loss)| (of_adapters(name), loss)));
-        losses
-    }
 }
 
 impl<M: CausalLm> Learner for LanguageModel<M> {
@@ -153,9 +163,22 @@ impl<M: CausalLm> Learner for LanguageModel<M> {
         };
         Losses {
             lm,
-            aux: self.over_layers(&forward),
+            aux: self.router_losses().with(&forward.layers).over_layers(),
             measures,
             observation: traces,
+        }
+    }
+
+    fn gradients(
+        &self,
+        batch: &TokenBatch,
+        pass: &Pass,
+        minimised: &Minimised,
+    ) -> (Losses<LayerTraces>, GradientsParams) {
+        if self.recomputes {
+            recomputed::gradients(self, batch, pass, minimised)
+        } else {
+            minimised.gradients(self, self.losses(batch, pass))
         }
     }
 

@@ -30,6 +30,8 @@ mod options;
 mod over_layers;
 mod parameters;
 mod pooled;
+mod recomputed;
+mod router_losses;
 mod row_texts;
 mod text;
 mod traces;

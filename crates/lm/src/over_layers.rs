@@ -1,15 +1,16 @@
 //! How the auxiliary losses of several layers become one.
 
-use std::{collections::BTreeMap, sync::Mutex};
-
 use burn::tensor::Tensor;
-use moe_layer::{Round, round_sums};
+use moe_layer::Round;
 use routers::{OverLayers, RouterConfig};
 
-use crate::pooled::pooled;
+use crate::pooled::Pool;
 
 /// The loss that can be of the tokens of all layers in one pool.
 const POOLED: &str = "switch";
+
+/// A loss and its name.
+pub(crate) type Named = (&'static str, Tensor<1>);
 
 /// How the losses of routers that are built alike become one over the layers.
 #[derive(Debug, Clone, Copy)]
@@ -31,47 +32,58 @@ impl OneOfLayers {
             pooled: router.pooled(),
         }
     }
+}
 
-    /// Each loss of the rounds: the mean over them, their sum, or that of all tokens in one pool.
-    pub(crate) fn losses<'a>(
-        self,
-        rounds: impl Iterator<Item = &'a Round> + Clone,
-    ) -> Vec<(&'static str, Tensor<1>)> {
-        let (sums, count) = round_sums(rounds.clone());
-        let parts = if self.over == OverLayers::Sum {
-            1.0
-        } else {
-            count as f64
-        };
-        let pooled = self.pooled.and_then(|alpha| Some(pooled(rounds)? * alpha));
-        let over = |(name, sum): (&'static str, Tensor<1>)| match &pooled {
-            Some(pooled) if name == POOLED => (name, pooled.clone()),
-            _ => (name, sum / parts),
-        };
-        sums.into_iter().map(over).collect()
+/// The losses of the rounds so far, and what a loss of all layers needs to know of them.
+#[derive(Debug)]
+pub(crate) struct RoundLosses {
+    layers: OneOfLayers,
+    sums: Vec<Named>,
+    rounds: usize,
+    pool: Option<Pool>,
+}
+
+impl RoundLosses {
+    /// Those of no round.
+    pub(crate) const fn none(layers: OneOfLayers) -> Self {
+        Self {
+            layers,
+            sums: Vec::new(),
+            rounds: 0,
+            pool: None,
+        }
     }
-}
 
-/// What a loss of the routers of adapters is called beside those of the layers: `adapter-switch`.
-pub(crate) fn of_adapters(name: &'static str) -> &'static str {
-    // Losses go by names that live as long as the program; there are as many as kinds of losses.
-    static NAMES: Mutex<BTreeMap<&str, &str>> = Mutex::new(BTreeMap::new());
-    let mut names = NAMES
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    names
-        .entry(name)
-        .or_insert_with(|| format!("adapter-{name}").leak())
-}
+    /// Takes in those of one more round.
+    pub(crate) fn add(&mut self, round: &Round) {
+        self.rounds += 1;
+        for loss in &round.routing.auxiliary {
+            let more = loss.value.clone();
+            match self.sums.iter_mut().find(|(name, _)| *name == loss.name) {
+                Some((_, sum)) => *sum = sum.clone() + more,
+                None => self.sums.push((loss.name, more)),
+            }
+        }
+        if self.layers.pooled.is_some() {
+            let pools = self.pool.take().into_iter().chain(Pool::of(round));
+            self.pool = pools.reduce(Pool::with);
+        }
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::of_adapters;
-
-    #[test]
-    fn a_name_is_made_once() {
-        let made = of_adapters("switch");
-        assert_eq!(made, "adapter-switch");
-        assert!(std::ptr::eq(made, of_adapters("switch")));
+    /// What some of the rounds add to each loss: the mean over all rounds, their sum, or that of all tokens in
+    /// one pool. The parts of all rounds sum to the losses, and each has the gradient that these have into its
+    /// own rounds.
+    pub(crate) fn part(&self, some: &Self) -> Vec<Named> {
+        let rounds = match self.layers.over {
+            OverLayers::Sum => 1.0,
+            _ => self.rounds as f64,
+        };
+        let pools = self.pool.as_ref().zip(some.pool.as_ref());
+        let pooled = self.layers.pooled.zip(pools);
+        let over = |(name, sum): &Named| match pooled {
+            Some((alpha, (all, own))) if *name == POOLED => (*name, all.part(own) * alpha),
+            _ => (*name, sum.clone() / rounds),
+        };
+        some.sums.iter().map(over).collect()
     }
 }

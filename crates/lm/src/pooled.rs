@@ -10,28 +10,52 @@ use moe_layer::{MoeOutput, Round};
 /// `None` where nothing was scored.
 #[must_use]
 pub fn pooled_balance(layers: &[MoeOutput]) -> Option<Tensor<1>> {
-    pooled(layers.iter().flat_map(|layer| &layer.rounds))
+    let rounds = layers.iter().flat_map(|layer| &layer.rounds);
+    let pool = rounds.filter_map(Pool::of).reduce(Pool::with)?;
+    Some(pool.part(&pool))
 }
 
-/// The same over given rounds.
-pub(crate) fn pooled<'a>(rounds: impl IntoIterator<Item = &'a Round>) -> Option<Tensor<1>> {
-    let mut sums: Option<(Tensor<1>, Tensor<1>, usize)> = None;
-    for round in rounds {
+/// Tokens of one or several rounds in one pool.
+#[derive(Debug, Clone)]
+pub(crate) struct Pool {
+    /// How often each expert was chosen.
+    chosen_e: Tensor<1>,
+    /// The sum of each expert's probability.
+    probs_e: Tensor<1>,
+    tokens: usize,
+}
+
+impl Pool {
+    /// The tokens of a round; none where nothing was scored.
+    pub(crate) fn of(round: &Round) -> Option<Self> {
         let routing = &round.routing;
-        let Some(scores) = &routing.scores else {
-            continue;
-        };
-        let probs_te = softmax(scores.logits_te.clone(), 1);
+        let probs_te = softmax(routing.scores.as_ref()?.logits_te.clone(), 1);
         let [tokens, experts] = probs_te.dims();
-        let chosen_e = routing.assignment.load(experts);
-        let probs_e = probs_te.sum_dim(0).squeeze_dim::<1>(0);
-        sums = Some(match sums {
-            None => (chosen_e, probs_e, tokens),
-            Some((f, p, n)) => (f + chosen_e, p + probs_e, n + tokens),
-        });
+        Some(Self {
+            chosen_e: routing.assignment.load(experts),
+            probs_e: probs_te.sum_dim(0).squeeze_dim::<1>(0),
+            tokens,
+        })
     }
-    let (chosen_e, probs_e, tokens) = sums?;
-    let experts = probs_e.dims()[0] as f64;
-    let (f_e, p_e) = (chosen_e / tokens as f64, probs_e / tokens as f64);
-    Some((f_e * p_e).sum() * experts)
+
+    /// Both pools in one.
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self {
+            chosen_e: self.chosen_e + other.chosen_e,
+            probs_e: self.probs_e + other.probs_e,
+            tokens: self.tokens + other.tokens,
+        }
+    }
+
+    /// What the probabilities of some of its tokens add to the loss of this pool: the parts of all sum to
+    /// the loss, and each has the gradient that the loss has into its own tokens.
+    pub(crate) fn part(&self, some: &Self) -> Tensor<1> {
+        let experts = some.probs_e.dims()[0] as f64;
+        let tokens = self.tokens as f64;
+        let (f_e, p_e) = (
+            self.chosen_e.clone() / tokens,
+            some.probs_e.clone() / tokens,
+        );
+        (f_e * p_e).sum() * experts
+    }
 }

@@ -17,18 +17,25 @@ pub struct LayerTraces {
 impl LayerTraces {
     /// Those of the mixtures of one pass.
     pub(crate) fn of(layers: &[MoeOutput]) -> Self {
-        Self {
-            mixtures: layers.iter().map(MoeOutput::trace).collect(),
-            branches: layers.iter().filter_map(MoeOutput::branch_trace).collect(),
+        let mut all = Self::none();
+        for layer in layers {
+            all.push(layer);
         }
+        all
     }
 
-    /// Those of an evaluation.
+    /// Those of an evaluation, or of no layer yet.
     pub(crate) const fn none() -> Self {
         Self {
             mixtures: Vec::new(),
             branches: Vec::new(),
         }
+    }
+
+    /// Takes in what one more layer did.
+    pub(crate) fn push(&mut self, layer: &MoeOutput) {
+        self.mixtures.push(layer.trace());
+        self.branches.extend(layer.branch_trace());
     }
 
     /// What the rounds of each mixture did in all passes of a step, and behind them its branch; either every

@@ -54,7 +54,7 @@ impl Block {
     pub(crate) fn forward(
         &self,
         x_bsd: Tensor<3>,
-        pass: &Pass<'_>,
+        pass: &Pass,
         layer: usize,
         before: Option<&mut KeyValues>,
     ) -> (Tensor<3>, Option<MoeOutput>) {

@@ -116,6 +116,7 @@ mod tests {
     fn qwens_own_has_the_parameters_that_its_name_says() {
         let forge = Forge {
             preset: Preset::A27b,
+            layers: None,
             int4: true,
             seed: 0,
         };

@@ -1,6 +1,6 @@
 //! Folders of random weights at real sizes, where a real model cannot be had.
 
-use std::{fs, path::Path, rc::Rc};
+use std::{fs, num::NonZeroUsize, path::Path, rc::Rc};
 
 use burn::tensor::{DType, bf16, f16};
 use quant_gptq::{PackedSettings, ZeroFormat};
@@ -34,6 +34,8 @@ pub enum Preset {
 pub struct Forge {
     /// Its sizes.
     pub preset: Preset,
+    /// How many layers it has, where not as many as the preset.
+    pub layers: Option<NonZeroUsize>,
     /// Whether its maps are in four bits of GPTQ, as in Qwen's own checkpoint; else they are in bf16.
     pub int4: bool,
     /// From which all numbers follow.
@@ -181,6 +183,9 @@ impl Forge {
         };
         let entries = config.as_object_mut().expect("an object");
         entries.extend(sizes.as_object().expect("an object").clone());
+        if let Some(layers) = self.layers {
+            entries.insert("num_hidden_layers".to_owned(), layers.get().into());
+        }
         if self.int4 {
             entries.insert(
                 "quantization_config".to_owned(),
@@ -319,6 +324,7 @@ mod tests {
     fn the_large_one_has_the_tensors_and_bytes_of_qwens_own() {
         let forge = |int4| Forge {
             preset: Preset::A27b,
+            layers: None,
             int4,
             seed: 0,
         };

@@ -155,6 +155,7 @@ mod tests {
     fn large() -> Qwen2MoeConfig {
         let forge = Forge {
             preset: Preset::A27b,
+            layers: None,
             int4: true,
             seed: 0,
         };

@@ -7,7 +7,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use kernels::Precision;
-use lm::{CausalLm, Decoder, DecoderInput, LmForward, LmInput, LmLimits};
+use lm::{CausalLm, Decoder, DecoderInput, LmInput, LmLimits};
 use moe_layer::{Mixtures, MoeLayer, MoeOutput};
 use nn::{KeyValues, Linear, NamedMap, NamedMaps, RmsNorm, Rope, parameter};
 use weights::{Kept, WeightsError};
@@ -160,11 +160,11 @@ impl Qwen2Moe {
     /// `x_bsd` `[B, S, D]` to logits `[B * S, V]`.
     fn all_logits(&self, x_bsd: Tensor<3>, precision: Precision) -> Tensor<2> {
         let [batch, sequence, width] = x_bsd.dims();
-        self.logits(x_bsd.reshape([batch * sequence, width]), precision)
+        self.head(x_bsd.reshape([batch * sequence, width]), precision)
     }
 
     /// `x_td` `[T, D]` to logits `[T, V]`.
-    fn logits(&self, x_td: Tensor<2>, precision: Precision) -> Tensor<2> {
+    fn head(&self, x_td: Tensor<2>, precision: Precision) -> Tensor<2> {
         match &self.head {
             Some(head) => head.forward(x_td, precision),
             None => kernels::matmul_transposed(x_td, self.tokens_vd.val(), precision),
@@ -214,12 +214,31 @@ impl NamedMaps for Qwen2Moe {
 }
 
 impl CausalLm for Qwen2Moe {
-    fn forward(&self, input: &LmInput) -> LmForward {
-        let (x_bsd, layers) = self.last_hidden(&input.into(), None, |_| {});
-        LmForward {
-            logits: self.all_logits(x_bsd, input.precision),
-            layers,
-        }
+    type Pass = Pass;
+
+    fn pass(&self, input: &LmInput) -> Pass {
+        Pass::of(&input.into(), &self.shape.rope)
+    }
+
+    fn embed(&self, pass: &Pass) -> Tensor<3> {
+        pass.embedded(self.tokens_vd.val())
+    }
+
+    fn depth(&self) -> usize {
+        self.blocks.len()
+    }
+
+    fn layer(
+        &self,
+        number: usize,
+        x_bsd: Tensor<3>,
+        pass: &Pass,
+    ) -> (Tensor<3>, Option<MoeOutput>) {
+        self.blocks[number].forward(x_bsd, pass, number, None)
+    }
+
+    fn logits(&self, x_bsd: Tensor<3>, pass: &Pass) -> Tensor<2> {
+        self.all_logits(self.norm.forward(x_bsd), pass.input.precision)
     }
 
     fn router_of(path: &str) -> Option<&str> {
@@ -255,6 +274,6 @@ impl Decoder for Qwen2Moe {
         let (x_bsd, _) = self.last_hidden(input, Some(cache), |_| {});
         let [_, sequence, _] = x_bsd.dims();
         let last_bd = x_bsd.narrow(1, sequence - 1, 1).squeeze_dim::<2>(1);
-        self.logits(last_bd, input.precision)
+        self.head(last_bd, input.precision)
     }
 }

@@ -6,19 +6,20 @@ use lm::DecoderInput;
 use moe_layer::MoeContext;
 use nn::{Mask, Rope, Rotation};
 
-/// What the layers of a pass have in common.
-pub(crate) struct Pass<'a> {
-    pub(crate) input: &'a DecoderInput,
+/// What the parts of a pass have in common.
+#[derive(Debug)]
+pub struct Pass {
+    pub(crate) input: DecoderInput,
     pub(crate) rotation: Rotation,
     pub(crate) mask: Mask,
     ids_t: Tensor<1, Int>,
 }
 
-impl<'a> Pass<'a> {
-    pub(crate) fn of(input: &'a DecoderInput, rope: &Rope) -> Self {
+impl Pass {
+    pub(crate) fn of(input: &DecoderInput, rope: &Rope) -> Self {
         let [batch, sequence] = input.ids_bs.dims();
         Self {
-            input,
+            input: input.clone(),
             rotation: rope.at(input.places_bs.clone()),
             mask: mask(input),
             ids_t: input.ids_bs.clone().reshape([batch * sequence]),

@@ -22,8 +22,12 @@ const SIZES: [usize; 4] = [8192, 256, 16, 512];
 /// The bytes of any of them in f32.
 const WIDENED: usize = 8 << 20;
 
-/// What 48 tokens ask for that is no weight: logits of 1.5 MB, the chip's tiles of 1.5 MB a thread.
+/// More than any one thing that 48 tokens ask for and that is no weight: logits of 1.5 MB, the chip's tiles of
+/// 1.5 MB a thread, or 2 MB into which vector kernels pack what they multiply.
 const OTHERWISE: usize = 4 << 20;
+
+/// More than all of these together, and less than with one matrix widened.
+const TOGETHER: usize = 16 << 20;
 
 fn ids_bs(tokens: usize, device: &Device) -> Tensor<2, Int> {
     let ids: Vec<i32> = (0..tokens as i32).map(|id| 97 * id % 8192).collect();
@@ -51,7 +55,7 @@ fn no_matrix_is_widened_as_a_whole() {
             let (out, seen) = ALLOCATIONS.of(|| model.forward(&input).logits);
             assert_eq!(out.dims(), [tokens, vocab]);
             assert!(seen.largest <= OTHERWISE, "{kept:?}, {tokens}: {seen:?}");
-            assert!(seen.peak < WIDENED, "{kept:?}, {tokens}: {seen:?}");
+            assert!(seen.peak < TOGETHER, "{kept:?}, {tokens}: {seen:?}");
         }
         let mut cache = model.cache();
         let input = DecoderInput::from(&LmInput {

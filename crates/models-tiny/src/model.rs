@@ -7,8 +7,8 @@ use burn::{
 };
 use kernels::pack;
 use lm::{
-    BuildError, CausalLm, DataDims, Decoder, DecoderInput, LmConfig, LmForward, LmInput, LmLimits,
-    LmShape, LmSizes,
+    BuildError, CausalLm, DataDims, Decoder, DecoderInput, LmConfig, LmInput, LmLimits, LmShape,
+    LmSizes,
 };
 use moe_layer::{BatchRows, Mixtures, MoeConfig, MoeContext, MoeLayer, MoeOutput};
 use nn::{Dropout, JointAttention, LayerNorm, Linear, LinearDims};
@@ -142,25 +142,48 @@ impl Mixtures for TinyMoe {
 }
 
 impl CausalLm for TinyMoe {
+    type Pass = LmInput;
+
     /// # Panics
     ///
     /// On padding and on several texts in a row, which its attention cannot hide from each other.
-    fn forward(&self, input: &LmInput) -> LmForward {
+    fn pass(&self, input: &LmInput) -> LmInput {
         assert!(input.texts.is_none(), "TinyMoE reads one text a row");
+        input.clone()
+    }
+
+    fn embed(&self, input: &LmInput) -> Tensor<3> {
         let [batch, sequence] = input.ids_bs.dims();
-        let mut x = self.embedded(input);
-        let mut layers = Vec::with_capacity(self.blocks.len());
-        for (number, block) in self.blocks.iter().enumerate() {
-            let (out, layer) = block.forward(x, &context(input, number));
-            x = out;
-            layers.push(layer);
-        }
-        let [_, _, dim] = x.dims();
-        let x = self.norm.forward(x).reshape([batch * sequence, dim]);
-        LmForward {
-            logits: self.head.forward(x, input.precision),
-            layers,
-        }
+        let device = input.ids_bs.device();
+        let places = Tensor::<1, Int>::arange(0..sequence as i64, &device).reshape([1, sequence]);
+        let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
+        // `pack` and not the embedding's lookup, whose backward pass is one serial loop on GPUs.
+        let table_vd = self.tokens.weight.val();
+        let [_, dim] = table_vd.dims();
+        let embedded = pack(table_vd, ids_t.clone()).reshape([batch, sequence, dim]);
+        let embedded = embedded + self.positions.forward(places);
+        let place = Place::Embedding as u64;
+        self.dropout.forward(embedded, input.noise_seed, place)
+    }
+
+    fn depth(&self) -> usize {
+        self.blocks.len()
+    }
+
+    fn layer(
+        &self,
+        number: usize,
+        x_bsd: Tensor<3>,
+        input: &LmInput,
+    ) -> (Tensor<3>, Option<MoeOutput>) {
+        let (y_bsd, mixture) = self.blocks[number].forward(x_bsd, &context(input, number));
+        (y_bsd, Some(mixture))
+    }
+
+    fn logits(&self, x_bsd: Tensor<3>, input: &LmInput) -> Tensor<2> {
+        let [batch, sequence, dim] = x_bsd.dims();
+        let x_td = self.norm.forward(x_bsd).reshape([batch * sequence, dim]);
+        self.head.forward(x_td, input.precision)
     }
 
     fn router_of(path: &str) -> Option<&str> {
@@ -213,23 +236,6 @@ impl Decoder for TinyMoe {
         });
         let logits_bsv = forward.logits.reshape([batch as i32, length as i32, -1]);
         logits_bsv.narrow(1, length - 1, 1).squeeze_dim(1)
-    }
-}
-
-impl TinyMoe {
-    /// What the first block reads, `[B, S, D]`.
-    pub(crate) fn embedded(&self, input: &LmInput) -> Tensor<3> {
-        let [batch, sequence] = input.ids_bs.dims();
-        let device = input.ids_bs.device();
-        let places = Tensor::<1, Int>::arange(0..sequence as i64, &device).reshape([1, sequence]);
-        let ids_t = input.ids_bs.clone().reshape([batch * sequence]);
-        // `pack` and not the embedding's lookup, whose backward pass is one serial loop on GPUs.
-        let table_vd = self.tokens.weight.val();
-        let [_, dim] = table_vd.dims();
-        let embedded = pack(table_vd, ids_t.clone()).reshape([batch, sequence, dim]);
-        let embedded = embedded + self.positions.forward(places);
-        let place = Place::Embedding as u64;
-        self.dropout.forward(embedded, input.noise_seed, place)
     }
 }
 

@@ -36,7 +36,7 @@ impl TinyMoe {
             precision: Precision::F32,
         };
         let inputs: Vec<LmInput> = texts.iter().map(input).collect();
-        let mut hidden: Vec<Tensor<3>> = inputs.iter().map(|input| self.embedded(input)).collect();
+        let mut hidden: Vec<Tensor<3>> = inputs.iter().map(|input| self.embed(input)).collect();
         let mut all = Vec::new();
         for (number, block) in self.blocks.iter_mut().enumerate() {
             let maps = quantise_layer(

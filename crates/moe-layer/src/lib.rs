@@ -80,7 +80,7 @@ pub use experts::{
 pub use feed_forward::FeedForward;
 pub use layer::MoeLayer;
 pub use mixtures::Mixtures;
-pub use output::{MoeOutput, auxiliary_sums, round_sums};
+pub use output::{MoeOutput, auxiliary_sums};
 pub use plan::{DispatchPlan, PlanDims, PlanKind};
 pub use reading::LayerReading;
 pub use replace::{

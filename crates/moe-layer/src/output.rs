@@ -93,18 +93,10 @@ impl MoeOutput {
 pub fn auxiliary_sums<'a>(
     outputs: impl IntoIterator<Item = &'a MoeOutput>,
 ) -> (Vec<(&'static str, Tensor<1>)>, usize) {
-    round_sums(outputs.into_iter().flat_map(|output| &output.rounds))
-}
-
-/// The same of given rounds, such as those of branches.
-#[must_use]
-pub fn round_sums<'a>(
-    rounds: impl IntoIterator<Item = &'a Round>,
-) -> (Vec<(&'static str, Tensor<1>)>, usize) {
     let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
-    let mut count = 0;
-    for round in rounds {
-        count += 1;
+    let mut rounds = 0;
+    for round in outputs.into_iter().flat_map(|output| &output.rounds) {
+        rounds += 1;
         for loss in &round.routing.auxiliary {
             match sums.iter_mut().find(|(name, _)| *name == loss.name) {
                 Some((_, sum)) => *sum = sum.clone() + loss.value.clone(),
@@ -112,5 +104,5 @@ pub fn round_sums<'a>(
             }
         }
     }
-    (sums, count)
+    (sums, rounds)
 }

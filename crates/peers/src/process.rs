@@ -17,19 +17,19 @@ use crate::PeersError;
 
 /// How a peer is started.
 #[derive(Debug, Clone)]
-pub(crate) struct Launch {
+pub struct Launch {
     /// The interpreter.
-    pub(crate) python: String,
+    pub python: String,
     /// The folder with `peer.py`.
-    pub(crate) programs: PathBuf,
+    pub programs: PathBuf,
     /// PyTorch's device.
-    pub(crate) device: String,
+    pub device: String,
     /// Threads, the same as ours.
-    pub(crate) threads: usize,
+    pub threads: usize,
     /// Where its log goes.
-    pub(crate) work: PathBuf,
+    pub work: PathBuf,
     /// The longest that one answer may take.
-    pub(crate) patience: Duration,
+    pub patience: Duration,
 }
 
 /// What PyTorch says about itself.

@@ -178,8 +178,14 @@ pub enum LoraError {
         "not every mixture of this model has adapters beside it; add them with the settings that are to be written"
     )]
     NoAdapters,
-    /// A router that cannot be built.
-    #[error(transparent)]
+    /// A mixture has adapters already.
+    #[error("the mixture of layer {layer} has adapters already; load the model anew")]
+    HasAdapters {
+        /// The layer.
+        layer: usize,
+    },
+    /// A router of adapters that cannot be built; what it chooses among, it calls experts.
+    #[error("the router of the adapters: {0}")]
     Router(#[from] RouterError),
     /// Files of weights.
     #[error(transparent)]

@@ -20,8 +20,7 @@
 //!
 //! Not all that adapts a mixture is a delta of one of its maps: [`add_perft`] puts bottlenecks beside the experts or
 //! into them, with a router of their own or that of the layer, by a [`PerftConfig`] (Liu et al. 2024). What they
-//! compute, `moe-layer` knows. [`PerftConfig::sizes`] and [`adapter_sizes`] count what is trained and what of it a
-//! token meets; PEFT has no files for them, so [`save_perft`] and [`load_perft`] have their own.
+//! compute, `moe-layer` knows. [`PerftConfig::sizes`] counts what is trained and what of it a token meets; PEFT has no files for them, so [`save_perft`] and [`load_perft`] have their own.
 //!
 //! # Dropout
 //!
@@ -82,8 +81,8 @@ pub use files::{ExpertLayout, Loaded, Saved, load_adapter, save_adapter};
 pub use merge::{Merged, merge, unmerge};
 pub use perft::{
     AdapterSizes, DenseAdaptersConfig, EmbeddedAdaptersConfig, Perft, PerftBase, PerftConfig,
-    PerftVariant, RoutedAdaptersConfig, RoutedAsPublishedConfig, SingleAdapterConfig,
-    adapter_sizes, add_perft, load_perft, save_perft,
+    PerftVariant, RoutedAdaptersConfig, RoutedAsPublishedConfig, SingleAdapterConfig, add_perft,
+    load_perft, save_perft,
 };
 pub use routers::{load_routers, save_routers, train_routers};
 pub use sizes::lora_sizes;

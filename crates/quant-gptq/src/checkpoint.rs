@@ -5,13 +5,14 @@ use std::{collections::BTreeSet, num::NonZeroUsize};
 use burn::tensor::{Device, Tensor, TensorData};
 use kernels::Int4;
 use nn::{GroupedLinear, Linear, Weight};
+use rayon::prelude::*;
 use weights::{Checked, Checkpoint, Entry, Layout, WeightsError};
 
 use crate::{
     GptqError, PackedDims, PackedSettings, ZeroFormat,
     pack::{PER_WORD, at},
     quantised::MIDDLE,
-    stack::Stack,
+    stack::{Packing, Stack},
 };
 
 impl PackedSettings {
@@ -222,22 +223,22 @@ impl PackedSettings {
             unreachable!("the layout says two dimensions")
         };
         let (experts, inputs) = (names.len(), rows * PER_WORD);
-        let mut stack = Stack::of(experts);
-        let mut biases = Vec::with_capacity(experts * outputs);
-        for name in names {
-            stack.push(
-                tensors.words(&format!("{name}.qweight"))?,
-                tensors.floats(&format!("{name}.scales"))?,
-                self.zeros(tensors, name)?,
-                self.groups_of(tensors, name, inputs)?,
-            );
+        let maps = names.par_iter().map(|name| {
+            let map = Packing {
+                words: tensors.words(&format!("{name}.qweight"))?,
+                scales: tensors.floats(&format!("{name}.scales"))?,
+                zeros: self.zeros(tensors, name)?,
+                groups: self.groups_of(tensors, name, inputs)?,
+            };
             let bias = format!("{name}.bias");
-            biases.extend(if tensors.contains(&bias) {
-                tensors.floats(&bias)?
-            } else {
-                vec![0.0; outputs]
-            });
-        }
+            let bias = tensors.contains(&bias).then(|| tensors.floats(&bias));
+            Ok((map, bias.transpose()?.unwrap_or_else(|| vec![0.0; outputs])))
+        });
+        // The first fault in the order of the maps, whichever was found first.
+        let maps: Vec<Result<_, WeightsError>> = maps.collect();
+        let maps = maps.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let (stack, biases): (Stack, Vec<Vec<f32>>) = maps.into_iter().unzip();
+        let biases = biases.concat();
         let weight = stack.into_int4(outputs, device);
         // Some programs write a bias of zeros for every map.
         let real = biases.iter().any(|bias| *bias != 0.0);

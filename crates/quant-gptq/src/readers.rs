@@ -2,7 +2,10 @@
 
 use nn::{GroupedLinear, Linear, MapMut, NamedMap, Watch, Weight};
 
-use crate::{Packed, stack::Stack};
+use crate::{
+    Packed,
+    stack::{Packing, Stack},
+};
 
 /// Maps that read the same rows.
 #[derive(Debug)]
@@ -36,15 +39,13 @@ impl<'a> Readers<'a> {
 pub(crate) fn replace(map: &mut MapMut<'_>, maps: &[&Packed]) {
     let [_, _, outputs] = map.dims();
     let device = map.device();
-    let mut stack = Stack::of(maps.len());
-    for packed in maps {
-        stack.push(
-            packed.words.iter().map(|word| word.cast_signed()).collect(),
-            packed.scales.iter().map(|scale| scale.to_f32()).collect(),
-            packed.zero_numbers(),
-            packed.groups.clone(),
-        );
-    }
+    let mut stack = Stack::default();
+    stack.extend(maps.iter().map(|packed| Packing {
+        words: packed.words.iter().map(|word| word.cast_signed()).collect(),
+        scales: packed.scales.iter().map(|scale| scale.to_f32()).collect(),
+        zeros: packed.zero_numbers(),
+        groups: packed.groups.clone(),
+    }));
     let weight = stack.into_int4(outputs, &device);
     match map {
         MapMut::One(map) => map.weight = Weight::Int4(weight),

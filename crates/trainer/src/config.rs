@@ -60,6 +60,16 @@ pub struct TrainConfig {
     pub precision: Precision,
     /// Batches whose mean gradient makes one update.
     pub accumulate: NonZeroUsize,
+    /// Whether of each layer what enters it alone is kept for the gradient, which computes the layer again:
+    /// memory of one layer's values in place of all, for a second forward pass. Numbers stay. Models do it.
+    #[serde(skip_serializing_if = "is_off")]
+    pub activation_checkpointing: bool,
+}
+
+// Signature given by serde: what is not asked for stays out of the settings that ids are made of.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_off(asked: &bool) -> bool {
+    !*asked
 }
 
 // Signature given by serde.
@@ -96,6 +106,7 @@ impl Default for TrainConfig {
             checkpoint_every: 0,
             precision: Precision::F32,
             accumulate: count(1),
+            activation_checkpointing: false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the loop asks of a model.
 
+use burn::optim::GradientsParams;
 use burn::prelude::*;
 
 /// A model that the loop can train.
@@ -17,6 +18,19 @@ pub trait Learner: Module {
     /// with it before each call. In evaluation the module is `valid()` and its tensors are plain:
     /// build what the forward pass needs on the device of the parameters.
     fn losses(&self, batch: &Self::Batch, pass: &Pass) -> Losses<Self::Observation>;
+
+    /// The losses of one batch in a pass of training, and the gradients of what is minimised.
+    ///
+    /// A model may compute parts of the pass again for its gradients; losses and gradients are those of
+    /// [`losses`](Self::losses).
+    fn gradients(
+        &self,
+        batch: &Self::Batch,
+        pass: &Pass,
+        minimised: &Minimised,
+    ) -> (Losses<Self::Observation>, GradientsParams) {
+        minimised.gradients(self, self.losses(batch, pass))
+    }
 
     /// The model after an update, told what the update's passes observed: for what is not learned
     /// by gradient, such as a bias that follows the load.
@@ -54,6 +68,32 @@ pub struct Pass {
     pub step: u64,
     /// Seed of everything random in this pass.
     pub seed: u64,
+}
+
+/// What of the losses of a batch is minimised.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Minimised {
+    /// What the losses are multiplied by.
+    pub share: f64,
+    /// Whether the auxiliary losses are added to that of the language model.
+    pub auxiliary: bool,
+}
+
+impl Minimised {
+    /// The gradients of a model by the graph of its losses, and the losses.
+    pub fn gradients<M: Module, O>(
+        &self,
+        model: &M,
+        losses: Losses<O>,
+    ) -> (Losses<O>, GradientsParams) {
+        let minimised = if self.auxiliary {
+            losses.total()
+        } else {
+            losses.lm.clone()
+        };
+        let gradients = minimised.mul_scalar(self.share).backward();
+        (losses, GradientsParams::from_grads(gradients, model))
+    }
 }
 
 /// The losses of one batch, each a single f32 number on the device.

@@ -72,7 +72,7 @@ pub use config::{ConfigError, TrainConfig};
 pub use data::Data;
 pub use error::TrainError;
 pub use gradients::{clip_by_global_norm, gradient_norm};
-pub use learner::{Learner, Losses, Observation, Pass};
+pub use learner::{Learner, Losses, Minimised, Observation, Pass};
 pub use report::{EvalReport, Evaluation, Heartbeat, Measure, Reporter, StepReport};
 pub use schedule::{Schedule, learning_rate};
 pub use seed::{evaluation_seed, initialise, pass_seed, touch};

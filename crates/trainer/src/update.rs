@@ -5,7 +5,7 @@ use burn::prelude::*;
 
 use crate::gradients::{clip_by_global_norm, gradient_norm, gradient_norms, plain_device};
 use crate::seed::pass_seed;
-use crate::{AdamW, Learner, Losses, Pass, TrainConfig, learning_rate};
+use crate::{AdamW, Learner, Losses, Minimised, Pass, TrainConfig, learning_rate};
 
 /// The circumstances of an update.
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +65,12 @@ impl Update<'_> {
     pub(crate) fn probe<L: Learner>(&self, model: &L, batches: &[L::Batch]) -> Tensor<1> {
         let mut gradients = GradientsAccumulator::new();
         for (micro, (batch, share)) in batches.iter().zip(shares::<L>(batches)).enumerate() {
-            let lm = self.losses(model, batch, micro).lm.mul_scalar(share);
-            gradients.accumulate(model, GradientsParams::from_grads(lm.backward(), model));
+            let minimised = Minimised {
+                share,
+                auxiliary: false,
+            };
+            let (_, own) = self.gradients(model, (micro, batch), &minimised);
+            gradients.accumulate(model, own);
         }
         let gradients = gradients.grads();
         let mut norms = vec![gradient_norm(model, &gradients, L::is_router)];
@@ -75,23 +79,21 @@ impl Update<'_> {
         Tensor::cat(norms, 0)
     }
 
-    /// The losses of one batch; the same each time it is called.
-    fn losses<L: Learner>(
+    /// The losses and gradients of one batch, the one of this number; the same each time it is called.
+    fn gradients<L: Learner>(
         &self,
         model: &L,
-        batch: &L::Batch,
-        micro: usize,
-    ) -> Losses<L::Observation> {
+        (micro, batch): (usize, &L::Batch),
+        minimised: &Minimised,
+    ) -> (Losses<L::Observation>, GradientsParams) {
         let seed = pass_seed(self.seed, self.step, micro as u64);
         plain_device(model).seed(seed);
-        model.losses(
-            batch,
-            &Pass {
-                training: true,
-                step: self.step,
-                seed,
-            },
-        )
+        let pass = Pass {
+            training: true,
+            step: self.step,
+            seed,
+        };
+        model.gradients(batch, &pass, minimised)
     }
 
     /// The gradient of the mean over all counted tokens of the batches, and the mean losses.
@@ -100,9 +102,12 @@ impl Update<'_> {
         let mut observations = Vec::with_capacity(batches.len());
         let mut sums: Option<(Tensor<1>, Vec<(&'static str, Tensor<1>)>)> = None;
         for (micro, (batch, share)) in batches.iter().zip(shares::<L>(batches)).enumerate() {
-            let losses = self.losses(model, batch, micro);
-            let total = losses.total().mul_scalar(share);
-            gradients.accumulate(model, GradientsParams::from_grads(total.backward(), model));
+            let minimised = Minimised {
+                share,
+                auxiliary: true,
+            };
+            let (losses, own) = self.gradients(model, (micro, batch), &minimised);
+            gradients.accumulate(model, own);
             let lm = losses.lm.without_autodiff().mul_scalar(share);
             let aux = losses
                 .aux

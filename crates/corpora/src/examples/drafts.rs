@@ -67,11 +67,13 @@ impl Drafts {
     /// The first lines of both texts.
     pub(super) fn of_lines(texts: &Texts, config: &LinesConfig) -> Self {
         let of_text = |text: &str| {
-            let lines = text.lines().take(config.lines.get());
+            let lines = text.split_inclusive('\n').take(config.lines.get());
             let texts: Vec<String> = if config.joined {
-                vec![lines.map(|line| format!("{line}\n")).collect()]
+                vec![lines.collect()]
             } else {
-                lines.map(str::to_owned).collect()
+                lines
+                    .map(|line| line.trim_end_matches('\n').to_owned())
+                    .collect()
             };
             let texts = texts.into_iter().filter(|text| !text.trim().is_empty());
             texts.map(|text| Draft { text, prompt: None }).collect()

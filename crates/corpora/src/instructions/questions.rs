@@ -4,7 +4,7 @@ use indicatif::ProgressBar;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Instruction, Task, Template, options::options, read_instructions};
+use super::{Task, Template, options::options, read_instructions};
 use crate::{
     CorpusError,
     data_dir::DataDir,
@@ -107,29 +107,35 @@ pub fn load_questions(
     let path = data.file(&name);
     let (json, digest) = data.read_text(&name)?;
     let records = read_instructions(&json, &path)?;
-    let mut questions = Questions {
-        task,
-        items: Vec::new(),
-        cut: 0,
-        digest,
-    };
+    let (mut asked, mut texts) = (Vec::new(), Vec::new());
     for item in spread(records.len(), settings.items) {
         let record = &records[item];
         let (names, right) = options(record, task).map_err(|reason| CorpusError::Records {
             path: path.clone(),
             reason: format!("record {}: {reason}", item + 1),
         })?;
-        let mut texts = vec![settings.template.prompt(record)];
-        texts.extend(answered(settings.template, record, &names));
-        let mut texts = tokenizer.encode_all(&texts)?;
-        let mut prompt = texts.remove(0);
-        let (mut context, options) = in_common(texts);
+        texts.push(settings.template.prompt(record));
+        let with_answer = |name: &&str| settings.template.with_answer(record, name);
+        texts.extend(names.iter().map(with_answer));
+        asked.push((item as u64, names, right));
+    }
+    // All at once, which uses every core.
+    let mut texts = tokenizer.encode_all(&texts)?.into_iter();
+    let mut questions = Questions {
+        task,
+        items: Vec::with_capacity(asked.len()),
+        cut: 0,
+        digest,
+    };
+    for (item, names, right) in asked {
+        let mut prompt = texts.next().expect("each question has its prompt");
+        let (mut context, options) = in_common(texts.by_ref().take(names.len()).collect());
         let longest = options.iter().map(Vec::len).max().unwrap_or(1);
         // The last token of an answer is predicted and not read.
         let was_cut = keep_last(&mut context, (most + 1).saturating_sub(longest));
         questions.cut += usize::from(was_cut | keep_last(&mut prompt, most.saturating_sub(room)));
         questions.items.push(Question {
-            item: item as u64,
+            item,
             prompt,
             context,
             options,
@@ -160,16 +166,6 @@ fn spread(total: usize, wanted: usize) -> impl Iterator<Item = usize> {
         wanted.min(total)
     };
     (0..wanted).map(move |number| number * total / wanted)
-}
-
-fn answered(
-    template: Template,
-    record: &Instruction,
-    names: &[&str],
-) -> impl Iterator<Item = String> {
-    names
-        .iter()
-        .map(move |name| template.with_answer(record, name))
 }
 
 /// What texts begin with alike, and how each goes on: by one token at least.

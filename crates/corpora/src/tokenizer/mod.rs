@@ -5,6 +5,7 @@ mod class;
 mod pretrained;
 mod saved;
 mod sentences;
+mod template;
 
 use std::ops::Range;
 

@@ -8,7 +8,7 @@ use std::{
 
 use tokenizers::{DecoderWrapper, ModelWrapper};
 
-use super::{Spanned, TokenClass, TokenLength};
+use super::{Spanned, TokenClass, TokenLength, template};
 use crate::{
     CorpusError,
     config::PretrainedConfig,
@@ -102,7 +102,11 @@ impl PretrainedTokenizer {
 
     pub(super) fn of_json(json: String) -> Result<Self, String> {
         // Some parts of the library take it for granted that what they read is JSON.
-        serde_json::from_str::<serde_json::Value>(&json).map_err(|error| error.to_string())?;
+        let parsed: serde_json::Value =
+            serde_json::from_str(&json).map_err(|error| error.to_string())?;
+        if let Some(fault) = template::fault(&parsed) {
+            return Err(fault);
+        }
         let mut inner: tokenizers::Tokenizer = json
             .parse()
             .map_err(|error: tokenizers::Error| error.to_string())?;
@@ -302,7 +306,7 @@ fn continues(letter: char) -> bool {
     matches!(u32::from(letter), 0xa1..=0xac | 0xae..=0xbf | 290..=323)
 }
 
-fn failed(error: tokenizers::Error) -> CorpusError {
+pub(super) fn failed(error: tokenizers::Error) -> CorpusError {
     CorpusError::Encode {
         reason: error.to_string(),
     }

@@ -1,10 +1,13 @@
 //! Texts as a bidirectional encoder reads them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use tokenizers::{PostProcessor, TruncationDirection};
 
-use super::PretrainedTokenizer;
+use super::{PretrainedTokenizer, pretrained::failed};
 use crate::CorpusError;
 
 /// The file in a model's folder.
@@ -79,9 +82,6 @@ impl SentenceTokenizer {
                 added: self.added,
             });
         };
-        let failed = |error: tokenizers::Error| CorpusError::Encode {
-            reason: error.to_string(),
-        };
         let inner = self.tokenizer.inner();
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
         let batch = texts.len();
@@ -101,6 +101,23 @@ impl SentenceTokenizer {
             batch,
             sequence,
         })
+    }
+
+    /// Those of some words that give no token, such as a space of no width.
+    ///
+    /// # Errors
+    ///
+    /// When the tokenizer fails.
+    pub fn without_tokens<'a>(
+        &self,
+        words: &BTreeSet<&'a str>,
+    ) -> Result<BTreeSet<&'a str>, CorpusError> {
+        let all: Vec<&str> = words.iter().copied().collect();
+        let encoded = self.tokenizer.inner().encode_batch_fast(all, false);
+        let encoded = encoded.map_err(failed)?;
+        let given = words.iter().zip(&encoded);
+        let silent = given.filter(|(_, tokens)| tokens.is_empty());
+        Ok(silent.map(|(word, _)| *word).collect())
     }
 
     /// The tokenizer without anything around texts: vocabulary, decoding, classes of tokens.

@@ -6,8 +6,8 @@ use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor, TensorData},
 };
-use lm::{CausalLm, Decoder, DecoderInput, LmForward, LmInput, LmLimits};
-use moe_layer::{Mixtures, MoeLayer};
+use lm::{CausalLm, Decoder, DecoderInput, LmInput, LmLimits};
+use moe_layer::{Mixtures, MoeLayer, MoeOutput};
 
 /// A table of bigrams: the row of a token is the logits of the next.
 #[derive(Module, Debug)]
@@ -41,13 +41,30 @@ impl Mixtures for Bigrams {
 }
 
 impl CausalLm for Bigrams {
-    fn forward(&self, input: &LmInput) -> LmForward {
-        let [rows, length] = input.ids_bs.dims();
-        let ids_t = input.ids_bs.clone().reshape([rows * length]);
-        LmForward {
-            logits: self.table_vv.val().select(0, ids_t),
-            layers: Vec::new(),
-        }
+    type Pass = LmInput;
+
+    fn pass(&self, input: &LmInput) -> LmInput {
+        input.clone()
+    }
+
+    fn embed(&self, pass: &LmInput) -> Tensor<3> {
+        let [rows, length] = pass.ids_bs.dims();
+        let ids_t = pass.ids_bs.clone().reshape([rows * length]);
+        let [_, vocab] = self.table_vv.dims();
+        let table_vv = self.table_vv.val();
+        table_vv.select(0, ids_t).reshape([rows, length, vocab])
+    }
+
+    fn depth(&self) -> usize {
+        0
+    }
+
+    fn layer(&self, _: usize, x_bsd: Tensor<3>, _: &LmInput) -> (Tensor<3>, Option<MoeOutput>) {
+        (x_bsd, None)
+    }
+
+    fn logits(&self, x_bsd: Tensor<3>, _: &LmInput) -> Tensor<2> {
+        x_bsd.flatten(0, 1)
     }
 
     fn router_of(_: &str) -> Option<&str> {

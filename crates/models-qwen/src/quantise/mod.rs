@@ -132,7 +132,7 @@ impl Quantise<'_> {
         };
         let inputs: Vec<DecoderInput> = self.texts.iter().map(|text| self.input(text)).collect();
         let rope = config.rope();
-        let passes: Vec<Pass<'_>> = inputs.iter().map(|input| Pass::of(input, &rope)).collect();
+        let passes: Vec<Pass> = inputs.iter().map(|input| Pass::of(input, &rope)).collect();
         let tokens_vd = source.table(EMBEDDING)?;
         let embedded = passes.iter().map(|pass| pass.embedded(tokens_vd.clone()));
         let mut hidden: Vec<Tensor<3>> = embedded.collect();

@@ -12,7 +12,9 @@ use routers::{
 };
 
 use super::{AdapterBank, AdapterConfig};
-use crate::{DropPolicyConfig, LayerDims, MoeConfig, MoeContext, MoeLayer, Round, decide::Decider};
+use crate::{
+    Capacity, DropPolicyConfig, LayerDims, MoeConfig, MoeContext, MoeLayer, Round, decide::Decider,
+};
 
 /// What the outputs of routed adapters are multiplied by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -174,6 +176,21 @@ impl BranchRouting {
             )));
         }
         found
+    }
+
+    /// Whether no output depends on a later token of its own sequence, as [`MoeConfig::is_causal`].
+    #[must_use]
+    pub fn is_causal(&self, adapters: NonZeroUsize, capacity: Capacity) -> bool {
+        self.layer(adapters).is_causal(&self.router, capacity)
+    }
+
+    /// Parameters of the router and the rows that a token has, in sequences of `sequence` tokens of this width.
+    #[must_use]
+    pub fn sizes(&self, adapters: NonZeroUsize, width: usize, sequence: usize) -> (usize, f64) {
+        let config = self.layer(adapters);
+        let dims = MoeLayer::router_dims(&config, &LayerDims::new(width, 0));
+        let rows = MoeLayer::rows_per_token(&config, &self.router, sequence);
+        (self.router.num_params(&dims), rows)
     }
 
     /// A layer of as many experts as there are adapters, as far as tokens travel by it.

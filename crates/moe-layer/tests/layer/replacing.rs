@@ -24,7 +24,7 @@ const TOKENS: usize = 384;
 
 /// Two mixtures, the second of which reads what the first gives.
 #[derive(Clone)]
-struct Two([MoeLayer; 2]);
+struct Two(Vec<MoeLayer>);
 
 impl Two {
     fn new(router: &RouterConfig) -> Self {
@@ -36,7 +36,7 @@ impl Two {
         let moe = change(config(4, 2, 1.0, drop, DispatcherConfig::default()));
         let device = Device::flex();
         let layer = || MoeLayer::new(&moe, router, &dims(), &device).expect("a layer");
-        Self([layer(), layer()])
+        Self(vec![layer(), layer()])
     }
 
     /// What each layer reads, and what the second gives.
@@ -49,7 +49,9 @@ impl Two {
             capacity: Capacity::Evaluation,
             precision: Precision::F32,
         };
-        let [first, second] = &self.0;
+        let [first, second] = &self.0[..] else {
+            unreachable!("there are two");
+        };
         let one = first.forward(x_td, &context);
         let two = second.forward(one.y_td, &context);
         (vec![one.x_td, two.x_td], two.y_td)
@@ -65,8 +67,9 @@ impl Mixtures for Two {
         self,
         mut change: impl FnMut(usize, MoeLayer) -> Result<MoeLayer, E>,
     ) -> Result<Self, E> {
-        let [first, second] = self.0;
-        Ok(Self([change(0, first)?, change(1, second)?]))
+        let layers = self.0.into_iter().enumerate();
+        let changed = layers.map(|(number, layer)| change(number, layer));
+        changed.collect::<Result<_, E>>().map(Self)
     }
 }
 

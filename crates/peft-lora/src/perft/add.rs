@@ -54,8 +54,7 @@ pub fn add_perft<M: Module + NamedMaps + Mixtures>(
     let mut adapters = 0;
     let mut model = model.no_grad().map_mixtures(|number, layer| {
         if layer.has_adapters() {
-            let module = format!("the mixture of layer {number}");
-            return Err(LoraError::Twice { module });
+            return Err(LoraError::HasAdapters { layer: number });
         }
         layers.push(number);
         adapters = config.variant.adapters(layer.experts().dims().experts);

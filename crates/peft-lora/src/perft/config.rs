@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use moe_layer::{AdapterConfig, AdapterForm, AdapterInit, LayerDims};
+use moe_layer::{AdapterConfig, AdapterForm, AdapterInit, Capacity, LayerDims};
 use registry::{Fraction, PositiveF64};
 use routers::{RouterConfig, RouterError};
 use schemars::JsonSchema;
@@ -111,6 +111,14 @@ impl PerftConfig {
             });
         }
         found
+    }
+
+    /// Whether no output of the adapters depends on a later token of its own sequence, in such a pass
+    /// ([`MoeConfig::is_causal`](moe_layer::MoeConfig::is_causal)): that of the layers beside is another question.
+    #[must_use]
+    pub fn is_causal(&self, capacity: Capacity) -> bool {
+        let own = self.variant.routed().zip(self.variant.routing());
+        own.is_none_or(|(own, routing)| routing.is_causal(own.adapters, capacity))
     }
 
     /// What MoE Routing Bench has on the axis of efficiency: `(K / M) (r / 16)`, and `r / 16` without a router. It

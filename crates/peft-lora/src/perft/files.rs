@@ -76,17 +76,13 @@ impl Part {
     /// The layer with this in the place of adapters that are built alike.
     fn put(self, layer: MoeLayer) -> MoeLayer {
         let Self { router, adapters } = self;
-        match layer.branch().cloned() {
-            Some(branch) => {
-                let branch = branch.with_adapters(adapters);
-                let branch = branch.map_router(|own| router.unwrap_or(own));
-                layer.with_branch(Some(branch))
-            }
-            None => {
-                let experts = layer.experts().clone().with_adapters(Some(adapters));
-                layer.with_experts(experts)
-            }
-        }
+        let Some(branch) = layer.branch().cloned() else {
+            let experts = layer.experts().clone().with_adapters(Some(adapters));
+            return layer.with_experts(experts);
+        };
+        let branch = branch.with_adapters(adapters);
+        let branch = branch.map_router(|own| router.unwrap_or(own));
+        layer.with_branch(Some(branch))
     }
 }
 
@@ -147,10 +143,11 @@ pub fn load_perft<M: Module + NamedMaps + Mixtures>(
         let problem = other_mixtures(&written.mixtures, &own);
         return Err(LoraError::Settings { path, problem });
     }
-    let (model, perft) = add_perft(model, &written.perft, dims).map_err(|error| match error {
-        LoraError::Router(error) => LoraError::Settings {
+    let added = add_perft(model, &written.perft, dims);
+    let (model, perft) = added.map_err(|error| match error {
+        router @ LoraError::Router(_) => LoraError::Settings {
             path,
-            problem: error.to_string(),
+            problem: router.to_string(),
         },
         other => other,
     })?;

@@ -9,7 +9,7 @@ mod variant;
 pub use add::{Perft, add_perft};
 pub use config::PerftConfig;
 pub use files::{load_perft, save_perft};
-pub use sizes::{AdapterSizes, PerftBase, adapter_sizes};
+pub use sizes::{AdapterSizes, PerftBase};
 pub use variant::{
     DenseAdaptersConfig, EmbeddedAdaptersConfig, PerftVariant, RoutedAdaptersConfig,
     RoutedAsPublishedConfig, SingleAdapterConfig,

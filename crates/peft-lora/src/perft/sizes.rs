@@ -1,11 +1,6 @@
 //! How many numbers adapters train, and how many of them a token meets.
 
-use burn::module::Module;
-use moe_layer::{LayerDims, MoeConfig, MoeLayer};
-use nn::{MapMut, NamedMaps};
-
 use super::{PerftConfig, PerftVariant};
-use crate::count_params;
 
 /// What of a model the sizes of adapters hang on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,7 +11,7 @@ pub struct PerftBase {
     pub width: usize,
     /// E.
     pub experts: usize,
-    /// Expert rows that a token has in a layer ([`MoeLayer::rows_per_token`]): k for most strategies.
+    /// Expert rows that a token has in a layer ([`MoeLayer::rows_per_token`](moe_layer::MoeLayer::rows_per_token)): k for most strategies.
     pub rows: f64,
     /// S: tokens of a sequence.
     pub sequence: usize,
@@ -57,18 +52,8 @@ impl PerftConfig {
             sequence,
         } = *base;
         let adapters = self.adapters(experts, width, 0);
-        let (router, met) = match (self.variant.routing(), &self.variant) {
-            (Some(routing), _) => {
-                let config = MoeConfig {
-                    experts: self.variant.routed().map_or(routing.k, |own| own.adapters),
-                    k: routing.k,
-                    capacity_factor: routing.capacity_factor,
-                    ..MoeConfig::default()
-                };
-                let dims = MoeLayer::router_dims(&config, &LayerDims::new(width, 0));
-                let rows = MoeLayer::rows_per_token(&config, &routing.router, sequence);
-                (routing.router.num_params(&dims), rows)
-            }
+        let (router, met) = match (self.variant.routed(), &self.variant) {
+            (Some(own), _) => own.routing().sizes(own.adapters, width, sequence),
             (None, PerftVariant::Embedded(_)) => (0, rows),
             (None, _) => (0, adapters.adapters as f64),
         };
@@ -79,28 +64,5 @@ impl PerftConfig {
             activated,
             added: activated,
         }
-    }
-}
-
-/// Numbers of the low-rank deltas and of the modules that are trained whole, in a model that
-/// [`adapt`](crate::adapt) or [`train_routers`](crate::train_routers) gave; `rows` are the expert rows that a token
-/// has in a layer. Of the deltas of experts it meets `rows` of E.
-pub fn adapter_sizes<M: Module + NamedMaps>(model: &mut M, rows: f64) -> AdapterSizes {
-    let trainable = count_params(model).trainable;
-    let (mut deltas, mut added) = (0, 0);
-    for named in model.named_maps() {
-        let [experts, inputs, outputs] = named.map.dims();
-        let (rank, met) = match &named.map {
-            MapMut::One(map) => (map.delta.as_ref().map(nn::LowRank::rank), 1.0),
-            MapMut::Experts(maps) => (maps.delta.as_ref().map(nn::LowRank::rank), rows),
-        };
-        let each = rank.unwrap_or(0) * (inputs + outputs);
-        deltas += experts * each;
-        added += (met * each as f64).round() as usize;
-    }
-    AdapterSizes {
-        trainable,
-        activated: added + trainable.saturating_sub(deltas),
-        added,
     }
 }

@@ -56,6 +56,19 @@ impl Default for RoutedAdaptersConfig {
     }
 }
 
+impl RoutedAdaptersConfig {
+    /// How tokens choose, by gates of their own.
+    pub(crate) fn routing(&self) -> BranchRouting {
+        BranchRouting {
+            k: self.k,
+            router: self.router.clone(),
+            capacity_factor: self.capacity_factor,
+            drop: self.drop.clone(),
+            gates: BranchGates::Own,
+        }
+    }
+}
+
 /// The same with the fault of the PERFT paper's code for OLMoE: the first adapter of a token is weighted by the gate
 /// of its first expert, the second by that of its second, and so on.
 ///
@@ -106,7 +119,7 @@ pub struct SingleAdapterConfig {}
 registry::family! {
     /// Where adapters stand beside a mixture, and who chooses among them. Beside a shared expert they add to the
     /// same sum, which the PERFT paper does not treat.
-    pub enum PerftVariant: "PERFT variant" {
+    pub enum PerftVariant: "PERFT kind" {
         /// Adapters with a router of their own.
         Routed(RoutedAdaptersConfig) = "routed",
         /// Adapters with a router of their own, weighted by that of the layer.
@@ -151,16 +164,13 @@ impl PerftVariant {
 
     /// How tokens choose, where they do.
     pub(crate) fn routing(&self) -> Option<BranchRouting> {
-        let own = self.routed()?;
-        Some(BranchRouting {
-            k: own.k,
-            router: own.router.clone(),
-            capacity_factor: own.capacity_factor,
-            drop: own.drop.clone(),
-            gates: match self {
-                Self::RoutedAsPublished(_) => BranchGates::OfBaseAsPublished,
-                _ => BranchGates::Own,
+        let routing = self.routed()?.routing();
+        Some(match self {
+            Self::RoutedAsPublished(_) => BranchRouting {
+                gates: BranchGates::OfBaseAsPublished,
+                ..routing
             },
+            _ => routing,
         })
     }
 }

@@ -120,7 +120,11 @@ fn wrong_settings_are_refused_with_names() {
             5.into(),
             &[TENSORS, "mixtures.0"],
         ),
-        ("/perft/variant/routed/k", 9.into(), &[SETTINGS, "k = 9"]),
+        (
+            "/perft/variant/routed/k",
+            9.into(),
+            &[SETTINGS, "router of the adapters", "k = 9"],
+        ),
         ("/perft/alpha", (-1.0).into(), &[SETTINGS, "greater than 0"]),
         (
             "/perft/form",
@@ -201,5 +205,8 @@ fn wrong_tensors_are_refused_with_names() {
     let (own, _) = load_perft(tiny(&Device::flex()), &TINY, whole.path()).expect("read");
     assert!(own.limits().vocab > 0);
     let again = load_perft(own, &TINY, whole.path()).expect_err("twice");
-    assert!(matches!(again, LoraError::Twice { .. }), "{again}");
+    assert!(
+        matches!(again, LoraError::HasAdapters { layer: 0 }),
+        "{again}"
+    );
 }

@@ -4,16 +4,15 @@ use ::routers::RouterConfig;
 use burn::tensor::Device;
 use lm::{DataDims, LmShape};
 use models_qwen::Qwen2MoeSizes;
-use moe_layer::{AdapterForm, Mixtures, MoeConfig, MoeLayer};
+use moe_layer::{AdapterForm, Capacity, MoeConfig, MoeLayer};
 use peft_lora::{
-    AdapterSizes, EmbeddedAdaptersConfig, LoraConfig, PerftBase, PerftConfig, SingleAdapterConfig,
-    adapt, adapter_sizes, add_perft,
+    AdapterSizes, EmbeddedAdaptersConfig, PerftBase, PerftConfig, SingleAdapterConfig, add_perft,
 };
 use rstest::rstest;
-use testkit::{assets, learned_params};
+use testkit::learned_params;
 
 use crate::{
-    common::{FULL, model, names},
+    common::names,
     perft::{DIMS, TINY, config, variants},
     routers::tiny,
 };
@@ -155,44 +154,19 @@ fn settings_by_hand() {
     assert_eq!(problems("variant = { routed = { k = 3 } }", 2.0), "");
 }
 
-/// Of the deltas of experts a token meets k of E; deltas are added to what the model has, whole modules are not.
+/// Experts that choose look at the whole sequence, and so do those of adapters.
 #[test]
-fn sizes_of_plain_lora_by_hand() {
-    let Some(assets) = assets("sizes_of_plain_lora_by_hand") else {
-        return;
+fn what_looks_ahead_is_told() {
+    let causal = |text: &str| {
+        let config = config(text);
+        [Capacity::Training, Capacity::Evaluation].map(|capacity| config.is_causal(capacity))
     };
-    let device = Device::flex().autodiff();
-    let settings = LoraConfig {
-        r: 2.try_into().expect("not zero"),
-        modules_to_save: vec!["mlp.gate".to_owned()],
-        ..LoraConfig::of(&["q_proj", "experts.0.up_proj"])
-    };
-    let base = model(&assets, FULL, &device);
-    assert!(adapt(base.clone(), &settings).is_err(), "one expert of six");
-    let settings = LoraConfig {
-        target_modules: vec!["q_proj".to_owned(), r"up_proj".to_owned()],
-        ..settings
-    };
-    let (mut own, adapted) = adapt(base, &settings).expect("an adapter");
-    let (_, moe) = own.mixtures()[0];
-    let dims = moe.experts().dims();
-    let shared = moe.shared().expect("a shared expert").clone();
-    let of_shared = {
-        let mut shared = shared;
-        let (ffn, _) = shared.parts_mut();
-        2 * (64 + ffn.up().dims().outputs)
-    };
-    let each = 2 * (64 + dims.hidden);
-    let queries = 2 * (64 + 64);
-    let gate = 64 * dims.experts;
-    let found = adapter_sizes(&mut own, 2.0);
-    assert_eq!(found.trainable, adapted.params.trainable);
-    assert_eq!(
-        found.trainable,
-        2 * (queries + dims.experts * each + of_shared + gate)
-    );
-    assert_eq!(found.added, 2 * (queries + 2 * each + of_shared));
-    assert_eq!(found.activated, found.added + 2 * gate);
+    let routed = |settings: &str| format!("variant = {{ routed = {{ {settings} }} }}");
+    assert_eq!(causal("variant = 'single'"), [true, true]);
+    assert_eq!(causal(&routed("")), [true, true]);
+    assert_eq!(causal(&routed("drop = 'position'")), [false, true]);
+    let choice = "router = { strategy = 'expert-choice' }";
+    assert_eq!(causal(&routed(choice)), [false, false]);
 }
 
 /// The sizes of a model from scratch give what `efficiency` wants.

@@ -114,7 +114,7 @@ fn the_manifest_knows_its_tables_and_trials() {
             .all(|trial| trial.status == TrialStatus::Done)
     );
     let written = write_results(folder.path(), &rows, &manifest).unwrap();
-    assert_eq!(written.schemas["trials"], "trials/1.5");
+    assert!(written.schemas["trials"].starts_with("trials/1."));
     assert_eq!(written.files["steps.parquet"].len(), 64);
     let read = read_manifest(folder.path()).unwrap();
     assert_eq!(

@@ -30,6 +30,25 @@ pub(crate) struct QwenArgs {
     /// Where the model runs: cpu, cuda:N or wgpu:N.
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
+    /// An interpreter that has PyTorch: times its way on the same files beside ours, taking turns. Of a model in
+    /// four bits, of as few layers as memory holds twice (`xp forge --layers 1`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) python: Option<String>,
+    /// Folder of the PyTorch programs.
+    #[arg(long, value_name = "DIR", default_value = "scripts/peers")]
+    pub(crate) programs: PathBuf,
+    /// llama.cpp's benchmark, which is run before ours.
+    #[arg(long, value_name = "FILE", requires = "gguf")]
+    pub(crate) llama_bench: Option<PathBuf>,
+    /// The file that it reads.
+    #[arg(long, value_name = "FILE", requires = "llama_bench")]
+    pub(crate) gguf: Option<PathBuf>,
+    /// Pause between two samples of sides that take turns, in milliseconds.
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) pause: u16,
+    /// Folder for files that pass between the sides, and their logs.
+    #[arg(long, value_name = "DIR", default_value = ".xp")]
+    pub(crate) work: PathBuf,
     /// Prints JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,

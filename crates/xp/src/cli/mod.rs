@@ -102,6 +102,9 @@ pub(crate) struct SweepArgs {
     /// Starts no more trials after one has failed or diverged.
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Shows the trials live on a dashboard, where the program was built with `--features tui`.
+    #[arg(long)]
+    pub(crate) tui: bool,
     /// Prints a summary for machines instead of a table.
     #[arg(long)]
     pub(crate) json: bool,

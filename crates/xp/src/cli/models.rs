@@ -30,6 +30,9 @@ pub(crate) struct ForgeArgs {
     /// The sizes: tiny, or a2.7b, those of Qwen1.5-MoE-A2.7B.
     #[arg(long, default_value = "tiny", value_parser = ["tiny", "a2.7b"])]
     pub(crate) preset: String,
+    /// Layers [default: those of the preset].
+    #[arg(long, value_name = "N", value_parser = some)]
+    pub(crate) layers: Option<NonZeroUsize>,
     /// The numbers of its maps: bf16 (none), or four bits of GPTQ.
     #[arg(long, default_value = "none", value_parser = ["none", "int4"])]
     pub(crate) quant: String,

@@ -16,6 +16,7 @@ pub(super) fn run(args: &ForgeArgs) -> Result<Exit, Expected> {
             "a2.7b" => Preset::A27b,
             _ => Preset::Tiny,
         },
+        layers: args.layers,
         int4: args.quant == "int4",
         seed: args.seed,
     };

@@ -45,6 +45,7 @@ struct Failure {
 }
 
 pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
+    ui::check_tui(args.tui)?;
     let mut session = Session::open_to_run(&args.select, &args.place, &args.runs)?;
     let provenance = crate::built::provenance();
     refuse_if_changed(args.runs.frozen, &provenance)?;
@@ -222,7 +223,7 @@ fn execute(
         provenance,
         device: session.device,
     };
-    let mut watcher = ui::watcher(todo.len() + before, before);
+    let mut watcher = ui::watcher(todo.len() + before, before, args.tui);
     let options = RunOptions {
         jobs: usize::from(args.jobs),
         fail_fast: args.fail_fast,

@@ -6,6 +6,8 @@
 mod bars;
 mod cells;
 mod command;
+#[cfg(feature = "tui")]
+mod dashboard;
 mod errors;
 mod lines;
 mod log;
@@ -26,7 +28,11 @@ pub(crate) use lines::event_text;
 pub(crate) use log::{log_to_file, log_to_stderr, warn_on_stderr};
 pub(crate) use tables::{Align, plain_table};
 
-use crate::{runner::Watcher, visible::visible};
+use crate::{
+    exit::{Exit, Expected},
+    runner::Watcher,
+    visible::visible,
+};
 
 /// What kept a result from being written to stdout.
 static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
@@ -89,13 +95,39 @@ fn say_as_is(text: &str) {
     let _ = writeln!(out, "{text}");
 }
 
-/// Shows the trials of a sweep: bars on a terminal, a line for each finished trial elsewhere.
-pub(crate) fn watcher(total: usize, before: usize) -> Box<dyn Watcher> {
+/// Shows the trials of a sweep: bars on a terminal, a line for each finished trial elsewhere; where asked for,
+/// the dashboard.
+pub(crate) fn watcher(total: usize, before: usize, tui: bool) -> Box<dyn Watcher> {
+    #[cfg(feature = "tui")]
+    if tui {
+        return Box::new(dashboard::Dashboard::new(total, before));
+    }
+    debug_assert!(!tui, "a dashboard was checked for");
     if io::stderr().is_terminal() {
         Box::new(bars::Bars::new(total, before))
     } else {
         Box::new(lines::Lines::new(total, before))
     }
+}
+
+/// Refuses a dashboard that cannot be shown.
+pub(crate) fn check_tui(tui: bool) -> Result<(), Expected> {
+    let (problem, remedy) = if !tui {
+        return Ok(());
+    } else if cfg!(not(feature = "tui")) {
+        (
+            "--tui: this program was built without its dashboard",
+            "build it with `cargo build --release -p xp --features tui`",
+        )
+    } else if !io::stdout().is_terminal() {
+        (
+            "--tui: stdout is no terminal",
+            "run it in a terminal, or without --tui",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Expected::new(Exit::Usage, problem.to_owned(), remedy))
 }
 
 /// A bar for bytes that are fetched or written, of as many as are known of.

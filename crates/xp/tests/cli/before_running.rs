@@ -169,6 +169,18 @@ fn a_passage_longer_than_the_text_is_found_by_plan() {
     refused(&lab, &line).says(&["fewer than the 16 words of a passage"]);
 }
 
+#[test]
+fn a_tokenizer_that_loses_nearly_every_word_is_found_by_plan() {
+    let lab = Lab::new();
+    encoder::write(&lab, &encoder::sizes(), encoder::plain);
+    let file = encoder::sweep(&lab);
+    let loses = r#""normalizer": {"type": "Replace", "pattern": {"Regex": "[a-z]"}, "content": ""},
+        "was": {"#;
+    let damaged = encoder::TOKENIZER.replacen("\"normalizer\": {", loses, 1);
+    fs::write(model(&lab, "tokenizer.json"), damaged).unwrap();
+    refused(&lab, &file).says(&["those alone that the encoder's tokenizer has tokens for"]);
+}
+
 /// How a folder is damaged.
 struct Damage(fn(&Lab));
 

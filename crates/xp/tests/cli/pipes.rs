@@ -80,3 +80,13 @@ fn a_pipe_in_the_place_of_a_file_of_its_own_is_not_waited_for() {
         .expect(7)
         .says(&["manifest.json", "a pipe"]);
 }
+
+#[test]
+fn a_dashboard_needs_a_terminal_and_a_program_that_has_it() {
+    let lab = Lab::new();
+    lab.file("quick.toml", QUICK);
+    let said = lab.xp("sweep quick.toml --tui").expect(2).stderr;
+    let why = ["--features tui", "stdout is no terminal"];
+    assert!(why.iter().any(|why| said.contains(why)), "{said}");
+    assert!(!lab.path().join(".xp").exists());
+}

@@ -60,6 +60,8 @@ impl Parts<'_> {
         let router = settings.router.of(self.config);
         let precision = settings.train.precision.on(&device);
         let model = LanguageModel::new(model, precision);
+        let recomputes = settings.train.activation_checkpointing;
+        let model = model.recomputing(recomputes);
         let mut model = model.with_settings(&self.config.moe(), &router);
         if let Some(own) = settings.adapter.router() {
             model = model.with_branch_router(own);

@@ -46,6 +46,7 @@ const FACTS: JobFacts = JobFacts {
         ("schedule", "train.schedule"),
         ("learning-rate", "train.learning-rate"),
         ("precision", "train.precision"),
+        ("activation-checkpointing", "train.activation-checkpointing"),
     ],
     families: &[
         "adapter",
@@ -60,11 +61,7 @@ const FACTS: JobFacts = JobFacts {
         Column::of("router.swap.scorer"),
         Column::of("router.swap.strategy"),
         Column::named("balancer", "router.swap.balancers"),
-        Column::named("base_kept", "base.kept"),
         Column::named("router_trained", "router.trained"),
-        Column::named("router_init", "router.init"),
-        Column::of("adapter"),
-        Column::named("adapter_variant", "adapter.*.variant"),
         Column::named("adapter_rank", "adapter.*.r"),
         Column::named("dropout", "adapter.*.dropout"),
         Column::of("train.sequence"),
@@ -137,6 +134,7 @@ impl Job for FinetuneSettings {
 
     fn fill(&self, row: &mut TrialRow) {
         row.corpus = Some(self.data.text.corpus().name().to_owned());
+        row.adapter = Some(self.adapter.label());
     }
 
     fn run(&self, cx: JobContext<'_>) -> Result<JobEnd, JobError> {

@@ -64,7 +64,7 @@ const fn has_linear_gate(scorer: &ScorerConfig) -> bool {
 /// The configuration with the gate written whole, unless it has a delta.
 fn with_gate(lora: &LoraConfig, gate: bool) -> LoraConfig {
     let mut lora = lora.clone();
-    let named = |entry: &String| entry == "gate" || entry.ends_with(".gate");
+    let named = |entry: &String| entry.rsplit('.').next() == Some("gate");
     let has_delta = lora.target_modules.iter().any(named)
         || lora
             .target_parameters

@@ -46,7 +46,7 @@ pub(super) fn estimate(
         rows: settings.train.batch.get(),
         length: settings.train.sequence.get(),
         activation_bytes: ACTIVATION_BYTES,
-        checkpointed: false,
+        checkpointed: settings.train.activation_checkpointing,
         trained: learned.trainable,
     };
     Ok(config.step_memory(weights, &shape))
@@ -90,7 +90,8 @@ pub(super) fn check(
     let gb = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
     Err(JobError::Unsupported(format!(
         "it would hold {} (weights {}, adapters with their moments {}, activations {}, logits {}), and {device} has \
-         {}; make train.batch smaller and train.accumulate larger, or train.sequence smaller",
+         {}; switch train.activation-checkpointing on, make \
+         train.batch smaller and train.accumulate larger, or train.sequence smaller",
         gb(estimate.total()),
         gb(estimate.weights),
         gb(estimate.adapters),

@@ -25,7 +25,7 @@ pub(super) fn read(
     let tokenizer = SentenceTokenizer::read(&folder)?;
     let length = source.sequence.get();
     let count = settings.hidden.tokens.get() / length;
-    let text = Passages::of(&source.corpus, cx.data)?;
+    let text = Passages::of(&source.corpus, cx.data, &tokenizer)?;
     let passages = text.take(count, length, cx.seed);
     let passages =
         passages.ok_or_else(|| JobError::Unsupported(short_of(length, source.corpus.name())))?;

@@ -4,7 +4,7 @@ use corpora::SentenceTokenizer;
 use models_bert::{Bert, BertConfig, BertError};
 
 use super::{
-    passages::{Passages, short_of},
+    passages::{Passages, reads_plainly, short_of},
     settings::{BertSource, ExpertInit, RouterSettings},
 };
 use crate::jobs::{
@@ -46,7 +46,7 @@ pub(super) fn encoder(
     }
     let mut encoders = found.encoders.iter();
     let own = encoders.find(|(name, ..)| *name == source.model);
-    let (_, config, tokenizer) = own.expect("it is there or was just added");
+    let (_, config, tokenizer) = own.expect("it is there or was just added").clone();
     let sequence = source.sequence.get();
     let network = match source.experts {
         ExpertInit::Copied => config.check_network(source.layer),
@@ -77,7 +77,7 @@ pub(super) fn encoder(
         &settings.router,
         Some(config.hidden_size),
     ));
-    problems.extend(passage(rules, source)?);
+    problems.extend(passage(rules, source, &tokenizer)?);
     Ok(problems)
 }
 
@@ -85,10 +85,18 @@ pub(super) fn encoder(
 fn passage(
     rules: &mut DataRules<'_>,
     source: &BertSource,
+    tokenizer: &SentenceTokenizer,
 ) -> Result<Option<SettingProblem>, JobError> {
-    let same = |known: &&(BertSource, _)| {
-        known.0.corpus == source.corpus && known.0.sequence == source.sequence
+    let question = |source: &BertSource| {
+        let BertSource {
+            corpus,
+            sequence,
+            model,
+            ..
+        } = source;
+        (corpus.clone(), *sequence, model.clone())
     };
+    let same = |known: &&(BertSource, _)| question(&known.0) == question(source);
     if let Some((_, problem)) = rules.found.of::<Known>().passages.iter().find(same) {
         return Ok(problem.clone());
     }
@@ -98,8 +106,11 @@ fn passage(
         Err(error) if error.is_missing() => true,
         answer => answer?,
     };
-    if !enough {
-        let passages = Passages::of(&source.corpus, rules.data)?;
+    if !enough || !reads_plainly(tokenizer)? {
+        let passages = match Passages::of(&source.corpus, rules.data, tokenizer) {
+            Err(JobError::Data(error)) if error.is_missing() => return Ok(None),
+            answer => answer?,
+        };
         if !passages.hold(length) {
             found = Some(problem(
                 &short_of(length, source.corpus.name()),

@@ -1,24 +1,41 @@
 //! Passages of a text, which an encoder reads.
 
-use corpora::{CorpusConfig, DataDir, SEPARATOR};
+use std::collections::BTreeSet;
+
+use corpora::{CorpusConfig, CorpusError, DataDir, SEPARATOR, SentenceTokenizer};
 
 use crate::jobs::context::JobError;
 
 /// The validation text of a corpus, from which passages are taken.
 pub(super) struct Passages {
     text: String,
+    /// Words of it that are no token, such as a space of no width.
+    silent: BTreeSet<String>,
 }
 
 impl Passages {
-    /// Reads the text.
-    pub(super) fn of(corpus: &CorpusConfig, data: &DataDir) -> Result<Self, JobError> {
+    /// Reads the text as a tokenizer does.
+    pub(super) fn of(
+        corpus: &CorpusConfig,
+        data: &DataDir,
+        tokenizer: &SentenceTokenizer,
+    ) -> Result<Self, JobError> {
         let text = corpora::valid_text(corpus, data)?.replace(SEPARATOR, " ");
-        Ok(Self { text })
+        let words: BTreeSet<&str> = text.split_whitespace().collect();
+        let silent = tokenizer.without_tokens(&words)?;
+        let silent = silent.into_iter().map(str::to_owned).collect();
+        Ok(Self { text, silent })
+    }
+
+    /// Its words, each of at least a token.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        let all = self.text.split_whitespace();
+        all.filter(|word| !self.silent.contains(*word))
     }
 
     /// Whether it has a passage of so many words.
     pub(super) fn hold(&self, words: usize) -> bool {
-        self.text.split_whitespace().take(words).count() == words
+        self.words().take(words).count() == words
     }
 
     /// `count` passages of `words` words, which are that many tokens at least; after the end of the
@@ -27,7 +44,7 @@ impl Passages {
         if !self.hold(words) {
             return None;
         }
-        let all: Vec<&str> = self.text.split_whitespace().collect();
+        let all: Vec<&str> = self.words().collect();
         let start = corpora::below(&mut corpora::stream(seed, "passages", 0), all.len());
         let passage = |number: usize| -> String {
             let first = start + number * words;
@@ -38,11 +55,20 @@ impl Passages {
     }
 }
 
+/// Whether a tokenizer has a token for every plain letter and digit, so that no word of a usual text is
+/// without one.
+pub(super) fn reads_plainly(tokenizer: &SentenceTokenizer) -> Result<bool, CorpusError> {
+    let plain: Vec<String> = ('a'..='z').chain('0'..='9').map(String::from).collect();
+    let words = plain.iter().map(String::as_str).collect();
+    Ok(tokenizer.without_tokens(&words)?.is_empty())
+}
+
 /// What to say of a text without a passage.
 pub(super) fn short_of(words: usize, corpus: &str) -> String {
     format!(
-        "the validation text of {corpus} has fewer than the {words} words of a passage; lower \
-         `hidden.source.bert.sequence` or choose another corpus"
+        "the validation text of {corpus} has fewer than the {words} words of a passage, those alone \
+         that the encoder's tokenizer has tokens for; lower `hidden.source.bert.sequence`, choose \
+         another corpus, or see to the tokenizer"
     )
 }
 
@@ -53,7 +79,10 @@ mod tests {
     #[test]
     fn passages_follow_one_another_and_go_round() {
         let text = "a b c d e";
-        let all = Passages { text: text.into() };
+        let all = Passages {
+            text: text.replace('c', "c \u{200b}"),
+            silent: BTreeSet::from(["\u{200b}".to_owned()]),
+        };
         let found = all.take(3, 2, 17).unwrap();
         let words: Vec<&str> = found
             .iter()

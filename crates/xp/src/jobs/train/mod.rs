@@ -100,6 +100,7 @@ fn build<C: LmConfig>(
             .build(&settings.moe, &settings.router, &dims, device)
             .map(|model| LanguageModel::new(model, precision))
             .map(|model| model.with_settings(&settings.moe, &settings.router))
+            .map(|model| model.recomputing(settings.train.activation_checkpointing))
     })
     .map_err(|error| JobError::Unsupported(error.to_string()))
 }
