@@ -119,7 +119,7 @@ pub struct SingleAdapterConfig {}
 registry::family! {
     /// Where adapters stand beside a mixture, and who chooses among them. Beside a shared expert they add to the
     /// same sum, which the PERFT paper does not treat.
-    pub enum PerftVariant: "PERFT variant" {
+    pub enum PerftVariant: "PERFT kind" {
         /// Adapters with a router of their own.
         Routed(RoutedAdaptersConfig) = "routed",
         /// Adapters with a router of their own, weighted by that of the layer.

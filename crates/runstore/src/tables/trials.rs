@@ -1,7 +1,6 @@
 //! `trials.parquet`.
 
-use super::TrialStatus;
-use super::declare::table;
+use super::{TrialStatus, declare::table};
 
 table! {
     /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
@@ -372,17 +371,11 @@ table! {
             /// Bytes of the tensors of the model in full.
             full_bytes: Option<u64> = "bytes",
         }
-        "Fine-tuning" {
-            /// The type that the matrices of the base are kept in: `stored`, that of its files, or `f32`, `f16` or `bf16`.
-            base_kept: Option<String>,
-            /// How routers start that take the place of the base's own: `fresh`, `copy` or `distil`.
-            router_init: Option<String>,
+        "Fine-tuning, and answers as means over all questions of the tests" {
             /// Whether the routers are trained whole; `scorer` names those that took the place of the base's own.
             router_trained: Option<bool>,
-            /// What is learned beside the base: `lora`, `perft` or `none`.
+            /// What is learned beside the base: `lora`, `none`, or where the adapters of PERFT stand, such as `perft-routed`.
             adapter: Option<String>,
-            /// Where PERFT's adapters stand: `routed`, `routed-as-published`, `embedded`, `dense` or `single`.
-            adapter_variant: Option<String>,
             /// The rank r of the adapters.
             adapter_rank: Option<u64>,
             /// Parameters that are trained, adapters and routers together.
@@ -395,8 +388,6 @@ table! {
             efficiency_proxy: Option<f64>,
             /// Memory that the estimate before the start says the trial needs: weights as they are stored, adapters with their gradients and moments, activations and logits.
             estimated_memory_bytes: Option<u64> = "bytes",
-        }
-        "Answers (means over all questions of the tests)" {
             /// Share of the questions whose right answer is the likeliest, by the log-likelihood of its text.
             accuracy: Option<f64> = "share",
             /// Share of the questions where the first answer in what the model writes is the right one.

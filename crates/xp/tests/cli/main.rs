@@ -10,6 +10,7 @@ mod devices;
 mod encoder;
 mod evaluating;
 mod finetuning;
+mod finetuning_texts;
 mod fixture;
 mod forging;
 mod generating;

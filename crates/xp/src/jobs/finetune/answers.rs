@@ -2,10 +2,7 @@
 
 use corpora::{DataDir, Questions, Tokenizer, load_questions};
 use kernels::Precision;
-use lm::{
-    CausalLm, Generated, GenerationConfig, LmError, OptionScore, OptionsOf, score_options,
-    write_all,
-};
+use lm::{Generated, GenerationConfig, LmError, OptionScore, OptionsOf, score_options, write_all};
 use metrics::choice;
 use models_qwen::Qwen2Moe;
 use runstore::tables::{AnswerRow, TrialRow};
@@ -13,56 +10,82 @@ use runstore::tables::{AnswerRow, TrialRow};
 use super::settings::AnswersConfig;
 use crate::jobs::context::JobError;
 
-/// The answers to all tests, and which right ones there are.
+/// The questions of all tests, read before anything is trained.
+pub(super) struct Asked<'a> {
+    config: &'a AnswersConfig,
+    questions: Vec<Questions>,
+    /// What is odd about the tests, in sentences.
+    pub(super) notes: Vec<String>,
+}
+
+/// The answers to all tests.
 #[derive(Default)]
 pub(super) struct Answers {
     pub(super) rows: Vec<AnswerRow>,
     /// Questions whose right answer is the commonest of their test.
     commonest: f64,
-    /// What is odd about the tests, in sentences.
-    pub(super) notes: Vec<String>,
 }
 
-/// Asks a model, which has no graph, the questions of every test. `stop_ids` end what it writes.
-pub(super) fn ask(
-    model: &Qwen2Moe,
-    config: &AnswersConfig,
-    (tokenizer, stop_ids): (&Tokenizer, Vec<u32>),
-    data: &DataDir,
-) -> Result<Answers, JobError> {
-    let room = if config.generate {
-        config.max_tokens.get()
-    } else {
-        0
-    };
-    let limits = (model.limits().positions, room);
-    let writing = GenerationConfig {
-        stop_ids,
-        ..GenerationConfig::greedy(room)
-    };
-    let mut answers = Answers::default();
-    for task in &config.tasks {
-        let questions = load_questions(*task, tokenizer, &config.questions, limits, data)?;
-        if questions.cut > 0 {
-            let (cut, all) = (questions.cut, questions.items.len());
-            answers.notes.push(format!(
-                "{cut} of {all} questions of {task} lose their beginning: the model has {} places",
-                limits.0
-            ));
-        }
-        let batch = config.batch.get();
-        let options: Vec<OptionsOf<'_>> = questions.items.iter().map(options_of).collect();
-        let scores = score_options(model, &options, batch, Precision::F32).map_err(failed)?;
-        let written = if config.generate {
-            let prompts = questions.items.iter().map(|item| item.prompt.clone());
-            let prompts: Vec<Vec<u32>> = prompts.collect();
-            Some(write_all(model, &prompts, batch, &writing).map_err(failed)?)
+impl<'a> Asked<'a> {
+    /// Reads the questions for a model of so many places.
+    pub(super) fn read(
+        config: &'a AnswersConfig,
+        places: usize,
+        tokenizer: &Tokenizer,
+        data: &DataDir,
+    ) -> Result<Self, JobError> {
+        let room = if config.generate {
+            config.max_tokens.get()
         } else {
-            None
+            0
         };
-        answers.judge(&questions, &scores, written, tokenizer)?;
+        let mut asked = Self {
+            config,
+            questions: Vec::new(),
+            notes: Vec::new(),
+        };
+        for &task in &config.tasks {
+            let limits = (places, room);
+            let questions = load_questions(task, tokenizer, &config.questions, limits, data)?;
+            let (cut, all) = (questions.cut, questions.items.len());
+            if cut > 0 {
+                asked.notes.push(format!(
+                    "{cut} of {all} questions of {task} lose their beginning: the model has {places} places"
+                ));
+            }
+            asked.questions.push(questions);
+        }
+        Ok(asked)
     }
-    Ok(answers)
+
+    /// Asks a model, which has no graph; `stop_ids` end what it writes.
+    pub(super) fn ask(
+        &self,
+        model: &Qwen2Moe,
+        tokenizer: &Tokenizer,
+        stop_ids: Vec<u32>,
+    ) -> Result<Answers, JobError> {
+        let config = self.config;
+        let batch = config.batch.get();
+        let writing = GenerationConfig {
+            stop_ids,
+            ..GenerationConfig::greedy(config.max_tokens.get())
+        };
+        let mut answers = Answers::default();
+        for questions in &self.questions {
+            let options: Vec<OptionsOf<'_>> = questions.items.iter().map(options_of).collect();
+            let scores = score_options(model, &options, batch, Precision::F32).map_err(failed)?;
+            let written = if config.generate {
+                let prompts = questions.items.iter().map(|item| item.prompt.clone());
+                let prompts: Vec<Vec<u32>> = prompts.collect();
+                Some(write_all(model, &prompts, batch, &writing).map_err(failed)?)
+            } else {
+                None
+            };
+            answers.judge(questions, &scores, written, tokenizer)?;
+        }
+        Ok(answers)
+    }
 }
 
 fn options_of(question: &corpora::Question) -> OptionsOf<'_> {
@@ -148,7 +171,6 @@ mod tests {
                 answer("answer2", "answer1", None),
             ],
             commonest: 2.0 + 1.0,
-            notes: Vec::new(),
         };
         let mut row = TrialRow::default();
         answers.fill(&mut row);

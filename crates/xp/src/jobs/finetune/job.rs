@@ -1,6 +1,7 @@
 //! What `job = "finetune"` is to the rest of the program.
 
 use corpora::DataDir;
+use runstore::tables::TrialRow;
 
 use super::{data_rules, memory, run, settings::FinetuneSettings};
 use crate::jobs::{
@@ -45,6 +46,7 @@ const FACTS: JobFacts = JobFacts {
         ("schedule", "train.schedule"),
         ("learning-rate", "train.learning-rate"),
         ("precision", "train.precision"),
+        ("activation-checkpointing", "train.activation-checkpointing"),
     ],
     families: &[
         "adapter",
@@ -55,16 +57,11 @@ const FACTS: JobFacts = JobFacts {
         "router.swap.strategy",
     ],
     columns: &[&[
-        Column::named("corpus", "data.text.*.corpus"),
         Column::named("base_model", "base.model"),
         Column::of("router.swap.scorer"),
         Column::of("router.swap.strategy"),
         Column::named("balancer", "router.swap.balancers"),
-        Column::named("base_kept", "base.kept"),
         Column::named("router_trained", "router.trained"),
-        Column::named("router_init", "router.init"),
-        Column::of("adapter"),
-        Column::named("adapter_variant", "adapter.*.variant"),
         Column::named("adapter_rank", "adapter.*.r"),
         Column::named("dropout", "adapter.*.dropout"),
         Column::of("train.sequence"),
@@ -76,9 +73,9 @@ const FACTS: JobFacts = JobFacts {
         Column::of("train.precision"),
     ]],
     headlines: &[
-        headline("train_loss", "loss", 1.0, 4),
         headline("perplexity", "perplexity", 1.0, 3),
         headline("accuracy", "accuracy %", 100.0, 1),
+        headline("train_loss", "loss", 1.0, 4),
         headline("trainable_params", "trained", 1.0, 0),
         headline("router_grad_norm_lm", "router gradient", 1.0, 5),
         headline("tokens_per_s", "tokens/s", 1.0, 0),
@@ -133,6 +130,11 @@ impl Job for FinetuneSettings {
 
     fn of_model(&self, data: &DataDir) -> Option<OfModel> {
         memory::of_model(self, data)
+    }
+
+    fn fill(&self, row: &mut TrialRow) {
+        row.corpus = Some(self.data.text.corpus().name().to_owned());
+        row.adapter = Some(self.adapter.label());
     }
 
     fn run(&self, cx: JobContext<'_>) -> Result<JobEnd, JobError> {

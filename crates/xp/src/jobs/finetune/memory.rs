@@ -90,7 +90,8 @@ pub(super) fn check(
     let gb = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
     Err(JobError::Unsupported(format!(
         "it would hold {} (weights {}, adapters with their moments {}, activations {}, logits {}), and {device} has \
-         {}; make train.batch smaller and train.accumulate larger, or train.sequence smaller",
+         {}; switch train.activation-checkpointing on, make \
+         train.batch smaller and train.accumulate larger, or train.sequence smaller",
         gb(estimate.total()),
         gb(estimate.weights),
         gb(estimate.adapters),

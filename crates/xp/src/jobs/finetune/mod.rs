@@ -16,7 +16,7 @@ mod memory;
 mod settings;
 mod texts;
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use burn::module::Module;
 use corpora::DataDir;
@@ -28,6 +28,7 @@ use trainer::{Outcome, Run, Trained};
 
 pub(crate) use self::settings::FinetuneSettings;
 use self::{
+    answers::Asked,
     build::{Built, Parts},
     settings::AdapterConfig,
     texts::Texts,
@@ -48,6 +49,8 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
     let estimate = memory::estimate(settings, &folder, &config)?;
     memory::check(&estimate, (&cx.device_name, cx.memory))?;
     let texts = Texts::read(settings, (&folder, &config), cx.data)?;
+    let places = config.max_position_embeddings;
+    let asked = Asked::read(&settings.answers, places, texts.tokenizer(), cx.data)?;
     let distils = matches!(settings.router.init, RouterInit::Distil(_));
     let parts = Parts {
         settings,
@@ -75,7 +78,7 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
     cx.row.estimated_memory_bytes = Some(estimate.total());
     warn(&mut cx, &texts);
     let frozen = (!learned.routers).then(|| frozen(settings));
-    for text in told.into_iter().chain(frozen) {
+    for text in told.into_iter().chain(frozen).chain(asked.notes.clone()) {
         (cx.events)(Event::Note { text });
     }
 
@@ -108,7 +111,13 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
         });
     }
     let rows = recorder.into_rows();
-    finish(cx, settings, (&folder, &config, &texts), &trained, rows)
+    let read = Read {
+        stop_ids: weights::read_stop_ids(&folder)?,
+        config: &config,
+        texts: &texts,
+        asked: &asked,
+    };
+    finish(cx, settings, &read, &trained, rows)
 }
 
 /// What is said of routers that learn nothing.
@@ -184,11 +193,20 @@ fn describe(cx: &mut JobContext<'_>, settings: &FinetuneSettings, config: &Qwen2
     }
 }
 
+/// What a trial has read.
+struct Read<'a> {
+    /// Tokens that end a text of the base.
+    stop_ids: Vec<u32>,
+    config: &'a Qwen2MoeConfig,
+    texts: &'a Texts,
+    asked: &'a Asked<'a>,
+}
+
 /// Fills the columns of the outcome, and keeps what is to be kept.
 fn finish(
     cx: JobContext<'_>,
     settings: &FinetuneSettings,
-    (folder, config, texts): (&Path, &Qwen2MoeConfig, &Texts),
+    read: &Read<'_>,
     trained: &Trained<LanguageModel<Qwen2Moe>>,
     rows: Rows,
 ) -> Result<JobEnd, JobError> {
@@ -197,21 +215,19 @@ fn finish(
     row.tokens_seen = Some(trained.tokens);
     rows.summarise(&mut row);
     learning::timing(&mut row, &trained.timing);
-    texts.quality(&mut row, trained, settings)?;
+    read.texts.quality(&mut row, trained, settings)?;
     let diverged = matches!(trained.outcome, Outcome::Diverged { .. });
     let mut answers = Vec::new();
     if !diverged {
         let kept = keep::chosen(cx.save, trained);
         if let Some(to) = &cx.model_dir {
-            keep::adapter(to, kept.clone(), settings, config)?;
+            keep::adapter(to, kept.clone(), settings, read.config)?;
         }
-        let stop_ids = weights::read_stop_ids(folder)?;
-        let reader = (texts.tokenizer(), stop_ids);
-        let asked = answers::ask(&kept.valid(), &settings.answers, reader, cx.data)?;
+        let tokenizer = read.texts.tokenizer();
+        let asked = read
+            .asked
+            .ask(&kept.valid(), tokenizer, read.stop_ids.clone())?;
         asked.fill(&mut row);
-        for text in asked.notes {
-            (cx.events)(Event::Note { text });
-        }
         answers = asked.rows;
     }
     let record = TrialRecord {

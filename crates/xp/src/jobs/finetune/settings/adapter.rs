@@ -31,6 +31,14 @@ impl Default for AdapterConfig {
 }
 
 impl AdapterConfig {
+    /// What it is called in results: of PERFT where the adapters stand too.
+    pub(crate) fn label(&self) -> String {
+        match self {
+            Self::Perft(perft) => format!("{}-{}", self.name(), perft.variant.name()),
+            Self::None(_) | Self::Lora(_) => self.name().to_owned(),
+        }
+    }
+
     /// The router of the adapters themselves, where they have one.
     pub(crate) fn router(&self) -> Option<&RouterConfig> {
         match self {
