@@ -62,17 +62,12 @@ pub struct TrainConfig {
     pub accumulate: NonZeroUsize,
     /// Whether of each layer what enters it alone is kept for the gradient, which computes the layer again:
     /// memory of one layer's values in place of all, for a second forward pass. Numbers stay. Models do it.
-    #[serde(skip_serializing_if = "is_off")]
+    #[serde(skip_serializing_if = "is_false")]
+    #[schemars(extend("default" = false))]
     pub activation_checkpointing: bool,
 }
 
 // Signature given by serde: what is not asked for stays out of the settings that ids are made of.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-const fn is_off(asked: &bool) -> bool {
-    !*asked
-}
-
-// Signature given by serde.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde hands over a reference"
