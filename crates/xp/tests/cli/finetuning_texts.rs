@@ -9,7 +9,7 @@ use crate::finetuning::{SWEEP, lab, perplexity, set_folder, tables};
 /// Questions of one kind, enough to train on and to ask.
 fn questions(count: usize) -> String {
     let record = |number: usize| {
-        let answer = number % 3 == 0;
+        let answer = number.is_multiple_of(3);
         format!(
             r#"{{"instruction": "true or false, question: is {number} a third?\n\nAnswer format: true/false", "input": "",
                 "output": "the correct answer is {answer}", "answer": "{answer}"}}"#
