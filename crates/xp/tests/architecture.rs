@@ -66,7 +66,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "routers",
             "moe-layer",
             "lm",
+            "models-qwen",
             "models-tiny",
+            "weights",
         ],
     ),
     (
