@@ -137,12 +137,16 @@ pub enum CorpusError {
 
     /// No text of a split has anything to learn.
     #[error(
-        "no example is left of the {split} texts: within {cutoff} tokens none has anything to learn; raise the \
-         cutoff, or take more texts"
+        "no example is left of {texts} {split} texts of {corpus}: within {cutoff} tokens none has anything to learn; \
+         take more texts, give fewer to validation, or raise the cutoff"
     )]
     NoExamples {
         /// `training`, `validation`, or whoever gave them.
         split: &'static str,
+        /// What they are of.
+        corpus: String,
+        /// How many there were.
+        texts: usize,
         /// The most tokens of a text.
         cutoff: usize,
     },

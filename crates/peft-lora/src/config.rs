@@ -7,6 +7,8 @@ use registry::{Fraction, PositiveF64};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pattern::takes;
+
 /// The `[lora]` table: which maps of a model get low-rank deltas, and how these are.
 ///
 /// # Equation
@@ -87,6 +89,13 @@ impl LoraConfig {
             target_modules: target_modules.iter().map(ToString::to_string).collect(),
             ..Self::default()
         }
+    }
+
+    /// Whether `target-modules` takes the module of this name.
+    #[must_use]
+    pub fn targets(&self, module: &str) -> bool {
+        let mut entries = self.target_modules.iter();
+        entries.any(|entry| takes(entry, module))
     }
 
     /// A delta of this rank and alpha, the one of this number in a model.

@@ -66,8 +66,12 @@ pub fn load_examples(
         };
         warnings.extend(oddities(split, &encoded, encoding.cutoff));
         if encoded.examples.is_empty() {
-            let cutoff = encoding.cutoff;
-            return Err(CorpusError::NoExamples { split, cutoff });
+            return Err(CorpusError::NoExamples {
+                split,
+                corpus: corpus.name().to_owned(),
+                texts: of_split.len(),
+                cutoff: encoding.cutoff,
+            });
         }
         Ok(encoded.examples)
     };

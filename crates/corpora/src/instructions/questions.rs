@@ -107,6 +107,12 @@ pub fn load_questions(
     let path = data.file(&name);
     let (json, digest) = data.read_text(&name)?;
     let records = read_instructions(&json, &path)?;
+    if records.is_empty() {
+        return Err(CorpusError::Records {
+            path,
+            reason: "it has no question".to_owned(),
+        });
+    }
     let (mut asked, mut texts) = (Vec::new(), Vec::new());
     for item in spread(records.len(), settings.items) {
         let record = &records[item];

@@ -21,10 +21,32 @@ impl NamedModel {
     ///
     /// When the folder has none, and when it is of another model.
     pub(crate) fn adapted(self, folder: &Path) -> Result<Self, Expected> {
+        check_pairs(folder)?;
         let model = of_model!(AnyModel, self.model, model => {
             AnyModel::from(adapted(model, folder).map_err(refused)?)
         });
         Ok(Self { model, ..self })
+    }
+}
+
+/// Files of numbers, and those that say what they are.
+const PAIRS: [(&str, &str); 3] = [
+    ("adapter_model.safetensors", "adapter_config.json"),
+    ("routers.safetensors", "routers.json"),
+    ("perft.safetensors", "perft.json"),
+];
+
+/// Refuses numbers of which nothing says what they are: without them another model would be measured.
+fn check_pairs(folder: &Path) -> Result<(), Expected> {
+    let there = |name: &str| folder.join(name).exists();
+    let mut pairs = PAIRS.iter();
+    match pairs.find(|(numbers, settings)| there(numbers) && !there(settings)) {
+        None => Ok(()),
+        Some((numbers, settings)) => Err(Expected::new(
+            Exit::Missing,
+            format!("{} has {numbers} and no {settings}", folder.display()),
+            "copy the whole folder, or take out what does not belong there",
+        )),
     }
 }
 

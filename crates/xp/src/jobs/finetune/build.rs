@@ -136,7 +136,7 @@ fn learns(router: &Router) -> bool {
 }
 
 /// Whether a map is a router's, by its name.
-fn is_of_router(name: &str) -> bool {
+pub(super) fn is_of_router(name: &str) -> bool {
     let behind = name.split_once(".mlp.gate").map(|(_, behind)| behind);
     behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('.'))
 }

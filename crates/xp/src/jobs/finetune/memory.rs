@@ -44,7 +44,7 @@ pub(super) fn estimate(
         learned(settings, config).map_err(|error| JobError::Unsupported(error.to_string()))?;
     let shape = StepShape {
         rows: settings.train.batch.get(),
-        length: settings.train.sequence.get(),
+        length: settings.data.longest(settings.train.sequence),
         activation_bytes: ACTIVATION_BYTES,
         checkpointed: settings.train.activation_checkpointing,
         trained: learned.trainable,
@@ -82,6 +82,7 @@ pub(super) fn learned(
 /// Refuses what is larger than the `memory` of where it is to run, if that is known.
 pub(super) fn check(
     estimate: &StepMemory,
+    checkpointed: bool,
     (device, memory): (&str, Option<u64>),
 ) -> Result<(), JobError> {
     let Some(memory) = memory.filter(|&memory| estimate.total() > memory) else {
@@ -90,14 +91,18 @@ pub(super) fn check(
     let gb = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
     Err(JobError::Unsupported(format!(
         "it would hold {} (weights {}, adapters with their moments {}, activations {}, logits {}), and {device} has \
-         {}; switch train.activation-checkpointing on, make \
-         train.batch smaller and train.accumulate larger, or train.sequence smaller",
+         {}; {}make train.batch smaller and train.accumulate larger, or train.sequence smaller",
         gb(estimate.total()),
         gb(estimate.weights),
         gb(estimate.adapters),
         gb(estimate.activations),
         gb(estimate.logits),
-        gb(memory)
+        gb(memory),
+        if checkpointed {
+            ""
+        } else {
+            "switch train.activation-checkpointing on, "
+        }
     )))
 }
 
@@ -113,15 +118,21 @@ mod tests {
             activations: 2_050_000_000,
             logits: 930_000_000,
         };
-        assert!(check(&estimate, ("cpu", None)).is_ok());
-        assert!(check(&estimate, ("cpu", Some(11_340_000_000))).is_ok());
-        let refused = check(&estimate, ("cpu", Some(11_000_000_000))).unwrap_err();
-        let text = refused.to_string();
+        let check = |checkpointed, memory| check(&estimate, checkpointed, ("cpu", memory));
+        assert!(check(false, None).is_ok());
+        assert!(check(false, Some(11_340_000_000)).is_ok());
+        let refused = |checkpointed| {
+            let refused = check(checkpointed, Some(11_000_000_000));
+            refused.unwrap_err().to_string()
+        };
+        assert!(!refused(true).contains("checkpointing"));
+        let text = refused(false);
         for words in [
             "11.34 GB",
             "weights 8.31 GB",
             "cpu has 11.00 GB",
             "train.batch",
+            "train.activation-checkpointing",
         ] {
             assert!(text.contains(words), "{text}");
         }

@@ -47,7 +47,8 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
     let folder = corpora::model_folder(&settings.base.model, cx.data)?;
     let config = Qwen2MoeConfig::read(&folder)?;
     let estimate = memory::estimate(settings, &folder, &config)?;
-    memory::check(&estimate, (&cx.device_name, cx.memory))?;
+    let checkpointed = settings.train.activation_checkpointing;
+    memory::check(&estimate, checkpointed, (&cx.device_name, cx.memory))?;
     let texts = Texts::read(settings, (&folder, &config), cx.data)?;
     let places = config.max_position_embeddings;
     let asked = Asked::read(&settings.answers, places, texts.tokenizer(), cx.data)?;
@@ -219,14 +220,14 @@ fn finish(
     let diverged = matches!(trained.outcome, Outcome::Diverged { .. });
     let mut answers = Vec::new();
     if !diverged {
-        let kept = keep::chosen(cx.save, trained);
         if let Some(to) = &cx.model_dir {
-            keep::adapter(to, kept.clone(), settings, read.config)?;
+            let kept = keep::chosen(cx.save, trained);
+            keep::adapter(to, kept, settings, read.config)?;
         }
+        // The model after the last step, whatever is kept: the row is of one model.
+        let last = trained.model.inner().valid();
         let tokenizer = read.texts.tokenizer();
-        let asked = read
-            .asked
-            .ask(&kept.valid(), tokenizer, read.stop_ids.clone())?;
+        let asked = read.asked.ask(&last, tokenizer, read.stop_ids.clone())?;
         asked.fill(&mut row);
         answers = asked.rows;
     }

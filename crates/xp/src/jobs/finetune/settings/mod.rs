@@ -50,13 +50,12 @@ impl FinetuneSettings {
             ("train.accumulate", train.accumulate.get()),
         ];
         let mut problems = bounds::at_most(bounds::MOST_NUMBERED, &steps);
-        let multiple = [("data.multiple-of", self.data.multiple_of.get())];
-        problems.extend(bounds::at_most(bounds::MOST, &multiple));
         problems.extend(bounds::batch(
             (train.batch.get(), train.sequence.get()),
             1,
             &["train.batch", "train.sequence"],
         ));
+        problems.extend(self.data.problems(train.sequence));
         problems.extend(self.router.problems());
         problems.extend(self.adapter.problems());
         problems.extend(self.answers.problems());

@@ -9,6 +9,8 @@ use corpora::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::jobs::settings::SettingProblem;
+
 /// The corpus of lines.
 static SHAKESPEARE: CorpusConfig = CorpusConfig::TinyShakespeare(TinyShakespeareConfig {});
 
@@ -39,6 +41,35 @@ impl Default for DataConfig {
 }
 
 impl DataConfig {
+    /// Rules between texts that are learned each by itself and the tokens that they may have.
+    pub(super) fn problems(&self, sequence: NonZeroUsize) -> Option<SettingProblem> {
+        self.text.examples()?;
+        let (multiple, most) = (self.multiple_of.get(), sequence.get());
+        if most < 2 {
+            return Some(SettingProblem {
+                message: format!("texts of {most} token, of which none predicts another"),
+                paths: vec!["train.sequence", "data.text"],
+                help: "give texts at least 2 tokens".to_owned(),
+            });
+        }
+        (multiple > most).then(|| SettingProblem {
+            message: format!(
+                "rows padded to multiples of {multiple} tokens, of texts of {most} at most"
+            ),
+            paths: vec!["data.multiple-of", "train.sequence"],
+            help: "give a smaller multiple, such as 8".to_owned(),
+        })
+    }
+
+    /// Tokens of the longest row.
+    pub(crate) fn longest(&self, sequence: NonZeroUsize) -> usize {
+        if self.text.examples().is_some() {
+            sequence.get().next_multiple_of(self.multiple_of.get())
+        } else {
+            sequence.get()
+        }
+    }
+
     /// How texts that are learned each by itself share batches.
     pub(crate) fn rows(&self, batch: NonZeroUsize, sequence: NonZeroUsize) -> RowsConfig {
         RowsConfig {
