@@ -40,6 +40,14 @@ pub enum PeersError {
     /// PyTorch has no such device.
     #[error("PyTorch has no counterpart of the device `{0}`: use cpu or cuda:N")]
     NoCounterpart(String),
+    /// llama.cpp's benchmark does not start.
+    #[error("`{}` does not start: {source}", program.display())]
+    NoLlama {
+        /// What was tried.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// llama.cpp's benchmark did not say what it is asked for.
     #[error("{} {problem}", program.display())]
     Llama {
@@ -76,7 +84,7 @@ impl PeersError {
             Self::NoProgram(_) => "run it in the checkout, or name scripts/peers with --programs",
             Self::NothingSelected { .. } => "give the beginning of a name; without --only all run",
             Self::NoCounterpart(_) => "the same work can be timed on the CPU of this machine",
-            Self::Llama { .. } => {
+            Self::Llama { .. } | Self::NoLlama { .. } => {
                 "--llama-bench is llama.cpp's program of that name, --gguf a file that it reads"
             }
             Self::Peer(_) | Self::Device(_) | Self::File { .. } => {

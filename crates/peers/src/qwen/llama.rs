@@ -47,7 +47,10 @@ impl Llama {
             .args(["-p", &prefill.to_string(), "-n", &tokens.to_string()])
             .args(["-t", &self.threads.to_string(), "-o", "json"])
             .output()
-            .map_err(|error| failed(format!("does not start: {error}")))?;
+            .map_err(|source| PeersError::NoLlama {
+                program: self.program.clone(),
+                source,
+            })?;
         if !ran.status.success() {
             let said = String::from_utf8_lossy(&ran.stderr);
             let last = said.lines().last().unwrap_or("it says nothing").to_owned();

@@ -20,7 +20,11 @@ pub use self::{
     torch::Beside,
 };
 use self::{memory::status, ours::Ours};
-use crate::{PeersError, process::Launch, rounds::Rounds};
+use crate::{
+    PeersError,
+    process::{Launch, Peer},
+    rounds::Rounds,
+};
 
 /// Tokens that texts have before they go on.
 const BEFORE: usize = 16;
@@ -118,6 +122,9 @@ pub enum QwenError {
         /// Those of the model.
         places: usize,
     },
+    /// PyTorch's way is that of four bits.
+    #[error("{} is not in four bits of GPTQ, of which PyTorch's side unpacks every map", .0.display())]
+    Whole(PathBuf),
     /// One of the others did not do as asked.
     #[error(transparent)]
     Peer(#[from] PeersError),
@@ -142,6 +149,13 @@ pub fn qwen(
     );
     if asked > places {
         return Err(QwenError::Long { asked, places });
+    }
+    if let Some(launch) = &options.python {
+        if !files.sizes().any(|(name, _)| name.ends_with(".qweight")) {
+            return Err(QwenError::Whole(folder.clone()));
+        }
+        // Whether it is there at all, before anything is measured.
+        Peer::start(launch, "qwen")?;
     }
     let llama = options.llama.as_ref();
     let llama = llama.map(|llama| {

@@ -53,7 +53,11 @@ pub(super) fn beside(
             &mut peer,
             &json!({"op": "qwen", "folder": folder, "dtype": dtype}),
         )?;
-        agree(options, launch, ours, (&mut peer, apart))?;
+        if let Some(why) = disagrees(options, launch, ours, (&mut peer, apart))? {
+            // Whom a router prefers by less than rounding decides whole rows.
+            tell(&format!("{program} is not timed: {why}"));
+            continue;
+        }
         let prompt = ids(1, options.prefill, ours.vocab);
         let mut theirs = Theirs {
             next: prompt,
@@ -92,13 +96,13 @@ fn ask(peer: &mut Peer, request: &Value) -> Result<Value, PeersError> {
     }
 }
 
-/// The logits behind the prompt are the same, or nothing is timed.
-fn agree(
+/// Why the logits behind the prompt are not the same, if so: then nothing is timed.
+fn disagrees(
     options: &QwenOptions,
     launch: &Launch,
     ours: Ours<'_>,
     (peer, apart): (&mut Peer, f64),
-) -> Result<(), PeersError> {
+) -> Result<Option<String>, PeersError> {
     let prompt = ids(1, options.prefill, ours.vocab);
     let path = launch.work.join("qwen-logits.safetensors");
     ask(
@@ -111,14 +115,14 @@ fn agree(
     let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
     let logits = TensorData::new(logits, shape).convert_dtype(DType::F32);
     let own = Tensors::from([("logits".to_owned(), logits)]);
-    match compare(&own, &theirs) {
-        Ok(found) if found.worst <= apart => Ok(()),
-        Ok(found) => Err(PeersError::Peer(format!(
-            "disagrees: its logits are {:.1e} of the largest from ours, and {apart:.0e} are allowed",
+    Ok(match compare(&own, &theirs) {
+        Ok(found) if found.worst <= apart => None,
+        Ok(found) => Some(format!(
+            "its logits are {:.1e} of the largest from ours, and {apart:.0e} are allowed",
             found.worst
-        ))),
-        Err(reason) => Err(PeersError::Peer(format!("disagrees: {reason}"))),
-    }
+        )),
+        Err(reason) => Some(reason),
+    })
 }
 
 fn taken(

@@ -118,6 +118,7 @@ impl From<PeersError> for Expected {
         let exit = match &error {
             PeersError::NoPython { .. }
             | PeersError::NoPackage { .. }
+            | PeersError::NoLlama { .. }
             | PeersError::NoProgram(_) => Exit::Missing,
             PeersError::NothingSelected { .. } => Exit::Nothing,
             PeersError::NoCounterpart(_) => Exit::Usage,

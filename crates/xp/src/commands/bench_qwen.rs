@@ -61,6 +61,11 @@ impl From<QwenError> for Expected {
                 error.to_string(),
                 "ask for fewer with --prefill and --tokens",
             ),
+            QwenError::Whole(_) => Self::new(
+                Exit::Usage,
+                error.to_string(),
+                "name a folder in four bits, such as `xp forge --quant int4` writes, or leave --python out",
+            ),
             _ => Self::new(Exit::Missing, error.to_string(), "name another folder"),
         }
     }

@@ -155,6 +155,21 @@ fn a_router_and_deltas_are_learned_and_kept_for_eval() {
     assert_eq!(perplexity(&tuned), perplexity(&own));
     let plain = lab.xp(&format!("eval base {eval}")).expect(0);
     assert!(perplexity(&tuned) < 0.8 * perplexity(&plain));
+    // Numbers of which nothing says what they are do not go unread in silence.
+    for (numbers, settings) in [
+        ("adapter_model.safetensors", "adapter_config.json"),
+        ("routers.safetensors", "routers.json"),
+    ] {
+        let part = lab.path().join("part");
+        fs::create_dir_all(&part).unwrap();
+        for (name, bytes) in files.iter().filter(|(name, _)| name != settings) {
+            fs::write(part.join(name), bytes).unwrap();
+        }
+        lab.xp(&format!("eval base --adapter part {eval}"))
+            .expect(3)
+            .says(&[numbers, settings]);
+        fs::remove_dir_all(&part).unwrap();
+    }
 }
 
 /// What a file of weights holds behind its header, in which words about the file come in any order.
@@ -279,6 +294,26 @@ fn what_cannot_be_tuned_is_refused_before_it_starts() {
         ("schedule=line", "schedule"),
         ("rank=99999999", "must be at most"),
         ("base.kept=f8", "kept"),
+        (
+            "router.init=copy",
+            "which is linear, cannot start one that is attention",
+        ),
+        (
+            "target-modules=[\"q_proj\",\"query_proj\"]",
+            "is of a router, which is trained whole",
+        ),
+        (
+            "answers={tasks=[\"boolq\"],generate=true,max-tokens=512}",
+            "512 places for question and answer",
+        ),
+        (
+            "text=lines --set sequence=1",
+            "of which none predicts another",
+        ),
+        (
+            "text=lines --set data.multiple-of=64",
+            "multiples of 64 tokens, of texts of 32",
+        ),
     ] {
         lab.xp(&format!("plan tune.toml --set {set}"))
             .expect(2)
