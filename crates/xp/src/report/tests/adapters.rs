@@ -1,7 +1,11 @@
 //! The report of a sweep of adapters.
 
 use super::{figures, texts};
-use crate::report::{cells::summary, compare::describe, draw, ranking, sample};
+use crate::report::{
+    cells::{Cell, summary},
+    compare::describe,
+    draw, ranking, sample,
+};
 
 /// The figure of that file.
 fn svg(file: &str) -> String {
@@ -15,7 +19,7 @@ fn an_adapter_has_one_name_and_no_other_axes() {
     let cells = summary(&sample::adapters());
     let axes: Vec<&str> = cells[0].axes.iter().map(|axis| &*axis.axis).collect();
     assert_eq!(axes, ["adapter"]);
-    let labels: Vec<String> = cells.iter().map(|cell| cell.label()).collect();
+    let labels: Vec<String> = cells.iter().map(Cell::label).collect();
     assert_eq!(
         labels,
         [
