@@ -18,7 +18,8 @@ pub(super) struct AxisColumn {
 }
 
 /// Puts one column of names in the place of all axes in a table that the job calls by one name, where the names tell
-/// apart what the axes do. `settings` are those of each row.
+/// apart what the axes do. Names that follow from the other columns are left out, as in the report. `settings` are
+/// those of each row.
 pub(super) fn in_short(
     mut axes: Vec<AxisColumn>,
     called: &[ShortName],
@@ -33,11 +34,8 @@ pub(super) fn in_short(
         let Some(names) = names else {
             continue;
         };
-        let told: Vec<&AxisColumn> = axes.iter().filter(|axis| is_told(axis)).collect();
-        let points = (0..names.len())
-            .map(|row| -> Vec<&String> { told.iter().map(|axis| &axis.values[row]).collect() });
-        let points: BTreeSet<Vec<&String>> = points.collect();
-        if points.len() > names.iter().collect::<BTreeSet<_>>().len() {
+        let told = axes.iter().filter(|axis| is_told(axis));
+        if distinct(told, names.len()) > names.iter().collect::<BTreeSet<_>>().len() {
             continue;
         }
         axes.retain(|axis| !is_told(axis));
@@ -50,7 +48,20 @@ pub(super) fn in_short(
             },
         );
     }
+    for name in called.iter().rev() {
+        let others = axes.iter().filter(|axis| axis.path != name.table);
+        let follows = distinct(others, settings.len()) == distinct(axes.iter(), settings.len());
+        if follows && axes.len() > 1 {
+            axes.retain(|axis| axis.path != name.table);
+        }
+    }
     axes
+}
+
+/// How many of so many rows these columns tell apart.
+fn distinct<'a>(axes: impl Iterator<Item = &'a AxisColumn> + Clone, rows: usize) -> usize {
+    let row = |row: usize| -> Vec<&String> { axes.clone().map(|axis| &axis.values[row]).collect() };
+    (0..rows).map(row).collect::<BTreeSet<_>>().len()
 }
 
 #[cfg(test)]
@@ -92,6 +103,17 @@ mod tests {
             columns,
             [axes[0].clone(), axis("adapter", "adapter", names)]
         );
+    }
+
+    #[test]
+    fn a_name_that_follows_from_other_columns_is_left_out() {
+        let axes = [
+            axis("steps", "train.steps", ["1", "2", "3"]),
+            axis("rank", "adapter.lora.r", ["8", "8", "16"]),
+        ];
+        let lora = |r: u32| json!({ "lora": { "r": r } });
+        let columns = short(&axes, [lora(8), lora(8), lora(16)]);
+        assert_eq!(columns, axes[..1]);
     }
 
     #[test]

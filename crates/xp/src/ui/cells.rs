@@ -27,7 +27,7 @@ const MOST_CELLS: usize = 60;
 const FEW_SEEDS: usize = 3;
 
 /// The longest value of an axis that is shown on one line.
-const LONGEST_LINE: usize = 32;
+const LONGEST_LINE: usize = 36;
 
 /// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval. Where perplexity was measured, the
 /// best cell comes first, each is compared with the baseline, or with the best without one, and the lines to
