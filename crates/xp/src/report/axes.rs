@@ -143,7 +143,7 @@ impl Setting {
 }
 
 /// A name as it sorts: its whole numbers by size, so that `r 8` comes before `r 16`.
-fn parts(text: &str) -> Vec<(u64, &str)> {
+fn parts(text: &str) -> Vec<(bool, u64, &str)> {
     let is_digit = |character: char| character.is_ascii_digit();
     let mut parts = Vec::new();
     let mut rest = text;
@@ -152,7 +152,8 @@ fn parts(text: &str) -> Vec<(u64, &str)> {
         let number = rest[..digits].parse().unwrap_or(0);
         let after = &rest[digits..];
         let end = after.find(is_digit).unwrap_or(after.len());
-        parts.push((number, &after[..end]));
+        // Digits come before letters, as they do by their codes.
+        parts.push((digits == 0, number, &after[..end]));
         rest = &after[end..];
     }
     parts
@@ -350,9 +351,9 @@ mod tests {
 
     #[test]
     fn numbers_in_names_sort_by_size() {
-        let mut names = ["r 16", "r 8", "r", "8 of 16", "q r 8"];
+        let mut names = ["r 16", "r 8", "none", "r", "8", "q r 8"];
         names.sort_by(|a, b| parts(a).cmp(&parts(b)));
-        assert_eq!(names, ["q r 8", "r", "r 8", "r 16", "8 of 16"]);
+        assert_eq!(names, ["8", "none", "q r 8", "r", "r 8", "r 16"]);
     }
 
     #[test]

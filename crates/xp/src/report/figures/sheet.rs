@@ -100,7 +100,8 @@ impl Frame<'_> {
         }
         canvas.line((left, bottom), (right, bottom), MUTED, 1);
         canvas.line((left, top), (left, bottom), MUTED, 1);
-        let title = shortened(title, BODY, self.size.0 / BOLDNESS);
+        // It may reach a little into the gap.
+        let title = shortened(title, BODY, (self.size.0 + GAP / 3.0) / BOLDNESS);
         canvas.text((left, top - 12.0), &title, Font::new(BODY).bold());
     }
 }
