@@ -14,6 +14,7 @@ use super::{
     context::{JobContext, JobEnd, JobError, Sizes},
     data_rules::DataRules,
     settings::{SettingProblem, dense},
+    short_name::ShortName,
     source::Source,
     timed::{Shared, Timed},
 };
@@ -121,6 +122,8 @@ pub(crate) struct JobFacts {
     pub(crate) families: &'static [&'static str],
     /// The settings that have a column of their own in `trials.parquet`, in groups that jobs share.
     pub(crate) columns: &'static [&'static [Column]],
+    /// Tables of its settings that results call by one name.
+    pub(crate) called: &'static [ShortName],
     /// What the terminal shows of a cell, the most asked for first.
     pub(crate) headlines: &'static [Headline],
     /// Columns that are told when a trial has finished.
@@ -165,6 +168,7 @@ impl JobFacts {
             alternatives: &[],
             families: &[],
             columns: &[],
+            called: &[],
             headlines: &[],
             told: &[],
             keeps_weights: false,

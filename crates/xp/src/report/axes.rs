@@ -9,16 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use runstore::tables::{Row, TrialRow, Value};
 
 use super::format::plain;
+use crate::jobs::JobKind;
 
 /// Settings columns in the order in which they name a cell, most telling first. `capacity_factor` is last of the
 /// routing settings since it is the abscissa of many figures.
-const ORDER: [&str; 38] = [
+const ORDER: [&str; 39] = [
     "corpus",
     "tokenizer",
     "model",
     "router",
     "strategy",
     "scorer",
+    "adapter",
     "balancer",
     "experts",
     "top_k",
@@ -97,8 +99,15 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// What a column of the row holds.
+    /// What a column of the row holds, or the short name that its job has in the place of that; of a dotted path,
+    /// what its document has there.
     pub(crate) fn of(row: &TrialRow, column: &str) -> Self {
+        if column.contains('.') {
+            return Self::written(leaves(&document(row)).remove(column));
+        }
+        if let Some(text) = short_name(row, column) {
+            return Self { text, number: None };
+        }
         let value = row.value(column).unwrap_or(Value::Null);
         let number = value.number();
         let text = match (&value, number) {
@@ -106,6 +115,13 @@ impl Setting {
             (_, Some(number)) => plain(number),
             (other, None) => other.to_string(),
         };
+        Self { text, number }
+    }
+
+    /// What a document says, or that it says nothing.
+    pub(super) fn written(text: Option<String>) -> Self {
+        let text = text.unwrap_or_else(|| "none".to_owned());
+        let number = text.parse().ok();
         Self { text, number }
     }
 
@@ -121,9 +137,38 @@ impl Setting {
             (Some(a), Some(b)) => a.total_cmp(&b),
             _ => rank(&self.text)
                 .cmp(&rank(&other.text))
-                .then_with(|| self.text.cmp(&other.text)),
+                .then_with(|| parts(&self.text).cmp(&parts(&other.text))),
         }
     }
+}
+
+/// A name as it sorts: its whole numbers by size, so that `r 8` comes before `r 16`.
+fn parts(text: &str) -> Vec<(bool, u64, &str)> {
+    let is_digit = |character: char| character.is_ascii_digit();
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(is_digit).len();
+        let number = rest[..digits].parse().unwrap_or(0);
+        let after = &rest[digits..];
+        let end = after.find(is_digit).unwrap_or(after.len());
+        // Digits come before letters, as they do by their codes.
+        parts.push((digits == 0, number, &after[..end]));
+        rest = &after[end..];
+    }
+    parts
+}
+
+/// The document of a row's settings.
+pub(super) fn document(row: &TrialRow) -> serde_json::Value {
+    serde_json::from_str(&row.settings).unwrap_or_default()
+}
+
+/// What the row's job calls a table of its settings that has this column's place.
+fn short_name(row: &TrialRow, column: &str) -> Option<String> {
+    let called = JobKind::from_name(&row.job)?.facts().called;
+    let name = called.iter().find(|name| name.column == column)?;
+    name.of_settings(document(row).get("settings")?)
 }
 
 /// The columns of which the rows hold more than one value, without those that follow from earlier ones.
@@ -151,7 +196,9 @@ pub(crate) fn varying_columns(rows: &[&TrialRow]) -> Vec<&'static str> {
 /// Whether the row has the setting: a dense network has none of routing. That nothing limits an
 /// evaluation is a setting too.
 fn has(row: &TrialRow, column: &str) -> bool {
-    column == "eval_capacity_factor" || row.value(column).is_some_and(|value| !value.is_null())
+    column == "eval_capacity_factor"
+        || short_name(row, column).is_some()
+        || row.value(column).is_some_and(|value| !value.is_null())
 }
 
 /// The leaves of a settings document, by dotted path.
@@ -223,7 +270,7 @@ fn named(name: &str, value: &str) -> String {
 /// One value with as much of its axis as it needs to be understood: `E = 64`, `CF 1.25`, `soft-top-k`.
 pub(crate) fn value_label(axis: &str, value: &str) -> String {
     match axis {
-        "strategy" | "corpus" | "model" | "scorer" | "router" => value.to_owned(),
+        "strategy" | "corpus" | "model" | "scorer" | "router" | "adapter" => value.to_owned(),
         "hidden_source" => format!("{value} hidden states"),
         "expert_init" => format!("{value} experts"),
         "capacity_factor" => format!("CF {value}"),
@@ -300,6 +347,13 @@ mod tests {
         ];
         names.sort_by(Setting::order);
         assert_eq!(names.map(|name| name.text), ["top1", "hash", "a-new-one"]);
+    }
+
+    #[test]
+    fn numbers_in_names_sort_by_size() {
+        let mut names = ["r 16", "r 8", "none", "r", "8", "q r 8"];
+        names.sort_by(|a, b| parts(a).cmp(&parts(b)));
+        assert_eq!(names, ["8", "none", "q r 8", "r", "r 8", "r 16"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use metrics::MeanInterval;
 use runstore::Collected;
 use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
 
-use super::axes::{Setting, is_dense, leaves, value_label, varying_columns};
+use super::axes::{Setting, document, is_dense, leaves, value_label, varying_columns};
 use crate::jobs::JobKind;
 
 mod naming;
@@ -209,10 +209,6 @@ fn identity(row: &TrialRow) -> String {
     identity.join("\u{1f}")
 }
 
-fn document(row: &TrialRow) -> serde_json::Value {
-    serde_json::from_str(&row.settings).unwrap_or_default()
-}
-
 /// Where each row stands on every axis that varies: columns first, then what only the documents tell apart.
 fn axis_values(rows: &[&TrialRow]) -> Vec<Vec<AxisValue>> {
     let columns = varying_columns(rows);
@@ -230,14 +226,9 @@ fn axis_values(rows: &[&TrialRow]) -> Vec<Vec<AxisValue>> {
         rows.iter().map(|row| leaves(&document(row))).collect();
     for path in hidden_paths(&values, &documents) {
         for (values, document) in values.iter_mut().zip(&documents) {
-            let text = document
-                .get(&path)
-                .cloned()
-                .unwrap_or_else(|| "none".to_owned());
-            let number = text.parse().ok();
             values.push(AxisValue {
                 axis: path.clone(),
-                setting: Setting { text, number },
+                setting: Setting::written(document.get(&path).cloned()),
             });
         }
     }

@@ -12,7 +12,7 @@ use super::cells::{Cell, trials};
 use super::figures::{Absent, Figure};
 use super::format::{interval, plain, significant};
 use super::health;
-use super::measures::{MEASURES, Measure};
+use super::measures::{self, Measure};
 use super::published;
 use super::scaling::growths;
 use super::speeds::Speeds;
@@ -54,14 +54,7 @@ fn page(
     figures: &[Figure],
     absent: &[Absent],
 ) -> Value {
-    let shown: Vec<&Measure> = MEASURES
-        .iter()
-        .filter(|measure| {
-            cells
-                .iter()
-                .any(|cell| cell.measure(measure.column).is_some())
-        })
-        .collect();
+    let shown = measures::shown(cells);
     let axes = |cell: &Cell| {
         cell.axes
             .iter()

@@ -1,5 +1,8 @@
 //! Which measures the table of cells shows, and how.
 
+use super::cells::Cell;
+use crate::jobs::JobKind;
+
 /// A measure in the table of cells.
 pub(super) struct Measure {
     pub(super) column: &'static str,
@@ -22,8 +25,52 @@ const fn measure(
     }
 }
 
-/// What the table of cells shows where it was measured, most asked for first.
-pub(super) const MEASURES: [Measure; 43] = [
+/// The measures of the table of these cells, without those that none of them has.
+pub(super) fn shown(cells: &[Cell]) -> Vec<&'static Measure> {
+    let is_tuned = |cell: &Cell| cell.example.job == JobKind::Finetune.name();
+    let all = if cells.iter().all(is_tuned) {
+        &FINETUNING[..]
+    } else {
+        &MEASURES[..]
+    };
+    let is_there = |measure: &&Measure| {
+        let mut measured = cells.iter().filter_map(|cell| cell.measure(measure.column));
+        measured.next().is_some()
+    };
+    all.iter().filter(is_there).collect()
+}
+
+/// What the table shows of models that were fine-tuned: how well they do, and what is paid for it. Their routing is the
+/// base's and hardly differs.
+const FINETUNING: [Measure; 9] = [
+    measure("valid_loss", "validation loss", "nats/token", 1.0),
+    measure("perplexity", "validation perplexity", "per token", 1.0),
+    measure("accuracy", "accuracy", "%", 100.0),
+    measure(
+        "majority_accuracy",
+        "accuracy of the commonest answers",
+        "%",
+        100.0,
+    ),
+    measure("trainable_params", "trainable parameters", "", 1.0),
+    measure(
+        "activated_trainable_params",
+        "of them activated by a token",
+        "",
+        1.0,
+    ),
+    measure(
+        "activated_params_share",
+        "share of activated parameters",
+        "%",
+        100.0,
+    ),
+    measure("peak_memory_bytes", "peak memory", "MiB", 1.0 / 1_048_576.0),
+    measure("tokens_per_s", "throughput", "tokens/s", 1.0),
+];
+
+/// What the table of cells shows of other jobs where it was measured, most asked for first.
+const MEASURES: [Measure; 43] = [
     measure("perplexity", "validation perplexity", "per token", 1.0),
     measure(
         "perplexity_train_capacity",

@@ -5,6 +5,10 @@ use runstore::tables::{
 };
 use runstore::{Collected, Manifest};
 
+mod adapters;
+
+pub(crate) use adapters::adapters;
+
 const STRATEGIES: [(&str, f64, f64, f64); 5] = [
     // Name, perplexity, tokens a second, load CV before drops.
     ("top1", 6.87, 5200.0, 0.62),

@@ -7,8 +7,12 @@ use runstore::{
     Collected,
     tables::{Row, TrialRow},
 };
+use serde_json::Value;
 
-use super::tables::{Align, Column, fitted};
+use super::{
+    axes::{self, AxisColumn},
+    tables::{Align, Column, fitted},
+};
 use crate::{
     config::Trial,
     jobs::{Headline, JobKind},
@@ -23,7 +27,7 @@ const MOST_CELLS: usize = 60;
 const FEW_SEEDS: usize = 3;
 
 /// The longest value of an axis that is shown on one line.
-const LONGEST_LINE: usize = 32;
+const LONGEST_LINE: usize = 36;
 
 /// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval. Where perplexity was measured, the
 /// best cell comes first, each is compared with the baseline, or with the best without one, and the lines to
@@ -116,18 +120,27 @@ fn groups<'a>(session: &'a Session, collected: &'a Collected) -> Vec<Group<'a>> 
 }
 
 fn axes(session: &Session, groups: &[Group<'_>]) -> Vec<Column> {
-    let axes = session.sweep.axes();
-    let axes = axes.iter().enumerate();
-    axes.map(|(at, axis)| Column {
-        heading: axis.name.clone(),
-        align: Align::Left,
-        cells: groups
-            .iter()
-            .map(|group| folded(&group.trial.axes[at].value))
-            .collect(),
-        rank: 0,
-    })
-    .collect()
+    let axes = session.sweep.axes().into_iter().enumerate();
+    let axes = axes.map(|(at, axis)| {
+        let values = groups.iter().map(|group| &group.trial.axes[at].value);
+        AxisColumn {
+            heading: axis.name.clone(),
+            path: axis.path.clone(),
+            values: values.cloned().collect(),
+        }
+    });
+    let settings = groups.iter().map(|group| group.trial.settings.to_json());
+    let settings: Vec<Value> = settings.collect();
+    let called = session.sweep.job.facts().called;
+    axes::in_short(axes.collect(), called, &settings)
+        .into_iter()
+        .map(|axis| Column {
+            heading: axis.heading,
+            align: Align::Left,
+            cells: axis.values.iter().map(|value| folded(value)).collect(),
+            rank: 0,
+        })
+        .collect()
 }
 
 /// A long value on several lines, broken before the parameters of what it names and between them.

@@ -3,6 +3,7 @@
 //! Results go to stdout, everything else to stderr, so that a command can be piped. A closed pipe
 //! is not an error: whoever reads has read enough.
 
+mod axes;
 mod bars;
 mod cells;
 mod command;

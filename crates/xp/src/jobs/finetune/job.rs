@@ -3,7 +3,10 @@
 use corpora::DataDir;
 use runstore::tables::TrialRow;
 
-use super::{data_rules, memory, run, settings::FinetuneSettings};
+use super::{
+    data_rules, memory, run,
+    settings::{self, FinetuneSettings},
+};
 use crate::jobs::{
     columns::Column,
     context::{JobContext, JobEnd, JobError, Sizes},
@@ -11,6 +14,7 @@ use crate::jobs::{
     job::{Job, JobFacts, OfModel, headline},
     learning::HealthConfig,
     settings::SettingProblem,
+    short_name::ShortName,
     source::Source,
     timed::{Shared, Timed},
 };
@@ -72,6 +76,18 @@ const FACTS: JobFacts = JobFacts {
         Column::of("train.weight-decay"),
         Column::of("train.precision"),
     ]],
+    called: &[
+        ShortName {
+            column: "scorer",
+            table: "router",
+            of: settings::router_name,
+        },
+        ShortName {
+            column: "adapter",
+            table: "adapter",
+            of: settings::adapter_name,
+        },
+    ],
     headlines: &[
         headline("perplexity", "perplexity", 1.0, 3),
         headline("accuracy", "accuracy %", 100.0, 1),
@@ -135,6 +151,9 @@ impl Job for FinetuneSettings {
     fn fill(&self, row: &mut TrialRow) {
         row.corpus = Some(self.data.text.corpus().name().to_owned());
         row.adapter = Some(self.adapter.label());
+        if !self.router.can_learn() {
+            row.router_trained = None;
+        }
     }
 
     fn run(&self, cx: JobContext<'_>) -> Result<JobEnd, JobError> {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use runstore::Collected;
 use runstore::tables::{CellRow, CellTable, TrialRow, Value};
 
-use super::{AxisValue, Cell, document, summary};
+use super::{AxisValue, Cell, summary};
+use crate::report::axes::document;
 
 /// Names every row's cell, and gives the table of the cells.
 pub(crate) fn name_cells(collected: &mut Collected) -> CellTable {

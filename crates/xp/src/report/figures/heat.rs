@@ -2,8 +2,8 @@
 
 use super::canvas::{Align, Canvas, Font, Point, render};
 use super::sheet::Head;
-use super::theme::{BODY, GRID, INK, MUTED, PAPER, Rgb, SMALL, WIDTH, tint};
-use super::width::text_width;
+use super::theme::{BODY, BOLDNESS, GRID, INK, MUTED, PAPER, Rgb, SMALL, WIDTH, tint};
+use super::width::{shortened, text_width};
 
 const MARGIN: f64 = 20.0;
 const GAP: f64 = 28.0;
@@ -93,7 +93,7 @@ impl HeatSheet {
         let (left, top) = (corner.0 + names, corner.1 + TITLE_ROOM);
         canvas.text(
             (corner.0, corner.1 + 14.0),
-            &table.title,
+            &shortened(&table.title, BODY, width / BOLDNESS),
             Font::new(BODY).bold(),
         );
         for (row, (name, values)) in table.rows.iter().zip(&table.values).enumerate() {

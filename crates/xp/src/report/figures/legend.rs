@@ -2,13 +2,16 @@
 
 use super::canvas::{Canvas, Font, Point};
 use super::theme::{BODY, INK, Look, MUTED};
-use super::width::text_width;
+use super::width::{shortened, text_width};
 
 /// Height of a line of a legend.
 pub(super) const LINE: f64 = 22.0;
 
 /// Space between two entries.
 const GAP: f64 = 18.0;
+
+/// Space between a swatch and the name beside it.
+const SWATCH_GAP: f64 = 6.0;
 
 /// What stands before the name of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +54,20 @@ impl Group {
 
 enum Item<'a> {
     Title(&'a str),
-    Entry(Swatch, Look, &'a str),
+    Entry(Swatch, Look, String),
 }
 
-impl Item<'_> {
+impl<'a> Item<'a> {
+    /// A value, its name shortened where even a line of its own is too narrow.
+    fn entry(swatch: Swatch, (look, name): &'a (Look, String), width: f64) -> Self {
+        let room = width - swatch.width() - SWATCH_GAP;
+        Self::Entry(swatch, *look, shortened(name, BODY, room))
+    }
+
     fn width(&self) -> f64 {
         match self {
             Self::Title(text) => text_width(text, BODY),
-            Self::Entry(swatch, _, text) => swatch.width() + 6.0 + text_width(text, BODY),
+            Self::Entry(swatch, _, text) => swatch.width() + SWATCH_GAP + text_width(text, BODY),
         }
     }
 }
@@ -71,7 +80,7 @@ fn placed(groups: &[Group], width: f64) -> (Vec<(Point, Item<'_>)>, usize) {
         let entries = group
             .entries
             .iter()
-            .map(|(look, name)| Item::Entry(group.swatch, *look, name));
+            .map(|entry| Item::entry(group.swatch, entry, width));
         for (place, item) in title.into_iter().chain(entries).enumerate() {
             // A new axis begins a new line; a lone reference line joins the one before.
             let breaks = place == 0 && index > 0 && !group.title.is_empty();
@@ -110,7 +119,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, corner: Point, groups: &[Group], wid
                 if swatch != Swatch::Line {
                     canvas.marker((f64::midpoint(x, end), y), look);
                 }
-                canvas.text((end + 6.0, y), text, Font::new(BODY).color(INK));
+                canvas.text((end + SWATCH_GAP, y), &text, Font::new(BODY).color(INK));
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Every figure names its axes with units, its series in a legend, how many seeds stand behind a point and what the
 //! bars mean, so that it can be read without the page around it.
 
+mod adapters;
 mod arithmetic;
 mod axis;
 mod canvas;
@@ -82,8 +83,9 @@ impl Source<'_> {
 type Draw = fn(&Source<'_>) -> Result<Figure, Absent>;
 
 /// All figures in the order of the page.
-const FIGURES: [Draw; 16] = [
+const FIGURES: [Draw; 17] = [
     frontier::draw,
+    adapters::draw,
     overlay::draw,
     arithmetic::draw,
     capacity::drop_rate,

@@ -26,8 +26,9 @@ type Curve = Vec<(f64, MeanInterval)>;
 
 const TITLE: &str = "Training loss over steps";
 const CAPTION: &str = "Mean training loss of the language model alone, without auxiliary losses, at each logged step; \
-                       the band is the 95 % interval over seeds. The dashed line is the loss of the best n-gram model of \
-                       as much text on the windows of the evaluation: a table of counts is as good.";
+                       the band is the 95 % interval over seeds.";
+const LINE_CAPTION: &str = " The dashed line is the loss of the best n-gram model of as much text on the windows of \
+                            the evaluation: a table of counts is as good.";
 
 /// Training loss over steps, a line a strategy, a panel a capacity factor.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
@@ -77,10 +78,12 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             }
         },
     );
+    let has_line = lines.iter().any(Option::is_some);
+    let line_caption = if has_line { LINE_CAPTION } else { "" };
     Ok(Figure {
         file: FILE,
         title: TITLE.to_owned(),
-        caption: CAPTION.to_owned(),
+        caption: format!("{CAPTION}{line_caption}"),
         svg,
     })
 }

@@ -8,9 +8,10 @@ use super::theme::{Look, MOST_FILLS};
 use crate::report::cells::Cell;
 
 /// Axes that a reader compares first take the colour.
-const COLOUR_FIRST: [&str; 8] = [
+const COLOUR_FIRST: [&str; 9] = [
     "strategy",
     "scorer",
+    "adapter",
     "top_k",
     "balancer",
     "dispatch",

@@ -3,8 +3,8 @@
 use super::canvas::{Align, Canvas, Font, Point, render};
 use super::legend::{self, Group};
 use super::scale::Scale;
-use super::theme::{BODY, GRID, INK, MUTED, SMALL, TITLE, WIDTH};
-use super::width::{text_width, wrapped};
+use super::theme::{BODY, BOLDNESS, GRID, INK, MUTED, SMALL, TITLE, WIDTH};
+use super::width::{shortened, text_width, wrapped};
 
 const MARGIN: f64 = 20.0;
 /// Room left of the panels for the axis label and tick labels.
@@ -100,7 +100,9 @@ impl Frame<'_> {
         }
         canvas.line((left, bottom), (right, bottom), MUTED, 1);
         canvas.line((left, top), (left, bottom), MUTED, 1);
-        canvas.text((left, top - 12.0), title, Font::new(BODY).bold());
+        // It may reach a little into the gap.
+        let title = shortened(title, BODY, (self.size.0 + GAP / 3.0) / BOLDNESS);
+        canvas.text((left, top - 12.0), &title, Font::new(BODY).bold());
     }
 }
 

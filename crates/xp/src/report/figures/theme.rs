@@ -14,6 +14,8 @@ pub(super) const WIDTH: u32 = 900;
 pub(super) const TITLE: f64 = 18.0;
 /// Size of axis labels, legends and notes.
 pub(super) const BODY: f64 = 13.0;
+/// How much wider bold text is.
+pub(super) const BOLDNESS: f64 = 1.1;
 /// Size of tick labels and of labels inside a plot.
 pub(super) const SMALL: f64 = 12.0;
 

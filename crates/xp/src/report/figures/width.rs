@@ -13,7 +13,7 @@ fn em(character: char) -> f64 {
         'i' | 'j' | 'l' | '\'' | '|' => 0.28,
         ' ' | '.' | ',' | ':' | ';' | '·' => 0.32,
         'f' | 'r' | 't' | '(' | ')' | '[' | ']' | '-' | '!' | 'I' | 'J' => 0.41,
-        'm' | 'w' | 'M' | 'W' | '%' | '@' | '—' => 1.0,
+        'm' | 'w' | 'M' | 'W' | '%' | '@' | '—' | '…' => 1.0,
         '+' | '=' | '<' | '>' | '±' | '≥' | '≤' => 0.84,
         '\u{2009}' => 0.2,
         'A'..='Z' => 0.74,
@@ -36,6 +36,17 @@ pub(super) fn wrapped(text: &str, size: f64, width: f64) -> Vec<String> {
     lines
 }
 
+/// As much of the text as is no wider than `width`, and an ellipsis in the place of the rest.
+pub(super) fn shortened(text: &str, size: f64, width: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.to_owned();
+    }
+    let fits = |end: &usize| text_width(&text[..*end], size) + text_width("…", size) <= width;
+    let ends = text.char_indices().map(|(end, _)| end);
+    let kept = ends.take_while(fits).last().unwrap_or(0);
+    format!("{}…", text[..kept].trim_end_matches([' ', ',']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +55,18 @@ mod tests {
     fn wide_letters_are_wider() {
         assert!(text_width("mmm", 12.0) > text_width("iii", 12.0) * 3.0);
         assert!((text_width("12", 10.0) - 12.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_does_not_fit_ends_in_an_ellipsis() {
+        assert_eq!(shortened("r 8, parallel", 10.0, 200.0), "r 8, parallel");
+        let short = shortened("PERFT-R 2 of 4, r 8, parallel", 10.0, 100.0);
+        assert!(
+            short.starts_with("PERFT-R") && short.ends_with('…'),
+            "{short}"
+        );
+        assert!(text_width(&short, 10.0) <= 100.0);
+        assert_eq!(shortened("é", 10.0, 0.0), "…");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The report as a whole, on made-up results.
 
+mod adapters;
 mod routers;
 
 use std::collections::BTreeSet;
@@ -78,13 +79,14 @@ impl Text {
     }
 }
 
-fn samples() -> [(&'static str, Collected); 5] {
+fn samples() -> [(&'static str, Collected); 6] {
     [
         ("unified", sample::unified()),
         ("capacity", sample::capacity()),
         ("experts", sample::experts()),
         ("scaling", sample::scaling()),
         ("routers-random", sample::routers()),
+        ("perft", sample::adapters()),
     ]
 }
 
@@ -124,6 +126,10 @@ fn each_sweep_has_the_figures_that_its_data_carry() {
         "utilisation.svg",
     ];
     assert_eq!(names(&sample::routers()), of_routers.into());
+    assert_eq!(
+        names(&sample::adapters()),
+        trained.into_iter().chain(["adapters.svg"]).collect()
+    );
     assert!(names(&Collected::default()).is_empty());
 }
 

@@ -3,6 +3,7 @@
 mod adapter;
 mod answers;
 mod base;
+mod names;
 mod router;
 mod text;
 
@@ -13,6 +14,7 @@ use trainer::TrainConfig;
 pub(super) use self::{
     adapter::AdapterConfig,
     answers::AnswersConfig,
+    names::{adapter_name, router_name},
     text::{DataConfig, TextConfig},
 };
 use self::{base::FrozenBase, router::RouterSettings};

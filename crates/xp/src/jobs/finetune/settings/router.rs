@@ -2,7 +2,7 @@
 
 use models_qwen::Qwen2MoeConfig;
 use moe_layer::{Replacement, RouterInit, SharedGate};
-use routers::RouterConfig;
+use routers::{RouterConfig, RouterDims};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,22 @@ impl RouterSettings {
     /// Whether routers are trained whole.
     pub(crate) fn is_trained(&self) -> bool {
         self.trained.unwrap_or(self.swap.is_some())
+    }
+
+    /// Whether there is anything in the routers that could be trained: a fixed map has no parameters.
+    pub(crate) fn can_learn(&self) -> bool {
+        // Whether there are any hangs on no size.
+        let least = RouterDims {
+            width: 1,
+            experts: 1,
+            top_k: 1,
+            capacity_factor: 1.0,
+            vocab: 1,
+            token_counts: None,
+            seed: 0,
+        };
+        let params = |router: &RouterConfig| router.num_params(&least);
+        self.swap.as_ref().is_none_or(|router| params(router) > 0)
     }
 
     /// The routers that the model has in the end.
