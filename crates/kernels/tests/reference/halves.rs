@@ -91,6 +91,18 @@ fn products(
     }
 }
 
+/// Inner sizes of which not even one column is widened at a time: the gradient through a head of so many tokens.
+#[test]
+fn an_inner_size_beyond_what_is_widened_at_a_time() {
+    let flex = Device::flex();
+    let (rows, inner, outer) = (40, 140_000, 3);
+    let x_md = normal([rows, inner], 5, &flex) * 0.01;
+    let halves_df = (normal([inner, outer], 6, &flex) * 0.5).cast(FloatDType::F16);
+    let expected = matmul_reference(x_md.clone(), halves_df.clone().cast(FloatDType::F32));
+    let found = matmul(x_md, halves_df, Precision::F32);
+    assert_close(found, expected, F32_SUM);
+}
+
 #[rstest]
 fn rows_of_a_table(#[values(FloatDType::F16, FloatDType::BF16)] dtype: FloatDType) {
     let device = Device::flex();

@@ -125,6 +125,7 @@ impl Out {
 fn widening(left: &Left<'_>, b: &View<'_>, out: Out, add: bool, threads: Threads) {
     let (depth, columns) = (b.rows(), b.columns());
     let width = (WIDENED / depth.max(1))
+        .max(1)
         .next_multiple_of(PANEL)
         .min(columns);
     let panel = |number: usize| {
