@@ -51,7 +51,7 @@ fn adapters_of_perft_learn_instructions_and_answer_questions() {
     );
     lab.xp("sweep tune.toml --threads 1")
         .expect(0)
-        .says(&["3 done", "accuracy %"]);
+        .says(&["3 done", "ACCURACY"]);
     let results = tables(&lab);
     let row = |adapter: &str| {
         let mut rows = results.trials.iter();
