@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn peers(args: &PeersArgs) -> Result<Exit, Expected> {
     let choice: DeviceChoice = args.device.parse()?;
     let options = options(args, choice);
-    super::limit_threads(options.threads)?;
+    super::compute_with(Some(options.threads))?;
     let device = choice.open()?;
     let rows = peers::run(&options, &device, &mut tell)?;
 

@@ -12,6 +12,7 @@ use crate::{
 };
 
 pub(super) fn run(args: &QwenArgs) -> Result<Exit, Expected> {
+    super::compute_with(None)?;
     let choice: DeviceChoice = args.device.parse()?;
     let device = choice.open()?;
     let measured = peers::qwen(&options(args, choice), &device, &mut |text| ui::say(text))?;

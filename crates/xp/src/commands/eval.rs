@@ -53,6 +53,7 @@ struct Shown {
 }
 
 pub(super) fn run(args: &EvalArgs) -> Result<Exit, Expected> {
+    super::compute_with(None)?;
     let other = asked(args)?;
     let text = fs::read_to_string(&args.text).map_err(|source| unreadable(&args.text, source))?;
     let text = match args.chars {

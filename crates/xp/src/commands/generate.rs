@@ -17,6 +17,7 @@ use crate::{
 };
 
 pub(super) fn run(args: &GenerateArgs) -> Result<Exit, Expected> {
+    super::compute_with(None)?;
     let device = args.device.parse::<DeviceChoice>()?.open()?;
     let mut named = NamedModel::load(&args.model, &args.places, &device)?;
     if let Some(folder) = &args.adapter {

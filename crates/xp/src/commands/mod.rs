@@ -110,10 +110,19 @@ fn write_report(args: &ReportArgs) -> Result<Exit, Expected> {
     Ok(Exit::Done)
 }
 
-/// Rayon's pool is made on first use, so its size is set before anything computes.
-fn limit_threads(threads: usize) -> Result<(), Expected> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build_global()
-        .map_err(|error| Expected::io("limit the threads", std::io::Error::other(error)))
+/// Sets how many threads compute: as many as asked, or one a core. This thread is one of them, so that work
+/// which it has for all wakes one thread fewer. Rayon's pool is made on first use, so this comes before anything
+/// computes.
+fn compute_with(threads: Option<usize>) -> Result<(), Expected> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.unwrap_or_else(cores);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    // A pool without a thread of its own would leave none to serve another thread.
+    let pool = if threads > 1 {
+        pool.use_current_thread()
+    } else {
+        pool
+    };
+    pool.build_global()
+        .map_err(|error| Expected::io("start the threads", std::io::Error::other(error)))
 }

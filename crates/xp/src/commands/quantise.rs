@@ -19,6 +19,7 @@ use crate::{
 };
 
 pub(super) fn run(args: &QuantiseArgs) -> Result<Exit, Expected> {
+    super::compute_with(None)?;
     let config = settings(&args.settings)?;
     let device = args.device.parse::<DeviceChoice>()?.open()?;
     let data = args.data.dir();

@@ -34,9 +34,7 @@ pub(super) fn run(args: &TrialArgs) -> Result<Exit, Expected> {
 }
 
 fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
-    if let Some(threads) = args.runs.threads {
-        super::limit_threads(threads.into())?;
-    }
+    super::compute_with(args.runs.threads.map(usize::from))?;
     let mut session = Session::open_to_run(&args.select, &args.place, &args.runs)?;
     let index = session.pick(&args.id)?;
     let json = args.json;
