@@ -31,8 +31,7 @@ pub(super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Thre
     let values = match (a.values(), product.map) {
         (Values::F32(values), Map::Identity) => Cow::Borrowed(values),
         (values, map) => {
-            let mut mapped = vec![0.0; values.len()];
-            values.widen(0, &mut mapped);
+            let mut mapped = values.to_floats();
             map.apply(&mut mapped);
             Cow::Owned(mapped)
         }
