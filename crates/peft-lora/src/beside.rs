@@ -1,15 +1,15 @@
 //! What files of PEFT have no place for, in files of its own: settings in JSON, numbers in safetensors.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path};
 
 use burn::{
-    module::{Module, ModuleVisitor, Param},
-    store::{ModuleSnapshot, SafetensorsStore},
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
     tensor::Tensor,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use weights::{Checked, Checkpoint, Kept, Layout, WeightsError, Writer};
 
-use crate::LoraError;
+use crate::{LoraError, files::in_words};
 
 /// Writes settings and the parameters of a module by their paths, over whatever was there.
 pub(crate) fn write<M: Module>(
@@ -23,14 +23,8 @@ pub(crate) fn write<M: Module>(
         problem,
     };
     fs::create_dir_all(folder).map_err(|error| unwritten(folder, error.to_string()))?;
-    let path = folder.join(tensors_name);
-    // Without this word `transformers` and `safetensors.torch` do not read it.
-    let mut store = SafetensorsStore::from_file(&path)
-        .overwrite(true)
-        .metadata("format", "pt");
-    module
-        .save_into(&mut store)
-        .map_err(|error| unwritten(&path, error.to_string()))?;
+    let parameters = Parameters::of(module);
+    parameters.writer.write(&folder.join(tensors_name))?;
     let path = folder.join(settings_name);
     let text = serde_json::to_string_pretty(settings).expect("plain data");
     fs::write(&path, text + "\n").map_err(|error| unwritten(&path, error.to_string()))
@@ -47,23 +41,27 @@ pub(crate) fn read_settings<S: DeserializeOwned>(path: &Path) -> Result<S, LoraE
 }
 
 /// The module with the numbers of a file, which must hold exactly its parameters, of their sizes and finite.
-pub(crate) fn read<M: Module>(mut module: M, path: &Path) -> Result<M, LoraError> {
-    let mut store = SafetensorsStore::from_file(path).allow_partial(false);
-    let report = module.load_from(&mut store).map_err(|error| {
-        refused(
-            path,
-            format!("{error}; make sure that it is of these settings"),
-        )
-    })?;
-    if let Some(name) = report.unused.first() {
-        let problem = format!("`{name}` has no place by these settings");
-        return Err(refused(path, problem));
-    }
-    match not_finite(&module) {
-        Some(name) => Err(refused(
-            path,
-            format!("`{name}` has numbers that are not finite"),
-        )),
+pub(crate) fn read<M: Module>(module: M, path: &Path) -> Result<M, LoraError> {
+    let told = |error: WeightsError| match error {
+        WeightsError::Tensors { problems, .. } => LoraError::Tensors {
+            path: path.to_owned(),
+            base: None,
+            problems: in_words(&problems),
+        },
+        other => other.into(),
+    };
+    let file = Checkpoint::open_file(path, |name| Some(name.to_owned())).map_err(told)?;
+    let layout = Parameters::of(&module).layout;
+    let tensors = file.check(&layout, "").map_err(told)?;
+    tensors.finite().map_err(told)?;
+    let mut fill = Fill {
+        path: Vec::new(),
+        tensors: &tensors,
+        problem: None,
+    };
+    let module = module.map(&mut fill);
+    match fill.problem {
+        Some(error) => Err(told(error)),
         None => Ok(module),
     }
 }
@@ -75,33 +73,66 @@ fn refused(path: &Path, problem: String) -> LoraError {
     }
 }
 
-/// The first parameter with a number that is not finite.
-fn not_finite<M: Module>(module: &M) -> Option<String> {
-    #[derive(Default)]
-    struct Look {
-        path: Vec<String>,
-        found: BTreeMap<String, bool>,
+/// The parameters of a module by their paths, such as `routers.0.scorer.map.weight`.
+#[derive(Default)]
+struct Parameters {
+    path: Vec<String>,
+    layout: Layout,
+    writer: Writer,
+}
+
+impl Parameters {
+    fn of<M: Module>(module: &M) -> Self {
+        let mut all = Self::default();
+        module.visit(&mut all);
+        all
+    }
+}
+
+impl ModuleVisitor for Parameters {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
     }
 
-    impl ModuleVisitor for Look {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.path.push(name.to_owned());
-        }
-
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.path.pop();
-        }
-
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let finite = param.val().is_finite().all().into_scalar::<bool>();
-            self.found.insert(self.path.join("."), finite);
-        }
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
     }
 
-    let mut look = Look::default();
-    module.visit(&mut look);
-    look.found
-        .into_iter()
-        .find(|(_, finite)| !finite)
-        .map(|(name, _)| name)
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let (name, tensor) = (self.path.join("."), param.val());
+        self.layout.add(name.as_str(), &tensor.dims());
+        self.writer.tensor(name, tensor.without_autodiff());
+    }
+}
+
+/// Puts the numbers of a file in the place of a module's own.
+struct Fill<'a> {
+    path: Vec<String>,
+    tensors: &'a Checked,
+    problem: Option<WeightsError>,
+}
+
+impl ModuleMapper for Fill<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.join(".");
+        let learned = param.is_require_grad();
+        let (id, value, mapper) = param.consume();
+        let read = self.tensors.tensor(&name, Kept::F32, &value.device());
+        let value = match read {
+            Ok(read) => read.set_require_grad(learned),
+            Err(error) => {
+                self.problem.get_or_insert(error);
+                value
+            }
+        };
+        Param::from_mapped_value(id, value, mapper)
+    }
 }

@@ -7,6 +7,7 @@ mod read;
 mod settings;
 mod write;
 
+pub(crate) use read::in_words;
 pub use read::{Loaded, load_adapter};
 pub use write::{Saved, save_adapter};
 

@@ -304,7 +304,7 @@ impl Source<'_> {
 }
 
 /// What is wrong with tensors, first those that are of nothing.
-fn in_words(problems: &[TensorProblem]) -> Vec<String> {
+pub(crate) fn in_words(problems: &[TensorProblem]) -> Vec<String> {
     let strange = |problem: &&TensorProblem| matches!(problem, TensorProblem::Unexpected { .. });
     let mut words = Vec::new();
     for problem in problems.iter().filter(strange) {
