@@ -47,8 +47,10 @@ pub fn model_folder(name: &str, data: &DataDir) -> Result<PathBuf, CorpusError> 
     Err(CorpusError::MissingModel {
         name: name.to_owned(),
         looked: looked.join(", "),
-        remedy: if is_known(name) || is_repository(name) {
+        remedy: if is_known(name) {
             format!("fetch it with `xp data fetch {name}`")
+        } else if is_repository(name) {
+            format!("copy its folder there, or, of a model of the hub, `xp data fetch {name}`")
         } else {
             "copy its folder there".to_owned()
         },

@@ -63,7 +63,7 @@ pub(super) fn run(args: &EvalArgs) -> Result<Exit, Expected> {
     let device = args.device.parse::<DeviceChoice>()?.open()?;
     let mut named = NamedModel::load(&args.model, &args.places, &device)?;
     if let Some(folder) = &args.adapter {
-        named = named.adapted(folder)?;
+        named = named.adapted(folder, &args.places)?;
     }
     let ids = named.tokenizer.encode(&text)?;
     let positions = named.model.limits().positions;

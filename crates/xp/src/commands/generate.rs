@@ -21,7 +21,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<Exit, Expected> {
     let device = args.device.parse::<DeviceChoice>()?.open()?;
     let mut named = NamedModel::load(&args.model, &args.places, &device)?;
     if let Some(folder) = &args.adapter {
-        named = named.adapted(folder)?;
+        named = named.adapted(folder, &args.places)?;
     }
     let prompts = prompts(args, &named)?;
     let config = GenerationConfig {

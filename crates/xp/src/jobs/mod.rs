@@ -36,7 +36,7 @@ mod train;
 
 pub(crate) use context::{Event, JobContext, JobEnd, JobError, Save, Sizes};
 pub(crate) use data_rules::DataRules;
-pub(crate) use finetune::FinetuneSettings;
+pub(crate) use finetune::{Base, FinetuneSettings};
 pub(crate) use job::{Headline, Job};
 pub(crate) use learning::token_batch;
 pub(crate) use list::{JobKind, JobSettings};

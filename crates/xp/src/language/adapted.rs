@@ -9,8 +9,9 @@ use peft_lora::{LoraError, load_adapter, load_perft, load_routers};
 
 use super::{AnyModel, NamedModel};
 use crate::{
+    cli::Places,
     exit::{Exit, Expected},
-    jobs::of_model,
+    jobs::{Base, of_model},
     ui,
 };
 
@@ -20,12 +21,45 @@ impl NamedModel {
     /// # Errors
     ///
     /// When the folder has none, and when it is of another model.
-    pub(crate) fn adapted(self, folder: &Path) -> Result<Self, Expected> {
+    pub(crate) fn adapted(self, folder: &Path, places: &Places) -> Result<Self, Expected> {
         check_pairs(folder)?;
+        self.check_base(folder, places)?;
         let model = of_model!(AnyModel, self.model, model => {
             AnyModel::from(adapted(model, folder).map_err(refused)?)
         });
         Ok(Self { model, ..self })
+    }
+
+    /// Refuses an adapter that says that it is of other files than the model's.
+    pub(super) fn check_base(&self, folder: &Path, places: &Places) -> Result<(), Expected> {
+        let read = Base::read(folder).map_err(|source| {
+            Expected::io(format!("read base.json of {}", folder.display()), source)
+        })?;
+        let (Some(wanted), Some(model)) = (read, &self.folder) else {
+            return Ok(());
+        };
+        // A name without a place would be looked for among the data.
+        let whole = model
+            .canonicalize()
+            .map_err(|source| Expected::io(format!("find {}", model.display()), source))?;
+        let here = Base::of(&whole.to_string_lossy(), &places.data.dir())?;
+        if here.digest == wanted.digest {
+            return Ok(());
+        }
+        let shown = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
+        Err(Expected::new(
+            Exit::Usage,
+            format!(
+                "the adapter in {} is of {} with digest {}, and {} has {}",
+                folder.display(),
+                wanted.model,
+                shown(&wanted.digest),
+                model.display(),
+                shown(&here.digest)
+            ),
+            "name the model that it was trained beside; to try it on this one all the same, take base.json out \
+             of a copy of the folder",
+        ))
     }
 }
 

@@ -7,7 +7,7 @@ use runstore::{TrialId, TrialRef};
 use crate::{
     cli::Places,
     exit::{Exit, Expected},
-    recorded::{latest, stores},
+    recorded::{latest, published, stores},
 };
 
 /// What a name stands for.
@@ -44,7 +44,9 @@ impl Found {
         for store in &stores {
             known.extend(store.published()?.into_iter().map(|id| (id, store)));
         }
+        let elsewhere = published(&places.results)?;
         let mut ids: Vec<_> = known.iter().map(|(id, _)| *id).collect();
+        ids.extend(elsewhere.iter().map(|(id, _)| *id));
         ids.sort_unstable();
         ids.dedup();
         let id = wanted.pick(&ids, latest(&stores)?)?;
@@ -53,6 +55,19 @@ impl Found {
                 store.check_model(&id)?;
                 return Ok(Self::Trial { id, folder });
             }
+        }
+        let ran_here = known.iter().any(|(known, _)| *known == id);
+        let recorded = elsewhere.into_iter().find(|(known, _)| *known == id);
+        if let (false, Some((_, row))) = (ran_here, recorded) {
+            let (sweep, scale) = (&row.sweep, &row.scale);
+            return Err(Expected::new(
+                Exit::Missing,
+                format!("trial {id} is in the results alone, which hold no weights"),
+                format!(
+                    "run it here: `xp trial {sweep} {id} --scale {scale} --set save=last --rerun`, beside what it was \
+                     run with"
+                ),
+            ));
         }
         Err(Expected::new(
             Exit::Missing,

@@ -56,8 +56,9 @@ pub(super) fn load(
             let files = ["adapter_config.json", "perft.json", "routers.json"];
             let learned = files.iter().any(|file| folder.join(file).exists());
             return if learned {
-                named.adapted(folder)
+                named.adapted(folder, places)
             } else {
+                named.check_base(folder, places)?;
                 Ok(named)
             };
         }

@@ -8,6 +8,7 @@
 //! PEFT, with its routers beside.
 
 mod answers;
+mod base;
 mod build;
 mod data_rules;
 mod job;
@@ -16,23 +17,20 @@ mod memory;
 mod settings;
 mod texts;
 
-use std::collections::BTreeMap;
-
 use burn::module::Module;
-use corpora::DataDir;
 use lm::LanguageModel;
 use models_qwen::{Qwen2Moe, Qwen2MoeConfig};
 use moe_layer::{Capacity, LayerDims, RouterInit};
 use runstore::TrialRecord;
 use trainer::{Outcome, Run, Trained};
 
-pub(crate) use self::settings::FinetuneSettings;
 use self::{
     answers::Asked,
     build::{Built, Parts},
     settings::AdapterConfig,
     texts::Texts,
 };
+pub(crate) use self::{base::Base, settings::FinetuneSettings};
 use super::{
     context::{Event, JobContext, JobEnd, JobError, Save},
     learning::{self, PASSES, Recorder, Rows, Slot, Watch},
@@ -83,7 +81,7 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
         (cx.events)(Event::Note { text });
     }
 
-    let base = digest(settings, cx.data)?;
+    let base = Base::of(&settings.base.model, cx.data)?;
     let mut batches = texts.batches(settings, cx.seed)?;
     let slot = Slot::new(cx.checkpoint);
     // Gradients are told router by router, and those of adapters stand between the layers' own.
@@ -97,7 +95,7 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
         seed: named_seed(cx.seed, PASSES),
         stop: cx.stop,
         checkpoints: Some(&slot),
-        base: Some(&base),
+        base: Some(&base.digest),
         keep_best: cx.save == Save::Best,
     };
     let trained = if learned.params.trainable == 0 {
@@ -118,7 +116,7 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
         texts: &texts,
         asked: &asked,
     };
-    finish(cx, settings, &read, &trained, rows)
+    finish(cx, settings, &base, &read, &trained, rows)
 }
 
 /// What is said of routers that learn nothing.
@@ -146,17 +144,6 @@ fn warn(cx: &mut JobContext<'_>, texts: &Texts) {
 fn teaches(settings: &FinetuneSettings, config: &Qwen2MoeConfig) -> bool {
     let router = settings.router.of(config);
     router.strategy.rules().facts().gate_gradient
-}
-
-/// The digest of the base's files.
-fn digest(settings: &FinetuneSettings, data: &DataDir) -> Result<String, JobError> {
-    let digests = corpora::model_digests(&settings.base.model, data)?;
-    let files: BTreeMap<String, String> = digests
-        .into_iter()
-        .map(|digest| (digest.file, digest.blake3))
-        .collect();
-    runstore::data_digest(&files)
-        .ok_or_else(|| JobError::Failed(format!("{} has no files", settings.base.model)))
 }
 
 /// Fills the columns that are known before training.
@@ -207,6 +194,7 @@ struct Read<'a> {
 fn finish(
     cx: JobContext<'_>,
     settings: &FinetuneSettings,
+    base: &Base,
     read: &Read<'_>,
     trained: &Trained<LanguageModel<Qwen2Moe>>,
     rows: Rows,
@@ -223,6 +211,7 @@ fn finish(
         if let Some(to) = &cx.model_dir {
             let kept = keep::chosen(cx.save, trained);
             keep::adapter(to, kept, settings, read.config)?;
+            base.write(to)?;
         }
         // The model after the last step, whatever is kept: the row is of one model.
         let last = trained.model.inner().valid();
