@@ -49,6 +49,7 @@ pub mod load;
 pub mod paired;
 mod ratio;
 pub mod selection;
+pub mod signed_rank;
 pub mod speed;
 pub mod statistics;
 pub mod student;

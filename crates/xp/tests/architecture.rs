@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kernels", &[]),
     ("nn", &["kernels"]),
     ("runstore", &[]),
+    ("claims", &["registry", "metrics", "runstore"]),
     ("corpora", &["registry"]),
     ("trainer", &["registry", "metrics", "kernels"]),
     ("routers", &["registry", "kernels", "nn"]),
@@ -74,6 +75,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "xp",
         &[
+            "claims",
             "registry",
             "metrics",
             "kernels",
@@ -109,7 +111,7 @@ const CONFINED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that know no tensors.
-const WITHOUT_BURN: &[&str] = &["registry", "metrics", "runstore", "corpora"];
+const WITHOUT_BURN: &[&str] = &["registry", "metrics", "runstore", "claims", "corpora"];
 
 const MOST_LINES: usize = 400;
 

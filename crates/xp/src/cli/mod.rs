@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Forge(ForgeArgs),
     /// Writes a language model with its maps in four bits, by GPTQ.
     Quantise(QuantiseArgs),
+    /// Says whether results bear each published claim out: holds, fails or undecided.
+    Claims(ClaimsArgs),
     /// Lists, fetches and checks text data.
     #[command(subcommand)]
     Data(DataCommand),
@@ -174,6 +176,32 @@ pub(crate) struct ShowArgs {
     /// Prints JSON instead of TOML.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+// `xp claims`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ClaimsArgs {
+    /// The scale whose results are asked.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) scale: String,
+    /// The device whose results are asked.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    /// Folder of results: <DIR>/<sweep>/<scale>-<device>/.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) results: PathBuf,
+    /// Folder with the file of claims, claims.toml.
+    #[arg(long, value_name = "DIR", default_value = "experiments")]
+    pub(crate) experiments: PathBuf,
+    /// Shows these claims in full: ids such as a.1, or what stands before a dot or a hyphen.
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) id: Vec<String>,
+    /// Prints JSON.
+    #[arg(long, conflicts_with = "markdown")]
+    pub(crate) json: bool,
+    /// Prints a table in Markdown.
+    #[arg(long)]
+    pub(crate) markdown: bool,
 }
 
 /// `xp data`.

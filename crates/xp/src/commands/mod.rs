@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_qwen;
+mod claims;
 mod data;
 mod defaults;
 mod doctor;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Eval(args) => eval::run(&args),
         Command::Forge(args) => forge::run(&args),
         Command::Quantise(args) => quantise::run(&args),
+        Command::Claims(args) => claims::run(&args),
         Command::Data(command) => data::run(&command),
         Command::Schema(args) => schema::run(&args),
         Command::Bench(BenchCommand::Peers(args)) => bench::peers(&args),

@@ -86,7 +86,7 @@ fn syntax(error: &toml::de::Error) -> Problem {
     }
 }
 
-/// Names of the sweeps in a folder, sorted.
+/// Names of the sweeps in a folder, sorted; the file of claims is none.
 pub(crate) fn experiments(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
@@ -95,7 +95,8 @@ pub(crate) fn experiments(folder: &Path) -> Vec<String> {
         .filter_map(|entry| {
             let path = entry.ok()?.path();
             let toml = path.extension()?.to_str()? == "toml" && path.is_file();
-            toml.then(|| path.file_stem()?.to_str().map(str::to_owned))?
+            let is_sweep = toml && path.file_name()? != claims::FILE_NAME;
+            is_sweep.then(|| path.file_stem()?.to_str().map(str::to_owned))?
         })
         .collect();
     names.sort();

@@ -4,6 +4,7 @@ mod basics;
 mod before_running;
 mod bounds;
 mod cells;
+mod claims;
 mod clones;
 mod completing;
 mod devices;

@@ -1,0 +1,320 @@
+//! The ledger for people to read: a line a claim, one claim in full, a table for pages.
+
+use crate::file::Face;
+use crate::ledger::{Effect, Ledger, Outcome, PartOutcome, Verdict};
+use crate::query::{Reading, Want};
+
+/// Characters of a line.
+const WIDTH: usize = 80;
+
+/// An interval narrower than this share of its value is none: the numbers do not vary.
+const NO_WIDTH: f64 = 1e-9;
+
+/// A row of the ledger's table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The claim's id.
+    pub id: String,
+    /// What is claimed, in few words.
+    pub title: String,
+    /// `holds`, `fails` or `undecided`.
+    pub verdict: &'static str,
+    /// The effect with its interval, or why there is none.
+    pub effect: String,
+    /// Seeds, rounds or cells.
+    pub n: String,
+    /// Where it stands.
+    pub source: String,
+}
+
+impl From<&Outcome> for Row {
+    fn from(outcome: &Outcome) -> Self {
+        Self {
+            id: outcome.id.clone(),
+            title: outcome.title.clone(),
+            verdict: outcome.verdict.name(),
+            effect: match (&outcome.effect, outcome.want) {
+                (Some(effect), _) => effect_text(effect),
+                (None, want) => want.map_or("", Want::short).to_owned(),
+            },
+            n: outcome
+                .effect
+                .map_or_else(String::new, |effect| effect.n.to_string()),
+            source: outcome.source.clone(),
+        }
+    }
+}
+
+impl Ledger {
+    /// The rows of a table.
+    pub fn rows(&self) -> Vec<Row> {
+        self.claims.iter().map(Row::from).collect()
+    }
+
+    /// A line a claim, none longer than 80 characters, and a line that counts them.
+    pub fn lines(&self) -> String {
+        let mut lines: Vec<String> = self.rows().iter().map(line).collect();
+        lines.push(String::new());
+        lines.push(self.summary());
+        lines.join("\n") + "\n"
+    }
+
+    /// How many claims hold, fail and are undecided, and why.
+    pub fn summary(&self) -> String {
+        let wants = self.wants().into_iter();
+        let wants: Vec<_> = wants
+            .map(|(want, n)| format!("{n} {}", want.words()))
+            .collect();
+        let undecided = match self.count(Verdict::Undecided) {
+            0 => "0 undecided".to_owned(),
+            n => format!("{n} undecided ({})", wants.join(", ")),
+        };
+        format!(
+            "{} claims at {}: {} hold, {} fail, {undecided}.",
+            self.claims.len(),
+            self.scale,
+            self.count(Verdict::Holds),
+            self.count(Verdict::Fails),
+        )
+    }
+
+    /// Every claim with its sentence, its parts and the results that it was asked of.
+    pub fn full(&self) -> String {
+        self.claims
+            .iter()
+            .map(in_full)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// A table in Markdown, with the line that counts them.
+    pub fn markdown(&self) -> String {
+        let mut text = format!(
+            "{}\n\n| id | claim | verdict | effect, 95 % interval | n | source |\n|---|---|---|---|--:|---|\n",
+            self.summary()
+        );
+        for row in self.rows() {
+            let cells = [
+                row.id,
+                row.title,
+                row.verdict.to_owned(),
+                row.effect,
+                row.n,
+                row.source,
+            ];
+            let cells = cells.map(|cell| cell.replace('|', "\\|"));
+            text += &format!("| {} |\n", cells.join(" | "));
+        }
+        text
+    }
+}
+
+/// `a.1      holds     -1.12 (-1.51, -0.74)    5  soft top-k below hash`
+fn line(row: &Row) -> String {
+    let n = if row.n.is_empty() { "–" } else { &row.n };
+    let head = format!(
+        "{:<8} {:<9} {:<25} {n:>3}  ",
+        row.id,
+        row.verdict,
+        shortened(&row.effect, 25)
+    );
+    let left = WIDTH.saturating_sub(head.chars().count());
+    head + &shortened(&row.title, left)
+}
+
+fn in_full(claim: &Outcome) -> String {
+    let face = match claim.face {
+        Face::AsDescribed => "as described",
+        Face::AsPublished => "as published",
+    };
+    let mut text = format!("{}  {}  ({face})\n", claim.id, claim.verdict.name());
+    let mut put = |name: &str, value: &str| {
+        text += &wrapped(&format!("  {name:<10} "), value);
+    };
+    put("claim", &claim.says);
+    put("source", &claim.source);
+    if let Some(published) = &claim.published {
+        put("published", published);
+    }
+    put(
+        "test",
+        &format!(
+            "{} of {} over {}",
+            claim.test,
+            claim.measure,
+            claim.sweeps.join(" and ")
+        ),
+    );
+    if let Some(effect) = &claim.effect {
+        put(
+            "effect",
+            &format!("{}, n {}", effect_text(effect), effect.n),
+        );
+    }
+    if let (Some(p), Some(corrected)) = (claim.p, claim.corrected_p) {
+        put(
+            "p",
+            &format!(
+                "{}, after Holm's correction {}",
+                number(p),
+                number(corrected)
+            ),
+        );
+    }
+    if let Some(reason) = &claim.reason {
+        put("undecided", reason);
+    }
+    if let Some(command) = &claim.command {
+        put("run", command);
+    }
+    if claim.parts.len() > 1 {
+        for part in &claim.parts {
+            put("part", &part_text(part));
+        }
+    }
+    for used in &claim.used {
+        put(
+            "results",
+            &format!(
+                "{}, {} trials of commit {}: {}",
+                used.folder,
+                used.trials,
+                used.commits.join(", "),
+                used.cells.join("; ")
+            ),
+        );
+    }
+    if let Some(note) = &claim.note {
+        put("note", note);
+    }
+    text
+}
+
+fn part_text(part: &PartOutcome) -> String {
+    let shown = match (&part.effect, &part.reason) {
+        (Some(effect), _) => format!("{}, n {}", effect_text(effect), effect.n),
+        (None, reason) => reason.clone().unwrap_or_default(),
+    };
+    format!("{}: {}, {shown}", part.label, part.verdict.name())
+}
+
+/// `-1.12 (-1.51, -0.74)`, `×1.08 (1.05, 1.11)`, `ρ 0.71 (0.20, 0.92)`: as many digits as the interval is sure of.
+fn effect_text(effect: &Effect) -> String {
+    let sign = match effect.reading {
+        Reading::Difference if effect.value > 0.0 => "+",
+        Reading::Difference | Reading::Level => "",
+        Reading::Ratio => "×",
+        Reading::Correlation => "ρ ",
+    };
+    let (value, ends) = (effect.value, effect.low.zip(effect.high));
+    let Some((low, high)) = ends.filter(|(low, high)| high - low > NO_WIDTH * value.abs()) else {
+        return format!("{sign}{}", number(value));
+    };
+    let digits = decimals((high - low) / 2.0);
+    format!("{sign}{value:.digits$} ({low:.digits$}, {high:.digits$})")
+}
+
+/// Decimals with which a half-width has two digits, four at the most.
+fn decimals(half: f64) -> usize {
+    (1 - half.log10().floor() as i32).clamp(0, 4) as usize
+}
+
+/// Three significant digits; whole numbers as they are.
+fn number(x: f64) -> String {
+    let size = x.abs();
+    if x.fract() == 0.0 {
+        return format!("{x:.0}");
+    }
+    if size < 1e-3 {
+        return format!("{x:.1e}");
+    }
+    let digits = (2 - size.log10().floor() as i32).max(0) as usize;
+    format!("{x:.digits$}")
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// A text behind a head, its lines no wider than the terminal's 80 where words allow.
+fn wrapped(head: &str, text: &str) -> String {
+    let indent = head.chars().count();
+    let mut lines = vec![head.to_owned()];
+    let mut width = indent;
+    for word in text.split_whitespace() {
+        let own = word.chars().count();
+        if width > indent && width + 1 + own > WIDTH {
+            lines.push(" ".repeat(indent));
+            width = indent;
+        }
+        let line = lines.last_mut().expect("a first line");
+        if width > indent {
+            line.push(' ');
+            width += 1;
+        }
+        line.push_str(word);
+        width += own;
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let shown = [1.0, -0.123_456, 12.345, 1234.5, 0.000_123, 0.0, 0.5].map(number);
+        assert_eq!(
+            shown,
+            ["1", "-0.123", "12.3", "1234", "1.2e-4", "0", "0.500"]
+        );
+    }
+
+    #[test]
+    fn an_effect_says_what_it_is_with_the_digits_of_its_interval() {
+        let effect = |reading, value, low, high| {
+            effect_text(&Effect {
+                reading,
+                value,
+                low: Some(low),
+                high: Some(high),
+                n: 3,
+            })
+        };
+        assert_eq!(
+            effect(Reading::Difference, 1.0, 0.5, 1.5),
+            "+1.00 (0.50, 1.50)"
+        );
+        assert_eq!(
+            effect(Reading::Ratio, 1.0812, 1.05, 1.11),
+            "×1.081 (1.050, 1.110)"
+        );
+        assert_eq!(effect(Reading::Ratio, 178.4, 88.7, 357.2), "×178 (89, 357)");
+        assert_eq!(
+            effect(Reading::Correlation, 0.7, 0.2, 0.9),
+            "ρ 0.70 (0.20, 0.90)"
+        );
+        assert_eq!(effect(Reading::Level, 6144.0, 6144.0, 6144.0), "6144");
+        assert_eq!(
+            effect(Reading::Level, 5e-5, -1e-5, 1.1e-4),
+            "0.0001 (-0.0000, 0.0001)"
+        );
+    }
+
+    #[test]
+    fn long_words_are_cut_and_long_texts_wrapped() {
+        assert_eq!(shortened("abcdef", 4), "abc…");
+        let text = wrapped("  claim  ", &"word ".repeat(40));
+        assert!(text.lines().count() > 2 && text.lines().all(|line| line.chars().count() <= WIDTH));
+        assert!(
+            text.lines()
+                .skip(1)
+                .all(|line| line.starts_with("         word"))
+        );
+    }
+}
