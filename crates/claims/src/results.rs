@@ -17,24 +17,24 @@ pub struct Place {
     pub root: PathBuf,
     /// The scale, such as `cpu`.
     pub scale: String,
-    /// The device, such as `cpu` or `cuda:0`.
+    /// The device as folders of results are called by it: `cpu`, `wgpu`, or a card's name such as `h200`.
     pub device: String,
 }
 
 impl Place {
     /// The folder of a sweep's results.
     pub fn folder(&self, sweep: &str) -> PathBuf {
-        let device = self.device.replace(':', "-");
         self.root
             .join(sweep)
-            .join(format!("{}-{device}", self.scale))
+            .join(format!("{}-{}", self.scale, self.device))
     }
 
     /// The command that runs what is missing of a sweep.
     pub fn command(&self, sweep: &str) -> String {
         let device = match self.device.as_str() {
-            "cpu" => String::new(),
-            device => format!(" --device {device}"),
+            "cpu" => "",
+            device if device.starts_with("wgpu") => " --device wgpu",
+            _ => " --device cuda",
         };
         format!("xp sweep {sweep} --scale {}{device}", self.scale)
     }

@@ -129,6 +129,18 @@ fn a_missing_folder_says_what_runs_it() {
 }
 
 #[test]
+fn folders_are_called_by_scale_and_device() {
+    let mut place = Lab::new().place();
+    place.scale = "paper".to_owned();
+    place.device = "h200".to_owned();
+    assert!(place.folder("larger").ends_with("larger/paper-h200"));
+    assert_eq!(
+        place.command("larger"),
+        "xp sweep larger --scale paper --device cuda"
+    );
+}
+
+#[test]
 fn nothing_at_all_is_no_ledger() {
     let lab = Lab::new();
     let claims = claims::parse_claims(&less("a"), "claims.toml".as_ref()).unwrap();

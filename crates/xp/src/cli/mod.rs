@@ -184,7 +184,7 @@ pub(crate) struct ClaimsArgs {
     /// The scale whose results are asked.
     #[arg(long, default_value = "cpu")]
     pub(crate) scale: String,
-    /// The device whose results are asked.
+    /// The device whose results are asked, as their folders are called by it: cpu, or a card such as h200.
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
     /// Folder of results: <DIR>/<sweep>/<scale>-<device>/.
