@@ -30,8 +30,8 @@ pub enum Derived {
     BusiestShare,
     /// `experts.busiest_over_idlest`: assignments of the busiest expert over those of the idlest, likewise.
     BusiestOverIdlest,
-    /// `tokens.first_choice_share`: the share of first choices that go to the expert which gets most of them, among the
-    /// sampled decisions; mean over layers.
+    /// `tokens.first_choice_share`: the share of first choices, those with a token's largest gate, that go to the expert
+    /// which gets most of them, among the sampled decisions; mean over layers.
     FirstChoiceShare,
     /// `tokens.class_share`: of the tokens of a class, the share whose first choice is the class's favourite expert; mean
     /// over layers, and over the classes that the query allows.

@@ -92,18 +92,17 @@ pub(super) fn of_choices<'a>(
     measure: impl Fn(&[Choice<'_>]) -> Vec<(Option<String>, Option<f64>)>,
 ) -> Vec<Observation<'a>> {
     let mut by_trial: BTreeMap<&str, Vec<&TokenRow>> = BTreeMap::new();
-    for row in results.tables.tokens.iter().filter(|row| row.choice == 0) {
+    for row in &results.tables.tokens {
         by_trial.entry(&row.trial_id).or_default().push(row);
     }
     let mut found = Vec::new();
     for (trial, rows) in with_rows(results, by_trial) {
         let last = rows.iter().map(|row| row.step).max();
+        let rows = rows.into_iter().filter(|row| Some(row.step) == last);
         let mut layers: BTreeMap<u64, Vec<Choice<'_>>> = BTreeMap::new();
-        for row in rows.iter().filter(|row| Some(row.step) == last) {
-            layers
-                .entry(row.layer)
-                .or_default()
-                .push((&row.token_class, row.expert));
+        for row in first_choices(rows) {
+            let own = layers.entry(row.layer).or_default();
+            own.push((&row.token_class, row.expert));
         }
         for (layer, choices) in layers {
             for (class, value) in measure(&choices) {
@@ -114,6 +113,21 @@ pub(super) fn of_choices<'a>(
         }
     }
     found
+}
+
+/// Of each token in each layer the choice with the largest gate, the first where several have it: where experts choose,
+/// the choices of a token stand in the order of experts.
+fn first_choices<'a>(rows: impl Iterator<Item = &'a TokenRow>) -> Vec<&'a TokenRow> {
+    let mut firsts: BTreeMap<(u64, u64, u64), &TokenRow> = BTreeMap::new();
+    for row in rows {
+        let place = (row.layer, row.window, row.position);
+        let own = firsts.entry(place).or_insert(row);
+        let gates = [row.gate, own.gate].map(|gate| gate.unwrap_or(0.0));
+        if gates[0] > gates[1] || (gates[0] >= gates[1] && row.choice < own.choice) {
+            *own = row;
+        }
+    }
+    firsts.into_values().collect()
 }
 
 /// The share of choices that go to the expert which gets most.

@@ -109,13 +109,17 @@ fn classes_are_told_by_the_first_choice() {
             .into_iter()
             .enumerate()
             .flat_map(move |(place, (class, expert))| {
-                [(0, expert), (1, 5)].map(|(choice, expert)| TokenRow {
+                // The first token has its choices in the order of experts, as where experts choose.
+                let order = if place == 0 { [1, 0] } else { [0, 1] };
+                let choices = [(order[0], expert, 0.6), (order[1], 5, 0.4)];
+                choices.map(|(choice, expert, gate)| TokenRow {
                     trial_id: row.trial_id.clone(),
                     step: 10,
                     position: place as u64,
                     choice,
                     token_class: class.to_owned(),
                     expert,
+                    gate: Some(gate),
                     ..TokenRow::default()
                 })
             })
