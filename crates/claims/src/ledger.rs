@@ -26,6 +26,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Holds, Self::Fails, Self::Undecided];
+
+    /// Its word behind a count of claims.
+    pub fn of_many(self) -> &'static str {
+        match self {
+            Self::Holds => "hold",
+            Self::Fails => "fail",
+            Self::Undecided => "undecided",
+        }
+    }
+
     /// Its word.
     pub fn name(self) -> &'static str {
         match self {

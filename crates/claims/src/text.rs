@@ -1,5 +1,7 @@
 //! The ledger for people to read: a line a claim, one claim in full, a table for pages.
 
+use std::collections::BTreeSet;
+
 use crate::file::Face;
 use crate::ledger::{Effect, Ledger, Outcome, PartOutcome, Verdict};
 use crate::query::{Reading, Want};
@@ -51,30 +53,56 @@ impl Ledger {
         self.claims.iter().map(Row::from).collect()
     }
 
-    /// A line a claim, none longer than 80 characters, and a line that counts them.
+    /// A line a claim, none longer than 80 characters, then how many there are of each verdict, what undecided ones
+    /// want, and the commands that run what is missing.
     pub fn lines(&self) -> String {
         let mut lines: Vec<String> = self.rows().iter().map(line).collect();
+        let counts = Verdict::ALL.map(|own| format!("{} {}", self.count(own), own.of_many()));
         lines.push(String::new());
-        lines.push(self.summary());
+        lines.push(format!(
+            "{} claims at {}: {}.",
+            self.claims.len(),
+            self.scale,
+            counts.join(", ")
+        ));
+        for (want, n) in self.wants() {
+            lines.push(format!("  {n:>3} {}", want.words()));
+            if want == Want::Runs {
+                lines.extend(
+                    self.commands()
+                        .into_iter()
+                        .map(|own| format!("        {own}")),
+                );
+            }
+        }
         lines.join("\n") + "\n"
     }
 
-    /// How many claims hold, fail and are undecided, and why.
+    /// The commands that run what is missing.
+    pub fn commands(&self) -> BTreeSet<&str> {
+        let missing = self.claims.iter();
+        let missing = missing.filter(|claim| claim.want == Some(Want::Runs));
+        missing
+            .filter_map(|claim| claim.command.as_deref())
+            .collect()
+    }
+
+    /// How many claims hold, fail and are undecided, and why, in a sentence.
     pub fn summary(&self) -> String {
+        let counts = Verdict::ALL.map(|own| format!("{} {}", self.count(own), own.of_many()));
         let wants = self.wants().into_iter();
         let wants: Vec<_> = wants
             .map(|(want, n)| format!("{n} {}", want.words()))
             .collect();
-        let undecided = match self.count(Verdict::Undecided) {
-            0 => "0 undecided".to_owned(),
-            n => format!("{n} undecided ({})", wants.join(", ")),
+        let why = match wants.as_slice() {
+            [] => String::new(),
+            wants => format!(" ({})", wants.join(", ")),
         };
         format!(
-            "{} claims at {}: {} hold, {} fail, {undecided}.",
+            "{} claims at {}: {}{why}.",
             self.claims.len(),
             self.scale,
-            self.count(Verdict::Holds),
-            self.count(Verdict::Fails),
+            counts.join(", ")
         )
     }
 
