@@ -69,6 +69,14 @@ pub enum BuildError {
         /// What is wrong, with the numbers.
         problem: String,
     },
+    /// Layers that have a k each are not as many as the model has.
+    #[error("k-by-layer has {got} budgets, and the model {layers} layers")]
+    Budgets {
+        /// Layers of the model.
+        layers: usize,
+        /// Budgets that were given.
+        got: usize,
+    },
     /// The router refused.
     #[error(transparent)]
     Router(#[from] RouterError),

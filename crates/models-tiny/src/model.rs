@@ -10,7 +10,7 @@ use lm::{
     BuildError, CausalLm, DataDims, Decoder, DecoderInput, LmConfig, LmInput, LmLimits, LmShape,
     LmSizes,
 };
-use moe_layer::{BatchRows, Mixtures, MoeConfig, MoeContext, MoeLayer, MoeOutput};
+use moe_layer::{BatchRows, Mixtures, MoeConfig, MoeContext, MoeLayer, MoeOutput, MoeSizes};
 use nn::{Dropout, JointAttention, LayerNorm, Linear, LinearDims};
 use routers::RouterConfig;
 
@@ -47,16 +47,20 @@ impl LmShape for TinyMoeConfig {
 
     fn sizes(&self, moe: &MoeConfig, router: &RouterConfig, dims: &DataDims) -> LmSizes {
         let (dim, layers) = (self.width(), self.layers());
-        let layer = MoeLayer::sizes(moe, router, dim, dims.sequence);
+        let mixtures = self.known_mixtures(moe).into_iter();
+        let mixtures = mixtures.map(|moe| MoeLayer::sizes(&moe, router, dim, dims.sequence));
+        let mixtures: Vec<MoeSizes> = mixtures.collect();
+        let all = |of: fn(&MoeSizes) -> usize| mixtures.iter().map(of).sum::<usize>();
         let norm = LayerNorm::num_params(dim);
         let per_block = JointAttention::num_params(dim) + 2 * norm;
         let outside = norm + dim * dims.vocab;
         LmSizes {
             total: outside
                 + (dims.vocab + dims.sequence) * dim
-                + layers * (per_block + layer.total),
-            active: outside + 2 * dim + layers * (per_block + layer.active),
-            router: layers * layer.router,
+                + layers * per_block
+                + all(|layer| layer.total),
+            active: outside + 2 * dim + layers * per_block + all(|layer| layer.active),
+            router: all(|layer| layer.router),
         }
     }
 
@@ -71,8 +75,10 @@ impl LmShape for TinyMoeConfig {
     ) -> f64 {
         let (dim, layers) = (self.width(), self.layers());
         let attention = 8 * dim * dim + 2 * dim * (dims.sequence + 1);
-        let layer = MoeLayer::flops_per_token(moe, router, dim, rows);
-        layers as f64 * (attention as f64 + layer) + (2 * dim * dims.vocab) as f64
+        let mixtures = self.known_mixtures(moe).into_iter();
+        let mixtures = mixtures.map(|moe| MoeLayer::flops_per_token(&moe, router, dim, rows));
+        let outside = layers * attention + 2 * dim * dims.vocab;
+        mixtures.sum::<f64>() + outside as f64
     }
 }
 
@@ -95,9 +101,10 @@ impl LmConfig for TinyMoeConfig {
                 ),
             });
         }
+        let mixtures = self.mixtures(moe)?;
         let dropout = self.dropout.get();
         let layer_dims = dims.of_layer(dim);
-        let block = |_| -> Result<Block, BuildError> {
+        let block = |moe: &MoeConfig| -> Result<Block, BuildError> {
             Ok(Block {
                 attention_norm: LayerNorm::new(dim, device),
                 attention: JointAttention::new(dim, heads, dropout, device),
@@ -109,9 +116,7 @@ impl LmConfig for TinyMoeConfig {
         Ok(TinyMoe {
             tokens: embedding(dims.vocab, dim, device),
             positions: embedding(dims.sequence, dim, device),
-            blocks: (0..self.layers.get())
-                .map(block)
-                .collect::<Result<_, _>>()?,
+            blocks: mixtures.iter().map(block).collect::<Result<_, _>>()?,
             norm: LayerNorm::new(dim, device),
             head: LinearDims::without_bias(dim, dims.vocab).init(device),
             dropout: Dropout::new(dropout),

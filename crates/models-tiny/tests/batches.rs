@@ -38,6 +38,7 @@ fn model(strategy: StrategyConfig) -> TinyMoe {
         dim: size(8),
         heads: size(2),
         dropout: Fraction::new(0.0),
+        ..TinyMoeConfig::default()
     };
     let router = RouterConfig {
         strategy,

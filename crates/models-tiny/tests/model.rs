@@ -30,6 +30,7 @@ fn config() -> TinyMoeConfig {
         dim: size(8),
         heads: size(2),
         dropout: Fraction::new(0.0),
+        ..TinyMoeConfig::default()
     }
 }
 
@@ -209,6 +210,7 @@ fn small(strategy: &str) -> (TinyMoeConfig, MoeConfig, RouterConfig, DataDims) {
         dim: size(64),
         heads: size(4),
         dropout: Fraction::new(0.0),
+        ..TinyMoeConfig::default()
     };
     let router = RouterConfig {
         strategy: StrategyConfig::by_default(strategy).expect("a member"),

@@ -35,6 +35,7 @@ fn model(dropout: f64, device: &Device) -> TinyMoe {
         dim: size(DIM),
         heads: size(HEADS),
         dropout: Fraction::new(dropout),
+        ..TinyMoeConfig::default()
     };
     // One expert with a gate of one: the mixture is a plain feed-forward network.
     let moe = MoeConfig {

@@ -30,6 +30,7 @@ fn model(layers: usize) -> TinyMoe {
         dim: size(8),
         heads: size(2),
         dropout: Fraction::new(0.0),
+        ..TinyMoeConfig::default()
     };
     let dims = DataDims::new(9, 6);
     let model = config.build(&moe(), &router("mean"), &dims, &device);

@@ -35,6 +35,7 @@ fn four_bits_predict_what_the_full_model_does() {
         dim: size(16),
         heads: size(2),
         dropout: Fraction::new(0.0),
+        ..TinyMoeConfig::default()
     };
     let moe = MoeConfig {
         experts: size(4),
@@ -102,6 +103,7 @@ fn sizes_that_fill_no_words_are_refused_by_the_map() {
         dim: size(12),
         heads: size(2),
         dropout: Fraction::new(0.0),
+        ..TinyMoeConfig::default()
     };
     let model = config
         .build(

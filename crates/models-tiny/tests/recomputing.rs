@@ -32,6 +32,7 @@ fn learner(router: &RouterConfig, chain: usize) -> Tiny {
         dim: size(8),
         heads: size(2),
         dropout: Fraction::new(0.1),
+        ..TinyMoeConfig::default()
     };
     let model = config.build(&moe(chain), router, &DataDims::new(9, 6), &device);
     let model = model.expect("a model");

@@ -107,6 +107,7 @@ impl ModelSizes {
             dim: self.dim.try_into().expect("above 0"),
             heads: self.heads.try_into().expect("above 0"),
             dropout: Fraction::new(0.0),
+            ..TinyMoeConfig::default()
         }
     }
 
