@@ -186,6 +186,11 @@ impl KnownCell<'_> {
         )
     }
 
+    /// Says at its place what is wrong with the cell.
+    pub(super) fn refuse_as(&self, message: &str, help: &str, problems: &mut Problems) {
+        problems.at(self.place.clone(), message, help);
+    }
+
     /// Says what it is that none of the points has, with what they have.
     pub(super) fn refuse(&self, points: &[Place<'_>], scale: &str, problems: &mut Problems) {
         let is_there = |own: &Known<'_>| {

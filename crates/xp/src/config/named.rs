@@ -40,6 +40,36 @@ impl Sweep {
         self.first_of(cell, points, problems)
     }
 
+    /// The points that are left out of the speeds. What the others are divided by cannot be among them.
+    pub(super) fn untimed(
+        &self,
+        points: &[Place<'_>],
+        reference: Option<usize>,
+        problems: &mut Problems,
+    ) -> Vec<usize> {
+        let cell = self.speed.as_ref().and_then(|plan| plan.leave_out.as_ref());
+        let Some(cell) = cell else { return Vec::new() };
+        if self.first_of(cell, points, problems).is_none() {
+            return Vec::new();
+        }
+        let Some(known) = cell.known(&self.settings, self.job, problems) else {
+            return Vec::new();
+        };
+        let all = 0..points.len();
+        let out: Vec<usize> = all
+            .filter(|&place| known.fits(&points[place].0, points[place].1))
+            .collect();
+        if reference.is_some_and(|reference| out.contains(&reference)) {
+            let help = "name another cell in `speed.reference`, or leave out others";
+            let message = "the cell that speeds are divided by is left out";
+            known.refuse_as(message, help, problems);
+        } else if out.len() == points.len() {
+            let help = "leave out fewer cells, or take the table `[speed]` out";
+            known.refuse_as("no cell is left to be timed", help, problems);
+        }
+        out
+    }
+
     /// The first point that has the settings of a cell. That none has is refused, unless the command
     /// line changed the question and not the cell: then the file's cell may be left without a point.
     fn first_of(

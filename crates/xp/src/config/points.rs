@@ -38,8 +38,13 @@ impl Sweep {
             let places = places.map(|point| (point.settings.to_json(), &*point.axes));
             let places: Vec<_> = places.collect();
             self.check_baseline(&places, &mut problems);
-            if let Some(reference) = self.reference(&places, &mut problems) {
+            let reference = self.reference(&places, &mut problems);
+            let untimed = self.untimed(&places, reference, &mut problems);
+            if let Some(reference) = reference {
                 points[reference].reference = true;
+            }
+            for point in untimed {
+                points[point].timed = false;
             }
         }
         problems.finish(&self.sources)?;
@@ -184,6 +189,7 @@ impl Sweep {
             axes: axes.collect(),
             settings,
             reference: false,
+            timed: true,
         })
     }
 
@@ -225,6 +231,8 @@ pub(crate) struct Point {
     pub(crate) settings: JobSettings,
     /// Whether its speed is what the others are divided by.
     pub(super) reference: bool,
+    /// Whether its steps are among those that are timed in turn.
+    pub(super) timed: bool,
 }
 
 /// Refuses two ways of one setting beside each other: one of them would have no effect, and trials that

@@ -24,6 +24,8 @@ pub(crate) struct SpeedConfig {
     pub(crate) seeds: NonZeroUsize,
     /// Settings, by short name or path, of the cell that the others are divided by; the sweep's first point without them.
     pub(crate) reference: BTreeMap<String, Value>,
+    /// Settings, by short name or path, of cells that are not timed; all are without them.
+    pub(crate) leave_out: BTreeMap<String, Value>,
 }
 
 impl Default for SpeedConfig {
@@ -33,6 +35,7 @@ impl Default for SpeedConfig {
             settle: PositiveF64::new(0.04),
             seeds: NonZeroUsize::MIN,
             reference: BTreeMap::new(),
+            leave_out: BTreeMap::new(),
         }
     }
 }
@@ -42,6 +45,7 @@ impl Default for SpeedConfig {
 pub(crate) struct SpeedPlan {
     pub(super) config: SpeedConfig,
     pub(super) reference: Option<NamedCell>,
+    pub(super) leave_out: Option<NamedCell>,
 }
 
 impl SpeedPlan {
@@ -68,14 +72,19 @@ impl SpeedPlan {
             );
             return None;
         }
-        let node = tree::find(tree, "speed.reference");
-        let reference = node.and_then(|node| match node.get_ref() {
-            DeValue::Table(table) if !table.is_empty() => {
-                let written = (table, node.span());
-                NamedCell::read("speed.reference", written, job, problems)
+        let mut named = |table: &'static str| {
+            let node = tree::find(tree, table)?;
+            match node.get_ref() {
+                DeValue::Table(written) if !written.is_empty() => {
+                    NamedCell::read(table, (written, node.span()), job, problems)
+                }
+                _ => None,
             }
-            _ => None,
-        });
-        Some(Self { config, reference })
+        };
+        Some(Self {
+            reference: named("speed.reference"),
+            leave_out: named("speed.leave-out"),
+            config,
+        })
     }
 }

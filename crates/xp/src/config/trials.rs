@@ -31,6 +31,7 @@ impl Sweep {
         let mut seen = BTreeSet::new();
         let mut duplicates = 0;
         let mut reference = None;
+        let mut untimed = BTreeSet::new();
         for point in points {
             let data = digests(&point.settings)?;
             for &seed in &self.seeds {
@@ -38,6 +39,9 @@ impl Sweep {
                 let id = TrialId::of(&question, data.as_ref().unwrap_or(&BTreeMap::new()));
                 if point.reference && reference.is_none() {
                     reference = Some(id);
+                }
+                if !point.timed {
+                    untimed.insert(id);
                 }
                 if !seen.insert(id) {
                     duplicates += 1;
@@ -54,18 +58,22 @@ impl Sweep {
                 });
             }
         }
-        let speeds = self.speed_trials(&list, reference);
+        let timed = list.iter().filter(|trial| !untimed.contains(&trial.id));
+        let speeds = self.speed_trials(&timed.collect::<Vec<_>>(), reference);
         list.extend(speeds);
         Ok(Trials { list, duplicates })
     }
 
-    /// The trials that time the cells of `list` in turn; `reference` is the id of the reference's trial with the first
+    /// The trials that time the cells of `timed` in turn; `reference` is the id of the reference's trial with the first
     /// seed.
-    pub(super) fn speed_trials(&self, list: &[Trial], reference: Option<TrialId>) -> Vec<Trial> {
+    fn speed_trials(&self, timed: &[&Trial], reference: Option<TrialId>) -> Vec<Trial> {
         let Some(plan) = &self.speed else {
             return Vec::new();
         };
-        let of_seed = |seed: u64| list.iter().filter(move |trial| trial.seed == seed);
+        let of_seed = |seed: u64| {
+            let all = timed.iter().copied();
+            all.filter(move |trial| trial.seed == seed)
+        };
         let first = self.seeds.first().copied().unwrap_or_default();
         // Every seed has the same points in the same order.
         let place = of_seed(first).position(|trial| Some(trial.id) == reference);
@@ -204,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn cells_that_are_left_out_are_no_part_of_it() {
+        let text = format!("{SWEEP}[speed]\nleave-out = {{ experts = 8 }}\n");
+        let trials = resolve(&text, None, &[]).unwrap();
+        // All four points have both seeds; the two of four experts are timed, with the first.
+        assert_eq!(trials.len(), 9);
+        let timed = &speeds(&trials)[0].1;
+        let ids: Vec<&str> = timed.cells.iter().map(|cell| &*cell.trial_id).collect();
+        assert_eq!(ids, [trials[0].id.full(), trials[2].id.full()]);
+        // It is the question of a sweep that never had them.
+        let without = format!("{SWEEP}[speed]\n").replace("experts = [4, 8]", "experts = [4]");
+        let without = resolve(&without, None, &[]).unwrap();
+        assert_eq!(without.last().unwrap().id, trials[8].id);
+    }
+
+    #[test]
     fn its_id_follows_from_what_is_measured() {
         let id = |text: &str, set: &[&str]| {
             let text = format!("{SWEEP}[speed]\n{text}");
@@ -226,6 +249,12 @@ mod tests {
     #[case("[speed]\nreference = 'top1'", "`speed.reference`")]
     #[case("[speed]\nreference = { expert = 4 }", "did you mean `experts`?")]
     #[case("[speed]\nreference = { k = 3 }", "at scale `base` it is 1, 2")]
+    #[case("[speed]\nleave-out = { k = 3 }", "at scale `base` it is 1, 2")]
+    #[case(
+        "[speed]\nreference = { k = 2 }\nleave-out = { k = 2 }",
+        "divided by is left out"
+    )]
+    #[case("[speed]\nleave-out = { \"pack.width\" = 512 }", "no cell is left")]
     fn mistakes_are_told_at_their_place(#[case] table: &str, #[case] says: &str) {
         let text = format!("{SWEEP}{table}\n");
         let error = resolve(&text, None, &[]).unwrap_err();
