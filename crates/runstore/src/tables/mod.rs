@@ -18,6 +18,7 @@ mod losses;
 mod maps;
 mod peers;
 mod probabilities;
+mod routers;
 mod schema;
 mod speeds;
 mod status;

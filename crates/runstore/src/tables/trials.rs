@@ -1,10 +1,10 @@
 //! `trials.parquet`.
 
-use super::{TrialStatus, declare::table};
+use super::{TrialStatus, routers::with_routers};
 
-table! {
+with_routers! {
     /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
-    pub struct TrialRow in "trials", minor 7, by (trial_id) {
+    pub struct TrialRow in "trials", minor 8, by (trial_id) {
         "Identity" {
             /// The trial's id: 64 hexadecimal digits of BLAKE3 over settings, data digests and schema major; 12 are shown.
             trial_id: String,

@@ -2,7 +2,7 @@
 //!
 //! The rule: a setting that a job names in [`JobFacts::columns`](super::job::JobFacts::columns) is in the column of
 //! its own name, the last key of its path in snake_case, or in one that the job names. A member of a family is there
-//! by its name, a list of them by their names with `+` between them.
+//! by its name, a list of them or of numbers by those with `+` between them.
 
 use std::num::NonZeroUsize;
 
@@ -46,8 +46,9 @@ impl Column {
 }
 
 /// The columns of a layer and its router, in whichever job they are.
-pub(super) const ROUTING: [Column; 9] = [
+pub(super) const ROUTING: [Column; 10] = [
     Column::of("router.scorer"),
+    Column::named("initial_logit_std", "router.logit-std"),
     Column::of("router.strategy"),
     Column::named("balancer", "router.balancers"),
     Column::of("moe.experts"),
@@ -120,6 +121,7 @@ fn text(value: &Json) -> Option<String> {
             let names: Option<Vec<_>> = members.iter().map(text).collect();
             names.map(|names| names.join("+"))
         }
-        Json::Null | Json::Bool(_) | Json::Number(_) => None,
+        Json::Number(number) => Some(number.to_string()),
+        Json::Null | Json::Bool(_) => None,
     }
 }

@@ -4,26 +4,33 @@
 //! A column that merely follows another says nothing new and is no axis: with `top1` in a sweep of strategies, k
 //! varies because the strategy does. A setting without a column (a balancer's alpha) is found in the settings' JSON.
 
+mod labels;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use runstore::tables::{Row, TrialRow, Value};
+
+pub(crate) use labels::{axis_label, value_label};
 
 use super::format::plain;
 use crate::jobs::JobKind;
 
 /// Settings columns in the order in which they name a cell, most telling first. `capacity_factor` is last of the
 /// routing settings since it is the abscissa of many figures.
-const ORDER: [&str; 39] = [
+const ORDER: [&str; 42] = [
     "corpus",
     "tokenizer",
     "model",
     "router",
     "strategy",
     "scorer",
+    "initial_logit_std",
+    "student",
     "adapter",
     "balancer",
     "experts",
     "top_k",
+    "k_by_layer",
     "load_shape",
     "packing",
     "dispatch",
@@ -71,23 +78,6 @@ const STRATEGIES: [&str; 8] = [
 pub(crate) fn is_dense(strategy: &str) -> bool {
     strategy.starts_with("dense-")
 }
-
-/// Where the settings of scorers and strategies stand in a trial's document.
-const SCORER: &str = "settings.router.scorer.";
-const STRATEGY: &str = "settings.router.strategy.";
-
-/// Parts of a path in a document that say where a setting stands and not what it is.
-const PLACES: [&str; 9] = [
-    "settings",
-    "data",
-    "model",
-    "moe",
-    "router",
-    "train",
-    "strategy",
-    "scorer",
-    "balancers",
-];
 
 /// A cell's value on an axis: what it is, and where it sorts.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,9 +184,10 @@ pub(crate) fn varying_columns(rows: &[&TrialRow]) -> Vec<&'static str> {
 }
 
 /// Whether the row has the setting: a dense network has none of routing. That nothing limits an
-/// evaluation is a setting too.
+/// evaluation is a setting too, and so is that a scorer starts as it does.
 fn has(row: &TrialRow, column: &str) -> bool {
     column == "eval_capacity_factor"
+        || (column == "initial_logit_std" && row.scorer.is_some())
         || short_name(row, column).is_some()
         || row.value(column).is_some_and(|value| !value.is_null())
 }
@@ -233,62 +224,6 @@ fn collect(value: &serde_json::Value, path: &str, found: &mut BTreeMap<String, S
         other => {
             found.insert(path.to_owned(), other.to_string());
         }
-    }
-}
-
-/// What an axis is called in a heading, with its symbol where the field has one.
-pub(crate) fn axis_label(axis: &str) -> String {
-    match axis {
-        "capacity_factor" => "capacity factor".to_owned(),
-        "experts" => "experts E".to_owned(),
-        "top_k" => "k".to_owned(),
-        "load_shape" => "load".to_owned(),
-        "tokens" => "tokens T".to_owned(),
-        "drop_policy" => "drop policy".to_owned(),
-        "eval_capacity_factor" => "evaluation CF".to_owned(),
-        path if path.contains('.') => words(path).join(" "),
-        other => other.replace('_', " "),
-    }
-}
-
-/// The parts of a path in a document that say what the setting is: `soft-moe slots`, `switch alpha`, `chain`.
-fn words(path: &str) -> Vec<&str> {
-    let says = |part: &&str| !PLACES.contains(part) && part.parse::<usize>().is_err();
-    path.split('.').filter(says).collect()
-}
-
-/// A setting of a document with its value: `slots 16`, `random table`, `input-norm`, `no input-norm`.
-fn named(name: &str, value: &str) -> String {
-    match value {
-        "true" => name.to_owned(),
-        "false" => format!("no {name}"),
-        _ if value.parse::<f64>().is_ok() => format!("{name} {value}"),
-        _ => format!("{value} {name}"),
-    }
-}
-
-/// One value with as much of its axis as it needs to be understood: `E = 64`, `CF 1.25`, `soft-top-k`.
-pub(crate) fn value_label(axis: &str, value: &str) -> String {
-    match axis {
-        "strategy" | "corpus" | "model" | "scorer" | "router" | "adapter" => value.to_owned(),
-        "hidden_source" => format!("{value} hidden states"),
-        "expert_init" => format!("{value} experts"),
-        "capacity_factor" => format!("CF {value}"),
-        "experts" => format!("E = {value}"),
-        "top_k" => format!("k = {value}"),
-        "tokens" => format!("T = {value}"),
-        "packing" => format!("{value} packing"),
-        "load_shape" => format!("{value} load"),
-        "dispatch" => format!("{value} dispatch"),
-        "balancer" if value == "none" => "no balancer".to_owned(),
-        "balancer" => format!("{value} balancer"),
-        "drop_policy" => format!("drop by {value}"),
-        // The scorer or the strategy is named beside it.
-        own if own.starts_with(SCORER) || own.starts_with(STRATEGY) => {
-            named(&words(own)[1..].join(" "), value)
-        }
-        path if path.contains('.') => named(&words(path).join(" "), value),
-        other => format!("{} {value}", axis_label(other)),
     }
 }
 
@@ -354,39 +289,6 @@ mod tests {
         let mut names = ["r 16", "r 8", "none", "r", "8", "q r 8"];
         names.sort_by(|a, b| parts(a).cmp(&parts(b)));
         assert_eq!(names, ["8", "none", "q r 8", "r", "r 8", "r 16"]);
-    }
-
-    #[test]
-    fn settings_without_a_column_are_told_in_few_words() {
-        let label = |path: &str, value| value_label(&format!("settings.{path}"), value);
-        for (path, value, told) in [
-            ("router.scorer.mlp.input-norm", "true", "input-norm"),
-            ("router.scorer.mlp.input-norm", "false", "no input-norm"),
-            (
-                "router.scorer.mlp-hadamard.variant",
-                "projection",
-                "projection variant",
-            ),
-            (
-                "router.scorer.hybrid.attention.qk-dim",
-                "64",
-                "attention qk-dim 64",
-            ),
-            ("router.strategy.soft-moe.slots", "16", "slots 16"),
-            ("router.strategy.hash.table", "random", "random table"),
-            (
-                "router.balancers.0.switch.alpha",
-                "0.01",
-                "switch alpha 0.01",
-            ),
-            ("moe.chain", "2", "chain 2"),
-        ] {
-            assert_eq!(label(path, value), told);
-        }
-        assert_eq!(
-            axis_label("settings.router.strategy.hash.table"),
-            "hash table"
-        );
     }
 
     #[test]

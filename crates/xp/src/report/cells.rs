@@ -14,14 +14,18 @@ mod naming;
 pub(crate) use naming::name_cells;
 
 /// The groups of columns in `trials.parquet` that hold no measure.
-const NO_MEASURES: [&str; 6] = [
+const NO_MEASURES: [&str; 7] = [
     "Identity",
     "Cell",
     "Settings",
     "Provenance",
     "Settings of a router job",
     "Settings of evaluation",
+    "Settings of routers",
 ];
+
+/// Columns of settings that some mixtures have and others have not.
+const OF_SOME: [&str; 3] = ["top_k", "k_by_layer", "student"];
 
 /// One value of one axis of a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,7 +107,7 @@ impl Cell {
 
     /// Whether the cell has this setting. One that only others have says nothing of this one.
     pub(crate) fn has(&self, axis: &str) -> bool {
-        let lacks_some = axis.contains('.') || self.is_dense();
+        let lacks_some = axis.contains('.') || self.is_dense() || OF_SOME.contains(&axis);
         !(lacks_some && self.setting(axis).text == "none")
     }
 

@@ -70,7 +70,7 @@ const FINETUNING: [Measure; 9] = [
 ];
 
 /// What the table of cells shows of other jobs where it was measured, most asked for first.
-const MEASURES: [Measure; 43] = [
+const MEASURES: [Measure; 48] = [
     measure("perplexity", "validation perplexity", "per token", 1.0),
     measure(
         "perplexity_train_capacity",
@@ -79,6 +79,30 @@ const MEASURES: [Measure; 43] = [
         1.0,
     ),
     measure("ngram_perplexity", "best n-gram", "per token", 1.0),
+    measure(
+        "student_perplexity",
+        "perplexity with students",
+        "per token",
+        1.0,
+    ),
+    measure(
+        "student_perplexity_fresh",
+        "the same before they learned",
+        "per token",
+        1.0,
+    ),
+    measure(
+        "student_agreement",
+        "same experts as the trained routers",
+        "%",
+        100.0,
+    ),
+    measure(
+        "student_agreement_fresh",
+        "the same before they learned",
+        "%",
+        100.0,
+    ),
     measure("full_perplexity", "perplexity in full", "per token", 1.0),
     measure(
         "kl_divergence",
@@ -97,6 +121,12 @@ const MEASURES: [Measure; 43] = [
     measure("bits_per_char", "bits per character", "bits", 1.0),
     measure("bits_per_byte", "bits per byte", "bits", 1.0),
     measure("params_router", "router parameters", "", 1.0),
+    measure(
+        "student_params_router",
+        "router parameters of students",
+        "",
+        1.0,
+    ),
     measure("router_ms_median", "router", "ms", 1.0),
     measure("step_ms_median", "step", "ms", 1.0),
     measure("forward_ms_median", "forward", "ms", 1.0),

@@ -126,11 +126,19 @@ fn every_scale_of_every_experiment_can_be_planned() {
     }
     // Those that train at larger scales need text; without it their trials have no ids yet. An encoder
     // is no built-in at any scale.
-    let reading = ["unified", "experts", "zoo", "tuning", "routers-bert"];
-    for (sweep, scale) in reading
-        .into_iter()
-        .flat_map(|sweep| SCALES.map(|scale| (sweep, scale)))
-    {
+    let counted = [
+        ("unified", [40, 116, 70]),
+        ("router-arch", [26, 76, 76]),
+        ("larger", [7, 19, 19]),
+        ("subword", [3, 30, 18]),
+        ("coe", [6, 26, 16]),
+        ("loss-free", [7, 35, 21]),
+        ("adaptive-k", [9, 45, 27]),
+        ("distil", [4, 20, 12]),
+    ];
+    let reading = ["experts", "zoo", "tuning", "routers-bert"];
+    let reading = counted.map(|(sweep, _)| sweep).into_iter().chain(reading);
+    for (sweep, scale) in reading.flat_map(|sweep| SCALES.map(|scale| (sweep, scale))) {
         if (sweep, scale) == ("tuning", "paper") {
             continue;
         }
@@ -142,6 +150,14 @@ fn every_scale_of_every_experiment_can_be_planned() {
         let known = scale == "smoke" && sweep != "routers-bert";
         assert_eq!(trials[0]["id"].is_string(), known, "{sweep} {scale}");
         assert_eq!(plan["missing_data"].is_null(), known, "{sweep} {scale}");
+        if let Some((_, counts)) = counted.iter().find(|(own, _)| *own == sweep) {
+            let place = SCALES.iter().position(|own| *own == scale);
+            assert_eq!(
+                place.map(|place| counts[place]),
+                Some(trials.len()),
+                "{sweep} {scale}"
+            );
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod claims;
 mod clones;
 mod completing;
 mod devices;
+mod distilling;
 mod encoder;
 mod evaluating;
 mod finetuning;

@@ -19,10 +19,22 @@ pub(in crate::jobs) fn resolve_layer(
         *profile = profile.apply(moe, router);
     }
     moe.resolve_dense(router);
+    moe.k = used_k(moe.k, moe, router);
+}
+
+/// The experts of a token that the strategy makes of `k`, in all rounds together; `k` itself where the rounds do not
+/// share it evenly.
+pub(in crate::jobs) fn used_k(
+    k: NonZeroUsize,
+    moe: &MoeConfig,
+    router: &RouterConfig,
+) -> NonZeroUsize {
     let rounds = moe.chain.get();
-    let Some(k) = moe.k_of_round() else { return };
-    let k = rounds * router.strategy.rules().top_k(k);
-    moe.k = NonZeroUsize::new(k).unwrap_or(moe.k);
+    if k.get() % rounds != 0 {
+        return k;
+    }
+    let used = rounds * router.strategy.rules().top_k(k.get() / rounds);
+    NonZeroUsize::new(used).unwrap_or(k)
 }
 
 /// A token cannot go to more experts than there are.

@@ -4,11 +4,14 @@ use moe_layer::{DropPolicyConfig, LayerDims, MoeLayer};
 
 use super::settings::TrainSettings;
 
-/// C of a training batch, where something limits it.
+/// C of a training batch, where something limits it and it is one for all layers.
 pub(super) fn capacity(settings: &TrainSettings) -> Option<usize> {
     let TrainSettings {
         moe, router, train, ..
     } = settings;
+    if settings.model.differs_by_layer() {
+        return None;
+    }
     let sequences = train.batch.get();
     let k = moe.k_of_round().unwrap_or(moe.k.get());
     let tokens = sequences * train.sequence.get();
@@ -46,5 +49,9 @@ mod tests {
         let choice = "moe.capacity-factor = 1e300\nrouter.strategy = 'expert-choice'";
         assert_eq!(capacity(choice), Some(1024));
         assert_eq!(capacity("moe.drop = 'none'"), None);
+        assert_eq!(
+            capacity("model.tiny-moe = { layers = 2, k-by-layer = [1, 3] }"),
+            None
+        );
     }
 }

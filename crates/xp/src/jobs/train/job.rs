@@ -5,7 +5,7 @@ use runstore::tables::TrialRow;
 
 use super::{
     run,
-    settings::{DataSettings, TrainSettings},
+    settings::{DataSettings, TrainSettings, budgets},
     sizes, steps, window,
 };
 use crate::jobs::{
@@ -21,15 +21,17 @@ use crate::jobs::{
 
 const FACTS: JobFacts = JobFacts {
     sections: &[
-        "profile", "data", "model", "moe", "router", "train", "health",
+        "profile", "data", "model", "moe", "router", "train", "distil", "health",
     ],
     short_names: &[
         ("profile", "profile"),
         ("strategy", "router.strategy"),
         ("scorer", "router.scorer"),
+        ("logit-std", "router.logit-std"),
         ("balancers", "router.balancers"),
         ("experts", "moe.experts"),
         ("k", "moe.k"),
+        ("k-by-layer", "model.tiny-moe.k-by-layer"),
         ("capacity-factor", "moe.capacity-factor"),
         ("eval-capacity-factor", "moe.eval-capacity-factor"),
         ("dense", "moe.dense"),
@@ -52,6 +54,7 @@ const FACTS: JobFacts = JobFacts {
         ("sequence", "train.sequence"),
         ("learning-rate", "train.learning-rate"),
         ("precision", "train.precision"),
+        ("student", "distil.student"),
     ],
     alternatives: &[("moe.expert-hidden", "moe.ffn-multiple")],
     families: &[
@@ -63,6 +66,7 @@ const FACTS: JobFacts = JobFacts {
         "moe.expert",
         "router.scorer",
         "router.strategy",
+        "distil.student",
     ],
     columns: &[
         &[
@@ -81,6 +85,8 @@ const FACTS: JobFacts = JobFacts {
             Column::of("train.weight-decay"),
             Column::of("train.precision"),
             Column::of("moe.eval-capacity-factor"),
+            Column::of("model.*.k-by-layer"),
+            Column::of("distil.student"),
         ],
         &ROUTING,
     ],
@@ -88,6 +94,8 @@ const FACTS: JobFacts = JobFacts {
         headline("perplexity", "perplexity", 1.0, 3),
         headline("tokens_per_s", "tokens/s", 1.0, 0),
         headline("perplexity_train_capacity", "under training CF", 1.0, 3),
+        headline("student_perplexity", "with students", 1.0, 3),
+        headline("student_agreement", "same experts %", 100.0, 1),
         headline("drop_rate", "dropped %", 100.0, 1),
         headline("load_cv_before", "load cv", 1.0, 3),
         headline("peak_memory_bytes", "peak MB", 1e-6, 0),
@@ -108,6 +116,7 @@ impl Job for TrainSettings {
     fn resolve(&mut self) {
         let profile = Some(&mut self.profile);
         rules::resolve_layer(profile, &mut self.moe, &mut self.router);
+        budgets::resolve(&mut self.model, &mut self.moe, &self.router);
     }
 
     fn check(&self) -> Vec<SettingProblem> {
@@ -143,6 +152,10 @@ impl Job for TrainSettings {
     fn fill(&self, row: &mut TrialRow) {
         columns::fill_width(row, &self.moe, self.model.shape().width());
         columns::fill_dense(row, &self.moe);
+        if self.model.differs_by_layer() {
+            // No k is that of all layers.
+            row.top_k = None;
+        }
     }
 
     fn run(&self, cx: JobContext<'_>) -> Result<JobEnd, JobError> {

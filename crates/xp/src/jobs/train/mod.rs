@@ -1,6 +1,7 @@
 //! The `train` job: a language model on a corpus, and what its routers do meanwhile.
 
 mod capacity;
+mod distil;
 mod job;
 mod keep;
 mod samples;
@@ -164,12 +165,12 @@ fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset
     if !dataset.warnings.is_empty() {
         cx.row.data_warnings = Some(dataset.warnings.join("; "));
     }
-    cx.row.causal = Some(
-        settings
-            .moe
-            .is_causal(&settings.router, Capacity::Evaluation),
-    );
-    cx.row.causal_in_training = Some(settings.moe.is_causal(&settings.router, Capacity::Training));
+    let causal = |capacity| {
+        let mut mixtures = settings.model.mixtures(&settings.moe).into_iter();
+        mixtures.all(|moe| moe.is_causal(&settings.router, capacity))
+    };
+    cx.row.causal = Some(causal(Capacity::Evaluation));
+    cx.row.causal_in_training = Some(causal(Capacity::Training));
     cx.row.capacity = capacity::capacity(settings).map(|capacity| capacity as u64);
     if cx.row.precision.as_deref() != Some(precision.name()) {
         let text = format!("{} multiplies in {}", cx.device_name, precision.name());
@@ -208,6 +209,12 @@ fn finish<M: CausalLm>(
                 seed: trainer::evaluation_seed(named_seed(cx.seed, PASSES), 0),
             },
         )?;
+        if let Some(distil) = &settings.distil {
+            let model = trained.model.inner().clone();
+            let told = distil::fill(&mut row, &model, (settings, distil), (dataset, cx.seed))?;
+            told.into_iter()
+                .for_each(|text| (cx.events)(Event::Note { text }));
+        }
         if let Some(folder) = &cx.model_dir {
             keep::model(folder, cx.save, trained, settings, dataset)?;
         }

@@ -1,5 +1,7 @@
 //! The settings of `job = "train"`.
 
+pub(super) mod budgets;
+mod distil;
 mod model;
 
 use corpora::{CorpusConfig, TokenizerConfig};
@@ -9,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::TrainConfig;
 
+pub(super) use self::distil::DistilSettings;
 pub(crate) use self::model::{ModelConfig, of_model};
 use crate::jobs::{
     learning::HealthConfig,
@@ -36,6 +39,9 @@ pub(crate) struct TrainSettings {
     pub(crate) router: RouterConfig,
     /// How it is trained.
     pub(crate) train: TrainConfig,
+    /// Cheaper routers that are fitted to the trained ones in the end, and measured in their place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) distil: Option<DistilSettings>,
     /// When its routing counts as unwell.
     pub(crate) health: HealthConfig,
 }
@@ -58,8 +64,22 @@ impl TrainSettings {
             // What follows multiplies them.
             return problems;
         }
-        let width = Some(self.model.shape().width());
-        problems.extend(layer_problems(self.profile, &self.moe, &self.router, width));
+        if let Some(problem) = budgets::problem(&self.model, &self.moe) {
+            return vec![problem];
+        }
+        let width = self.model.shape().width();
+        for moe in self.model.mixtures(&self.moe) {
+            let found = layer_problems(self.profile, &moe, &self.router, Some(width)).into_iter();
+            let found = found.map(|problem| budgets::located(problem, &self.model));
+            for problem in found {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
+        }
+        if let Some(distil) = &self.distil {
+            problems.extend(distil.problems(&self.moe, &self.router, width));
+        }
         problems.extend(self.model.head_problem());
         problems.extend(self.health.check());
         problems.extend(rules::training(&self.train));
@@ -76,6 +96,7 @@ impl TrainSettings {
         let mut problems = self.model.too_large();
         problems.extend(bounds::at_most(bounds::MOST_NUMBERED, &steps));
         problems.extend(rules::layer_sizes(moe, &self.router));
+        problems.extend(self.distil.iter().flat_map(DistilSettings::sizes));
         problems.extend(bounds::batch(
             (train.batch.get(), train.sequence.get()),
             moe.k.get(),

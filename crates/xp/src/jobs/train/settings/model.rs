@@ -3,6 +3,7 @@
 use lm::LmShape;
 use models_qwen::Qwen2MoeSizes;
 use models_tiny::TinyMoeConfig;
+use moe_layer::MoeConfig;
 
 use crate::jobs::settings::{SettingProblem, bounds};
 
@@ -37,6 +38,22 @@ impl ModelConfig {
     /// What is known of it before it is built.
     pub(crate) fn shape(&self) -> &dyn LmShape {
         of_model!(Self, self, model => model)
+    }
+
+    /// The kinds of mixture that its layers have, where those can be told apart: one, or one a layer.
+    pub(in crate::jobs::train) fn mixtures(&self, moe: &MoeConfig) -> Vec<MoeConfig> {
+        let one = || vec![moe.clone()];
+        match self {
+            Self::TinyMoe(model) if self.differs_by_layer() => {
+                model.mixtures(moe).unwrap_or_else(|_| one())
+            }
+            Self::TinyMoe(_) | Self::Qwen2Moe(_) => one(),
+        }
+    }
+
+    /// Whether its layers have a k each.
+    pub(in crate::jobs::train) const fn differs_by_layer(&self) -> bool {
+        matches!(self, Self::TinyMoe(model) if model.k_by_layer.is_some())
     }
 
     /// Where width and depth stand.
