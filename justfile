@@ -26,6 +26,10 @@ report NAME *ARGS:
 figures:
     cargo run --release -p xp -- figures results/*/*/
 
+# Every sweep that is not done, then figures and the ledger of claims: `just reproduce --scale cpu`.
+reproduce *ARGS:
+    scripts/reproduce.sh {{ARGS}}
+
 # Lists, fetches or checks text: `just data list`, `just data fetch tinystories`.
 data *ARGS:
     {{xp}} data {{ARGS}}
