@@ -104,9 +104,12 @@ step() {
 }
 
 echo "== what there is to do, and what it needs"
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
 for sweep in "${sweeps[@]}"; do
-  # Its title and how many trials are in which state; what is missing is said beside.
-  "$xp" plan "$sweep" "${place[@]}" 2>&1 | sed -n '1p;3p;/will have one when their data are here/p' || true
+  # Its title and how many trials are in which state, then what is amiss or missing.
+  "$xp" plan "$sweep" "${place[@]}" 2>"$said" | sed -n '1p;3p' || true
+  sed 's/^/  /' "$said"
 done
 
 for sweep in "${sweeps[@]}"; do

@@ -121,3 +121,40 @@ fn counts_are_no_measures_of_settings() {
     assert_eq!(cell.measure("experts"), None);
     assert_eq!(cell.setting("experts").number, Some(8.0));
 }
+
+#[test]
+fn what_only_some_cells_have_is_not_told_of_the_others() {
+    let with = |name: &str, k: Option<u64>, budgets: Option<&str>| TrialRow {
+        trial_id: name.to_owned(),
+        settings: format!(r#"{{"budget":"{name}","seed":17}}"#),
+        top_k: k,
+        k_by_layer: budgets.map(str::to_owned),
+        ..row("soft-top-k", 17, 5.0)
+    };
+    let cells = of(vec![
+        with("d", None, Some("3+1")),
+        with("b", Some(3), None),
+        with("a", Some(2), None),
+        with("c", None, Some("1+3")),
+    ]);
+    let labels: Vec<String> = cells.iter().map(Cell::label).collect();
+    assert_eq!(
+        labels,
+        ["k = 2", "k = 3", "k = 1+3 by layer", "k = 3+1 by layer"]
+    );
+}
+
+#[test]
+fn logits_as_they_start_are_a_setting_beside_those_that_were_scaled() {
+    let with = |name: &str, std: Option<f64>| TrialRow {
+        trial_id: name.to_owned(),
+        settings: format!(r#"{{"start":"{name}","seed":17}}"#),
+        scorer: Some("mlp".to_owned()),
+        initial_logit_std: std,
+        ..row("top1", 17, 5.0)
+    };
+    let cells = of(vec![with("a", None), with("b", Some(1.0))]);
+    let labels: Vec<String> = cells.iter().map(Cell::label).collect();
+    assert_eq!(labels, ["logit std 1 at the start", "logits as they start"]);
+    assert_eq!(cells[0].measure("initial_logit_std"), None);
+}
