@@ -179,7 +179,7 @@ impl Sweep {
             let written = written.or_else(|| tree::find(&tree, &axis.path));
             AxisValue {
                 axis: axis.name.clone(),
-                value: match settings.job().of_dense(&axis.path, NO_VALUE) {
+                value: match settings.job().shown_instead(&axis.path, NO_VALUE) {
                     Some(value) => value.into_owned(),
                     None => show::axis(&json, &axis.path, written, schema),
                 },

@@ -58,9 +58,9 @@ pub(crate) trait Job: fmt::Debug + Send + Sync {
         None
     }
 
-    /// What a dense reference has in the place of a setting of routing: a name of its own for the
-    /// strategy, and `none` for the others. `None` for a mixture, and for what both have.
-    fn of_dense<'a>(&self, path: &str, none: &'a str) -> Option<Cow<'a, str>> {
+    /// What people read in the place of a setting that has no meaning here: of a dense reference a name of its own for
+    /// the strategy, and `none` for what else is of routing. `None` where the setting says what is done.
+    fn shown_instead<'a>(&self, path: &str, none: &'a str) -> Option<Cow<'a, str>> {
         dense::shown(self.moe()?, path, none)
     }
 

@@ -173,10 +173,14 @@ fn counts(groups: &[Group<'_>]) -> Column {
     }
 }
 
-/// The headline measures, the first of which always stays.
+/// The headline measures that some cell has, and the first in any case.
 fn measured(job: JobKind, groups: &[Group<'_>]) -> Vec<Column> {
+    let rows = || groups.iter().flat_map(|group| &group.rows);
+    let has =
+        |row: &&TrialRow, column| row.value(column).and_then(|value| value.number()).is_some();
     let columns = job.facts().headlines.iter().enumerate();
     columns
+        .filter(|(rank, measure)| *rank == 0 || rows().any(|row| has(row, measure.column)))
         .map(|(rank, measure)| Column {
             heading: measure.heading.to_owned(),
             align: Align::Right,

@@ -1,5 +1,7 @@
 //! What `job = "train"` is to the rest of the program.
 
+use std::borrow::Cow;
+
 use moe_layer::MoeConfig;
 use runstore::tables::TrialRow;
 
@@ -14,7 +16,7 @@ use crate::jobs::{
     data_rules::DataRules,
     job::{Job, JobFacts, headline},
     learning::HealthConfig,
-    settings::{SettingProblem, rules},
+    settings::{SettingProblem, dense, rules},
     source::Source,
     timed::{Shared, Timed},
 };
@@ -92,10 +94,10 @@ const FACTS: JobFacts = JobFacts {
     ],
     headlines: &[
         headline("perplexity", "perplexity", 1.0, 3),
-        headline("tokens_per_s", "tokens/s", 1.0, 0),
-        headline("perplexity_train_capacity", "under training CF", 1.0, 3),
         headline("student_perplexity", "with students", 1.0, 3),
         headline("student_agreement", "same experts %", 100.0, 1),
+        headline("tokens_per_s", "tokens/s", 1.0, 0),
+        headline("perplexity_train_capacity", "under training CF", 1.0, 3),
         headline("drop_rate", "dropped %", 100.0, 1),
         headline("load_cv_before", "load cv", 1.0, 3),
         headline("peak_memory_bytes", "peak MB", 1e-6, 0),
@@ -143,6 +145,14 @@ impl Job for TrainSettings {
 
     fn moe(&self) -> Option<&MoeConfig> {
         Some(&self.moe)
+    }
+
+    /// Where layers have a k each there is none of all.
+    fn shown_instead<'a>(&self, path: &str, none: &'a str) -> Option<Cow<'a, str>> {
+        if path == "moe.k" && self.model.differs_by_layer() {
+            return Some(none.into());
+        }
+        dense::shown(&self.moe, path, none)
     }
 
     fn sizes(&self, vocab: Option<usize>) -> Option<Sizes> {
