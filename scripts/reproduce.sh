@@ -119,6 +119,8 @@ shopt -s nullglob
 folders=(results/*/"$scale"-*/)
 if [ ${#folders[@]} -gt 0 ]; then
   step figures "$xp" figures "${folders[@]}"
+  # Results are called by their device's own name.
+  label=$(basename "${folders[0]}")
+  step claims "$xp" claims --experiments "$root/experiments" --scale "$scale" --device "${label#"$scale-"}"
 fi
-step claims "$xp" claims --experiments "$root/experiments"
 finish "$code"
