@@ -200,6 +200,7 @@ impl Ledger {
 
     /// The ledger of some claims alone: those whose id is one of these, or begins with one before a dot or a hyphen. The
     /// correction stays that of all.
+    #[must_use]
     pub fn only(&self, ids: &[String]) -> Self {
         let wanted = |id: &str| {
             ids.is_empty()

@@ -87,10 +87,10 @@ pub(super) fn busiest_over_idlest(loads: &[f64]) -> Option<f64> {
 pub(super) type Choice<'a> = (&'a str, u64);
 
 /// Something of the first choices of a layer's sampled tokens, of each class where it says so.
-pub(super) fn of_choices<'a>(
-    results: &'a Results,
+pub(super) fn of_choices(
+    results: &Results,
     measure: impl Fn(&[Choice<'_>]) -> Vec<(Option<String>, Option<f64>)>,
-) -> Vec<Observation<'a>> {
+) -> Vec<Observation<'_>> {
     let mut by_trial: BTreeMap<&str, Vec<&TokenRow>> = BTreeMap::new();
     for row in &results.tables.tokens {
         by_trial.entry(&row.trial_id).or_default().push(row);
