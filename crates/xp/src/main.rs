@@ -24,7 +24,6 @@ mod pick;
 mod preflight;
 mod publish;
 mod recorded;
-mod report;
 mod row;
 mod runner;
 mod schema;

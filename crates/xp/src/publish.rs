@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use crate::{
     exit::{Exit, Expected},
-    report, row,
+    jobs::short_names,
+    row,
     session::Session,
     ui,
 };
@@ -100,11 +101,11 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
     let mut collected = session.store.collect(&ids)?;
     let set_aside = keep(session, &results, &mut collected)?;
     take_up(session, &mut collected)?;
-    let cells = report::name_cells(&mut collected);
+    let cells = report::name_cells(&mut collected, short_names);
     let manifest = manifest(session, provenance, &collected);
     let manifest = results.put_tables(&collected, &cells, &manifest)?;
     // A page that cannot be drawn does not undo the tables.
-    let drawn = report::draw(&collected, &manifest);
+    let drawn = report::draw(&collected, &manifest, short_names);
     if let Ok(report) = &drawn {
         report.put(&mut results)?;
     }
@@ -144,7 +145,7 @@ fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -
         data: data.flatten().collect(),
         sources: session.sources.known(),
         planned: Some(session.trials.len() as u64),
-        baseline: report::describe(collected, &baseline),
+        baseline: report::describe(collected, &baseline, short_names),
         ..Manifest::default()
     };
     manifest.describe(collected);

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nn", &["kernels"]),
     ("runstore", &[]),
     ("claims", &["registry", "metrics", "runstore"]),
+    ("report", &["metrics", "runstore"]),
     ("corpora", &["registry"]),
     ("trainer", &["registry", "metrics", "kernels"]),
     ("routers", &["registry", "kernels", "nn"]),
@@ -80,6 +81,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "metrics",
             "kernels",
             "runstore",
+            "report",
             "corpora",
             "trainer",
             "routers",
@@ -104,14 +106,16 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tokenizers", &["corpora"]),
     ("clap", &["xp"]),
     ("miette", &["xp"]),
-    ("plotters", &["xp"]),
+    ("plotters", &["report"]),
     ("burn-flex", &["kernels"]),
     ("burn-cubecl", &["kernels"]),
     ("cubecl", &["kernels"]),
 ];
 
 /// Crates that know no tensors.
-const WITHOUT_BURN: &[&str] = &["registry", "metrics", "runstore", "claims", "corpora"];
+const WITHOUT_BURN: &[&str] = &[
+    "registry", "metrics", "runstore", "claims", "report", "corpora",
+];
 
 const MOST_LINES: usize = 400;
 

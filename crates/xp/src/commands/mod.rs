@@ -24,8 +24,8 @@ use crate::{
     cli::{BenchCommand, Cli, Command, ReportArgs},
     completion,
     exit::{Exit, Expected},
+    jobs::short_names,
     publish::{publish, undrawn},
-    report,
     session::Session,
     ui,
 };
@@ -72,9 +72,9 @@ fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
             return Err(Expected::new(Exit::Store, message, help));
         };
         // Columns that a newer program has are added, so that tables of all folders go together.
-        let cells = report::name_cells(&mut collected);
+        let cells = report::name_cells(&mut collected, short_names);
         let manifest = results.put_tables(&collected, &cells, &results.manifest()?)?;
-        let report = report::draw(&collected, &manifest).map_err(undrawn)?;
+        let report = report::draw(&collected, &manifest, short_names).map_err(undrawn)?;
         report.put(&mut results)?;
         results.commit()?;
         ui::data(&format!("{}\n", folder.join(report::PAGE).display()));

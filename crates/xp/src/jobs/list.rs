@@ -306,6 +306,18 @@ mod tests {
     }
 
     #[test]
+    fn reports_know_jobs_by_their_names() {
+        use report::jobs::{FINETUNE, LAYER, PACK, ROUTER, SPEED, TRAIN, is_of_cells};
+        for name in [TRAIN, FINETUNE, PACK, LAYER, ROUTER] {
+            assert!(JobKind::from_name(name).is_some(), "{name}");
+        }
+        let all = JobKind::ALL.into_iter().chain(JobKind::BESIDE);
+        for name in all.map(JobKind::name).chain([SPEED]) {
+            assert_eq!(is_of_cells(name), JobKind::is_of_cells(name), "{name}");
+        }
+    }
+
+    #[test]
     fn settings_are_in_the_columns_of_their_names() {
         let text = "data = { corpus = { tinytales = { stories = 9 } }, tokenizer = 'char' }\n\
                     model.tiny-moe = { layers = 3, dim = 32, heads = 4, dropout = 0.1 }\n\

@@ -41,7 +41,7 @@ pub(crate) use job::{Headline, Job};
 pub(crate) use learning::token_batch;
 pub(crate) use list::{JobKind, JobSettings};
 pub(crate) use settings::{SettingProblem, all_at_most, router_sizes};
-pub(crate) use short_name::ShortName;
+pub(crate) use short_name::{ShortName, short_names};
 pub(crate) use source::Source;
 pub(crate) use speed::{SpeedCell, SpeedSettings};
 pub(crate) use train::{ModelConfig, TrainSettings, of_model};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use metrics::MeanInterval;
+use report::{Cell, Ranked, ranking, summary};
 use runstore::{
     Collected,
     tables::{Row, TrialRow},
@@ -15,8 +16,7 @@ use super::{
 };
 use crate::{
     config::Trial,
-    jobs::{Headline, JobKind},
-    report::{Cell, Ranked, ranking, summary},
+    jobs::{Headline, JobKind, short_names},
     session::Session,
 };
 
@@ -33,7 +33,7 @@ const LONGEST_LINE: usize = 36;
 /// best cell comes first, each is compared with the baseline, or with the best without one, and the lines to
 /// beat follow.
 pub(crate) fn cells(session: &Session, collected: &Collected, baseline: &BTreeMap<String, String>) {
-    let cells = summary(collected);
+    let cells = summary(collected, short_names);
     let ranking = ranking(&cells, baseline);
     let mut groups = groups(session, collected);
     let place = |group: &Group<'_>| {
