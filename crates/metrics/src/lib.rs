@@ -35,6 +35,7 @@
 //! assert!((cell.half_width.unwrap() - 4.302_652_73 / 3_f64.sqrt()).abs() < 1e-6);
 //! ```
 
+pub mod association;
 pub mod balance;
 pub mod choice;
 pub mod correlation;
@@ -55,6 +56,7 @@ pub mod statistics;
 pub mod student;
 pub mod two_sample;
 
+pub use association::{Association, Chance, Crosstab};
 pub use histogram::Histogram;
 pub use paired::Paired;
 pub use ratio::{RatioInterval, ratio_interval, typical_ratio};

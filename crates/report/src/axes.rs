@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use runstore::tables::{Row, TrialRow, Value};
 
-pub use labels::{axis_label, value_label};
+pub(crate) use labels::{axis_label, value_label};
 
 use super::format::plain;
 use super::names::{NamedRow, Names};

@@ -18,7 +18,7 @@ const PLACES: [&str; 9] = [
 ];
 
 /// What an axis is called in a heading, with its symbol where the field has one.
-pub fn axis_label(axis: &str) -> String {
+pub(crate) fn axis_label(axis: &str) -> String {
     match axis {
         "capacity_factor" => "capacity factor".to_owned(),
         "experts" => "experts E".to_owned(),
@@ -51,7 +51,7 @@ fn named(name: &str, value: &str) -> String {
 }
 
 /// One value with as much of its axis as it needs to be understood: `E = 64`, `CF 1.25`, `soft-top-k`.
-pub fn value_label(axis: &str, value: &str) -> String {
+pub(crate) fn value_label(axis: &str, value: &str) -> String {
     match axis {
         "strategy" | "corpus" | "model" | "scorer" | "router" | "adapter" => value.to_owned(),
         "hidden_source" => format!("{value} hidden states"),

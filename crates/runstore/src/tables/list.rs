@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AlarmRow, AnswerRow, ExpertRow, HistogramRow, LossRow, MapRow, PeerRow, ProbabilityRow, Row,
-    SpeedRow, StepRow, TableSchema, TokenRow, TrialRow, Value,
+    AgreementRow, AlarmRow, AnswerRow, ExpertRow, HistogramRow, LossRow, MapRow, PeerRow,
+    ProbabilityRow, Row, SpeedRow, StepRow, TableSchema, TokenRow, TrialRow, UsageRow, Value,
 };
 use crate::Error;
 
@@ -129,6 +129,10 @@ tables! {
     maps: MapRow,
     /// One row a question that a model was asked.
     answers: AnswerRow,
+    /// One row an expert and a value of what is known of tokens.
+    usage: UsageRow,
+    /// One row a layer and a thing that is known of tokens.
+    agreement: AgreementRow,
 }
 
 /// The column of the trial whose cell a row is of, where that is not the trial of the row.

@@ -6,7 +6,9 @@
 //! minor version, anything else for a major one. A new table is such a declaration and a line in
 //! [`list`], from which a trial's record, the tables of a sweep and their files follow.
 
+mod agreement;
 mod alarms;
+mod analysis;
 mod answers;
 mod cell;
 mod cells;
@@ -25,7 +27,9 @@ mod status;
 mod steps;
 mod tokens;
 mod trials;
+mod usage;
 
+pub use agreement::AgreementRow;
 pub use alarms::AlarmRow;
 pub use answers::AnswerRow;
 pub use cell::{Cell, ColumnKind, Value};
@@ -45,3 +49,4 @@ pub use status::TrialStatus;
 pub use steps::StepRow;
 pub use tokens::TokenRow;
 pub use trials::TrialRow;
+pub use usage::UsageRow;

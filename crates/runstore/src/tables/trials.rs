@@ -1,8 +1,8 @@
 //! `trials.parquet`.
 
-use super::{TrialStatus, routers::with_routers};
+use super::{TrialStatus, analysis::with_analysis};
 
-with_routers! {
+with_analysis! {
     /// One row a trial: its resolved settings, how it ended, its final measures, where it ran.
     pub struct TrialRow in "trials", minor 8, by (trial_id) {
         "Identity" {
