@@ -9,7 +9,8 @@ use crate::{
     digest::Digest,
     fetch::{FetchPolicy, Fetcher},
     known::digest_of,
-    oddities, text, tinytales,
+    oddities, text,
+    tinytales::{self, TokenLabel},
     tokenizer::{self, CharTokenizer, PretrainedTokenizer, Tokenizer},
 };
 
@@ -144,6 +145,22 @@ pub fn text_digests(corpus: &CorpusConfig, data: &DataDir) -> Result<Vec<Digest>
 /// When a file is missing, is not what it should be, or has changed since it was fetched.
 pub fn valid_text(corpus: &CorpusConfig, data: &DataDir) -> Result<String, CorpusError> {
     Ok(text::texts(corpus, data)?.0.valid)
+}
+
+/// The role and topic of every validation token, where the text is generated so that they are known; `None` of other
+/// corpora.
+///
+/// # Errors
+///
+/// When there is nothing to generate, or the tokenizer fails.
+pub fn valid_labels(
+    corpus: &CorpusConfig,
+    tokenizer: &Tokenizer,
+) -> Result<Option<Vec<TokenLabel>>, CorpusError> {
+    let CorpusConfig::Tinytales(config) = corpus else {
+        return Ok(None);
+    };
+    tinytales::valid(config)?.labels(tokenizer).map(Some)
 }
 
 /// The training text of a corpus as it is written.

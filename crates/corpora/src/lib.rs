@@ -104,7 +104,8 @@ pub use config::{
 };
 pub use data_dir::DataDir;
 pub use dataset::{
-    Dataset, TokenStream, digests, ensure, load, text_digests, token_counts, train_text, valid_text,
+    Dataset, TokenStream, digests, ensure, load, text_digests, token_counts, train_text,
+    valid_labels, valid_text,
 };
 pub use digest::Digest;
 pub use error::CorpusError;

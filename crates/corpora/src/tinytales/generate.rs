@@ -63,24 +63,39 @@ pub(crate) fn digests(config: &TinytalesConfig) -> Result<Vec<Digest>, CorpusErr
     Ok(named.map(|(name, page)| page.digest(name)).collect())
 }
 
+/// The validation stories with their ground truth.
+pub(crate) fn valid(config: &TinytalesConfig) -> Result<AnnotatedText, CorpusError> {
+    check(config)?;
+    Ok(valid_page(config))
+}
+
 /// Writes the training stories and the validation stories.
 fn written<P: Page + Default>(config: &TinytalesConfig) -> Result<[P; 2], CorpusError> {
+    check(config)?;
+    let stories = config.stories.get() as u64;
+    Ok([page(config, "tinytales-train", stories), valid_page(config)])
+}
+
+fn check(config: &TinytalesConfig) -> Result<(), CorpusError> {
     if config.topics.is_empty() {
         return Err(CorpusError::NoTopics);
     }
-    let stories = config.stories.get();
-    let split = |name, count| {
-        let mut page = P::default();
-        for number in 0..count {
-            // A stream for each story, so that more stories leave the first ones as they were.
-            Story::begin(&config.topics, stream(config.seed, name, number)).write(&mut page);
-        }
-        page
-    };
-    Ok([
-        split("tinytales-train", stories as u64),
-        split("tinytales-valid", stories.div_ceil(VALID_ONE_IN) as u64),
-    ])
+    Ok(())
+}
+
+fn valid_page<P: Page + Default>(config: &TinytalesConfig) -> P {
+    let stories = config.stories.get().div_ceil(VALID_ONE_IN) as u64;
+    page(config, "tinytales-valid", stories)
+}
+
+fn page<P: Page + Default>(config: &TinytalesConfig, stream_name: &str, stories: u64) -> P {
+    let mut page = P::default();
+    for number in 0..stories {
+        // A stream for each story, so that more stories leave the first ones as they were.
+        let rng = stream(config.seed, stream_name, number);
+        Story::begin(&config.topics, rng).write(&mut page);
+    }
+    page
 }
 
 /// What stays the same through a story.

@@ -22,5 +22,5 @@ mod page;
 
 pub use annotation::{AnnotatedText, Role, RoleSpan, StorySpan, TokenLabel};
 pub use generate::{Tales, generate};
-pub(crate) use generate::{digests, texts};
+pub(crate) use generate::{digests, texts, valid};
 pub use lexicon::Topic;

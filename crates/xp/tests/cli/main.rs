@@ -1,5 +1,6 @@
 //! The program as a person or a script meets it: text, exit codes, and what survives a kill.
 
+mod analysing;
 mod basics;
 mod before_running;
 mod bounds;

@@ -165,6 +165,22 @@ fn tokens_are_labelled() {
 }
 
 #[test]
+fn validation_labels_are_those_of_the_text_that_a_dataset_holds() {
+    let corpus: CorpusConfig = config(30, 1).into();
+    let data = crate::DataDir::new("nowhere");
+    let policy = crate::FetchPolicy::Never;
+    let dataset = crate::load(&corpus, &Default::default(), &data, policy).unwrap();
+    let labels = crate::valid_labels(&corpus, &dataset.tokenizer).unwrap();
+    let valid = generate(&config(30, 1)).unwrap().valid;
+    let expected = valid.labels(&dataset.tokenizer).unwrap();
+    assert_eq!(expected.len(), dataset.valid.ids.len());
+    assert_eq!(labels, Some(expected));
+    let other = CorpusConfig::default();
+    let labels = crate::valid_labels(&other, &dataset.tokenizer).unwrap();
+    assert_eq!(labels, None);
+}
+
+#[test]
 fn no_topics_is_an_error() {
     let config = TinytalesConfig {
         topics: Vec::new(),

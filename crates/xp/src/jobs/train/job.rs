@@ -23,7 +23,7 @@ use crate::jobs::{
 
 const FACTS: JobFacts = JobFacts {
     sections: &[
-        "profile", "data", "model", "moe", "router", "train", "distil", "health",
+        "profile", "data", "model", "moe", "router", "train", "distil", "health", "analysis",
     ],
     short_names: &[
         ("profile", "profile"),

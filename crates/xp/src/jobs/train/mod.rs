@@ -1,5 +1,6 @@
 //! The `train` job: a language model on a corpus, and what its routers do meanwhile.
 
+mod analysis;
 mod capacity;
 mod distil;
 mod job;
@@ -17,8 +18,8 @@ use lm::{CausalLm, DataDims, LanguageModel, LmConfig};
 use moe_layer::Capacity;
 use trainer::{Outcome, Run, Trained};
 
-use self::samples::Sampled;
 pub(crate) use self::settings::{ModelConfig, TrainSettings, of_model};
+use self::{analysis::Analysis, samples::Sampled};
 use super::{
     context::{Event, JobContext, JobEnd, JobError, Save, Sizes},
     learning::{self, Arithmetic, Batches, PASSES, Recorder, Rows, Slot, Watch},
@@ -197,18 +198,16 @@ fn finish<M: CausalLm>(
     learning::quality(&mut row, trained, (dataset, &settings.train))?;
 
     let diverged = matches!(trained.outcome, Outcome::Diverged { .. });
-    let mut tokens = Vec::new();
+    let (mut tokens, mut analysis) = (Vec::new(), Analysis::default());
     if !diverged {
-        tokens = samples::take(
-            &trained.model,
-            dataset,
-            settings,
-            &Sampled {
-                trial_id: &row.trial_id,
-                step: trained.step,
-                seed: trainer::evaluation_seed(named_seed(cx.seed, PASSES), 0),
-            },
-        )?;
+        let sampled = Sampled {
+            trial_id: &row.trial_id,
+            step: trained.step,
+            seed: named_seed(cx.seed, PASSES),
+        };
+        tokens = samples::take(&trained.model, dataset, settings, &sampled)?;
+        analysis = analysis::analyse(&trained.model, dataset, settings, &sampled)?;
+        analysis.summarise(&mut row);
         if let Some(distil) = &settings.distil {
             let model = trained.model.inner().clone();
             let told = distil::fill(&mut row, &model, (settings, distil), (dataset, cx.seed))?;
@@ -224,6 +223,8 @@ fn finish<M: CausalLm>(
         experts: rows.experts,
         losses: rows.losses,
         tokens,
+        usage: analysis.usage,
+        agreement: analysis.agreement,
         alarms: rows.findings.alarms,
         trial: row,
         ..runstore::TrialRecord::default()

@@ -16,8 +16,15 @@ const WINDOWS: usize = 8;
 pub(super) struct Sampled<'a> {
     pub(super) trial_id: &'a str,
     pub(super) step: u64,
-    /// The seed of the first batch of an evaluation.
+    /// The seed of forward passes.
     pub(super) seed: u64,
+}
+
+impl Sampled<'_> {
+    /// The seed of a batch of an evaluation.
+    pub(super) fn of_batch(&self, number: u64) -> u64 {
+        trainer::evaluation_seed(self.seed, number)
+    }
 }
 
 /// The decisions of every layer on the first windows of the evaluation, after training. They are
@@ -43,9 +50,9 @@ pub(super) fn take(
     let shown = WINDOWS * sequence;
     let model = model.clone().valid();
     let batch = token_batch(batch);
-    let evaluated = model.forward(&batch, sampled.seed, Capacity::Evaluation);
+    let evaluated = model.forward(&batch, sampled.of_batch(0), Capacity::Evaluation);
     let losses = lm::token_losses(&evaluated, &batch);
-    let forward = model.forward(&batch, sampled.seed, Capacity::Training);
+    let forward = model.forward(&batch, sampled.of_batch(0), Capacity::Training);
     let mut rows = Vec::new();
     for (number, layer) in forward.layers.iter().enumerate() {
         let first = layer

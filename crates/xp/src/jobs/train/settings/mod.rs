@@ -13,6 +13,7 @@ use trainer::TrainConfig;
 
 pub(super) use self::distil::DistilSettings;
 pub(crate) use self::model::{ModelConfig, of_model};
+use super::analysis::AnalysisConfig;
 use crate::jobs::{
     learning::HealthConfig,
     settings::{
@@ -44,6 +45,11 @@ pub(crate) struct TrainSettings {
     pub(crate) distil: Option<DistilSettings>,
     /// When its routing counts as unwell.
     pub(crate) health: HealthConfig,
+    /// What is told of its routing in the end.
+    // Ids from before it was there stay what they are.
+    #[serde(skip_serializing_if = "AnalysisConfig::is_default")]
+    #[schemars(extend("default" = AnalysisConfig::default()))]
+    pub(crate) analysis: AnalysisConfig,
 }
 
 /// The `[data]` table.
@@ -94,6 +100,7 @@ impl TrainSettings {
             ("train.accumulate", train.accumulate.get()),
         ];
         let mut problems = self.model.too_large();
+        problems.extend(self.analysis.too_large());
         problems.extend(bounds::at_most(bounds::MOST_NUMBERED, &steps));
         problems.extend(rules::layer_sizes(moe, &self.router));
         problems.extend(self.distil.iter().flat_map(DistilSettings::sizes));
