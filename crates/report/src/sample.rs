@@ -6,8 +6,10 @@ use runstore::tables::{
 use runstore::{Collected, Manifest};
 
 mod adapters;
+mod analysis;
 
 pub(crate) use adapters::{adapters, names};
+pub(crate) use analysis::analysed;
 
 const STRATEGIES: [(&str, f64, f64, f64); 5] = [
     // Name, perplexity, tokens a second, load CV before drops.
@@ -148,6 +150,8 @@ fn add_routing(collected: &mut Collected, row: &TrialRow, cv: f64) {
             token_class: CLASSES[class as usize].0.to_owned(),
             token_text: CLASSES[class as usize].1.to_owned(),
             expert: chosen,
+            gate: Some(0.6),
+            kept: position % 9 > 0,
             ..TokenRow::default()
         });
     }

@@ -53,6 +53,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             .to_owned(),
         maximum: (largest * 2.0).ceil() / 2.0,
         decimals: 1,
+        ..HeatSheet::default()
     };
     let caption = "Assignments to each expert before drops, divided by the mean over the layer's experts. Rows are \
                    layers from the input up; one seed is shown, since expert 3 of one seed is not expert 3 of another.";
@@ -76,9 +77,6 @@ fn table(cell: &Cell, rows: &[ExpertRow]) -> Option<Table> {
         values[row.layer as usize][row.expert as usize] =
             row.load_before.map(|share| share * experts as f64);
     }
-    Some(Table {
-        title: cell.label(),
-        rows: (0..layers).map(|layer| format!("layer {layer}")).collect(),
-        values,
-    })
+    let names = (0..layers).map(|layer| format!("layer {layer}"));
+    Some(Table::new(cell.label(), names.collect(), values))
 }

@@ -2,7 +2,7 @@
 
 use super::canvas::{Align, Canvas, Font, Point, render};
 use super::sheet::Head;
-use super::theme::{BODY, BOLDNESS, GRID, INK, MUTED, PAPER, Rgb, SMALL, WIDTH, tint};
+use super::theme::{BODY, BOLDNESS, GRID, MUTED, ON_PALE, PAPER, Rgb, SMALL, WIDTH, tint};
 use super::width::{shortened, text_width};
 
 const MARGIN: f64 = 20.0;
@@ -12,8 +12,10 @@ const TITLE_ROOM: f64 = 28.0;
 const TICK_ROOM: f64 = 22.0;
 const BAR_ROOM: f64 = 62.0;
 const HUE: Rgb = (0x00, 0x45, 0x7c);
-/// Panels side by side.
+/// Panels side by side, where a figure does not say.
 const COLUMNS: usize = 2;
+/// Names of columns wider than this lose their ends.
+const WIDEST_NAME: f64 = 90.0;
 /// More panels than this make no readable figure.
 pub(super) const MOST_PANELS: usize = 12;
 
@@ -25,6 +27,31 @@ pub(super) struct Table {
     pub(super) rows: Vec<String>,
     /// The values by row; `None` where nothing was measured.
     pub(super) values: Vec<Vec<Option<f64>>>,
+    /// The names of the columns; empty where they are numbered from 0.
+    pub(super) names: Vec<String>,
+    /// Cells (row, column) that are crossed out.
+    pub(super) crossed: Vec<(usize, usize)>,
+}
+
+impl Table {
+    /// A table with numbered columns.
+    pub(super) fn new(title: String, rows: Vec<String>, values: Vec<Vec<Option<f64>>>) -> Self {
+        Self {
+            title,
+            rows,
+            values,
+            names: Vec::new(),
+            crossed: Vec::new(),
+        }
+    }
+
+    /// Room below the table, of that width without the names of its rows, for what its columns are called.
+    fn tick_room(&self, width: f64) -> f64 {
+        let cell = width / self.names.len().max(1) as f64;
+        let turned = self.names.iter().filter(|name| !is_upright(name, cell));
+        let widths = turned.map(|name| text_width(name, SMALL));
+        TICK_ROOM.max(widths.fold(0.0, f64::max).min(WIDEST_NAME) + 12.0)
+    }
 }
 
 /// The whole figure.
@@ -32,7 +59,11 @@ pub(super) struct HeatSheet {
     pub(super) title: String,
     pub(super) notes: Vec<String>,
     pub(super) tables: Vec<Table>,
-    /// Label of the columns, which are numbered from 0.
+    /// Panels side by side.
+    pub(super) across: usize,
+    /// Height of a row.
+    pub(super) row: f64,
+    /// Label of the columns.
     pub(super) x_label: String,
     /// What a value is, with its unit.
     pub(super) value_label: String,
@@ -42,12 +73,28 @@ pub(super) struct HeatSheet {
     pub(super) decimals: usize,
 }
 
+impl Default for HeatSheet {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            notes: Vec::new(),
+            tables: Vec::new(),
+            across: COLUMNS,
+            row: ROW,
+            x_label: String::new(),
+            value_label: String::new(),
+            maximum: 1.0,
+            decimals: 0,
+        }
+    }
+}
+
 impl HeatSheet {
     /// Draws the figure.
     pub(super) fn draw(&self) -> String {
         let head = Head::new(&self.title, &self.notes, &[]);
         let width = f64::from(WIDTH);
-        let columns = COLUMNS.min(self.tables.len().max(1));
+        let columns = self.across.min(self.tables.len().max(1));
         let panel_width = (width - 2.0 * MARGIN - (columns - 1) as f64 * GAP) / columns as f64;
         let names = self.tables.iter().flat_map(|table| &table.rows);
         let name_width = names
@@ -56,12 +103,11 @@ impl HeatSheet {
             + 8.0;
         let rows: Vec<&[Table]> = self.tables.chunks(columns).collect();
         let height_of = |tables: &[Table]| {
-            let most = tables
-                .iter()
-                .map(|table| table.rows.len())
-                .max()
-                .unwrap_or(0);
-            TITLE_ROOM + most as f64 * ROW + TICK_ROOM
+            let below = |table: &Table| {
+                let ticks = table.tick_room(panel_width - name_width);
+                table.rows.len() as f64 * self.row + ticks
+            };
+            TITLE_ROOM + tables.iter().map(below).fold(0.0, f64::max)
         };
         let bottom = head.height() + rows.iter().map(|tables| height_of(tables)).sum::<f64>();
         let size = (WIDTH, (bottom + 22.0 + BAR_ROOM).ceil() as u32);
@@ -97,19 +143,33 @@ impl HeatSheet {
             Font::new(BODY).bold(),
         );
         for (row, (name, values)) in table.rows.iter().zip(&table.values).enumerate() {
-            let y = top + row as f64 * ROW;
+            let y = top + row as f64 * self.row;
             let font = Font::new(SMALL).color(MUTED).align(Align::Right);
-            canvas.text((left - 6.0, y + ROW / 2.0), name, font);
+            canvas.text((left - 6.0, y + self.row / 2.0), name, font);
             for (column, value) in values.iter().enumerate() {
                 // Neighbours share their rounded edge, so that no seam shows between them.
                 let (from, to) = (
                     (left + column as f64 * cell).round(),
                     (left + (column + 1) as f64 * cell).round(),
                 );
-                self.value(canvas, *value, (from, y), (to - from, ROW));
+                self.value(canvas, *value, (from, y), (to - from, self.row));
+                if table.crossed.contains(&(row, column)) {
+                    self.cross(canvas, *value, (from, y), (to - from, self.row));
+                }
             }
         }
-        let bottom = top + table.rows.len() as f64 * ROW;
+        let bottom = top + table.rows.len() as f64 * self.row;
+        if !table.names.is_empty() {
+            for (column, name) in table.names.iter().enumerate() {
+                column_name(
+                    canvas,
+                    name,
+                    (left + (column as f64 + 0.5) * cell, bottom),
+                    cell,
+                );
+            }
+            return;
+        }
         let every = (text_width(&(columns - 1).to_string(), SMALL) + 8.0) / cell;
         for column in (0..columns).step_by(nice_stride(every)) {
             let at = left + (column as f64 + 0.5) * cell;
@@ -131,8 +191,7 @@ impl HeatSheet {
             |value| format!("{value:.*}", self.decimals),
         );
         if text_width(&text, SMALL) + 4.0 <= size.0 {
-            // Where either would do, dark text has the better contrast.
-            let ink = if strength > 0.7 { PAPER } else { INK };
+            let ink = on_shade(strength);
             let middle = (corner.0 + size.0 / 2.0, corner.1 + size.1 / 2.0);
             canvas.text(
                 middle,
@@ -140,6 +199,15 @@ impl HeatSheet {
                 Font::new(SMALL).color(ink).align(Align::Centre),
             );
         }
+    }
+
+    /// Crosses a cell out.
+    fn cross(&self, canvas: &mut Canvas<'_>, value: Option<f64>, corner: Point, size: Point) {
+        let ink = on_shade(value.map_or(0.0, |value| self.strength(value)));
+        let (left, top) = (corner.0 + 2.0, corner.1 + 3.0);
+        let (right, bottom) = (corner.0 + size.0 - 2.0, corner.1 + size.1 - 2.0);
+        canvas.line((left, top), (right, bottom), ink, 1);
+        canvas.line((left, bottom), (right, top), ink, 1);
     }
 
     fn strength(&self, value: f64) -> f64 {
@@ -186,6 +254,27 @@ impl HeatSheet {
 /// From nearly white to nearly black blue.
 fn shade(strength: f64) -> Rgb {
     tint(HUE, 0.04 + 0.96 * strength)
+}
+
+/// What can be read on a shade. Where either would do, dark text has the better contrast.
+fn on_shade(strength: f64) -> Rgb {
+    if strength > 0.7 { PAPER } else { ON_PALE }
+}
+
+/// The name of a column below its middle, turned where the column is too narrow.
+fn column_name(canvas: &mut Canvas<'_>, name: &str, (x, bottom): Point, width: f64) {
+    let font = Font::new(SMALL).color(MUTED);
+    if is_upright(name, width) {
+        canvas.text((x, bottom + 10.0), name, font.align(Align::Centre));
+    } else {
+        let name = shortened(name, SMALL, WIDEST_NAME);
+        canvas.text((x, bottom + 6.0), &name, font.align(Align::Right).upwards());
+    }
+}
+
+/// Whether a column has room for its name as it is read.
+fn is_upright(name: &str, width: f64) -> bool {
+    name.chars().count() == 1 || text_width(name, SMALL) < width
 }
 
 /// The least of 1, 2, 4, 8, ... that is not below `least`.

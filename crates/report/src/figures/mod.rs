@@ -4,8 +4,10 @@
 //! bars mean, so that it can be read without the page around it.
 
 mod adapters;
+mod agreement;
 mod arithmetic;
 mod axis;
+mod bars;
 mod canvas;
 mod capacity;
 mod classes;
@@ -27,9 +29,13 @@ mod routers;
 mod scale;
 mod scaling;
 mod scatter;
+mod selection;
 mod series;
 mod sheet;
+mod stretch;
 mod theme;
+mod token_heat;
+mod token_routing;
 mod utilisation;
 mod width;
 
@@ -83,7 +89,7 @@ impl Source<'_> {
 type Draw = fn(&Source<'_>) -> Result<Figure, Absent>;
 
 /// All figures in the order of the page.
-const FIGURES: [Draw; 17] = [
+const FIGURES: [Draw; 21] = [
     frontier::draw,
     adapters::draw,
     overlay::draw,
@@ -93,7 +99,11 @@ const FIGURES: [Draw; 17] = [
     capacity::memory,
     load::draw,
     expert_load::draw,
+    selection::draw,
     classes::draw,
+    agreement::draw,
+    token_heat::draw,
+    token_routing::draw,
     scaling::draw,
     latency_entropy::draw,
     router_heat::draw,

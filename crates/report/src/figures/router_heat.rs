@@ -56,6 +56,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             1.0
         },
         decimals: 2,
+        ..HeatSheet::default()
     };
     Ok(Figure {
         file: FILE,
@@ -74,11 +75,8 @@ fn table(name: &str, cell: &Cell, rows: &[ProbabilityRow]) -> Option<Table> {
         let shown = row.probability.or(Some(row.gate.unwrap_or(0.0)));
         values[row.expert as usize][row.token as usize] = shown;
     }
-    Some(Table {
-        title: name.to_owned(),
-        rows: (0..experts).map(|expert| expert.to_string()).collect(),
-        values,
-    })
+    let experts = (0..experts).map(|expert| expert.to_string());
+    Some(Table::new(name.to_owned(), experts.collect(), values))
 }
 
 /// The sampled tokens as text, where they have any.

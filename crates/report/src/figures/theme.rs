@@ -22,6 +22,8 @@ pub(super) const SMALL: f64 = 12.0;
 pub(super) const INK: Rgb = (0x1f, 0x24, 0x2b);
 pub(super) const MUTED: Rgb = (0x4a, 0x52, 0x5c);
 pub(super) const GRID: Rgb = (0xe3, 0xe6, 0xea);
+/// Text on a pale ground, whatever the paper.
+pub(super) const ON_PALE: Rgb = (0x1a, 0x1d, 0x21);
 pub(super) const PAPER: Rgb = (0xff, 0xff, 0xff);
 
 const PALETTE: [Rgb; 7] = [

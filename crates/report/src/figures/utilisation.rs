@@ -2,11 +2,11 @@
 
 use runstore::tables::ExpertRow;
 
-use super::canvas::Canvas;
+use super::bars::{Bars, draw_bars};
 use super::routers::{COLUMNS, RouterCells, legend, look, note, routers, rows_of, scales};
 use super::scale::Scale;
-use super::sheet::{Abscissa, Frame, Sheet};
-use super::theme::{INK, Look};
+use super::sheet::{Abscissa, Sheet};
+use super::theme::INK;
 use super::{Absent, Figure, Source};
 use crate::cells::Cell;
 
@@ -14,14 +14,6 @@ const FILE: &str = "utilisation.svg";
 const TITLE: &str = "Utilisation of each expert";
 const CAPTION: &str = "Assignments to each expert over the mean of all: 1 is a fair share, 0 is an expert that no token \
                        is sent to. Nothing is trained here, so that this is the balance a router begins with.";
-/// Part of an expert's place that its bars fill.
-const FILLED: f64 = 0.8;
-
-/// Bars of one input scale.
-struct Bars {
-    look: Look,
-    values: Vec<f64>,
-}
 
 /// Bars of the load of each expert relative to a fair share, a panel a router, a colour an input scale.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
@@ -75,10 +67,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         .map(|(router, _)| router.name.clone())
         .collect();
     let svg = sheet.draw(&titles, COLUMNS, |canvas, frame, index| {
-        for (place, bars) in panels[index].1.iter().enumerate() {
-            let share = FILLED / panels[index].1.len() as f64;
-            draw_bars(canvas, frame, bars, place as f64 * share, share);
-        }
+        draw_bars(canvas, frame, &panels[index].1);
         let (left, _, right, _) = frame.edges();
         let fair = frame.at(0.0, 1.0).1;
         canvas.path(&[(left, fair), (right, fair)], INK, 1, &[5.0, 4.0]);
@@ -98,12 +87,4 @@ fn utilisation(cell: &Cell, rows: &[ExpertRow]) -> Vec<f64> {
         .map(|row| row.assignments_before as f64)
         .collect();
     metrics::load::utilisation(&counts).unwrap_or_default()
-}
-
-fn draw_bars(canvas: &mut Canvas<'_>, frame: &Frame<'_>, bars: &Bars, offset: f64, width: f64) {
-    for (expert, value) in bars.values.iter().enumerate() {
-        let left = expert as f64 - FILLED / 2.0 + offset;
-        let (from, to) = (frame.at(left, *value), frame.at(left + width, 0.0));
-        canvas.rect(from, (to.0 - from.0, to.1 - from.1), bars.look.color);
-    }
 }

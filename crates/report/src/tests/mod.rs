@@ -1,6 +1,7 @@
 //! The report as a whole, on made-up results.
 
 mod adapters;
+mod analysis;
 mod routers;
 
 use std::collections::BTreeSet;
@@ -79,9 +80,10 @@ impl Text {
     }
 }
 
-fn samples() -> [(&'static str, Collected); 6] {
+fn samples() -> [(&'static str, Collected); 7] {
     [
         ("unified", sample::unified()),
+        ("analysis", sample::analysed()),
         ("capacity", sample::capacity()),
         ("experts", sample::experts()),
         ("scaling", sample::scaling()),
@@ -102,7 +104,12 @@ fn each_sweep_has_the_figures_that_its_data_carry() {
         "load_cv_vs_perplexity.svg",
         "loss_overlay.svg",
     ];
-    let routed = ["expert_load.svg", "routing_by_class.svg"];
+    let routed = [
+        "expert_load.svg",
+        "routing_by_class.svg",
+        "token_heat.svg",
+        "token_routing.svg",
+    ];
     assert_eq!(names(&sample::capacity()), over_capacity.into());
     assert_eq!(
         names(&sample::experts()),
@@ -178,9 +185,11 @@ fn every_figure_names_its_axes_and_units() {
         ),
         (
             "routing_by_class.svg",
-            "% of the class&apos;s assignments",
+            "% of the class&apos;s tokens",
             "expert (number)",
         ),
+        ("token_heat.svg", "gate (no unit)", "token (its text)"),
+        ("token_routing.svg", "its first expert", "layer 0"),
     ];
     let drawn = figures(&sample::unified());
     assert_eq!(drawn.len(), wanted.len());
@@ -319,7 +328,7 @@ fn the_page_says_what_was_asked_found_and_lost() {
     ] {
         assert!(page.contains(text), "the page lacks {text}");
     }
-    assert_eq!(page.matches("<svg").count(), 9);
+    assert_eq!(page.matches("<svg").count(), 11);
     assert!(!page.contains('†'), "cells of three seeds are marked");
 }
 
