@@ -70,7 +70,7 @@ const FINETUNING: [Measure; 9] = [
 ];
 
 /// What the table of cells shows of other jobs where it was measured, most asked for first.
-const MEASURES: [Measure; 48] = [
+const MEASURES: [Measure; 53] = [
     measure("perplexity", "validation perplexity", "per token", 1.0),
     measure(
         "perplexity_train_capacity",
