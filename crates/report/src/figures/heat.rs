@@ -191,7 +191,7 @@ impl HeatSheet {
             |value| format!("{value:.*}", self.decimals),
         );
         if text_width(&text, SMALL) + 4.0 <= size.0 {
-            let ink = on_shade(strength);
+            let ink = value.map_or(MUTED, |_| on_shade(strength));
             let middle = (corner.0 + size.0 / 2.0, corner.1 + size.1 / 2.0);
             canvas.text(
                 middle,

@@ -3,7 +3,7 @@
 use super::canvas::{Align, Canvas, Font, Point, render};
 use super::sheet::Head;
 use super::stretch::{Token, experts, stretch, visible};
-use super::theme::{BODY, BOLDNESS, GRID, MUTED, ON_PALE, Rgb, SMALL, WIDTH, tint};
+use super::theme::{BODY, BOLDNESS, GRID, INK, MUTED, ON_PALE, Rgb, SMALL, WIDTH, tint};
 use super::width::{shortened, text_width};
 use super::{Absent, Figure, Source, setup};
 use crate::cells::Cell;
@@ -99,7 +99,8 @@ impl Panel {
             let middle = f64::midpoint(left, right);
             let centred = |size| Font::new(size).align(Align::Centre);
             let at = (middle, corner.1 + BOX / 2.0);
-            canvas.text(at, &token.text, centred(BODY).color(ON_PALE));
+            let ink = token.expert.map_or(INK, |_| ON_PALE);
+            canvas.text(at, &token.text, centred(BODY).color(ink));
             let below = (middle, corner.1 + BOX + 7.0);
             canvas.text(below, &number(token.expert), centred(SMALL).color(MUTED));
         }
