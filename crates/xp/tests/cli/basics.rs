@@ -133,7 +133,7 @@ fn every_scale_of_every_experiment_can_be_planned() {
         ("subword", [3, 30, 18]),
         ("coe", [6, 26, 16]),
         ("loss-free", [7, 35, 21]),
-        ("adaptive-k", [9, 45, 27]),
+        ("adaptive-k", [9, 27, 27]),
         ("distil", [4, 20, 12]),
     ];
     let reading = ["experts", "zoo", "tuning", "routers-bert"];

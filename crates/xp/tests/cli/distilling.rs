@@ -21,7 +21,7 @@ fn rows(text: &str) -> Vec<TrialRow> {
 #[test]
 fn a_student_of_the_teachers_own_kind_learns_what_it_does() {
     let distil = "[router]\nlogit-std = 2.0\n\
-        [distil]\nstudent = 'linear'\nbatches = 16\nlearn = { fit = { steps = 800, learning-rate = 1e-2 } }\n";
+        [distil]\nstudent = 'linear'\nbatches = 16\nsteps = 800\nlearning-rate = 1e-2\n";
     let rows = rows(&format!("{HEADER}{distil}"));
     let [row] = rows.as_slice() else {
         panic!("one trial: {rows:?}")

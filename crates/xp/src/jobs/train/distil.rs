@@ -96,7 +96,7 @@ impl Class {
             let student = student.unwrap_or_else(|never| match never {});
             let x_td = x_td.clone().cast(FloatDType::F32);
             let logits_te = teacher.score(x_td.clone());
-            let taught = routers::distil(student.clone(), logits_te, x_td, &distil.learn);
+            let taught = routers::distil(student.clone(), logits_te, x_td, &distil.learning());
             if let (Some(first), Some(last)) = (taught.losses.first(), taught.losses.last()) {
                 class.told.push(format!(
                     "layer {number}: {} learned from {}, divergence {first:.4} -> {last:.4} nats",

@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 
 use moe_layer::MoeConfig;
-use routers::{DistilConfig, RouterConfig, ScorerConfig};
+use registry::PositiveF64;
+use routers::{DistilConfig, FitConfig, RouterConfig, ScorerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,16 +18,26 @@ pub(crate) struct DistilSettings {
     pub(crate) student: ScorerConfig,
     /// Batches of the training text that students learn from: those that training began with.
     pub(crate) batches: NonZeroUsize,
-    /// How they learn.
-    pub(crate) learn: DistilConfig,
+    /// T that the logits of both are divided by: above 1, experts that the teacher does not choose count for more.
+    pub(crate) temperature: PositiveF64,
+    /// Steps that a student learns for.
+    pub(crate) steps: usize,
+    /// Tokens of such a step.
+    pub(crate) tokens: NonZeroUsize,
+    /// Its constant learning rate.
+    pub(crate) learning_rate: PositiveF64,
 }
 
 impl Default for DistilSettings {
     fn default() -> Self {
+        let DistilConfig { temperature, fit } = DistilConfig::default();
         Self {
             student: ScorerConfig::default(),
             batches: NonZeroUsize::new(16).expect("16 is not zero"),
-            learn: DistilConfig::default(),
+            temperature,
+            steps: fit.steps,
+            tokens: fit.batch,
+            learning_rate: fit.learning_rate,
         }
     }
 }
@@ -41,12 +52,24 @@ impl DistilSettings {
         }
     }
 
+    /// How a student learns.
+    pub(in crate::jobs::train) const fn learning(&self) -> DistilConfig {
+        DistilConfig {
+            temperature: self.temperature,
+            fit: FitConfig {
+                steps: self.steps,
+                batch: self.tokens,
+                learning_rate: self.learning_rate,
+            },
+        }
+    }
+
     /// Sizes that are too large.
     pub(super) fn sizes(&self) -> Vec<SettingProblem> {
         let sizes = [
             ("distil.batches", self.batches.get()),
-            ("distil.learn.fit.steps", self.learn.fit.steps),
-            ("distil.learn.fit.batch", self.learn.fit.batch.get()),
+            ("distil.steps", self.steps),
+            ("distil.tokens", self.tokens.get()),
         ];
         let mut problems = bounds::at_most(bounds::MOST, &sizes);
         problems.extend(all_at_most("distil.student", &self.student));
