@@ -93,6 +93,12 @@ impl Cell {
             .collect()
     }
 
+    /// A measure of the finished trials, by seed.
+    pub fn seeds(&self, column: &str) -> Vec<f64> {
+        let values = self.by_seed.get(column).into_iter().flatten();
+        values.map(|(_, value)| *value).collect()
+    }
+
     /// The cell's setting in that column.
     pub fn setting(&self, axis: &str) -> Setting {
         let own = self

@@ -34,7 +34,7 @@ pub fn draw(
     naming: Naming,
 ) -> Result<Report, minijinja::Error> {
     let cells = summary(collected, naming);
-    let (figures, absent) = draw_all(collected, &cells);
+    let (figures, absent) = draw_all(collected, &cells, &manifest.baseline);
     Ok(Report {
         page: html::render(collected, manifest, &cells, &figures, &absent)?,
         figures,

@@ -9,7 +9,7 @@ use runstore::{Collected, Manifest, RanBy};
 
 use super::axes::axis_label;
 use super::cells::{Cell, trials};
-use super::figures::{Absent, Figure};
+use super::figures::{Absent, Figure, dark_style};
 use super::format::{interval, plain, significant};
 use super::health;
 use super::measures::{self, Measure};
@@ -83,6 +83,7 @@ fn page(
         standing => standing::table(collected, manifest, cells),
         marked => cells.iter().any(Cell::is_marked),
         causality => standing::causality(cells),
+        dark_style => Value::from_safe_string(dark_style()),
         figures => figures.iter().map(on_page).collect::<Vec<_>>(),
         absent => absent.iter().map(|figure| (figure.file, figure.reason)).collect::<Vec<_>>(),
         watched => health::watched(collected),
@@ -168,7 +169,9 @@ fn on_page(figure: &Figure) -> Value {
     // Inside HTML the namespace is known; without it the page holds no address of any kind.
     let svg = figure
         .svg
-        .replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
+        .replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1)
+        // The page says once what each file says for itself.
+        .replacen(&format!("<style>{}</style>\n", dark_style()), "", 1);
     context! { file => figure.file, caption => &figure.caption, svg => Value::from_safe_string(svg) }
 }
 

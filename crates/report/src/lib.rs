@@ -45,5 +45,5 @@ pub use axes::Setting;
 pub use cells::{AxisValue, Cell, name_cells, summary};
 pub use compare::{Comparison, HEADLINE, Ranked, Verdict, baseline_of, describe, ranking};
 pub use draw::{PAGE, Report, draw};
-pub use figures::Figure;
+pub use figures::{Figure, figure_files};
 pub use names::{Names, Naming, unnamed};

@@ -76,6 +76,7 @@ pub(crate) fn unified() -> Collected {
                         speed * (1.0 - 0.02 * column as f64) * (1.0 + 0.01 * noise(2)),
                     ),
                     drop_rate: Some((cv * 0.5 - 0.08 * column as f64 + 0.01 * noise(3)).max(0.0)),
+                    gate_entropy: strategy.ends_with("top-k").then_some(0.4 + 0.1 * noise(8)),
                     load_cv_before: Some((cv + 0.02 * noise(4)).abs()),
                     load_cv_after: Some((cv * 0.6 + 0.02 * noise(5)).abs()),
                     peak_memory_bytes: Some(

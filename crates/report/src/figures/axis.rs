@@ -1,6 +1,6 @@
 //! An axis of a sweep as a figure tells it apart: the values it takes, what each is called and looks like.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::theme::Look;
 use crate::axes::{Setting, axis_label, is_dense, value_label};
@@ -22,6 +22,8 @@ pub(super) struct Axis {
     name: String,
     /// Axes that its values tell too, since their values do not combine freely with its own.
     with: BTreeSet<String>,
+    /// By value those of them on which cells of it differ.
+    telling: BTreeMap<String, BTreeSet<String>>,
     values: Vec<Taken>,
 }
 
@@ -55,6 +57,7 @@ impl Axis {
     fn with(name: &str, with: BTreeSet<String>, cells: &[&Cell]) -> Self {
         let mut axis = Self {
             name: name.to_owned(),
+            telling: telling(name, &with, cells),
             with,
             values: Vec::new(),
         };
@@ -74,9 +77,12 @@ impl Axis {
     }
 
     fn taken(&self, cell: &Cell) -> Taken {
+        let setting = cell.setting(&self.name);
+        let telling = self.telling.get(&setting.text);
+        let tells = |axis: &str| telling.is_some_and(|own| own.contains(axis));
         Taken {
-            setting: cell.setting(&self.name),
-            more: cell.label_of(|axis| self.with.contains(axis)),
+            more: cell.label_of(tells),
+            setting,
         }
     }
 
@@ -97,11 +103,6 @@ impl Axis {
     /// Whether the cell has the setting.
     pub(super) fn is_of(&self, cell: &Cell) -> bool {
         cell.has(&self.name)
-    }
-
-    /// Whether its values tell this axis.
-    pub(super) fn tells(&self, axis: &str) -> bool {
-        self.name == axis || self.with.contains(axis)
     }
 
     /// What a value looks like by its colour and marker; dense networks have marks of their own.
@@ -161,6 +162,28 @@ impl Axis {
         };
         self.values.iter().map(entry).collect()
     }
+}
+
+/// By value of an axis, those of others on which the cells of that value differ.
+fn telling(
+    name: &str,
+    others: &BTreeSet<String>,
+    cells: &[&Cell],
+) -> BTreeMap<String, BTreeSet<String>> {
+    let mut seen: BTreeMap<(String, &String), BTreeSet<String>> = BTreeMap::new();
+    for cell in cells {
+        for other in others {
+            let key = (cell.setting(name).text, other);
+            seen.entry(key)
+                .or_default()
+                .insert(cell.setting(other).text);
+        }
+    }
+    let mut telling: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for ((value, other), _) in seen.into_iter().filter(|(_, values)| values.len() > 1) {
+        telling.entry(value).or_default().insert(other.clone());
+    }
+    telling
 }
 
 /// A value in a legend whose heading names the axis.
@@ -232,12 +255,12 @@ mod tests {
             [
                 "top1, bias balancer",
                 "top1, switch balancer",
-                "hash, no balancer",
-                "relu, no balancer",
-                "soft-moe, no balancer, slots 1",
-                "soft-moe, no balancer, slots 16",
-                "top-p, no balancer",
-                "top-p, no balancer, entropy-weight 0.1",
+                "hash",
+                "relu",
+                "soft-moe, slots 1",
+                "soft-moe, slots 16",
+                "top-p",
+                "top-p, entropy-weight 0.1",
             ]
         );
     }

@@ -8,6 +8,7 @@ use plotters::prelude::{FontStyle, IntoFont, RGBColor, ShapeStyle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, TextStyle};
 
+use super::dark;
 use super::theme::{Dash, Fill, INK, Look, Marker, PAPER, Rgb, tint};
 
 /// A place on the canvas, in pixels from the upper left corner.
@@ -94,7 +95,10 @@ pub(super) fn render(size: (u32, u32), title: &str, paint: impl FnOnce(&mut Canv
         .replace('>', "&gt;");
     svg.replacen(
         ">\n",
-        &format!(" role=\"img\">\n<title>{escaped}</title>\n"),
+        &format!(
+            " role=\"img\">\n<title>{escaped}</title>\n<style>{}</style>\n",
+            dark::style()
+        ),
         1,
     )
 }
@@ -130,6 +134,13 @@ impl Canvas<'_> {
         let points: Vec<(i32, i32)> = points.iter().copied().map(pixel).collect();
         self.backend
             .fill_polygon(points, &style(color, opacity, 1))
+            .expect(NEVER_FAILS);
+    }
+
+    /// A small disc, for one value among those of a mean.
+    pub(super) fn dot(&mut self, at: Point, color: Rgb) {
+        self.backend
+            .draw_circle(pixel(at), 2_u32, &style(color, 1.0, 1), true)
             .expect(NEVER_FAILS);
     }
 

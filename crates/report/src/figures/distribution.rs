@@ -3,6 +3,7 @@
 use runstore::tables::HistogramRow;
 
 use super::canvas::{Canvas, Point};
+use super::legend::Swatch;
 use super::routers::{COLUMNS, RouterCells, histogram, legend, look, note, routers, scales};
 use super::scale::Scale;
 use super::sheet::{Abscissa, Frame, Sheet};
@@ -80,7 +81,7 @@ pub(super) fn draw(source: &Source<'_>, shown: &Shown) -> Result<Figure, Absent>
     let sheet = Sheet {
         title: shown.title.to_owned(),
         notes: vec![note(first.cells[0].1)],
-        legend: legend(&scales),
+        legend: legend(&scales, Swatch::Line),
         y_label: "values in a bin (share of the fullest bin)".to_owned(),
         x,
         y: Scale::around([0.0, 1.0], 4),

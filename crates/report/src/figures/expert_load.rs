@@ -2,12 +2,16 @@
 
 use runstore::tables::ExpertRow;
 
-use super::heat::{HeatSheet, MOST_PANELS, Table};
+use super::heat::{HeatSheet, Table};
+use super::names::short_names;
 use super::{Absent, Figure, Source};
 use crate::cells::Cell;
 use crate::jobs;
 
 const FILE: &str = "expert_load.svg";
+
+/// More panels than this make no readable figure; tables of few rows are small.
+const MOST_PANELS: usize = 28;
 
 /// Load of each expert of each layer relative to a fair share, before drops, a panel a cell.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
@@ -34,11 +38,10 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     if total > MOST_PANELS {
         notes.push(format!("The first {MOST_PANELS} of {total} cells."));
     }
-    let tables: Vec<Table> = tables
-        .into_iter()
-        .take(MOST_PANELS)
-        .map(|(_, table)| table)
-        .collect();
+    let cells: Vec<&Cell> = tables.iter().map(|(cell, _)| *cell).collect();
+    let named = tables.into_iter().zip(short_names(&cells));
+    let named = named.map(|((_, table), title)| Table { title, ..table });
+    let tables: Vec<Table> = named.take(MOST_PANELS).collect();
     let largest = tables
         .iter()
         .flat_map(|table| table.values.iter().flatten().flatten())
@@ -78,5 +81,5 @@ fn table(cell: &Cell, rows: &[ExpertRow]) -> Option<Table> {
             row.load_before.map(|share| share * experts as f64);
     }
     let names = (0..layers).map(|layer| format!("layer {layer}"));
-    Some(Table::new(cell.label(), names.collect(), values))
+    Some(Table::new(String::new(), names.collect(), values))
 }

@@ -146,7 +146,16 @@ impl HeatSheet {
             let y = top + row as f64 * self.row;
             let font = Font::new(SMALL).color(MUTED).align(Align::Right);
             canvas.text((left - 6.0, y + self.row / 2.0), name, font);
-            for (column, value) in values.iter().enumerate() {
+            // Where zeros are too narrow for a number, one ground stands for all of them.
+            let is_narrow = cell < text_width("0", SMALL) + 4.0;
+            if is_narrow {
+                let width = (cell * values.len() as f64).round();
+                let size = (width, self.row - 1.0);
+                canvas.rect((left.round(), y + 1.0), size, shade(0.0));
+            }
+            let is_drawn = |value: &Option<f64>| !is_narrow || *value != Some(0.0);
+            let drawn = values.iter().enumerate();
+            for (column, value) in drawn.filter(|(_, value)| is_drawn(value)) {
                 // Neighbours share their rounded edge, so that no seam shows between them.
                 let (from, to) = (
                     (left + column as f64 * cell).round(),

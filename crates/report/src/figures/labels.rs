@@ -1,16 +1,32 @@
-//! Labels beside points that lie neither on points nor on each other.
+//! Labels beside points: on nothing that is drawn, each nearest to its own point or joined to it by a line, and no such
+//! line across another.
 
 use super::canvas::{Align, Canvas, Font, Point};
+use super::geometry::{Area, contains, crosses_area, distance, nearest, overlap, segments_cross};
 use super::theme::{INK, MUTED, PAPER, SMALL};
 use super::width::text_width;
 
 const HEIGHT: f64 = 15.0;
 
-/// Left, top, right and bottom.
-pub(super) type Area = (f64, f64, f64, f64);
+/// Half of the room that a marker takes.
+const MARKER_ROOM: f64 = 8.0;
 
-/// Directions in which a label is tried, nearest first.
-const DIRECTIONS: [Point; 8] = [
+/// Farther labels than this have a line to their point.
+const WITHOUT_LEADER: f64 = 16.0;
+
+/// How often the order in which labels choose is changed, where some find no place.
+const ROUNDS: usize = 6;
+
+/// A line below a label is as bad as this many more pixels to its point.
+const LINE_COST: f64 = 22.0;
+
+/// Distances between a point and its label, in the order in which they are tried.
+const DISTANCES: [f64; 13] = [
+    11.0, 14.0, 20.0, 28.0, 38.0, 50.0, 64.0, 80.0, 98.0, 118.0, 140.0, 170.0, 205.0,
+];
+
+/// Directions in which a label is tried, best first.
+const DIRECTIONS: [Point; 24] = [
     (1.0, 0.0),
     (-1.0, 0.0),
     (0.0, -1.0),
@@ -19,6 +35,22 @@ const DIRECTIONS: [Point; 8] = [
     (-1.0, -1.0),
     (1.0, 1.0),
     (-1.0, 1.0),
+    (1.0, -0.5),
+    (-1.0, -0.5),
+    (1.0, 0.5),
+    (-1.0, 0.5),
+    (0.5, -1.0),
+    (-0.5, -1.0),
+    (0.5, 1.0),
+    (-0.5, 1.0),
+    (1.0, -0.25),
+    (-1.0, -0.25),
+    (1.0, 0.25),
+    (-1.0, 0.25),
+    (1.0, -0.75),
+    (-1.0, -0.75),
+    (1.0, 0.75),
+    (-1.0, 0.75),
 ];
 
 /// What labels keep off: markers and labels always, lines where there is room elsewhere.
@@ -31,8 +63,9 @@ pub(super) struct Obstacles {
 impl Obstacles {
     /// A marker at a point.
     pub(super) fn marker(&mut self, at: Point) {
+        let room = MARKER_ROOM;
         self.markers
-            .push((at.0 - 8.0, at.1 - 8.0, at.0 + 8.0, at.1 + 8.0));
+            .push((at.0 - room, at.1 - room, at.0 + room, at.1 + room));
     }
 
     /// A level or upright line.
@@ -49,30 +82,29 @@ impl Obstacles {
     }
 }
 
-/// Writes each text near its point inside `bounds`, away from what is drawn. What finds no room near gets a thin line
-/// to its point; what finds none at all is left to the legend.
+/// Where a label stands, and from where to where its line goes, if it has one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Placed {
+    area: Area,
+    leader: Option<(Point, Point)>,
+}
+
+/// Writes each text near its point inside `bounds`. What finds no place is left to the legend.
 pub(super) fn draw(
     canvas: &mut Canvas<'_>,
     bounds: Area,
-    mut obstacles: Obstacles,
+    obstacles: Obstacles,
     texts: &[(Point, String)],
 ) {
-    for (at, text) in texts {
-        let all: Vec<Area> = obstacles
-            .markers
-            .iter()
-            .chain(&obstacles.lines)
-            .copied()
-            .collect();
-        let found = free_area(*at, text, bounds, &all)
-            .or_else(|| free_area(*at, text, bounds, &obstacles.markers));
-        let Some((area, distance)) = found else {
+    let placed = place(bounds, &obstacles, texts);
+    // Lines first, so that no label is crossed by the end of its own.
+    for (from, to) in placed.iter().flatten().filter_map(|own| own.leader) {
+        canvas.line(from, to, MUTED, 1);
+    }
+    for ((_, text), own) in texts.iter().zip(&placed) {
+        let Some(Placed { area, .. }) = own else {
             continue;
         };
-        if distance > 24.0 {
-            let end = (at.0.clamp(area.0, area.2), at.1.clamp(area.1, area.3));
-            canvas.line(*at, end, MUTED, 1);
-        }
         // Grid lines, and lines that could not be avoided, fade behind the text.
         let corners = [
             (area.0, area.1),
@@ -82,66 +114,205 @@ pub(super) fn draw(
         ];
         canvas.veil(&corners, PAPER, 0.8);
         let middle = (f64::midpoint(area.0, area.2), f64::midpoint(area.1, area.3));
-        canvas.text(
-            middle,
-            text,
-            Font::new(SMALL).color(INK).align(Align::Centre),
-        );
-        obstacles.area(area);
+        let font = Font::new(SMALL).color(INK).align(Align::Centre);
+        canvas.text(middle, text, font);
     }
 }
 
-fn free_area(at: Point, text: &str, bounds: Area, taken: &[Area]) -> Option<(Area, f64)> {
-    let (width, height) = (text_width(text, SMALL), HEIGHT);
-    for distance in [11.0, 14.0, 24.0, 36.0, 50.0, 66.0, 90.0] {
-        for (x, y) in DIRECTIONS {
-            let left = at.0 + x * distance - width * (1.0 - x) / 2.0;
-            let top = at.1 + y * distance - height * (1.0 - y) / 2.0;
-            let area = (left, top, left + width, top + height);
-            let inside = area.0 >= bounds.0
-                && area.1 >= bounds.1
-                && area.2 <= bounds.2
-                && area.3 <= bounds.3;
-            if inside && !taken.iter().any(|other| overlap(area, *other)) {
-                return Some((area, distance));
+/// The places of all labels, in the order of the texts; those of points in a crowd are chosen first.
+fn place(bounds: Area, obstacles: &Obstacles, texts: &[(Point, String)]) -> Vec<Option<Placed>> {
+    let crowd = |at: Point| {
+        let near = texts
+            .iter()
+            .filter(|(other, _)| distance(at, *other) < 90.0);
+        near.count()
+    };
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(crowd(texts[index].0)));
+    let mut placed = place_in(&order, bounds, obstacles, texts);
+    for _ in 0..ROUNDS {
+        if placed.iter().all(Option::is_some) {
+            break;
+        }
+        // What found no place chooses first.
+        order.sort_by_key(|&index| placed[index].is_some());
+        let again = place_in(&order, bounds, obstacles, texts);
+        let missing = |placed: &[Option<Placed>]| placed.iter().filter(|own| own.is_none()).count();
+        if missing(&again) >= missing(&placed) {
+            break;
+        }
+        placed = again;
+    }
+    placed
+}
+
+fn place_in(
+    order: &[usize],
+    bounds: Area,
+    obstacles: &Obstacles,
+    texts: &[(Point, String)],
+) -> Vec<Option<Placed>> {
+    let mut placed: Vec<Option<Placed>> = vec![None; texts.len()];
+    for &index in order {
+        let (at, text) = &texts[index];
+        let others: Vec<Placed> = placed.iter().flatten().copied().collect();
+        placed[index] = best(*at, text, bounds, obstacles, &others);
+    }
+    placed
+}
+
+/// The cheapest place of one label that keeps off everything.
+fn best(
+    at: Point,
+    text: &str,
+    bounds: Area,
+    obstacles: &Obstacles,
+    others: &[Placed],
+) -> Option<Placed> {
+    let width = text_width(text, SMALL);
+    let mut found: Option<(f64, Placed)> = None;
+    for away in DISTANCES {
+        for (rank, (x, y)) in DIRECTIONS.into_iter().enumerate() {
+            let left = at.0 + x * away - width * (1.0 - x) / 2.0;
+            let top = at.1 + y * away - HEIGHT * (1.0 - y) / 2.0;
+            let area = (left, top, left + width, top + HEIGHT);
+            let Some(own) = candidate(at, area, away, bounds, obstacles, others) else {
+                continue;
+            };
+            let below = obstacles.lines.iter().filter(|line| overlap(area, **line));
+            let cost = away + LINE_COST * below.count() as f64 + 0.1 * rank as f64;
+            if found.is_none_or(|(least, _)| cost < least) {
+                found = Some((cost, own));
             }
         }
     }
-    None
+    found.map(|(_, own)| own)
 }
 
-fn overlap(a: Area, b: Area) -> bool {
-    a.0 < b.2 && b.0 < a.2 && a.1 < b.3 && b.1 < a.3
+/// The label in this area, if it may stand there.
+fn candidate(
+    at: Point,
+    area: Area,
+    away: f64,
+    bounds: Area,
+    obstacles: &Obstacles,
+    others: &[Placed],
+) -> Option<Placed> {
+    let inside =
+        area.0 >= bounds.0 && area.1 >= bounds.1 && area.2 <= bounds.2 && area.3 <= bounds.3;
+    let is_free = |other: &Area| !overlap(area, *other);
+    if !inside || !obstacles.markers.iter().all(is_free) {
+        return None;
+    }
+    let off = |other: &Placed| {
+        let line = other.leader.is_some_and(|(a, b)| crosses_area(a, b, area));
+        is_free(&other.area) && !line
+    };
+    if !others.iter().all(off) {
+        return None;
+    }
+    let strangers = || {
+        obstacles
+            .markers
+            .iter()
+            .filter(|other| !contains(**other, at))
+    };
+    if away <= WITHOUT_LEADER {
+        // Without a line the nearest marker must be its own.
+        let to = |other: &Area| {
+            let middle = (
+                f64::midpoint(other.0, other.2),
+                f64::midpoint(other.1, other.3),
+            );
+            distance(nearest(area, middle), middle)
+        };
+        let own = distance(nearest(area, at), at);
+        let is_marker = |other: &&Area| other.2 - other.0 <= 2.0 * MARKER_ROOM;
+        let clear = strangers()
+            .filter(is_marker)
+            .all(|other| to(other) > own + 3.0);
+        return clear.then_some(Placed { area, leader: None });
+    }
+    let end = nearest(area, at);
+    let crosses = |other: &Placed| {
+        let line = other
+            .leader
+            .is_some_and(|(a, b)| segments_cross(a, b, at, end));
+        line || crosses_area(at, end, other.area)
+    };
+    let free = strangers().all(|other| !crosses_area(at, end, *other));
+    (free && !others.iter().any(crosses)).then_some(Placed {
+        area,
+        leader: Some((at, end)),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BOUNDS: Area = (0.0, 0.0, 400.0, 200.0);
+    const BOUNDS: Area = (0.0, 0.0, 800.0, 500.0);
+
+    /// Sixteen points in a small part of the plot.
+    fn crowd() -> (Obstacles, Vec<(Point, String)>) {
+        let mut obstacles = Obstacles::default();
+        let points = (0..16).map(|index| {
+            let (row, column) = (f64::from(index / 4), f64::from(index % 4));
+            let at = (300.0 + 57.0 * column + 14.0 * row, 180.0 + 40.0 * row);
+            (at, format!("number {index}"))
+        });
+        let texts: Vec<(Point, String)> = points.collect();
+        texts.iter().for_each(|(at, _)| obstacles.marker(*at));
+        (obstacles, texts)
+    }
 
     #[test]
-    fn a_label_keeps_off_what_is_there() {
-        let mut taken: Vec<Area> = vec![(42.0, 42.0, 58.0, 58.0)];
-        for _ in 0..6 {
-            let (area, _) = free_area((50.0, 50.0), "top1, CF 1.25", BOUNDS, &taken).unwrap();
-            assert!(taken.iter().all(|other| !overlap(area, *other)));
-            taken.push(area);
+    fn labels_of_a_crowd_lie_on_nothing_and_no_line_crosses_another() {
+        let (obstacles, texts) = crowd();
+        let placed = place(BOUNDS, &obstacles, &texts);
+        let placed: Vec<Placed> = placed.into_iter().map(Option::unwrap).collect();
+        for (index, own) in placed.iter().enumerate() {
+            assert!(
+                obstacles
+                    .markers
+                    .iter()
+                    .all(|marker| !overlap(own.area, *marker))
+            );
+            for other in &placed[..index] {
+                assert!(!overlap(own.area, other.area));
+                if let (Some((a, b)), Some((c, d))) = (own.leader, other.leader) {
+                    assert!(!segments_cross(a, b, c, d), "{index}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_label_without_a_line_is_nearest_to_its_own_point() {
+        let (obstacles, texts) = crowd();
+        let placed = place(BOUNDS, &obstacles, &texts);
+        for ((at, _), own) in texts.iter().zip(placed) {
+            let own = own.unwrap();
+            if own.leader.is_none() {
+                let to = |point: Point| distance(nearest(own.area, point), point);
+                let others = texts.iter().filter(|(other, _)| other != at);
+                assert!(
+                    others
+                        .map(|(other, _)| to(*other))
+                        .all(|other| other > to(*at))
+                );
+            }
         }
     }
 
     #[test]
     fn a_label_stays_on_the_plot() {
-        let (area, _) = free_area((398.0, 2.0), "expert-choice", BOUNDS, &[]).unwrap();
-        assert!(area.2 <= 400.0 && area.1 >= 0.0);
-        assert_eq!(
-            free_area(
-                (5.0, 5.0),
-                "far too wide to fit",
-                (0.0, 0.0, 10.0, 10.0),
-                &[]
-            ),
-            None
-        );
+        let corner = [((798.0, 2.0), "expert-choice".to_owned())];
+        let placed = place(BOUNDS, &Obstacles::default(), &corner);
+        let area = placed[0].unwrap().area;
+        assert!(area.2 <= 800.0 && area.1 >= 0.0);
+        let small = (0.0, 0.0, 10.0, 10.0);
+        let wide = [((5.0, 5.0), "far too wide to fit".to_owned())];
+        assert_eq!(place(small, &Obstacles::default(), &wide), [None]);
     }
 }

@@ -1,10 +1,11 @@
 //! What a router costs against how decided it is.
 
+use super::canvas::{Align, Canvas, Font};
 use super::legend::{Group, Swatch};
 use super::routers::router_name;
 use super::scale::Scale;
-use super::sheet::{Abscissa, Sheet};
-use super::theme::Look;
+use super::sheet::{Abscissa, Frame, Sheet};
+use super::theme::{Look, MUTED, SMALL};
 use super::{Absent, Figure, Source, seeds, setup};
 use crate::cells::Cell;
 
@@ -12,8 +13,8 @@ const FILE: &str = "latency_entropy.svg";
 const TITLE: &str = "Time of the router against its entropy";
 const CAPTION: &str = "The router by itself: scores, choice and gates of all T tokens at once, without its experts. \
                        Entropy is the mean over tokens of that of the probabilities over all E; ln E is undecided. \
-                       Routers that score nothing stand at 0, since they choose with certainty; the table has no \
-                       entropy for them. The abscissa is logarithmic.";
+                       Routers that score nothing have none, and stand in the band below the axis. The abscissa is \
+                       logarithmic.";
 /// Routers that colour and marker tell apart; more of them are told by how the marker is filled.
 const COLOURS: usize = 7;
 const FILLS: usize = 3;
@@ -47,7 +48,8 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             .variant(index / COLOURS, FILLS)
     };
     let panels = panels(&cells);
-    let entropies = cells.iter().map(|cell| entropy(cell));
+    let entropies = cells.iter().filter_map(|cell| entropy(cell));
+    let has_band = cells.iter().any(|cell| entropy(cell).is_none());
     let sheet = Sheet {
         title: TITLE.to_owned(),
         notes: vec![format!("{}; {}.", setup(first), meaning(&cells))],
@@ -61,19 +63,23 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         }],
         y_label: "router entropy (nats)".to_owned(),
         x: panels.iter().map(|(_, cells)| abscissa(cells)).collect(),
-        y: Scale::around(entropies.chain([0.0]), 4),
+        y: ordinate(entropies, has_band),
         panel_height: 560.0,
     };
     let titles: Vec<String> = panels.iter().map(|(title, _)| title.clone()).collect();
     let svg = sheet.draw(&titles, 2, |canvas, frame, index| {
+        if has_band {
+            band(canvas, frame);
+        }
+        let height = |cell: &Cell| entropy(cell).unwrap_or_else(|| frame.low() / 2.0);
         let points = panels[index].1.iter().filter_map(|cell| {
-            let at = frame.at(cell.mean(TIME)?, entropy(cell));
+            let at = frame.at(cell.mean(TIME)?, height(cell));
             Some((*cell, at, look(&router_name(cell))))
         });
         let points: Vec<_> = points.collect();
         for (cell, _, look) in &points {
             if let Some((low, high)) = spread(cell) {
-                let y = entropy(cell);
+                let y = height(cell);
                 canvas.error_bar(frame.at(low, y), frame.at(high, y), look.color);
             }
         }
@@ -127,8 +133,35 @@ fn abscissa(cells: &[&Cell]) -> Abscissa {
     }
 }
 
-fn entropy(cell: &Cell) -> f64 {
-    cell.mean("router_entropy").unwrap_or(0.0)
+fn entropy(cell: &Cell) -> Option<f64> {
+    cell.mean("router_entropy")
+}
+
+/// From 0 up, with room below for the band of those that have no entropy.
+fn ordinate(entropies: impl Iterator<Item = f64>, has_band: bool) -> Scale {
+    let scale = Scale::around(entropies.chain([0.0]), 4);
+    if has_band {
+        scale.with_room_below(0.16)
+    } else {
+        scale
+    }
+}
+
+/// The band below 0, with what it holds.
+fn band(canvas: &mut Canvas<'_>, frame: &Frame<'_>) {
+    let (left, _, right, bottom) = frame.edges();
+    let top = frame.at(1.0, 0.0).1;
+    canvas.veil(
+        &[(left, top), (right, top), (right, bottom), (left, bottom)],
+        MUTED,
+        0.08,
+    );
+    let font = Font::new(SMALL).color(MUTED).align(Align::Right);
+    canvas.text(
+        (right - 4.0, bottom - 10.0),
+        "scores nothing: no entropy",
+        font,
+    );
 }
 
 /// The ends of the bars.

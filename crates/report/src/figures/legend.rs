@@ -22,11 +22,17 @@ pub(super) enum Swatch {
     Line,
     /// A marker.
     Marker,
+    /// A bar's colour.
+    Bar,
 }
 
 impl Swatch {
     fn width(self) -> f64 {
-        if self == Self::Marker { 14.0 } else { 34.0 }
+        if matches!(self, Self::Marker | Self::Bar) {
+            14.0
+        } else {
+            34.0
+        }
     }
 }
 
@@ -113,11 +119,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, corner: Point, groups: &[Group], wid
             Item::Title(text) => canvas.text((x, y), text, Font::new(BODY).color(MUTED)),
             Item::Entry(swatch, look, text) => {
                 let end = x + swatch.width();
-                if swatch != Swatch::Marker {
+                if matches!(swatch, Swatch::Line | Swatch::LineAndMarker) {
                     canvas.path(&[(x, y), (end, y)], look.color, 2, look.dash);
                 }
-                if swatch != Swatch::Line {
+                if matches!(swatch, Swatch::Marker | Swatch::LineAndMarker) {
                     canvas.marker((f64::midpoint(x, end), y), look);
+                }
+                if swatch == Swatch::Bar {
+                    canvas.rect((x, y - 6.0), (swatch.width(), 12.0), look.color);
                 }
                 canvas.text((end + SWATCH_GAP, y), &text, Font::new(BODY).color(INK));
             }

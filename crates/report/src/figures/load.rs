@@ -5,12 +5,13 @@ use metrics::correlation::spearman;
 use super::canvas::{Align, Canvas, Font, Point};
 use super::labels::Obstacles;
 use super::legend::Swatch;
+use super::names::short_names;
 use super::quantity::Quantity;
 use super::scale::Scale;
 use super::series::Encoding;
 use super::sheet::{Abscissa, Frame, Sheet};
 use super::theme::{INK, SMALL};
-use super::{Absent, Figure, Source, labels, notes, scatter};
+use super::{Absent, Figure, Source, edge, labels, notes, scatter};
 use crate::cells::Cell;
 
 const FILE: &str = "load_cv_vs_perplexity.svg";
@@ -30,11 +31,13 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         .sides
         .iter()
         .flat_map(|(_, load)| load.extent(&plot.cells));
+    let below = (!plot.below.is_empty()).then(|| edge::NOTE.to_owned());
     let sheet = Sheet {
         title: TITLE.to_owned(),
         notes: notes(&plot.cells)
             .into_iter()
-            .chain(scatter::second_note(&plot.cells, &plot.quality))
+            .chain(scatter::second_note(&plot.inside, &plot.quality))
+            .chain(below)
             .collect(),
         legend: plot.encoding.legend(Swatch::Marker),
         y_label: plot.quality.label(),
@@ -42,22 +45,24 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             label:
                 "load CV over experts (standard deviation / mean, no unit; 0 is perfect balance)"
                     .to_owned(),
-            scale: Scale::around(loads.chain([0.0]), 5),
+            scale: Scale::spanning(loads.chain([0.0]), 6),
         }],
         y: Scale::spanning(
             plot.quality
-                .extent(&plot.cells)
-                .chain(scatter::second_extent(&plot.cells, &plot.quality)),
+                .extent(&plot.inside)
+                .chain(scatter::second_extent(&plot.inside, &plot.quality)),
             6,
         ),
-        panel_height: 360.0,
+        panel_height: if plot.is_crowd() { 920.0 } else { 400.0 },
     };
     let titles: Vec<String> = plot
         .sides
         .iter()
         .map(|(title, _)| (*title).to_owned())
         .collect();
-    let svg = sheet.draw(&titles, titles.len(), |canvas, frame, index| {
+    // A crowd needs the whole width for its names.
+    let columns = if plot.is_crowd() { 1 } else { titles.len() };
+    let svg = sheet.draw(&titles, columns, |canvas, frame, index| {
         plot.panel(canvas, frame, &plot.sides[index].1);
     });
     Ok(Figure {
@@ -74,6 +79,9 @@ struct Plot<'a> {
     /// Title and load of each panel.
     sides: Vec<(&'static str, Quantity)>,
     cells: Vec<&'a Cell>,
+    /// Those of them that stand in the plot, and those on its lower edge.
+    inside: Vec<&'a Cell>,
+    below: Vec<&'a Cell>,
     encoding: Encoding,
 }
 
@@ -102,39 +110,56 @@ impl<'a> Plot<'a> {
         let usable = |cell: &&&Cell| quality.mean(cell).is_some() && has_load(cell);
         let cells: Vec<&Cell> = source.cells.iter().filter(usable).copied().collect();
         let encoding = Encoding::points(&cells);
+        let (inside, below) = edge::split(&cells, &quality);
         (cells.len() > 1).then_some(Self {
             quality,
             sides,
             cells,
+            inside,
+            below,
             encoding,
         })
+    }
+
+    fn is_crowd(&self) -> bool {
+        self.cells.len() > scatter::CROWD
     }
 
     fn panel(&self, canvas: &mut Canvas<'_>, frame: &Frame<'_>, load: &Quantity) {
         let (left, top, right, bottom) = frame.edges();
         let mut obstacles = Obstacles::default();
         let quantities = (load, &self.quality);
-        let points = scatter::draw(
+        let mut points = scatter::draw(
             canvas,
             frame,
             &self.encoding,
             quantities,
-            &self.cells,
+            &self.inside,
             &mut obstacles,
         );
+        let shown = points.len();
+        points.extend(edge::draw(
+            canvas,
+            frame,
+            &self.encoding,
+            load,
+            &self.below,
+            &mut obstacles,
+        ));
         let note = rank_correlation(&self.cells, load, &self.quality);
         canvas.text(
             (right - 4.0, top + 9.0),
             &note,
             Font::new(SMALL).color(INK).align(Align::Right),
         );
-        if points.len() <= scatter::MOST_NAMED {
-            let first = |cell: &Cell| {
-                let name = cell.axes.first().map(|axis| axis.setting.text.clone());
-                cell.with_mark(name.unwrap_or_default())
-            };
-            let named: Vec<(Point, String)> =
-                points.iter().map(|(cell, at)| (*at, first(cell))).collect();
+        if points.len() <= scatter::MOST_LABELS {
+            let cells: Vec<&Cell> = points.iter().map(|(cell, _)| *cell).collect();
+            let mut names = short_names(&cells);
+            for (name, cell) in names.iter_mut().zip(&cells).skip(shown) {
+                *name = edge::with_value(name, cell, &self.quality);
+            }
+            let places = points.iter().map(|(_, at)| *at);
+            let named: Vec<(Point, String)> = places.zip(names).collect();
             labels::draw(canvas, (left, top + 20.0, right, bottom), obstacles, &named);
         }
     }

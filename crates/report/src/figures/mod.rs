@@ -8,21 +8,31 @@ mod agreement;
 mod arithmetic;
 mod axis;
 mod bars;
+mod by_axis;
 mod canvas;
 mod capacity;
 mod classes;
+mod dark;
 mod distribution;
+mod dots;
+mod drops_by_position;
+mod edge;
 mod expert_load;
 mod four_bits;
 mod frontier;
+mod gate_entropy;
+mod geometry;
 mod heat;
 mod labels;
 mod latency_entropy;
 mod layer_outputs;
 mod legend;
 mod load;
+mod names;
 mod overlay;
 mod quantity;
+mod ranking;
+mod regimes;
 mod router_heat;
 mod router_probabilities;
 mod routers;
@@ -37,12 +47,16 @@ mod theme;
 mod token_heat;
 mod token_routing;
 mod utilisation;
+mod validation;
 mod width;
+
+use std::collections::BTreeMap;
 
 use runstore::Collected;
 
 use super::cells::Cell;
 use super::speeds::Speeds;
+pub(crate) use dark::style as dark_style;
 #[cfg(test)]
 pub(crate) use width::text_width;
 
@@ -74,6 +88,8 @@ pub(super) struct Source<'a> {
     pub(super) collected: &'a Collected,
     /// The cells that have at least one finished trial.
     pub(super) cells: Vec<&'a Cell>,
+    /// What describes the cell that others are held against; empty where the sweep names none.
+    pub(super) baseline: &'a BTreeMap<String, String>,
     /// What there is to say of speeds that were measured in turn, where the cells hold those.
     pub(super) in_turn: Option<String>,
 }
@@ -89,15 +105,22 @@ impl Source<'_> {
 type Draw = fn(&Source<'_>) -> Result<Figure, Absent>;
 
 /// All figures in the order of the page.
-const FIGURES: [Draw; 21] = [
+const FIGURES: [Draw; 28] = [
     frontier::draw,
+    regimes::draw,
+    ranking::ranked,
+    ranking::differences,
+    by_axis::draw,
     adapters::draw,
+    validation::draw,
     overlay::draw,
     arithmetic::draw,
     capacity::drop_rate,
     capacity::tokens_per_s,
     capacity::memory,
+    drops_by_position::draw,
     load::draw,
+    gate_entropy::draw,
     expert_load::draw,
     selection::draw,
     classes::draw,
@@ -114,13 +137,18 @@ const FIGURES: [Draw; 21] = [
 ];
 
 /// Draws every figure for which there are data, and says of the others what was missing.
-pub(crate) fn draw_all(collected: &Collected, cells: &[Cell]) -> (Vec<Figure>, Vec<Absent>) {
+pub(crate) fn draw_all(
+    collected: &Collected,
+    cells: &[Cell],
+    baseline: &BTreeMap<String, String>,
+) -> (Vec<Figure>, Vec<Absent>) {
     let speeds = Speeds::of(collected, cells);
     let instead = speeds.as_ref().and_then(|speeds| speeds.instead(cells));
     let in_turn = speeds.filter(|_| instead.is_some());
     let cells = instead.as_deref().unwrap_or(cells);
     let source = Source {
         collected,
+        baseline,
         cells: cells.iter().filter(|cell| !cell.done.is_empty()).collect(),
         in_turn: in_turn.map(|speeds| speeds.note()),
     };
@@ -132,6 +160,18 @@ pub(crate) fn draw_all(collected: &Collected, cells: &[Cell]) -> (Vec<Figure>, V
         }
     }
     (drawn, absent)
+}
+
+/// The files of all figures, in the order of the page.
+pub fn figure_files() -> Vec<&'static str> {
+    let nothing = Source {
+        collected: &Collected::default(),
+        cells: Vec::new(),
+        baseline: &BTreeMap::new(),
+        in_turn: None,
+    };
+    let file = |draw: &Draw| draw(&nothing).map_or_else(|absent| absent.file, |figure| figure.file);
+    FIGURES.iter().map(file).collect()
 }
 
 /// The line that a model has to beat.

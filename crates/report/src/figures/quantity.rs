@@ -76,6 +76,11 @@ impl Quantity {
         )
     }
 
+    /// Whether it is [`Self::perplexity`].
+    pub(super) fn is_perplexity(&self) -> bool {
+        self.column == "perplexity"
+    }
+
     /// A column shown as it is.
     pub(super) fn plain(column: &'static str, name: &'static str, unit: &str) -> Self {
         Self {
@@ -98,6 +103,12 @@ impl Quantity {
     /// The mean of a cell, in the unit shown.
     pub(super) fn mean(&self, cell: &Cell) -> Option<f64> {
         cell.mean(self.column).map(|mean| mean * self.factor)
+    }
+
+    /// The values of a cell's seeds, in the unit shown.
+    pub(super) fn seeds(&self, cell: &Cell) -> Vec<f64> {
+        let values = cell.seeds(self.column).into_iter();
+        values.map(|value| value * self.factor).collect()
     }
 
     /// The ends of a cell's interval, in the unit shown; none without one. Nothing that is shown can be negative, so

@@ -72,11 +72,11 @@ pub(super) fn look(scales: &[f64], scale: f64) -> Look {
 }
 
 /// The legend of input scales.
-pub(super) fn legend(scales: &[f64]) -> Vec<Group> {
+pub(super) fn legend(scales: &[f64], swatch: Swatch) -> Vec<Group> {
     let entry = |scale: &f64| (look(scales, *scale), format!("{scale:?}"));
     vec![Group {
         title: "input scale".to_owned(),
-        swatch: Swatch::Line,
+        swatch,
         entries: scales.iter().map(entry).collect(),
     }]
 }

@@ -17,7 +17,12 @@ pub(super) struct Scale {
     high: f64,
     ticks: Vec<f64>,
     decimals: usize,
+    /// What stands at the ticks in place of their numbers.
+    names: Vec<String>,
 }
+
+/// Fewer ticks than this do not show how wide an axis is.
+const LEAST_TICKS: usize = 3;
 
 impl Scale {
     /// An axis that holds all values, rounded outwards to its ticks; zero is on it where that wastes less than half
@@ -43,11 +48,22 @@ impl Scale {
         let (low, high) = range(values);
         let (low, high) = widened(low, high);
         let margin = (high - low) * 0.07;
-        Self::stepped(
-            low - margin,
-            high + margin,
-            nice_step((high - low) / intervals.max(1) as f64),
-        )
+        let axis = |step| Self::stepped(low - margin, high + margin, step);
+        let mut step = nice_step((high - low) / intervals.max(1) as f64);
+        while axis(step).ticks.len() < LEAST_TICKS {
+            step = nice_step(step * 0.45);
+        }
+        axis(step)
+    }
+
+    /// An axis of named places, at equal distances.
+    pub(super) fn named(names: Vec<String>) -> Self {
+        let ticks = (0..names.len()).map(|place| place as f64).collect();
+        let last = names.len().max(1) as f64 - 1.0;
+        Self {
+            names,
+            ..Self::stepped(-0.5, last + 0.5, 1.0).with_ticks(ticks)
+        }
     }
 
     /// A logarithmic axis from the least to the greatest value with a margin at both ends; ticks are at 1, 2 and 5 times
@@ -65,7 +81,7 @@ impl Scale {
         let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
         let ticks = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|n| n * 10_f64.powi(power)));
         let ticks: Vec<f64> = ticks.filter(|tick| (low..=high).contains(tick)).collect();
-        let linear = Self::stepped(low, high, nice_step((high - low) / 4.0));
+        let linear = Self::stepped(low, high, nice_step((high - low) / 6.0));
         let axis = if ticks.len() < 3 {
             linear
         } else {
@@ -91,6 +107,15 @@ impl Scale {
         }
     }
 
+    /// The same axis with this share of it below its lower end, without ticks there.
+    pub(super) fn with_room_below(self, share: f64) -> Self {
+        let room = (self.high - self.low) * share / (1.0 - share);
+        Self {
+            low: self.low - room,
+            ..self
+        }
+    }
+
     fn stepped(low: f64, high: f64, step: f64) -> Self {
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
@@ -101,6 +126,7 @@ impl Scale {
             high,
             ticks,
             decimals: decimals_of(step),
+            names: Vec::new(),
         }
     }
 
@@ -126,9 +152,13 @@ impl Scale {
             };
             crate::format::grouped(&format!("{tick:.decimals$}"))
         };
-        self.ticks
-            .iter()
-            .map(|&tick| (tick, label(if tick == 0.0 { 0.0 } else { tick })))
+        let number = |tick: f64| label(if tick == 0.0 { 0.0 } else { tick });
+        let ticks = self.ticks.iter().enumerate();
+        ticks
+            .map(|(place, &tick)| {
+                let name = self.names.get(place).cloned();
+                (tick, name.unwrap_or_else(|| number(tick)))
+            })
             .collect()
     }
 }
@@ -205,6 +235,22 @@ mod tests {
         assert!(scale.place(0.9) > 0.0 && scale.place(1.5) < 1.0);
         assert_eq!(labels(&scale), ["1.0", "1.2", "1.4"]);
         assert_eq!(labels(&scale.with_ticks(vec![1.0, 1.25])), ["1.00", "1.25"]);
+    }
+
+    #[test]
+    fn an_axis_has_ticks_enough_to_be_read() {
+        // A step of 0.5 would leave the zero alone.
+        assert_eq!(
+            labels(&Scale::spanning([-0.4, 0.4], 3)),
+            ["-0.25", "0.00", "0.25"]
+        );
+    }
+
+    #[test]
+    fn named_places_are_equally_far_apart() {
+        let scale = Scale::named(["top1", "hash"].map(str::to_owned).to_vec());
+        assert_eq!(labels(&scale), ["top1", "hash"]);
+        assert_eq!((scale.place(0.0), scale.place(1.0)), (0.25, 0.75));
     }
 
     #[test]

@@ -9,7 +9,10 @@ use super::theme::tint;
 use crate::cells::Cell;
 
 /// Up to this many points each carries its name; beyond, only those that a figure singles out.
-pub(super) const MOST_NAMED: usize = 12;
+pub(super) const MOST_LABELS: usize = 30;
+
+/// More points than this are a crowd: its bars are pale.
+pub(super) const CROWD: usize = 12;
 
 /// Perplexity under the capacity of training, which stands beside the one that nothing was dropped from.
 fn under_training() -> Quantity {
@@ -17,9 +20,11 @@ fn under_training() -> Quantity {
 }
 
 /// The value of a cell's second mark; none where it would lie on the first.
-fn second(cell: &Cell, first: &Quantity) -> Option<f64> {
+pub(super) fn second(cell: &Cell, first: &Quantity) -> Option<f64> {
     let value = under_training().mean(cell)?;
     first
+        .is_perplexity()
+        .then_some(first)?
         .mean(cell)
         .filter(|first| (value - first).abs() > 1e-9 * first)
         .map(|_| value)
@@ -56,7 +61,7 @@ pub(super) fn draw<'a>(
         };
         let color = encoding.look(cell).color;
         // Among many points the bars would hide the points.
-        let color = if cells.len() > MOST_NAMED {
+        let color = if cells.len() > CROWD {
             tint(color, 0.45)
         } else {
             color

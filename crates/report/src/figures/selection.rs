@@ -58,7 +58,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         notes,
         legend: vec![Group {
             title: "layer".to_owned(),
-            swatch: Swatch::Line,
+            swatch: Swatch::Bar,
             entries: (0..layers)
                 .map(|layer| (look(layer), layer.to_string()))
                 .collect(),

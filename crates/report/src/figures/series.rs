@@ -162,14 +162,6 @@ impl Encoding {
         groups
     }
 
-    /// The axes that a direct label beside a point names.
-    pub(super) fn names(&self, axis: &str) -> bool {
-        [&self.colour, &self.shape, &self.variant]
-            .into_iter()
-            .flatten()
-            .any(|own| own.tells(axis))
-    }
-
     /// How many panels stand side by side.
     pub(super) fn column_count(&self) -> usize {
         self.columns.as_ref().map_or(1, Axis::len)

@@ -53,13 +53,23 @@ pub(super) struct Frame<'a> {
     y: &'a Scale,
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    /// The plotting area of a panel that stands in no sheet.
+    pub(super) fn new(corner: Point, size: Point, x: &'a Scale, y: &'a Scale) -> Self {
+        Self { corner, size, x, y }
+    }
+
     /// The place of a point.
     pub(super) fn at(&self, x: f64, y: f64) -> Point {
         (
             self.corner.0 + self.x.place(x) * self.size.0,
             self.corner.1 + (1.0 - self.y.place(y)) * self.size.1,
         )
+    }
+
+    /// The lower end of the ordinate.
+    pub(super) fn low(&self) -> f64 {
+        self.y.ends().0
     }
 
     /// Left, top, right and bottom.
@@ -72,7 +82,8 @@ impl Frame<'_> {
         )
     }
 
-    fn draw(&self, canvas: &mut Canvas<'_>, title: &str, with_y_labels: bool) {
+    /// Draws axes, grid and title.
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, title: &str, with_y_labels: bool) {
         let (left, top, right, bottom) = self.edges();
         let (y_low, x_low) = (self.y.ends().0, self.x.ends().0);
         for (tick, label) in self.y.ticks() {
@@ -143,12 +154,7 @@ impl Sheet {
                     top + row as f64 * row_height + above,
                 );
                 let x = &self.x[if has_own { index } else { 0 }];
-                let frame = Frame {
-                    corner,
-                    size: (panel_width, panel_height),
-                    x: &x.scale,
-                    y: &self.y,
-                };
+                let frame = Frame::new(corner, (panel_width, panel_height), &x.scale, &self.y);
                 frame.draw(canvas, title, column == 0);
                 if has_own {
                     let middle = corner.0 + panel_width / 2.0;

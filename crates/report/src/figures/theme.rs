@@ -2,7 +2,8 @@
 //!
 //! The palette is Okabe and Ito's, which readers with any of the common colour deficiencies can tell apart, without
 //! its yellow, which vanishes on white. Colour is never the only signal: each colour comes with a marker of its own,
-//! and the second axis of a figure is told by dashes and by how the marker is filled.
+//! and the second axis of a figure is told by dashes and by how the marker is filled. What changes on dark paper is
+//! in `dark`.
 
 /// Red, green, blue.
 pub(super) type Rgb = (u8, u8, u8);
@@ -26,7 +27,7 @@ pub(super) const GRID: Rgb = (0xe3, 0xe6, 0xea);
 pub(super) const ON_PALE: Rgb = (0x1a, 0x1d, 0x21);
 pub(super) const PAPER: Rgb = (0xff, 0xff, 0xff);
 
-const PALETTE: [Rgb; 7] = [
+pub(super) const PALETTE: [Rgb; 7] = [
     (0x00, 0x72, 0xb2), // blue
     (0xd5, 0x5e, 0x00), // vermilion
     (0x00, 0x9e, 0x73), // green
@@ -74,6 +75,9 @@ pub(super) enum Fill {
 
 const FILLS: [Fill; 3] = [Fill::Open, Fill::Solid, Fill::Pale];
 
+/// How the rounds of the palette fill their markers.
+const ROUNDS: [Fill; 3] = [Fill::Solid, Fill::Open, Fill::Pale];
+
 /// Lengths drawn and left out in turn, in pixels; empty for a continuous line.
 pub(super) type Dash = &'static [f64];
 
@@ -101,12 +105,30 @@ impl Look {
         dash: DASHES[0],
     };
 
-    /// Colour and marker by one index. Each round of the palette takes the markers one further on, so
-    /// that as many pairs differ as there are.
+    /// Colour, marker and fill by one index. Each round of the palette takes the markers one further on, so
+    /// that as many pairs differ as there are, and fills them in another way.
     pub(super) fn hue(self, index: usize) -> Self {
+        let round = index / PALETTE.len();
         Self {
             color: PALETTE[index % PALETTE.len()],
-            ..self.shape(index + index / PALETTE.len())
+            fill: ROUNDS[round % ROUNDS.len()],
+            ..self.shape(index + round)
+        }
+    }
+
+    /// The same with a filled marker.
+    pub(super) fn solid(self) -> Self {
+        Self {
+            fill: Fill::Solid,
+            ..self
+        }
+    }
+
+    /// The same with an open marker.
+    pub(super) fn hollow(self) -> Self {
+        Self {
+            fill: Fill::Open,
+            ..self
         }
     }
 
@@ -170,6 +192,9 @@ mod tests {
         for (place, look) in looks.iter().enumerate() {
             assert!(!looks[..place].contains(look), "{place}");
         }
-        assert_eq!(looks[7].marker, Marker::Square);
+        assert_eq!(
+            (looks[7].marker, looks[7].fill),
+            (Marker::Square, Fill::Open)
+        );
     }
 }

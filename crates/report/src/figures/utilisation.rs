@@ -3,6 +3,7 @@
 use runstore::tables::ExpertRow;
 
 use super::bars::{Bars, draw_bars};
+use super::legend::Swatch;
 use super::routers::{COLUMNS, RouterCells, legend, look, note, routers, rows_of, scales};
 use super::scale::Scale;
 use super::sheet::{Abscissa, Sheet};
@@ -48,7 +49,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let sheet = Sheet {
         title: TITLE.to_owned(),
         notes: vec![note(first.cells[0].1)],
-        legend: legend(&scales),
+        legend: legend(&scales, Swatch::Bar),
         y_label: "load relative to a fair share (no unit)".to_owned(),
         x: vec![Abscissa {
             label: "expert (number)".to_owned(),
