@@ -30,6 +30,14 @@ figures:
 reproduce *ARGS:
     scripts/reproduce.sh {{ARGS}}
 
+# PNG beside the SVG of results folders: `just png results/unified/cpu-cpu`, `just png --dark ...`.
+png *ARGS:
+    scripts/png.sh {{ARGS}}
+
+# Draws docs/diagrams/ again.
+diagrams:
+    python3 scripts/diagrams.py
+
 # Lists, fetches or checks text: `just data list`, `just data fetch tinystories`.
 data *ARGS:
     {{xp}} data {{ARGS}}
