@@ -3,7 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use registry::Count;
 
 use super::*;
-use crate::tokenizer::{CharTokenizer, Tokenizer};
+use crate::{
+    CorpusConfig,
+    tokenizer::{CharTokenizer, Tokenizer},
+};
 
 fn config(stories: usize, seed: u64) -> TinytalesConfig {
     TinytalesConfig {
