@@ -147,7 +147,8 @@ impl HeatSheet {
             let font = Font::new(SMALL).color(MUTED).align(Align::Right);
             canvas.text((left - 6.0, y + self.row / 2.0), name, font);
             // Where zeros are too narrow for a number, one ground stands for all of them.
-            let is_narrow = cell < text_width("0", SMALL) + 4.0;
+            let zero = format!("{:.*}", self.decimals, 0.0);
+            let is_narrow = cell < text_width(&zero, SMALL) + 4.0;
             if is_narrow {
                 let width = (cell * values.len() as f64).round();
                 let size = (width, self.row - 1.0);

@@ -1,6 +1,6 @@
 //! Which experts each token is sent to, and how much of it each has.
 
-use super::heat::{HeatSheet, MOST_PANELS, Table};
+use super::heat::{HeatSheet, Table};
 use super::stretch::{Token, experts, layers, stretch, visible};
 use super::{Absent, Figure, Source, setup};
 use crate::cells::Cell;
@@ -10,6 +10,8 @@ const TITLE: &str = "Gates of each expert, token by token";
 const CAPTION: &str = "Each column is a token of the validation text, each row an expert; the darker, the larger the \
                        gate that its output has, before drops. A cross marks what the capacity of training drops. · is \
                        a space, ¶ a line break.";
+/// More panels than this say no more.
+const MOST_PANELS: usize = 10;
 /// Tokens that are shown.
 const TOKENS: u64 = 64;
 /// Height of a row: tokens make many columns, so that cells are narrow anyway.
