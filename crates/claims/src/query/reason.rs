@@ -116,7 +116,7 @@ impl fmt::Display for Reason {
             Self::NotShared => f.pad("the two sides share no seed"),
             Self::NotPositive => f.pad("a ratio needs numbers above 0"),
             Self::Constant => f.pad("a measure is the same in all cells"),
-            Self::Few { n, needed, of } => write!(f, "{n} {of}, {needed} are needed"),
+            Self::Few { n, needed, of } => write!(f, "{n} of the {needed} {of} that are needed"),
             Self::Noise => f.pad("not told from chance"),
         }
     }

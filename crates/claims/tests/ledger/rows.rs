@@ -193,7 +193,10 @@ fn times_in_turn_are_compared_within_rounds() {
     };
     lab.write("unified", &few);
     let outcome = lab.verdict(&ratio("at-least = 1.2"));
-    assert_eq!(outcome.reason.as_deref(), Some("4 rounds, 6 are needed"));
+    assert_eq!(
+        outcome.reason.as_deref(),
+        Some("4 of the 6 rounds that are needed")
+    );
     let all = Collected {
         trials,
         speeds,

@@ -53,7 +53,10 @@ fn two_seeds_decide_nothing_however_far_apart() {
         (outcome.verdict, outcome.want),
         (Verdict::Undecided, Some(Want::Runs))
     );
-    assert_eq!(outcome.reason.as_deref(), Some("2 seeds, 3 are needed"));
+    assert_eq!(
+        outcome.reason.as_deref(),
+        Some("2 of the 3 seeds that are needed")
+    );
     assert_eq!(
         outcome.command.as_deref(),
         Some("xp sweep unified --scale cpu")
