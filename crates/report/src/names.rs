@@ -24,16 +24,18 @@ pub(crate) struct NamedRow<'a> {
     pub(crate) names: Names,
 }
 
-impl<'a> NamedRow<'a> {
-    /// A row without short names.
-    #[cfg(test)]
-    pub(crate) fn plain(row: &'a TrialRow) -> Self {
-        let names = Names::new();
-        Self { row, names }
-    }
-
+impl NamedRow<'_> {
     /// What the row has in that column, or its short name there.
     pub(crate) fn setting(&self, column: &str) -> Setting {
         Setting::of(self.row, &self.names, column)
+    }
+}
+
+#[cfg(test)]
+impl<'a> NamedRow<'a> {
+    /// A row without short names.
+    pub(crate) fn plain(row: &'a TrialRow) -> Self {
+        let names = Names::new();
+        Self { row, names }
     }
 }

@@ -27,7 +27,10 @@ fn paths(section: &str) -> Vec<(String, bool)> {
             .chars()
             .take_while(|character| !")`".contains(*character))
             .collect();
-        if path.ends_with(".svg") {
+        if Path::new(&path)
+            .extension()
+            .is_some_and(|kind| kind == "svg")
+        {
             found.push((path, section[..start].ends_with("(../")));
         }
     }

@@ -262,7 +262,9 @@ mod tests {
             (at, format!("number {index}"))
         });
         let texts: Vec<(Point, String)> = points.collect();
-        texts.iter().for_each(|(at, _)| obstacles.marker(*at));
+        for (at, _) in &texts {
+            obstacles.marker(*at);
+        }
         (obstacles, texts)
     }
 
