@@ -25,6 +25,9 @@ fn analysed(axes: &str) -> Collected {
     read_results(&lab.results("small", "base-cpu")).expect("results")
 }
 
+/// What is known of a token, by its row.
+type Label = fn(&TokenRow) -> String;
+
 /// The place of a token in the evaluation, with its row of the largest gate.
 type Firsts<'a> = BTreeMap<(u64, u64), &'a TokenRow>;
 
@@ -93,13 +96,13 @@ fn tables_are_what_the_decisions_say() {
         let mut spaces = 0.0;
         for layer in 0..2 {
             let firsts = firsts(&tables, trial, layer);
-            let labelled = |label: fn(&TokenRow) -> String| -> Vec<(String, u64)> {
+            let labelled = |label: Label| -> Vec<(String, u64)> {
                 firsts
                     .values()
                     .map(|row| (label(row), row.expert))
                     .collect()
             };
-            let labels: [(&str, fn(&TokenRow) -> String); 3] = [
+            let labels: [(&str, Label); 3] = [
                 ("class", |row| row.token_class.clone()),
                 ("token", |row| row.token_id.to_string()),
                 ("place", |row| row.position.to_string()),
