@@ -4,7 +4,7 @@ use registry::Count;
 
 use super::*;
 use crate::{
-    CorpusConfig,
+    CorpusConfig, TokenizerConfig,
     tokenizer::{CharTokenizer, Tokenizer},
 };
 
@@ -172,7 +172,7 @@ fn validation_labels_are_those_of_the_text_that_a_dataset_holds() {
     let corpus: CorpusConfig = config(30, 1).into();
     let data = crate::DataDir::new("nowhere");
     let policy = crate::FetchPolicy::Never;
-    let dataset = crate::load(&corpus, &Default::default(), &data, policy).unwrap();
+    let dataset = crate::load(&corpus, &TokenizerConfig::default(), &data, policy).unwrap();
     let labels = crate::valid_labels(&corpus, &dataset.tokenizer).unwrap();
     let valid = generate(&config(30, 1)).unwrap().valid;
     let expected = valid.labels(&dataset.tokenizer).unwrap();
