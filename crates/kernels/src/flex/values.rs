@@ -60,15 +60,13 @@ impl<'a> Values<'a> {
 
     /// All of them, in memory of their own.
     pub(super) fn to_floats(self) -> Vec<f32> {
-        match self {
+        if let Self::F32(values) = self {
             // Not cleared before it is written.
-            Self::F32(values) => values.to_vec(),
-            _ => {
-                let mut floats = vec![0.0; self.len()];
-                self.widen(0, &mut floats);
-                floats
-            }
+            return values.to_vec();
         }
+        let mut floats = vec![0.0; self.len()];
+        self.widen(0, &mut floats);
+        floats
     }
 
     /// Writes those from `start` on to all of `out`.

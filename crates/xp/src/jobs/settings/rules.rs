@@ -30,7 +30,7 @@ pub(in crate::jobs) fn used_k(
     router: &RouterConfig,
 ) -> NonZeroUsize {
     let rounds = moe.chain.get();
-    if k.get() % rounds != 0 {
+    if !k.get().is_multiple_of(rounds) {
         return k;
     }
     let used = rounds * router.strategy.rules().top_k(k.get() / rounds);

@@ -211,8 +211,9 @@ fn finish<M: CausalLm>(
         if let Some(distil) = &settings.distil {
             let model = trained.model.inner().clone();
             let told = distil::fill(&mut row, &model, (settings, distil), (dataset, cx.seed))?;
-            told.into_iter()
-                .for_each(|text| (cx.events)(Event::Note { text }));
+            for text in told {
+                (cx.events)(Event::Note { text });
+            }
         }
         if let Some(folder) = &cx.model_dir {
             keep::model(folder, cx.save, trained, settings, dataset)?;
