@@ -132,6 +132,13 @@ impl Setting {
     }
 }
 
+impl NamedRow<'_> {
+    /// What the row has in that column, or its short name there.
+    pub(crate) fn setting(&self, column: &str) -> Setting {
+        Setting::of(self.row, &self.names, column)
+    }
+}
+
 /// A name as it sorts: its whole numbers by size, so that `r 8` comes before `r 16`.
 fn parts(text: &str) -> Vec<(bool, u64, &str)> {
     let is_digit = |character: char| character.is_ascii_digit();

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use runstore::tables::TrialRow;
 
-use super::axes::Setting;
-
 /// Short names by the column in whose place they are shown: `PERFT-R 2 of 4, r 8` for `adapter`.
 pub type Names = BTreeMap<&'static str, String>;
 
@@ -22,13 +20,6 @@ pub fn unnamed(_: &TrialRow) -> Names {
 pub(crate) struct NamedRow<'a> {
     pub(crate) row: &'a TrialRow,
     pub(crate) names: Names,
-}
-
-impl NamedRow<'_> {
-    /// What the row has in that column, or its short name there.
-    pub(crate) fn setting(&self, column: &str) -> Setting {
-        Setting::of(self.row, &self.names, column)
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! is dropped. Everything beside the assignments themselves is of a token's first choice, so that a token counts once.
 
 mod choices;
-mod config;
 mod labels;
 mod rows;
 mod summary;
@@ -14,7 +13,6 @@ use corpora::Dataset;
 use lm::{CausalLm, LanguageModel};
 use runstore::tables::{AgreementRow, UsageRow};
 
-pub(crate) use self::config::AnalysisConfig;
 use self::{choices::Choices, rows::Compared};
 use super::{samples::Sampled, settings::TrainSettings};
 use crate::jobs::context::JobError;
@@ -33,7 +31,7 @@ pub(super) fn analyse(
     settings: &TrainSettings,
     sampled: &Sampled<'_>,
 ) -> Result<Analysis, JobError> {
-    let AnalysisConfig { shuffles, tokens } = settings.analysis;
+    let (shuffles, tokens) = (settings.analysis.shuffles, settings.analysis.tokens);
     let mut analysis = Analysis::default();
     if shuffles == 0 {
         return Ok(analysis);

@@ -1,5 +1,6 @@
 //! The settings of `job = "train"`.
 
+mod analysis;
 pub(super) mod budgets;
 mod distil;
 mod model;
@@ -11,9 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer::TrainConfig;
 
+use self::analysis::AnalysisConfig;
 pub(super) use self::distil::DistilSettings;
 pub(crate) use self::model::{ModelConfig, of_model};
-use super::analysis::AnalysisConfig;
 use crate::jobs::{
     learning::HealthConfig,
     settings::{
