@@ -7,14 +7,12 @@
 use std::collections::BTreeMap;
 
 use metrics::{Paired, paired::holm, statistics::ENOUGH_SAMPLES};
-use runstore::Collected;
+use runstore::{Collected, Manifest};
 
 use super::cells::{Cell, summary};
 use super::format::significant;
+use super::headline::Headline;
 use super::names::Naming;
-
-/// The measure that cells are compared by; less is better.
-pub const HEADLINE: &str = "perplexity";
 
 /// Corrected p below which two cells are told apart.
 const LEVEL: f64 = 0.05;
@@ -22,9 +20,9 @@ const LEVEL: f64 = 0.05;
 /// What a comparison comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// More of a measure of which less is better.
+    /// More of a measure of which less is better, or less of the other kind.
     Worse,
-    /// Less of it.
+    /// The other way.
     Better,
     /// Chance alone may have made the difference.
     NotToldApart,
@@ -69,19 +67,23 @@ pub struct Ranked<'a> {
     pub best: Comparison,
 }
 
-/// The cells that have the headline measure, best first. Fewer than two cells are no ranking.
-pub fn ranking<'a>(cells: &'a [Cell], baseline: &BTreeMap<String, String>) -> Vec<Ranked<'a>> {
+/// The cells that have what their sweep ranks by, best first. Fewer than two cells are no ranking.
+pub fn ranking<'a>(cells: &'a [Cell], manifest: &Manifest) -> Vec<Ranked<'a>> {
+    let Some(headline) = Headline::of(cells, manifest.measure.as_deref()) else {
+        return Vec::new();
+    };
     let mut ranked: Vec<(f64, &Cell)> = cells
         .iter()
-        .filter_map(|cell| Some((cell.mean(HEADLINE)?, cell)))
+        .filter_map(|cell| Some((cell.mean(headline.column)?, cell)))
         .collect();
     if ranked.len() < 2 {
         return Vec::new();
     }
-    ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+    ranked.sort_by(|a, b| headline.order(a.0, b.0));
     let ranked: Vec<&Cell> = ranked.into_iter().map(|(_, cell)| cell).collect();
-    let to_baseline = baseline_of(&ranked, baseline).map(|other| family(&ranked, other));
-    let to_best = family(&ranked, ranked[0]);
+    let to_baseline =
+        baseline_of(&ranked, &manifest.baseline).map(|other| family(&ranked, other, headline));
+    let to_best = family(&ranked, ranked[0], headline);
     let row = |(place, cell): (usize, &&'a Cell)| Ranked {
         cell,
         baseline: to_baseline.as_ref().map(|family| family[place]),
@@ -122,12 +124,12 @@ pub fn describe(
         .collect()
 }
 
-/// Every cell beside one other.
-fn family(cells: &[&Cell], other: &Cell) -> Vec<Comparison> {
+/// Every cell beside one other, in the headline's unit.
+fn family(cells: &[&Cell], other: &Cell, headline: &Headline) -> Vec<Comparison> {
     let is_other = |cell: &Cell| std::ptr::eq(cell, other);
     let paired: Vec<Option<Paired>> = cells
         .iter()
-        .map(|cell| Paired::of(&cell.pairs(other, HEADLINE)))
+        .map(|cell| Paired::of(&headline.pairs(cell, other)))
         .collect();
     let enough = |paired: &Paired| paired.difference.n >= ENOUGH_SAMPLES;
     let raw: Vec<Option<f64>> = cells
@@ -143,9 +145,10 @@ fn family(cells: &[&Cell], other: &Cell) -> Vec<Comparison> {
         } else if !paired.is_some_and(|own| enough(&own)) {
             Verdict::TooFewSeeds
         } else {
-            let above = paired.is_some_and(|own| own.difference.mean > 0.0);
+            let is_worse =
+                paired.is_some_and(|own| (own.difference.mean > 0.0) != headline.more_is_better);
             match p {
-                Some(p) if p < LEVEL && above => Verdict::Worse,
+                Some(p) if p < LEVEL && is_worse => Verdict::Worse,
                 Some(p) if p < LEVEL => Verdict::Better,
                 _ => Verdict::NotToldApart,
             }
@@ -203,6 +206,14 @@ mod tests {
         }
     }
 
+    /// A manifest with that baseline.
+    fn beside(strategy: &str) -> Manifest {
+        Manifest {
+            baseline: baseline(strategy),
+            ..Manifest::default()
+        }
+    }
+
     fn baseline(strategy: &str) -> BTreeMap<String, String> {
         [("strategy".to_owned(), strategy.to_owned())].into()
     }
@@ -217,7 +228,7 @@ mod tests {
             ("c", &[4.135, 4.043, 4.185]),
         ]);
         let cells = summary(&collected, unnamed);
-        let ranking = ranking(&cells, &baseline("a"));
+        let ranking = ranking(&cells, &beside("a"));
         let names: Vec<String> = ranking.iter().map(|row| row.cell.label()).collect();
         assert_eq!(names, ["b", "c", "a"]);
         let best: Vec<Verdict> = ranking.iter().map(|row| row.best.verdict).collect();
@@ -241,7 +252,7 @@ mod tests {
         let mut collected = collected(&[("a", &[4.2, 4.1, 4.3]), ("b", &[5.2, 5.1, 5.3])]);
         collected.trials[5].seed = 23;
         let cells = summary(&collected, unnamed);
-        let ranking = ranking(&cells, &BTreeMap::new());
+        let ranking = ranking(&cells, &Manifest::default());
         let other = &ranking[1];
         assert_eq!(other.best.verdict, Verdict::TooFewSeeds);
         assert_eq!((other.best.p, other.baseline), (None, None));

@@ -5,8 +5,8 @@ use runstore::{Collected, Manifest, ResultsWriter};
 use super::{
     cells::summary,
     figures::{Absent, Figure, draw_all},
-    html,
     names::Naming,
+    page,
 };
 
 /// The page's file in a results folder.
@@ -34,9 +34,9 @@ pub fn draw(
     naming: Naming,
 ) -> Result<Report, minijinja::Error> {
     let cells = summary(collected, naming);
-    let (figures, absent) = draw_all(collected, &cells, &manifest.baseline);
+    let (figures, absent) = draw_all(collected, &cells, manifest);
     Ok(Report {
-        page: html::render(collected, manifest, &cells, &figures, &absent)?,
+        page: page::render(collected, manifest, &cells, &figures, &absent)?,
         figures,
         absent,
     })

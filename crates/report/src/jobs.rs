@@ -4,6 +4,8 @@
 pub const TRAIN: &str = "train";
 /// Fine-tuning of a pretrained model.
 pub const FINETUNE: &str = "finetune";
+/// Rounding of a model to four bits.
+pub const QUANTISE: &str = "quantise";
 /// Packing of tokens into the buffers of experts.
 pub const PACK: &str = "pack";
 /// One layer, forward and backward.

@@ -27,23 +27,25 @@ mod compare;
 mod draw;
 mod figures;
 mod format;
+mod headline;
 mod health;
-mod html;
 pub mod jobs;
 mod measures;
 mod names;
+mod page;
 mod published;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scaling;
 mod speeds;
-mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use axes::Setting;
 pub use cells::{AxisValue, Cell, name_cells, summary};
-pub use compare::{Comparison, HEADLINE, Ranked, Verdict, baseline_of, describe, ranking};
+pub use compare::{Comparison, Ranked, Verdict, baseline_of, describe, ranking};
 pub use draw::{PAGE, Report, draw};
 pub use figures::{Figure, figure_files};
+pub use headline::Headline;
 pub use names::{Names, Naming, unnamed};
+pub use page::{Entry, index};

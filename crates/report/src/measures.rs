@@ -25,6 +25,12 @@ const fn measure(
     }
 }
 
+/// The measure of that column.
+pub(super) fn of_column(column: &str) -> Option<&'static Measure> {
+    let mut all = MEASURES.iter().chain(&FINETUNING);
+    all.find(|own| own.column == column)
+}
+
 /// The measures of the table of these cells, without those that none of them has.
 pub(super) fn shown(cells: &[Cell]) -> Vec<&'static Measure> {
     let is_tuned = |cell: &Cell| cell.example.job == jobs::FINETUNE;

@@ -43,7 +43,7 @@ pub mod store;
 pub mod tables;
 
 pub use canonical::canonical_json;
-pub use durable::copy_folder;
+pub use durable::{copy_folder, replace_file};
 pub use error::Error;
 pub use id::{TrialId, TrialRef, data_digest};
 pub use manifest::{Manifest, RanBy, TrialSummary, tidy_command};

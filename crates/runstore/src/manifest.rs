@@ -43,6 +43,8 @@ pub struct Manifest {
     /// The cell that others are compared with: columns of `trials.parquet` and their values; empty
     /// where the sweep names none.
     pub baseline: BTreeMap<String, String>,
+    /// The column of `trials.parquet` that cells are ranked by; `None` where the sweep names none.
+    pub measure: Option<String>,
     /// The seeds of the trials.
     pub seeds: Vec<u64>,
     /// Name of a data set to its BLAKE3 digest.

@@ -90,7 +90,7 @@ TABLES
 | `cells.parquet` | one row a cell: `cell_id`, what sets it apart in words (`cell`), how many trials are `done`, and a column `axis_...` for every setting that varies in the sweep |
 | `manifest.json` | what ran the trials (`ran`), what wrote the files (`provenance`, `command`), seeds, data digests, how each trial ended |
 | `figures/*.svg` | figures, made from the tables |
-| `report.html` | tables and figures in one file |
+| `report.html` | the answer, tables and figures in one file; `index.html` above all folders leads to each |
 
 `xp bench peers` has folders `peers/<scale>-<device>/` with `peers.parquet`, one row a comparison with
 a PyTorch program, and `peers.md`, the same for reading.

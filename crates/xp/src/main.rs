@@ -15,6 +15,7 @@ mod completion;
 mod config;
 mod device;
 mod exit;
+mod index;
 mod inline;
 mod jobs;
 mod language;

@@ -1,9 +1,6 @@
 //! From finished trials to tables, figures and the report.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use runstore::{
     Collected, Manifest, Provenance, ResultsWriter, TrialId, TrialState,
@@ -13,6 +10,7 @@ use serde::Serialize;
 
 use crate::{
     exit::{Exit, Expected},
+    index,
     jobs::short_names,
     row,
     session::Session,
@@ -26,14 +24,17 @@ pub(crate) struct Published {
     pub(crate) folder: PathBuf,
     /// The report.
     pub(crate) report: PathBuf,
+    /// The index of all reports, where it was written again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) index: Option<PathBuf>,
     /// Where results of another question were moved that stood in the folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) set_aside: Option<SetAside>,
     #[serde(skip)]
     pub(crate) collected: Collected,
-    /// The manifest's baseline.
+    /// What the manifest says of how cells are compared.
     #[serde(skip)]
-    pub(crate) baseline: BTreeMap<String, String>,
+    pub(crate) manifest: Manifest,
 }
 
 /// Results that the sweep does not ask for any more, and no working folder holds.
@@ -51,8 +52,9 @@ impl Published {
         let folder = session.results.clone();
         Ok(Self {
             collected: runstore::read_results(&folder)?,
-            baseline: runstore::read_manifest(&folder)?.baseline,
+            manifest: runstore::read_manifest(&folder)?,
             report: folder.join(report::PAGE),
+            index: None,
             set_aside: None,
             folder,
         })
@@ -111,12 +113,14 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
     }
     results.commit()?;
     drawn.map_err(undrawn)?;
+    let index = index::write(&index::root_of(&session.results))?;
     Ok(Published {
         folder: session.results.clone(),
         report: session.results.join(report::PAGE),
+        index: Some(index),
         set_aside,
         collected,
-        baseline: manifest.baseline,
+        manifest,
     })
 }
 
@@ -146,6 +150,7 @@ fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -
         sources: session.sources.known(),
         planned: Some(session.trials.len() as u64),
         baseline: report::describe(collected, &baseline, short_names),
+        measure: sweep.measure().map(str::to_owned),
         ..Manifest::default()
     };
     manifest.describe(collected);

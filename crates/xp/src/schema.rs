@@ -243,14 +243,18 @@ pub(crate) fn sweep_file(job: JobKind) -> Value {
 }
 
 fn compare() -> Value {
+    let measure = json!({
+        "enum": report::Headline::columns().collect::<Vec<_>>(),
+        "description": "The column of trials.parquet that cells are ranked by; perplexity, or what a job has in its place.",
+    });
     let baseline = json!({
         "type": "object", "minProperties": 1,
         "description": "The cell that others are compared with: settings by short name or by path.",
     });
     json!({
         "type": "object",
-        "description": "What cells are compared with; it changes no trial.",
-        "properties": { "baseline": baseline },
+        "description": "What cells are compared with and ranked by; it changes no trial.",
+        "properties": { "baseline": baseline, "measure": measure },
         "additionalProperties": false,
     })
 }

@@ -16,7 +16,6 @@ use crate::axes::axis_label;
 use crate::cells::Cell;
 
 const FILE: &str = "quality_by_axis.svg";
-const TITLE: &str = "Validation perplexity over each axis of the sweep";
 const CAPTION: &str = "A panel an axis, its values at equal distances. Each mark is a cell: the mean with its 95 % \
                        interval; small dots are its seeds. Lines join cells that differ in nothing but the axis, \
                        where its values are numbers; marks of one value are set apart by a few pixels. Settings that \
@@ -38,7 +37,7 @@ struct Panel<'a> {
 
 /// Validation perplexity over every axis that the sweep crosses, a panel each.
 pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
-    let quality = Quantity::perplexity();
+    let quality = source.quality();
     let usable = |cell: &&&Cell| quality.mean(cell).is_some() && !cell.is_dense();
     let cells: Vec<&Cell> = source.cells.iter().filter(usable).copied().collect();
     let panels = panels(&cells);
@@ -57,7 +56,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let columns = if is_wide { 1 } else { panels.len().min(2) };
     let seeds: Vec<f64> = shown.iter().flat_map(|cell| quality.seeds(cell)).collect();
     let sheet = Sheet {
-        title: TITLE.to_owned(),
+        title: title(source),
         notes: notes(&shown),
         legend: encoding.legend(Swatch::Marker),
         y_label: quality.label(),
@@ -77,10 +76,16 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     });
     Ok(Figure {
         file: FILE,
-        title: TITLE.to_owned(),
+        title: title(source),
         caption: CAPTION.to_owned(),
         svg,
     })
+}
+
+fn title(source: &Source<'_>) -> String {
+    let name = source.quality().name();
+    let first: String = name.chars().take(1).flat_map(char::to_uppercase).collect();
+    format!("{first}{} over each axis of the sweep", &name[1..])
 }
 
 /// The axes that all cells have, and over which half of them or more can be compared: with a cell that differs in

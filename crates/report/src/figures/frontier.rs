@@ -71,7 +71,7 @@ impl<'a> Plot<'a> {
             "training throughput"
         };
         let speed = Quantity::speed(name, &source.cells);
-        let quality = Quantity::perplexity();
+        let quality = source.quality();
         let has_both = |cell: &&&Cell| speed.mean(cell).is_some() && quality.mean(cell).is_some();
         let cells: Vec<&Cell> = source.cells.iter().filter(has_both).copied().collect();
         let (encoding, line) = (Encoding::points(&cells), common_line(&cells));

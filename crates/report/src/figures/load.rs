@@ -87,7 +87,7 @@ struct Plot<'a> {
 
 impl<'a> Plot<'a> {
     fn new(source: &Source<'a>) -> Option<Self> {
-        let quality = Quantity::perplexity();
+        let quality = source.quality();
         let mut sides = vec![
             (
                 "before drops (what the router asked for)",

@@ -50,13 +50,13 @@ mod utilisation;
 mod validation;
 mod width;
 
-use std::collections::BTreeMap;
-
-use runstore::Collected;
+use runstore::{Collected, Manifest};
 
 use super::cells::Cell;
+use super::headline::Headline;
 use super::speeds::Speeds;
 pub(crate) use dark::style as dark_style;
+pub(crate) use quantity::Quantity;
 #[cfg(test)]
 pub(crate) use width::text_width;
 
@@ -88,13 +88,21 @@ pub(super) struct Source<'a> {
     pub(super) collected: &'a Collected,
     /// The cells that have at least one finished trial.
     pub(super) cells: Vec<&'a Cell>,
-    /// What describes the cell that others are held against; empty where the sweep names none.
-    pub(super) baseline: &'a BTreeMap<String, String>,
+    /// How cells are compared.
+    pub(super) manifest: &'a Manifest,
+    /// What they are ranked by, where they are.
+    pub(super) headline: Option<&'static Headline>,
     /// What there is to say of speeds that were measured in turn, where the cells hold those.
     pub(super) in_turn: Option<String>,
 }
 
 impl Source<'_> {
+    /// How well a cell does: what the sweep ranks by, or perplexity where that is a cost.
+    fn quality(&self) -> Quantity {
+        let headline = self.headline.filter(|own| own.is_quality());
+        headline.map_or_else(Quantity::perplexity, Headline::quantity)
+    }
+
     /// How the speeds that the cells hold came about.
     fn speed_note(&self) -> String {
         let trials = "Speeds are those of the trials, which ran one after another.";
@@ -140,15 +148,17 @@ const FIGURES: [Draw; 28] = [
 pub(crate) fn draw_all(
     collected: &Collected,
     cells: &[Cell],
-    baseline: &BTreeMap<String, String>,
+    manifest: &Manifest,
 ) -> (Vec<Figure>, Vec<Absent>) {
+    let headline = Headline::of(cells, manifest.measure.as_deref());
     let speeds = Speeds::of(collected, cells);
     let instead = speeds.as_ref().and_then(|speeds| speeds.instead(cells));
     let in_turn = speeds.filter(|_| instead.is_some());
     let cells = instead.as_deref().unwrap_or(cells);
     let source = Source {
         collected,
-        baseline,
+        headline,
+        manifest,
         cells: cells.iter().filter(|cell| !cell.done.is_empty()).collect(),
         in_turn: in_turn.map(|speeds| speeds.note()),
     };
@@ -167,7 +177,8 @@ pub fn figure_files() -> Vec<&'static str> {
     let nothing = Source {
         collected: &Collected::default(),
         cells: Vec::new(),
-        baseline: &BTreeMap::new(),
+        manifest: &Manifest::default(),
+        headline: None,
         in_turn: None,
     };
     let file = |draw: &Draw| draw(&nothing).map_or_else(|absent| absent.file, |figure| figure.file);

@@ -4,7 +4,7 @@ use crate::cells::Cell;
 
 /// A column of `trials.parquet` on an axis.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Quantity {
+pub(crate) struct Quantity {
     column: &'static str,
     name: &'static str,
     unit: String,
@@ -81,14 +81,25 @@ impl Quantity {
         self.column == "perplexity"
     }
 
+    /// The same in a unit of which a value has that many times as many.
+    pub(crate) fn times(mut self, factor: f64) -> Self {
+        self.factor *= factor;
+        self
+    }
+
     /// A column shown as it is.
-    pub(super) fn plain(column: &'static str, name: &'static str, unit: &str) -> Self {
+    pub(crate) fn plain(column: &'static str, name: &'static str, unit: &str) -> Self {
         Self {
             column,
             name,
             unit: unit.to_owned(),
             factor: 1.0,
         }
+    }
+
+    /// What it is called.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The axis label.

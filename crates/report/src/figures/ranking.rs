@@ -8,7 +8,8 @@ use super::theme::Look;
 use super::{Absent, Figure, Source, notes, scatter};
 use crate::arithmetic;
 use crate::cells::Cell;
-use crate::compare::{Comparison, HEADLINE, Verdict, baseline_of, ranking};
+use crate::compare::{Comparison, Verdict, baseline_of, ranking};
+use crate::headline::Headline;
 
 const FILE: &str = "ranking.svg";
 const TITLE: &str = "Cells from best to worst";
@@ -18,31 +19,34 @@ const EQUAL: &str = "At equal arithmetic: perplexity where the cell that took th
                      evaluations; – stands where a cell was not evaluated before it. ";
 
 const DIFFERENCES: &str = "paired_differences.svg";
-const DIFFERENCES_TITLE: &str = "Differences in validation perplexity, seed by seed";
-const DIFFERENCES_CAPTION: &str = "Each seed's perplexity less that of the other cell with the same seed, which shares \
+const DIFFERENCES_CAPTION: &str = "Each seed's value less that of the other cell with the same seed, which shares \
                                    first weights and training windows: the mean difference with its 95 % interval \
                                    (Student's t), and a dot for each seed. Solid marks are told apart from the other \
                                    cell at a p below 0.05, corrected by Holm's method over the figure; hollow ones are \
-                                   not. Left of the line is better; a number beside a mark on the edge is a \
+                                   not. The label of the axis says which side is better; a number beside a mark on the edge is a \
                                    difference outside the scale, of a cell that looks ahead.";
 
 /// More rows than this make no readable figure.
 const MOST_ROWS: usize = 60;
 
-/// Perplexity, perplexity at equal arithmetic and speed, a row a cell, best first.
+/// What the sweep ranks by, perplexity at equal arithmetic and speed, a row a cell, best first.
 pub(super) fn ranked(source: &Source<'_>) -> Result<Figure, Absent> {
-    let quality = Quantity::perplexity();
+    let absent = Absent {
+        file: FILE,
+        reason: "it needs perplexity, or what the sweep ranks by, of two or more cells",
+    };
+    let Some(headline) = source.headline else {
+        return Err(absent);
+    };
+    let quality = headline.quantity();
     let mut cells: Vec<&Cell> = source.cells.clone();
     cells.retain(|cell| quality.mean(cell).is_some());
     if cells.len() < 2 {
-        return Err(Absent {
-            file: FILE,
-            reason: "it needs perplexity of two or more cells",
-        });
+        return Err(absent);
     }
     cells.sort_by(|a, b| {
-        let mean = |cell: &Cell| quality.mean(cell).unwrap_or(f64::INFINITY);
-        mean(a).total_cmp(&mean(b))
+        let mean = |cell: &Cell| quality.mean(cell).unwrap_or(f64::NAN);
+        headline.order(mean(a), mean(b))
     });
     let encoding = Encoding::points(&cells);
     let mut notes = notes(&cells);
@@ -64,7 +68,7 @@ pub(super) fn ranked(source: &Source<'_>) -> Result<Figure, Absent> {
             .collect(),
         reference: None,
     }];
-    let equal = at_equal(&cells, source);
+    let equal = at_equal(&cells, source).filter(|_| headline.is_perplexity());
     let explained = if equal.is_some() { EQUAL } else { "" };
     columns.extend(equal);
     if let Some(speed) = speed(&cells, source) {
@@ -81,7 +85,7 @@ pub(super) fn ranked(source: &Source<'_>) -> Result<Figure, Absent> {
     Ok(Figure {
         file: FILE,
         title: TITLE.to_owned(),
-        caption: format!("{CAPTION}{explained}Best is above: lower perplexity, of a mean."),
+        caption: format!("{CAPTION}{explained}Best is above."),
         svg: sheet.draw(),
     })
 }
@@ -148,15 +152,18 @@ fn speed(cells: &[&Cell], source: &Source<'_>) -> Option<Column> {
 pub(super) fn differences(source: &Source<'_>) -> Result<Figure, Absent> {
     let absent = Absent {
         file: DIFFERENCES,
-        reason: "it needs perplexity of two or more cells in two or more common seeds",
+        reason: "it needs perplexity, or what the sweep ranks by, of two or more cells in two or more common seeds",
+    };
+    let Some(headline) = source.headline else {
+        return Err(absent);
     };
     let cells: Vec<Cell> = source.cells.iter().map(|&cell| cell.clone()).collect();
-    let ranking = ranking(&cells, source.baseline);
+    let ranking = ranking(&cells, source.manifest);
     let ranked: Vec<&Cell> = ranking.iter().map(|row| row.cell).collect();
     let Some(best) = ranked.first().copied() else {
         return Err(absent);
     };
-    let other = baseline_of(&ranked, source.baseline).unwrap_or(best);
+    let other = baseline_of(&ranked, &source.manifest.baseline).unwrap_or(best);
     let mut rows: Vec<(&Cell, Comparison)> = ranking
         .iter()
         .map(|row| (row.cell, row.baseline.unwrap_or(row.best)))
@@ -176,13 +183,16 @@ pub(super) fn differences(source: &Source<'_>) -> Result<Figure, Absent> {
         let place = ranked.iter().position(|own| std::ptr::eq(*own, cell));
         place.map_or_else(|| cell.label(), |place| names[place].clone())
     };
-    let marks = rows.iter().map(|(cell, own)| difference(cell, other, own));
+    let title = format!("Differences in {}, seed by seed", headline.name);
+    let marks = rows
+        .iter()
+        .map(|(cell, own)| difference(headline, (cell, other), own));
     let sheet = DotSheet {
-        title: DIFFERENCES_TITLE.to_owned(),
+        title: title.clone(),
         notes: notes(&shown),
         legend: Vec::new(),
         columns: vec![Column {
-            label: format!("perplexity less that of {} (per token)", name_of(other)),
+            label: difference_label(headline, &name_of(other)),
             marks: marks.collect(),
             reference: Some(0.0),
         }],
@@ -197,15 +207,32 @@ pub(super) fn differences(source: &Source<'_>) -> Result<Figure, Absent> {
     };
     Ok(Figure {
         file: DIFFERENCES,
-        title: DIFFERENCES_TITLE.to_owned(),
+        title,
         caption: DIFFERENCES_CAPTION.to_owned(),
         svg: sheet.draw(),
     })
 }
 
-fn difference(cell: &Cell, other: &Cell, own: &Comparison) -> Option<Mark> {
+fn difference_label(headline: &Headline, other: &str) -> String {
+    let better = if headline.more_is_better {
+        "right"
+    } else {
+        "left"
+    };
+    let name = headline.name.trim_start_matches("validation ");
+    format!(
+        "{name} less that of {other} ({}, {better} is better)",
+        headline.unit
+    )
+}
+
+fn difference(
+    headline: &Headline,
+    (cell, other): (&Cell, &Cell),
+    own: &Comparison,
+) -> Option<Mark> {
     let difference = own.paired?.difference;
-    let pairs = cell.pairs(other, HEADLINE);
+    let pairs = headline.pairs(cell, other);
     Some(Mark {
         mean: difference.mean,
         ends: difference

@@ -1,5 +1,7 @@
 //! The report of a sweep of adapters.
 
+use runstore::Manifest;
+
 use super::{figures, texts};
 use crate::{
     cells::{Cell, summary},
@@ -120,7 +122,11 @@ fn a_baseline_of_single_settings_is_found_by_the_document() {
     ];
     let earlier = earlier.map(|(path, value)| (path.to_owned(), value.to_owned()));
     for baseline in [described, earlier.into()] {
-        let ranking = ranking(&cells, &baseline);
+        let manifest = Manifest {
+            baseline,
+            ..Manifest::default()
+        };
+        let ranking = ranking(&cells, &manifest);
         assert!(ranking.iter().all(|row| row.baseline.is_some()));
     }
 }

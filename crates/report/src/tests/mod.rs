@@ -14,7 +14,7 @@ use crate::{cells::summary, draw, sample};
 
 fn figures(collected: &Collected) -> Vec<Figure> {
     let cells = summary(collected, sample::names);
-    draw_all(collected, &cells, &Manifest::default().baseline).0
+    draw_all(collected, &cells, &Manifest::default()).0
 }
 
 fn names(collected: &Collected) -> BTreeSet<&'static str> {

@@ -26,8 +26,8 @@ pub(super) fn toml(job: JobKind) -> String {
         let _ = writeln!(text, "# {short} = [...]  # {path}");
     }
     text.push_str(
-        "\n# The cell that others are compared with, by what it has; it changes no trial.\n\
-         # [compare]\n# baseline = { capacity-factor = 1.25 }\n",
+        "\n# The cell that others are compared with, by what it has, and the measure of the ranking; it changes no trial.\n\
+         # [compare]\n# baseline = { capacity-factor = 1.25 }\n# measure = \"perplexity\"\n",
     );
     if job.facts().untimed.is_none() {
         text.push_str(

@@ -16,7 +16,7 @@ mod show;
 mod sweep;
 mod trial;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use runstore::{ResultsWriter, TrialState};
 
@@ -24,6 +24,7 @@ use crate::{
     cli::{BenchCommand, Cli, Command, ReportArgs},
     completion,
     exit::{Exit, Expected},
+    index,
     jobs::short_names,
     publish::{publish, undrawn},
     session::Session,
@@ -59,6 +60,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
 
 /// Needs nothing but the folders: what was committed can be drawn again in any clone.
 fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
+    let mut roots = BTreeSet::new();
     for folder in folders {
         // What `xp bench peers` writes is a table alone.
         if folder.join("peers.parquet").exists() && !folder.join("trials.parquet").exists() {
@@ -78,6 +80,11 @@ fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
         report.put(&mut results)?;
         results.commit()?;
         ui::data(&format!("{}\n", folder.join(report::PAGE).display()));
+        roots.insert(index::root_of(folder));
+    }
+    for root in roots {
+        let index = index::write(&root)?;
+        ui::say(&format!("index: {}", index.display()));
     }
     Ok(Exit::Done)
 }
@@ -100,7 +107,7 @@ fn write_report(args: &ReportArgs) -> Result<Exit, Expected> {
     if args.json {
         ui::json(&published);
     } else {
-        ui::cells(&session, &published.collected, &published.baseline);
+        ui::cells(&session, &published.collected, &published.manifest);
         published.tell();
     }
     if outstanding > 0 {

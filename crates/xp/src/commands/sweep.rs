@@ -336,7 +336,7 @@ fn tell(
         return Ok(exit);
     }
     if let Some(published) = published {
-        ui::cells(session, &published.collected, &published.baseline);
+        ui::cells(session, &published.collected, &published.manifest);
     }
     for failure in &failed {
         ui::say(&format!("failed: {} {}", failure.trial, failure.error));

@@ -11,7 +11,7 @@ impl Sweep {
     /// The trials of the cell that others are compared with: the first, in the order of the file,
     /// that has what `[compare]` says.
     pub(crate) fn baseline<'a>(&self, trials: &'a [Trial]) -> Vec<&'a Trial> {
-        let baseline = self.compare.as_ref();
+        let baseline = self.compare.baseline.as_ref();
         let Some(known) = baseline
             .and_then(|cell| cell.known(&self.settings, self.job, &mut Problems::default()))
         else {
@@ -29,7 +29,7 @@ impl Sweep {
 
     /// Refuses a baseline that no point has.
     pub(super) fn check_baseline(&self, points: &[Place<'_>], problems: &mut Problems) {
-        if let Some(baseline) = &self.compare {
+        if let Some(baseline) = &self.compare.baseline {
             self.first_of(baseline, points, problems);
         }
     }

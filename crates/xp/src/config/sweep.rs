@@ -5,8 +5,7 @@ use toml::de::DeValue;
 
 use super::{
     axes::{self, Axis, Grid},
-    cell::NamedCell,
-    compare,
+    compare::{self, Compare},
     header::{self, Header},
     keys::HEADER_KEYS,
     locate::SweepFile,
@@ -62,8 +61,8 @@ pub(crate) struct Sweep {
     pub(crate) grids: Vec<Grid>,
     /// What was set on the command line.
     pub(crate) overrides: Vec<String>,
-    /// The cell that others are compared with.
-    pub(super) compare: Option<NamedCell>,
+    /// How its cells are held against each other.
+    pub(super) compare: Compare,
     /// The settings that do not vary.
     pub(super) settings: Tree,
     pub(super) sources: Sources,
@@ -113,6 +112,11 @@ impl Sweep {
         })
     }
 
+    /// The column that its cells are ranked by, where the file names one.
+    pub(crate) fn measure(&self) -> Option<&'static str> {
+        self.compare.measure
+    }
+
     /// The axes of all grids.
     pub(crate) fn axes(&self) -> Vec<&Axis> {
         axes::union(&self.grids)
@@ -137,7 +141,7 @@ fn build(
     options: &SweepOptions,
     sources: &mut Sources,
     problems: &mut Problems,
-) -> Option<(Header, Option<NamedCell>, Vec<Grid>, String)> {
+) -> Option<(Header, Compare, Vec<Grid>, String)> {
     // The job decides what the other keys may be, so it is read before anything is laid over.
     let job = header::read(tree, problems)?.job;
     check_keys(tree, job, "", problems);

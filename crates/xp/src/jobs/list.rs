@@ -307,8 +307,8 @@ mod tests {
 
     #[test]
     fn reports_know_jobs_by_their_names() {
-        use report::jobs::{FINETUNE, LAYER, PACK, ROUTER, SPEED, TRAIN, is_of_cells};
-        for name in [TRAIN, FINETUNE, PACK, LAYER, ROUTER] {
+        use report::jobs::{FINETUNE, LAYER, PACK, QUANTISE, ROUTER, SPEED, TRAIN, is_of_cells};
+        for name in [TRAIN, FINETUNE, QUANTISE, PACK, LAYER, ROUTER] {
             assert!(JobKind::from_name(name).is_some(), "{name}");
         }
         let all = JobKind::ALL.into_iter().chain(JobKind::BESIDE);

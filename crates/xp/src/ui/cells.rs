@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use metrics::MeanInterval;
 use report::{Cell, Ranked, ranking, summary};
 use runstore::{
-    Collected,
+    Collected, Manifest,
     tables::{Row, TrialRow},
 };
 use serde_json::Value;
@@ -29,12 +29,12 @@ const FEW_SEEDS: usize = 3;
 /// The longest value of an axis that is shown on one line.
 const LONGEST_LINE: usize = 36;
 
-/// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval. Where perplexity was measured, the
-/// best cell comes first, each is compared with the baseline, or with the best without one, and the lines to
+/// Prints a row for each cell of a sweep: the mean over seeds and its 95 % interval. The cell that is best by what the
+/// sweep ranks by comes first, each is compared with the baseline, or with the best without one, and the lines to
 /// beat follow.
-pub(crate) fn cells(session: &Session, collected: &Collected, baseline: &BTreeMap<String, String>) {
+pub(crate) fn cells(session: &Session, collected: &Collected, manifest: &Manifest) {
     let cells = summary(collected, short_names);
-    let ranking = ranking(&cells, baseline);
+    let ranking = ranking(&cells, manifest);
     let mut groups = groups(session, collected);
     let place = |group: &Group<'_>| {
         let own = |cell: &Cell| {

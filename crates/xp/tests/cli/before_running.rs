@@ -183,6 +183,18 @@ fn a_tokenizer_that_loses_nearly_every_word_is_found_by_plan() {
     refused(&lab, &file).says(&["16 words of a passage", "see to the tokenizer"]);
 }
 
+#[test]
+fn a_tokenizer_that_takes_a_passage_for_one_word_is_found_by_plan() {
+    let lab = Lab::new();
+    encoder::write(&lab, &encoder::sizes(), encoder::plain);
+    let file = encoder::sweep(&lab);
+    let usual = r#"{"type": "BertPreTokenizer"}"#;
+    let whole = encoder::TOKENIZER.replacen(usual, "null", 1);
+    assert_ne!(whole, encoder::TOKENIZER);
+    fs::write(model(&lab, "tokenizer.json"), whole).unwrap();
+    refused(&lab, &file).says(&["fewer than 16 tokens of a passage", "pre-tokenizer"]);
+}
+
 /// How a folder is damaged.
 struct Damage(fn(&Lab));
 

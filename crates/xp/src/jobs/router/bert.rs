@@ -6,7 +6,7 @@ use models_bert::Bert;
 
 use super::{
     hidden::Hidden,
-    passages::{Passages, short_of},
+    passages::{Passages, joins_words, short_of},
     settings::{BertSource, ExpertInit, RouterSettings},
 };
 use crate::jobs::context::{JobContext, JobError};
@@ -52,9 +52,7 @@ pub(super) fn read(
     for passages in passages.chunks(TOGETHER) {
         let rows = tokenizer.encode(passages, length)?;
         if rows.mask.contains(&false) {
-            return Err(JobError::Failed(format!(
-                "a passage of {length} words gave fewer than {length} tokens"
-            )));
+            return Err(JobError::Unsupported(joins_words(length)));
         }
         let shape = [rows.batch, rows.sequence];
         let ids: Vec<i32> = rows.ids.iter().map(|&id| id as i32).collect();

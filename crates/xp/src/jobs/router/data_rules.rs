@@ -4,7 +4,7 @@ use corpora::SentenceTokenizer;
 use models_bert::{Bert, BertConfig, BertError};
 
 use super::{
-    passages::{Passages, reads_plainly, short_of},
+    passages::{Passages, joins_words, parts_words, plain, reads_plainly, short_of},
     settings::{BertSource, ExpertInit, RouterSettings},
 };
 use crate::jobs::{
@@ -71,6 +71,7 @@ pub(super) fn encoder(
     if let Err(error) = tokenizer.encode(&["a"], sequence) {
         let place = ["hidden.source.bert.sequence"];
         problems.push(problem(&error.to_string(), &place));
+        return Ok(problems);
     }
     problems.extend(built(
         &settings.moe,
@@ -81,7 +82,7 @@ pub(super) fn encoder(
     Ok(problems)
 }
 
-/// The validation text holds a passage.
+/// The validation text holds a passage, and the tokenizer reads it word by word.
 fn passage(
     rules: &mut DataRules<'_>,
     source: &BertSource,
@@ -106,6 +107,7 @@ fn passage(
         Err(error) if error.is_missing() => true,
         answer => answer?,
     };
+    let mut sample = plain(length);
     if !enough || !reads_plainly(tokenizer)? {
         let passages = match Passages::of(&source.corpus, rules.data, tokenizer) {
             Err(JobError::Data(error)) if error.is_missing() => return Ok(None),
@@ -117,6 +119,10 @@ fn passage(
                 &["hidden.source.bert.sequence", "hidden.source.bert.corpus"],
             ));
         }
+        sample = passages.first(length);
+    }
+    if found.is_none() && !parts_words(tokenizer, &sample, length)? {
+        found = Some(problem(&joins_words(length), &["hidden.source.bert.model"]));
     }
     let known = rules.found.of::<Known>();
     known.passages.push((source.clone(), found.clone()));

@@ -38,6 +38,11 @@ impl Passages {
         self.words().take(words).count() == words
     }
 
+    /// The first passage of so many words, or all of them where there are fewer.
+    pub(super) fn first(&self, words: usize) -> String {
+        self.words().take(words).collect::<Vec<_>>().join(" ")
+    }
+
     /// `count` passages of `words` words, which are that many tokens at least; after the end of the
     /// text comes its beginning. `None` where the text is shorter than a passage.
     pub(super) fn take(&self, count: usize, words: usize, seed: u64) -> Option<Vec<String>> {
@@ -53,6 +58,30 @@ impl Passages {
         };
         Some((0..count).map(passage).collect())
     }
+}
+
+/// A passage of so many plain words.
+pub(super) fn plain(words: usize) -> String {
+    let letters = ('a'..='z').cycle().take(words).map(String::from);
+    letters.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a tokenizer makes as many tokens of a passage as it has words, and not one of several.
+pub(super) fn parts_words(
+    tokenizer: &SentenceTokenizer,
+    passage: &str,
+    words: usize,
+) -> Result<bool, CorpusError> {
+    let rows = tokenizer.encode(&[passage], words)?;
+    Ok(!rows.mask.contains(&false))
+}
+
+/// What to say of a tokenizer that does not.
+pub(super) fn joins_words(words: usize) -> String {
+    format!(
+        "the encoder's tokenizer makes fewer than {words} tokens of a passage of {words} words; see to its \
+         `tokenizer.json`, above all to the pre-tokenizer, or choose another encoder"
+    )
 }
 
 /// Whether a tokenizer has a token for every plain letter and digit, so that no word of a usual text is

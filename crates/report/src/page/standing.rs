@@ -5,18 +5,21 @@ use std::collections::BTreeSet;
 use minijinja::{Value, context};
 use runstore::{Collected, Manifest};
 
-use super::arithmetic;
-use super::cells::Cell;
-use super::compare::{Comparison, baseline_of, ranking};
-use super::format::{interval, significant};
+use crate::arithmetic;
+use crate::cells::Cell;
+use crate::compare::{Comparison, baseline_of, ranking};
+use crate::format::{interval, significant};
+use crate::headline::Headline;
 
 /// The ranking as the page shows it; undefined parts are empty, and without a ranking there is none.
 pub(super) fn table(collected: &Collected, manifest: &Manifest, cells: &[Cell]) -> Option<Value> {
-    let ranking = ranking(cells, &manifest.baseline);
+    let headline = Headline::of(cells, manifest.measure.as_deref())?;
+    let ranking = ranking(cells, manifest);
     let ranked: Vec<&Cell> = ranking.iter().map(|row| row.cell).collect();
     let best = ranked.first()?.label();
     let baseline = baseline_of(&ranked, &manifest.baseline).map(Cell::label);
-    let equal = arithmetic::at_equal(&ranked, &collected.steps);
+    let equal =
+        arithmetic::at_equal(&ranked, &collected.steps).filter(|_| headline.is_perplexity());
     let shown = |cell: &Cell, column: &str| {
         cell.measure(column)
             .map_or_else(|| "–".to_owned(), interval)
@@ -29,7 +32,7 @@ pub(super) fn table(collected: &Collected, manifest: &Manifest, cells: &[Cell]) 
             place => place + 1,
             cell => row.cell.label(),
             n => row.cell.done.len(),
-            perplexity => shown(row.cell, "perplexity"),
+            value => headline.measure(row.cell).map_or_else(|| "–".to_owned(), |own| interval(&own)),
             compared,
             under_training => shown(row.cell, "perplexity_train_capacity"),
             drops => row.cell.mean("eval_drop_rate").map_or_else(
@@ -48,6 +51,10 @@ pub(super) fn table(collected: &Collected, manifest: &Manifest, cells: &[Cell]) 
         best,
         baseline => baseline.unwrap_or_default(),
         has_baseline,
+        has_capacity => ranked.iter().any(|cell| cell.measure("perplexity_train_capacity").is_some()),
+        measure => headline.name,
+        unit => headline.unit,
+        worse => if headline.more_is_better { "negative" } else { "positive" },
         equal => equal.as_ref().map_or_else(String::new, |(flops, _)| format!("{flops:.2e}")),
         rows => rows.collect::<Vec<_>>(),
     })

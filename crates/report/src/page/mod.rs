@@ -1,0 +1,86 @@
+//! The pages: the report of a sweep, and the index of all of them. Each is one file that asks for no other.
+
+mod answer;
+mod effects;
+mod head;
+mod index;
+mod provenance;
+mod report;
+mod settings;
+mod standing;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior};
+use runstore::{Collected, Manifest};
+
+use super::cells::Cell;
+use super::figures::{Absent, Figure};
+pub(crate) use answer::Answer;
+pub use index::{Entry, index};
+
+/// The templates by name. The ending of a page's name switches escaping on.
+const TEMPLATES: [(&str, &str); 12] = [
+    ("style.css", include_str!("templates/style.css")),
+    ("report.html", include_str!("templates/report.html")),
+    ("index.html", include_str!("templates/index.html")),
+    ("answer.html", include_str!("templates/answer.html")),
+    ("comparison.html", include_str!("templates/comparison.html")),
+    ("cells.html", include_str!("templates/cells.html")),
+    ("scaling.html", include_str!("templates/scaling.html")),
+    ("health.html", include_str!("templates/health.html")),
+    ("speeds.html", include_str!("templates/speeds.html")),
+    ("published.html", include_str!("templates/published.html")),
+    ("figures.html", include_str!("templates/figures.html")),
+    ("data.html", include_str!("templates/data.html")),
+];
+
+/// Fills in the page of a sweep.
+pub(super) fn render(
+    collected: &Collected,
+    manifest: &Manifest,
+    cells: &[Cell],
+    figures: &[Figure],
+    absent: &[Absent],
+) -> Result<String, minijinja::Error> {
+    let page = report::context(collected, manifest, cells, figures, absent);
+    environment()?.get_template("report.html")?.render(page)
+}
+
+/// Strict: a name that the page does not have is an error, and everything is escaped but the drawings.
+fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?,
+    );
+    for (name, template) in TEMPLATES {
+        environment.add_template(name, template)?;
+    }
+    Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_the_page_lacks_is_an_error() {
+        let page = || report::context(&Collected::default(), &Manifest::default(), &[], &[], &[]);
+        let environment = environment().unwrap();
+        assert!(environment.render_str("{{ sweep }}", page()).is_ok());
+        assert!(environment.render_str("{{ swep }}", page()).is_err());
+    }
+
+    #[test]
+    fn what_comes_from_data_is_escaped() {
+        let manifest = Manifest {
+            question: Some("is <b> better?".to_owned()),
+            ..Manifest::default()
+        };
+        let page = render(&Collected::default(), &manifest, &[], &[], &[]).unwrap();
+        assert!(page.contains("is &lt;b&gt; better?"));
+    }
+}
