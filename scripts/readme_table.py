@@ -1,33 +1,47 @@
 #!/usr/bin/env python3
-"""Print the README's table of strategies from results/unified/cpu-cpu/trials.parquet (needs polars)."""
+"""Print the README's table of strategies from results/unified/cpu-cpu (needs polars)."""
 
 import argparse
+import sys
+from pathlib import Path
 
-import polars as pl
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "notebooks"))
 
-BASELINE = ("soft-top-k", 1.25)
-# Student's t by degrees of freedom, with as many digits as leave the last one printed alone.
-T = {1: 12.7062047, 2: 4.3026527, 3: 3.1824463, 4: 2.7764451, 5: 2.5705818, 6: 2.4469119, 7: 2.3646243, 8: 2.3060041, 9: 2.2621572}
+import switchyard
+from switchyard.tables import label
+
+MEANS = ["perplexity", "perplexity_train_capacity", "eval_drop_rate", "expert_rows_per_token"]
+HEADINGS = ["strategy", "CF", "perplexity", "less the baseline's", "under training's capacity", "dropped then", "expert rows a token"]
+
+
+def interval(row: dict, name: str, sign: str = "") -> str:
+    return f"{row[name]:{sign}.3f} ± {row[f'{name}_ci95']:.3f}"
+
+
+def line(row: dict) -> str:
+    factor = row["capacity_factor"]
+    less = "baseline" if row["less_baseline"] is None else interval(row, "less_baseline", "+")
+    fields = [
+        label({**row, "cell": row["strategy"]}),
+        "" if factor is None else f"{factor:.2f}",
+        interval(row, "perplexity"),
+        less,
+        f"{row['perplexity_train_capacity']:.3f}",
+        f"{100 * row['eval_drop_rate']:.1f} %",
+        f"{row['expert_rows_per_token']:.2f}",
+    ]
+    return f"| {' | '.join(fields)} |"
+
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("trials", nargs="?", default="results/unified/cpu-cpu/trials.parquet", help="a trials.parquet of the same sweep")
-rows = pl.read_parquet(parser.parse_args().trials).filter((pl.col("status") == "done") & (pl.col("job") == "train"))
-cell = (pl.col("strategy") == BASELINE[0]) & (pl.col("capacity_factor") == BASELINE[1])
-reference = rows.filter(cell).select("seed", base="perplexity")
-rows = rows.join(reference, on="seed", how="left").with_columns(less=pl.col("perplexity") - pl.col("base"))
-
-def interval(values: pl.Series, sign: str = "") -> str:
-    half = T.get(len(values) - 1, float("nan")) * (values.std() or 0) / len(values) ** 0.5
-    return f"{values.mean():{sign}.3f} ± {half:.3f}"
-
-groups = rows.sort("seed").group_by("strategy", "capacity_factor", maintain_order=True)
-print("| strategy | CF | perplexity | less the baseline's | under training's capacity | dropped then | expert rows a token |")
-print("|---|---|---|---|---|---|---|")
-for (name, cf), own in sorted(groups, key=lambda group: group[1]["perplexity"].mean()):
-    less = "baseline" if (name, cf) == BASELINE else interval(own["less"], "+")
-    name, cf = name + " (not causal)" * (not own["causal"].all()), "" if cf is None else f"{cf:.2f}"
-    mean = {c: own[c].mean() for c in ("perplexity_train_capacity", "eval_drop_rate", "expert_rows_per_token")}
-    drops = f"{mean['perplexity_train_capacity']:.3f} | {100 * mean['eval_drop_rate']:.1f} % | {mean['expert_rows_per_token']:.2f}"
-    print(f"| {name} | {cf} | {interval(own['perplexity'])} | {less} | {drops} |")
-print(f"| *best n-gram, order {rows['ngram_order'][0]}* | | {rows['ngram_perplexity'][0]:.3f} | | | | |")
-print(f"| *bigram* | | {rows['bigram_perplexity'][0]:.3f} | | | | |")
+parser.add_argument("folder", nargs="?", default="results/unified/cpu-cpu", help="a results folder of the same sweep")
+run = switchyard.load(parser.parse_args().folder)
+means = switchyard.cells(run, MEANS).drop("cell", "causal", "seeds", "perplexity", "perplexity_ci95")
+rows = switchyard.paired(run).join(means, on="cell_id", maintain_order="left")
+print(f"| {' | '.join(HEADINGS)} |")
+print("|" + len(HEADINGS) * "---|")
+for row in rows.iter_rows(named=True):
+    print(line(row))
+references = run.done.drop_nulls("ngram_perplexity").row(0, named=True)
+print(f"| *best n-gram, order {references['ngram_order']}* | | {references['ngram_perplexity']:.3f} | | | | |")
+print(f"| *bigram* | | {references['bigram_perplexity']:.3f} | | | | |")
