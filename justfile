@@ -75,6 +75,10 @@ smoke:
 gpu *ARGS:
     scripts/gpu.sh {{ARGS}}
 
+# Executes the notebook in a fresh environment and compares; `UPDATE=1 just notebook` writes its outputs anew.
+notebook:
+    scripts/notebook.sh
+
 # Everything that must hold before a change is taken.
 ci:
     .ci/run

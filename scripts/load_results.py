@@ -4,11 +4,12 @@
     pip install 'polars>=1.31' matplotlib
     python3 scripts/load_results.py results/unified/cpu-cpu
     python3 scripts/load_results.py results/unified/cpu-cpu --out unified.png
-    python3 scripts/load_results.py results/capacity/cpu-cpu --out capacity.png --over capacity_factor --measure drop_rate
+    python3 scripts/load_results.py results/capacity/cpu-cpu --out drops.png --over capacity_factor --measure drop_rate
 
 Tables and plots are those of the module notebooks/switchyard, which docs/notebooks.md describes. The plot is, unless
 --over names an axis, of a training sweep its curves and of any other the measure from best to worst. Exit codes are
-those of xp: 2 for what is not understood, 3 for a folder that holds no sweep, 4 for one without trials, 7 for a damaged one.
+those of xp: 2 for options that are wrong, 3 for a folder or a measure that is not there, 4 for a folder without trials,
+7 for a damaged one.
 """
 
 import argparse
@@ -58,7 +59,9 @@ def draw(run: switchyard.Results, axis: str | None, measure: str, out: Path) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="such as results/unified/cpu-cpu")
-    parser.add_argument("--out", type=Path, metavar="FILE.png", help="draws the plot into this file; without it nothing is written")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.png", help="draws the plot into this file; without it nothing is written"
+    )
     parser.add_argument("--over", metavar="AXIS", help="draws the measure over this axis of the sweep")
     parser.add_argument("--measure", help="a column of trials.parquet; without it the one that the sweep is about")
     arguments = parser.parse_args()

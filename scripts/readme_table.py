@@ -11,7 +11,15 @@ import switchyard
 from switchyard.tables import label
 
 MEANS = ["perplexity", "perplexity_train_capacity", "eval_drop_rate", "expert_rows_per_token"]
-HEADINGS = ["strategy", "CF", "perplexity", "less the baseline's", "under training's capacity", "dropped then", "expert rows a token"]
+HEADINGS = [
+    "strategy",
+    "CF",
+    "perplexity",
+    "less the baseline's",
+    "under training's capacity",
+    "dropped then",
+    "expert rows a token",
+]
 
 
 def interval(row: dict, name: str, sign: str = "") -> str:
@@ -35,7 +43,10 @@ def line(row: dict) -> str:
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("folder", nargs="?", default="results/unified/cpu-cpu", help="a results folder of the same sweep")
-run = switchyard.load(parser.parse_args().folder)
+try:
+    run = switchyard.load(parser.parse_args().folder)
+except switchyard.ResultsError as error:
+    parser.exit(error.exit_code, f"error: {error}\n")
 means = switchyard.cells(run, MEANS).drop("cell", "causal", "seeds", "perplexity", "perplexity_ci95")
 rows = switchyard.paired(run).join(means, on="cell_id", maintain_order="left")
 print(f"| {' | '.join(HEADINGS)} |")

@@ -25,5 +25,14 @@ from .summing import cells
 from .tables import Markdown, plus_minus, table
 
 __all__ = [
-    "Markdown", "Results", "ResultsError", "cells", "columns", "family", "load", "paired", "plus_minus", "table",
+    "Markdown",
+    "Results",
+    "ResultsError",
+    "cells",
+    "columns",
+    "family",
+    "load",
+    "paired",
+    "plus_minus",
+    "table",
 ]

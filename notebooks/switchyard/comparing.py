@@ -13,7 +13,13 @@ from .reading import Results, ResultsError
 from .statistics import ENOUGH_SEEDS, LEVEL, Interval, holm, paired_p
 from .summing import cells, measured
 
-TYPES = {"seeds": pl.Int64, "difference": pl.Float64, "difference_ci95": pl.Float64, "p": pl.Float64, "verdict": pl.String}
+TYPES = {
+    "seeds": pl.Int64,
+    "difference": pl.Float64,
+    "difference_ci95": pl.Float64,
+    "p": pl.Float64,
+    "verdict": pl.String,
+}
 
 
 def family(differences: Mapping[str, Sequence[float]], lower_is_better: bool = True) -> pl.DataFrame:
@@ -53,7 +59,9 @@ def paired(
     ranked = ranked.select(kept)
     for name, other in {"baseline": reference, "best": names[0]}.items():
         if other is not None and len(names) > 1:
-            ranked = ranked.join(beside(values, names, other, name, lower_is_better), on="cell", maintain_order="left", how="left")
+            ranked = ranked.join(
+                beside(values, names, other, name, lower_is_better), on="cell", maintain_order="left", how="left"
+            )
     return ranked
 
 
@@ -61,7 +69,8 @@ def beside(values: dict, names: list[str], other: str, to: str, lower_is_better:
     """Each cell but the other one less it, with columns that are named after it."""
     differences = {
         name: [values[name][seed] - values[other][seed] for seed in values[name] if seed in values[other]]
-        for name in names if name != other
+        for name in names
+        if name != other
     }
     return family(differences, lower_is_better).select(
         "cell",

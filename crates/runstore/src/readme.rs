@@ -95,8 +95,9 @@ TABLES
 `xp bench peers` has folders `peers/<scale>-<device>/` with `peers.parquet`, one row a comparison with
 a PyTorch program, and `peers.md`, the same for reading.
 
-To load and plot a sweep: `python3 scripts/load_results.py results/unified/cpu-cpu --out unified.png` (needs
-`pip install polars matplotlib`), or in a notebook:
+To load, compare and plot a sweep: the module and the notebook of [docs/notebooks.md](../docs/notebooks.md), or
+`python3 scripts/load_results.py results/unified/cpu-cpu --out unified.png` (`pip install -r
+notebooks/requirements.txt` first). With polars alone:
 
 ```python
 import polars as pl

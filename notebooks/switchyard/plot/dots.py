@@ -44,7 +44,9 @@ def differences(
         mine, theirs = values[row["cell"]], values[other]
         seeds = [mine[seed] - theirs[seed] for seed in mine if seed in theirs]
         fill = "solid" if row[f"beside_{to}"] in ("better", "worse") else "open"
-        rows.append((label(row), own[row["cell"]]._replace(fill=fill), row[f"less_{to}"], row[f"less_{to}_ci95"], seeds))
+        rows.append(
+            (label(row), own[row["cell"]]._replace(fill=fill), row[f"less_{to}"], row[f"less_{to}_ci95"], seeds)
+        )
     filled = "filled: told apart at p < 0.05 after Holm's correction"
     note = f"{better(lower_is_better)}; {seeds_note(compared)}; {filled}{best_of(compared)}"
     name = measure_label(run, measure)

@@ -27,7 +27,8 @@ def over(run: Results, axis: str, measure: str = "perplexity") -> Sheet:
     """A measure over an axis, a line for each setting of the others: means, 95 % intervals, seeds as small dots.
 
     Of an axis of numbers, cells that no other equals in all but this axis are left out where there are some that do, as
-    in sweeps that vary one thing at a time. Cells that lack the axis, as dense networks lack a capacity factor, are level lines.
+    in sweeps that vary one thing at a time. Cells that lack the axis, as dense networks lack a capacity factor, are
+    level lines.
     """
     table = cells(run, [measure]).drop_nulls(measure)
     axes = varying(table)

@@ -21,7 +21,14 @@ DASHES = ["-", (0, (6, 3)), (0, (2, 2)), (0, (8, 3, 2, 3))]
 
 # Strategies in the order in which readers expect them; the first six have a colour of their own.
 STRATEGIES = [
-    "top1", "hard-top-k", "soft-top-k", "hash", "expert-choice", "random", "dense-active-1", "dense-active-2",
+    "top1",
+    "hard-top-k",
+    "soft-top-k",
+    "hash",
+    "expert-choice",
+    "random",
+    "dense-active-1",
+    "dense-active-2",
 ]
 OWN_COLOURS = 6
 
@@ -29,7 +36,6 @@ OWN_COLOURS = 6
 UPRIGHT = [(-0.4, -1.0), (0.4, -1.0), (0.4, 1.0), (-0.4, 1.0), (-0.4, -1.0)]
 DENSE = [UPRIGHT, [(y, x) for x, y in UPRIGHT], "X"]
 DENSE_TOTAL = (4, 1, 0)
-
 
 # Axes that a reader compares first take the colour; those of few values take fills and dashes.
 COLOUR_FIRST = ["strategy", "scorer", "adapter", "top_k", "balancer", "dispatch", "drop_policy", "experts", "packing"]
@@ -141,7 +147,7 @@ def values(table: pl.DataFrame, axis: str) -> list:
 
 
 def order(value: object) -> tuple:
-    """Where a value sorts: numbers by size, strategies as readers expect them, the rest by name, what is left out first."""
+    """Where a value sorts: what is left out, numbers by size, strategies as readers expect them, the rest by name."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return (1, value, "")
     place = STRATEGIES.index(value) if value in STRATEGIES else len(STRATEGIES)

@@ -1,6 +1,6 @@
 """Curves: a measure over training, the whole of it beside its end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 from matplotlib.axes import Axes
@@ -25,8 +25,8 @@ END = 2 / 3
 def curves(run: Results, measure: str = "perplexity", cells: Sequence[str] | None = None) -> Sheet:
     """A column of `steps` over training: a line a cell, the mean with its 95 % interval as a band.
 
-    Right is the last third, or the last two evaluations, on a scale of its own. `cells` are the names of those that are drawn, else all that have
-    the measure. A step is drawn where all seeds of the cell have it.
+    Right is the last third, or the last two evaluations, on a scale of its own. `cells` are the names of those that are
+    drawn, else all that have the measure. A step is drawn where all seeds of the cell have it.
     """
     table = summed(run, [])
     lines = lines_of(run, measure, table)
@@ -40,10 +40,10 @@ def curves(run: Results, measure: str = "perplexity", cells: Sequence[str] | Non
     own = looks(axes(run))
     height = max(4.0, 1.4 + NAME * len(ordered))
     with sheet(9.6, height, 2, width_ratios=[0.42, 0.58]) as (figure, (whole, end)):
-        start = min(END * chosen[name]["x"][-1] for name in ordered)
-        # However few evaluations there are, the last two are in view.
-        start = min([start, *(chosen[name]["x"][-2] for name in ordered if len(chosen[name]) > 1)])
-        for panel, title, start in ((whole, "all of training", 0.0), (end, "its end", start)):
+        for panel, title, start in (
+            (whole, "all of training", 0),
+            (end, "its end", end_of(chosen[n] for n in ordered)),
+        ):
             tails = {name: chosen[name].filter(pl.col("x") >= start) for name in ordered}
             draw(panel, tails, own, measure.startswith("perplexity"))
             panel.set_title(title)
@@ -52,6 +52,11 @@ def curves(run: Results, measure: str = "perplexity", cells: Sequence[str] | Non
         figure.supxlabel("optimiser step", fontsize=9)
         head(figure, f"{run.title}: {measure_name(measure)} during training", "mean over seeds, bands: 95 % interval")
     return figure
+
+
+def end_of(lines: Iterable[pl.DataFrame]) -> float:
+    """Where the last third begins; however few evaluations there are, the last two are in it."""
+    return min(value for line in lines for value in (END * line["x"][-1], *line["x"][-2:]))
 
 
 def lines_of(run: Results, measure: str, table: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -95,7 +100,13 @@ def name_ends(panel: Axes, lines: dict[str, tuple[pl.DataFrame, Look]], step: fl
     ends = {name: (line["x"][-1], line["mean"][-1]) for name, (line, _) in lines.items()}
     places = spread([inside.transform(at)[1] for at in ends.values()], step)
     for (name, at), place in zip(ends.items(), places):
-        join = {"arrowstyle": "-", "color": tint(lines[name][1].colour, 0.6), "linewidth": 0.8, "shrinkB": 4, "relpos": (0, 0.5)}
+        join = {
+            "arrowstyle": "-",
+            "color": tint(lines[name][1].colour, 0.6),
+            "linewidth": 0.8,
+            "shrinkB": 4,
+            "relpos": (0, 0.5),
+        }
         panel.annotate(name, at, (1.06, place), textcoords="axes fraction", va="center", arrowprops=join)
 
 
