@@ -3,9 +3,9 @@
 #
 #   scripts/notebook.sh              # what it says must be what is committed, its numbers those of the report
 #   UPDATE=1 scripts/notebook.sh     # writes the notebook with its new outputs
-#   OLDEST=1 scripts/notebook.sh     # with the oldest versions of requirements.txt: tests alone
+#   OLDEST=1 scripts/notebook.sh     # with the oldest versions of requirements.txt
 #
-# Without Python 3.10 or the packages' index nothing is run, which is said.
+# Without Python 3.11 or the packages' index nothing is run, which is said.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ skip() {
   echo "notebook: not run, $*"
   exit 0
 }
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || skip "for want of Python 3.10 or newer"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || skip "for want of Python 3.11 or newer"
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -28,13 +28,13 @@ if [ -n "${OLDEST:-}" ]; then
 else
   cp notebooks/constraints.txt "$folder"
 fi
-if ! "$folder/venv/bin/pip" install -q --no-compile -r notebooks/requirements.txt -c "$folder/constraints.txt" >"$folder/log" 2>&1; then
-  ! grep -qE 'NewConnectionError|ConnectTimeout|name resolution|ProxyError|Connection refused|Network is unreachable' "$folder/log" ||
-    skip "since the index of Python's packages cannot be reached"
+install=("$folder/venv/bin/pip" install -q --retries 2 --no-compile -r notebooks/requirements.txt)
+if ! "${install[@]}" -c "$folder/constraints.txt" >"$folder/log" 2>&1; then
   cat "$folder/log" >&2
+  offline='NewConnectionError|ConnectTimeout|name resolution|ProxyError|Connection refused|Network is unreachable'
+  ! grep -qE "$offline" "$folder/log" || skip "since the index of Python's packages cannot be reached"
   exit 1
 fi
 
 "$folder/venv/bin/python" -m unittest discover -s notebooks
-[ -z "${OLDEST:-}" ] || exit 0
 "$folder/venv/bin/python" notebooks/execute.py ${UPDATE:+--write}
