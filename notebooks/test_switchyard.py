@@ -205,14 +205,16 @@ class Folders(unittest.TestCase):
 
     def test_the_script_prints_and_says_what_is_wrong(self):
         script = [sys.executable, str(ROOT / "scripts/load_results.py")]
-        done = subprocess.run([*script, str(UNIFIED)], capture_output=True, text=True, encoding="utf-8")
+        said = {"capture_output": True, "text": True, "encoding": "utf-8"}
+        done = subprocess.run([*script, str(UNIFIED)], **said)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("| hash, CF 1.25 ", done.stdout)
-        wrong = subprocess.run(
-            [*script, str(ROOT / "results/peers/cpu-cpu")], capture_output=True, text=True, encoding="utf-8"
-        )
+        wrong = subprocess.run([*script, str(ROOT / "results/peers/cpu-cpu")], **said)
         self.assertEqual((wrong.returncode, wrong.stdout), (3, ""))
         self.assertTrue(wrong.stderr.startswith("error: "), wrong.stderr)
+        wrong = subprocess.run([*script, str(UNIFIED), "--out", "a.xyz"], **said)
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("error: a.xyz cannot be written: Format 'xyz'", wrong.stderr)
 
 
 class Plots(unittest.TestCase):

@@ -13,6 +13,7 @@ those of xp: 2 for options that are wrong, 3 for a folder or a measure that is n
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ try:
     from switchyard.summing import measured
 except ImportError as missing:
     sys.exit(f"{missing}; the versions that are needed: pip install -r notebooks/requirements.txt")
+
+WRONG_OPTION = 2
 
 
 def show(run: switchyard.Results) -> None:
@@ -52,7 +55,10 @@ def draw(run: switchyard.Results, axis: str | None, measure: str, out: Path) -> 
         figure = plot.curves(run)
     else:
         figure = plot.ranking(run, measure)
-    figure.save(out)
+    try:
+        figure.save(out)
+    except (OSError, ValueError) as error:
+        raise switchyard.ResultsError(f"{out} cannot be written: {error}", WRONG_OPTION) from error
     print(f"wrote {out}")
 
 
@@ -74,6 +80,9 @@ def main() -> None:
             print("--out FILE.png draws the plot")
     except switchyard.ResultsError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
+    except BrokenPipeError:
+        # Whoever reads, such as head, has enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as missing:
         sys.exit(f"--out needs {missing.name}: pip install -r notebooks/requirements.txt")
 
