@@ -62,7 +62,7 @@ check:
 test *ARGS:
     cargo test --release --workspace {{ARGS}}
 
-# Follows "Adding a strategy" and "Adding a scorer" of crates/README.md in a copy of the tree.
+# Follows docs/first-router.md and "Adding a scorer" of crates/README.md in a copy of the tree.
 recipe:
     python3 scripts/recipe.py
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Follows "Adding a strategy" and "Adding a scorer" of crates/README.md, each in a copy of the tree.
+"""Follows docs/first-router.md and "Adding a scorer" of crates/README.md, each in a copy of the tree.
 
 Files and lines are the code blocks below a path in bold, commands those of the blocks of shell; `xp`,
-which the copy does not build, is left out. Fails where a command does, where the file is not formatted
-as it stands in the README, or where more than five files changed. Names of sections, if given, are all that is
-followed.
+which the copy neither builds nor installs, is left out. Fails where a command does, where the file is not
+formatted as it stands on the page, or where more than five files changed. `strategy` or `scorer`, if given,
+is all that is followed.
 
 The copies share the target folder, so that of what the workspace has built only `routers` and its tests
 are compiled again. That they are another profile's gives them other names in it than the tree's own.
@@ -19,19 +19,25 @@ import sys
 import time
 from pathlib import Path
 
-SECTIONS = ("Adding a strategy", "Adding a scorer")
+# What is added, the page that tells how, and its section where that is not the whole page.
+RECIPES = {
+    "strategy": ("docs/first-router.md", None),
+    "scorer": ("crates/README.md", "Adding a scorer"),
+}
 MOST_FILES = 5
+LEFT_OUT = ("xp ", "cargo install ")
 PROFILE = "[profile.release.package.routers]\nopt-level = 2\n"
 
 root = Path(__file__).resolve().parent.parent
 target = Path(os.environ.get("CARGO_TARGET_DIR", root / "target")).resolve()
 
 
-def blocks(section):
-    """The section's code blocks: the path in bold above each, its language, its text."""
-    text = (root / "crates/README.md").read_text()
-    body = text.split(f"\n## {section}\n")[1].split("\n## ")[0]
-    path, found, lines = None, [], iter(body.splitlines())
+def blocks(page, section):
+    """The code blocks of a page or its section: the path in bold above each, its language, its text."""
+    text = (root / page).read_text()
+    if section:
+        text = text.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    path, found, lines = None, [], iter(text.splitlines())
     for line in lines:
         if bold := re.match(r"\*\*`(.+?)`\*\*", line):
             path = bold[1]
@@ -101,29 +107,29 @@ def run(tree, command):
     print(f"   {command}: {time.monotonic() - start:.0f} s", flush=True)
 
 
-def follow(section):
-    tree = target / "recipe" / section.split()[-1]
+def follow(added):
+    tree = target / "recipe" / added
     copy(tree)
     before = digests(tree)
-    found = blocks(section)
+    found = blocks(*RECIPES[added])
     for path, language, lines in found:
         if language != "sh":
             write(tree, path, lines)
     for _, language, lines in found:
         for command in lines if language == "sh" else []:
-            if not command.startswith("xp "):
+            if not command.startswith(LEFT_OUT):
                 run(tree, command)
     after = digests(tree)
     changed = sorted(name for name in after if before.get(name) != after[name])
-    print(f"{section}: {len(changed)} files: {', '.join(changed)}")
+    print(f"{added}: {len(changed)} files: {', '.join(changed)}")
     if not changed or len(changed) > MOST_FILES or before.keys() - after.keys():
-        sys.exit(f"{section}: at most {MOST_FILES} files are promised")
+        sys.exit(f"{added}: at most {MOST_FILES} files are promised")
     written = next(path for path, language, lines in found if language == "rust")
     text = next(lines for path, language, lines in found if path == written)
     if (tree / written).read_text().splitlines() != text:
-        sys.exit(f"{section}: {written} is not formatted in the README")
+        sys.exit(f"{added}: {written} is not formatted on the page")
     shutil.rmtree(tree)
 
 
-for section in sys.argv[1:] or SECTIONS:
-    follow(section)
+for added in sys.argv[1:] or RECIPES:
+    follow(added)

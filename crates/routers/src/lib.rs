@@ -26,7 +26,7 @@
 //! # Adding a member
 //!
 //! A scorer, strategy or balancer is one file and one line in its family's registry;
-//! `crates/README.md` walks through it and `tests/own_strategy.rs` proves it.
+//! `docs/first-router.md` walks through it and `tests/own_strategy.rs` proves it.
 
 mod balancer;
 mod capacity;
