@@ -34,6 +34,10 @@ reproduce *ARGS:
 png *ARGS:
     scripts/png.sh {{ARGS}}
 
+# Makes docs/book of the pages in docs/; needs mdBook.
+book:
+    mdbook build docs
+
 # Draws docs/diagrams/ again.
 diagrams:
     python3 scripts/diagrams.py
@@ -50,11 +54,12 @@ bench-peers *ARGS:
 doctor *ARGS:
     {{xp}} doctor {{ARGS}}
 
-# Formatting, lines, words, spelling, lints; cheapest first.
+# Formatting, lines, words, links, spelling, lints; cheapest first.
 check:
     cargo fmt --all --check
     python3 scripts/check_lines.py
     scripts/check_words.sh
+    python3 scripts/check_links.py
     if command -v typos >/dev/null; then typos; fi
     cargo clippy --release --workspace --all-targets -- -D warnings
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .process import Run
 
-# The table of exit codes in the README; 1 is a bug by definition.
+# The table of exit codes in docs/commands.md; 1 is a bug by definition.
 DOCUMENTED = {0, 2, 3, 4, 5, 6, 7, 8, 130}
 FAILURES = DOCUMENTED - {0}
 MOST_STDERR = 64 * 1024
