@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::fixture::{Lab, Ran};
 
 /// Asks the results that come with the source.
-fn committed(lab: &Lab, rest: &str) -> Ran {
+pub(crate) fn committed(lab: &Lab, rest: &str) -> Ran {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");
     let output = lab
         .command(["claims", "--results"])
