@@ -14,10 +14,10 @@ const HEAD: &str =
 A router is one of each family: a scorer, a score function, a strategy, a gate rule, and any number
 of balancers. `cargo doc -p routers --open` has the equation, gradients, failure modes, source and
 settings of each; `xp schema` and `xp schema --defaults` the same settings for editors and people.
-How to add one: [../README.md](../README.md#adding-a-strategy).
+How to add one: [your first router](../../docs/first-router.md).
 ";
 
-/// The sizes at which parameters and operations are given: those of the paper's tables.
+/// The sizes at which parameters and operations are given: those of the tables of Optimizing MoE Routers.
 const DIMS: RouterDims = RouterDims {
     width: 768,
     experts: 8,
