@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
+TAG = re.compile(r'<[^>]*\b(?:href|src)="([^"]+)"')
 ANYWHERE = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)
 
 root = Path(__file__).resolve().parent.parent
@@ -62,7 +63,8 @@ def anchors(text):
 def links(text):
     """Line and target of every link that stays in the source."""
     for number, line in prose(text):
-        for target in LINK.findall(re.sub(r"(`+).+?\1", "``", line)):
+        text = re.sub(r"(`+).+?\1", "``", line)
+        for target in LINK.findall(text) + TAG.findall(text):
             if not ANYWHERE.match(target):
                 yield number, unquote(target)
 
