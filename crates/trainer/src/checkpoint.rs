@@ -71,7 +71,7 @@ impl From<SavedEvaluation> for Evaluation {
 
 impl<L: Learner> Session<'_, L> {
     /// Saves the run, if it has a place for that.
-    pub(crate) fn checkpoint<R: Reporter<L::Observation>>(
+    pub(crate) fn checkpoint<R: Reporter<L>>(
         &mut self,
         model: &L,
         reporter: &mut R,
@@ -117,7 +117,7 @@ impl<L: Learner> Session<'_, L> {
 
     /// The model to start from: the given one, or that of the latest checkpoint, with everything
     /// else of the run as it was.
-    pub(crate) fn resume<R: Reporter<L::Observation>>(
+    pub(crate) fn resume<R: Reporter<L>>(
         &mut self,
         model: L,
         reporter: &mut R,

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::{IntervalSpeed, Timing};
+use crate::{IntervalSpeed, Learner, Timing};
 
 /// A logged row: means over the steps since the row before.
 #[derive(Debug, Clone)]
@@ -85,12 +85,17 @@ pub struct Heartbeat {
 }
 
 /// Takes what happened. The time it uses counts as observing, never as training.
-pub trait Reporter<O> {
+pub trait Reporter<L: Learner> {
     /// A logged row.
-    fn step(&mut self, report: StepReport<O>);
+    fn step(&mut self, report: StepReport<L::Observation>);
 
     /// An evaluation.
-    fn evaluated(&mut self, report: EvalReport<O>);
+    fn evaluated(&mut self, report: EvalReport<L::Observation>);
+
+    /// The model before the first step and after each, once logged and evaluated, for whoever wants to look at what
+    /// it does on the way. After a resumed checkpoint it comes again only for the steps that follow; before the
+    /// first step it may come twice.
+    fn model(&mut self, _step: u64, _model: &L) {}
 
     /// After each step.
     fn heartbeat(&mut self, _beat: Heartbeat) {}

@@ -123,10 +123,7 @@ impl<'a, L: Learner> Session<'a, L> {
     }
 
     /// Logs a row if one is due; false when something in it is not finite.
-    pub(crate) fn log<R: Reporter<L::Observation>>(
-        &mut self,
-        reporter: &mut R,
-    ) -> Result<bool, TrainError> {
+    pub(crate) fn log<R: Reporter<L>>(&mut self, reporter: &mut R) -> Result<bool, TrainError> {
         let Some(probe) = self.probe.take() else {
             return Ok(true);
         };
@@ -172,7 +169,7 @@ impl<'a, L: Learner> Session<'a, L> {
     ) -> Result<bool, TrainError>
     where
         D: Data<Batch = L::Batch>,
-        R: Reporter<L::Observation>,
+        R: Reporter<L>,
     {
         let before = self.step == 0 && self.run.config.eval_first;
         if !before && (self.step == 0 || !self.due(self.step, self.run.config.eval_every)) {
@@ -190,7 +187,7 @@ impl<'a, L: Learner> Session<'a, L> {
     ) -> Result<bool, TrainError>
     where
         D: Data<Batch = L::Batch>,
-        R: Reporter<L::Observation>,
+        R: Reporter<L>,
     {
         let start = Instant::now();
         let found = evaluate(model, data, self.run, self.step, &self.device)?;
@@ -224,7 +221,14 @@ impl<'a, L: Learner> Session<'a, L> {
         Ok(true)
     }
 
-    pub(crate) fn checkpoint_if_due<R: Reporter<L::Observation>>(
+    /// Shows the reporter the model as it is.
+    pub(crate) fn show<R: Reporter<L>>(&mut self, model: &L, reporter: &mut R) {
+        let step = self.step;
+        self.clock
+            .time(Part::Observe, || reporter.model(step, model));
+    }
+
+    pub(crate) fn checkpoint_if_due<R: Reporter<L>>(
         &mut self,
         model: &L,
         reporter: &mut R,
@@ -236,7 +240,7 @@ impl<'a, L: Learner> Session<'a, L> {
         Ok(())
     }
 
-    pub(crate) fn heartbeat<R: Reporter<L::Observation>>(&self, reporter: &mut R) {
+    pub(crate) fn heartbeat<R: Reporter<L>>(&self, reporter: &mut R) {
         let (step, steps) = (self.step, self.steps());
         reporter.heartbeat(Heartbeat {
             step,

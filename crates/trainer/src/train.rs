@@ -73,8 +73,8 @@ pub struct Trained<L> {
 ///
 /// The model must be on an autodiff device. Where `eval-first` asks for it, an evaluation comes before the
 /// first step. After each step, in this order: a row is logged every
-/// `log-every` steps and at the end, an evaluation made every `eval-every` steps and at the end, a
-/// checkpoint saved every `checkpoint-every` steps.
+/// `log-every` steps and at the end, an evaluation made every `eval-every` steps and at the end, the model
+/// shown to the reporter, a checkpoint saved every `checkpoint-every` steps.
 ///
 /// # Errors
 ///
@@ -92,7 +92,7 @@ pub fn train<L, D, R>(
 where
     L: Learner,
     D: Data<Batch = L::Batch>,
-    R: Reporter<L::Observation>,
+    R: Reporter<L>,
 {
     let errors = run.config.check();
     assert!(errors.is_empty(), "settings that cannot be run: {errors:?}");
@@ -101,6 +101,9 @@ where
     if session.step == 0 && !session.evaluate(&model, data, reporter)? {
         let outcome = Outcome::Diverged { step: 0 };
         return Ok(session.end(model, outcome));
+    }
+    if session.step == 0 {
+        session.show(&model, reporter);
     }
     let outcome = loop {
         if session.finished() {
@@ -119,6 +122,7 @@ where
             );
             break Outcome::Diverged { step: session.step };
         }
+        session.show(&model, reporter);
         session.checkpoint_if_due(&model, reporter)?;
         session.heartbeat(reporter);
     };
@@ -139,7 +143,7 @@ pub fn evaluate_alone<L, D, R>(
 where
     L: Learner,
     D: Data<Batch = L::Batch>,
-    R: Reporter<L::Observation>,
+    R: Reporter<L>,
 {
     let mut session = Session::new(run, &model);
     let outcome = if session.evaluate_now(&model, data, reporter)? {

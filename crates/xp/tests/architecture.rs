@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("runstore", &[]),
     ("claims", &["registry", "metrics", "runstore"]),
     ("report", &["metrics", "runstore"]),
+    ("explore", &["report", "runstore"]),
     ("corpora", &["registry"]),
     ("trainer", &["registry", "metrics", "kernels"]),
     ("routers", &["registry", "kernels", "nn"]),
@@ -77,6 +78,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "xp",
         &[
             "claims",
+            "explore",
             "registry",
             "metrics",
             "kernels",
@@ -114,7 +116,7 @@ const CONFINED: &[(&str, &[&str])] = &[
 
 /// Crates that know no tensors.
 const WITHOUT_BURN: &[&str] = &[
-    "registry", "metrics", "runstore", "claims", "report", "corpora",
+    "registry", "metrics", "runstore", "claims", "report", "explore", "corpora",
 ];
 
 const MOST_LINES: usize = 400;

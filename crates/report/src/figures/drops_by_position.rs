@@ -38,6 +38,10 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     for row in tokens {
         by_trial.entry(&row.trial_id).or_default().push(row);
     }
+    for own in by_trial.values_mut() {
+        let last = own.iter().map(|row| row.step).max();
+        own.retain(|row| Some(row.step) == last);
+    }
     let profiles = source.cells.iter().filter(|cell| !cell.is_dense());
     let profiles = profiles.map(|cell| (*cell, profile(cell, &by_trial, last + 1)));
     let sampled = profiles.filter(|(_, own)| own.iter().any(Option::is_some));

@@ -1,5 +1,7 @@
 //! The figures of what routers do with text.
 
+use runstore::tables::TokenRow;
+
 use super::{figures, names};
 use crate::sample;
 
@@ -49,5 +51,21 @@ fn chance_stands_beside_what_was_found() {
     let agreement = svg("agreement.svg");
     for text in ["experts dealt at random", "0.004", "0.375"] {
         assert!(agreement.contains(text), "agreement lacks {text}");
+    }
+}
+
+#[test]
+fn decisions_from_before_the_end_change_no_figure() {
+    let collected = sample::unified();
+    let mut sampled = collected.clone();
+    let early = collected.tokens.iter().map(|row| TokenRow {
+        step: 0,
+        expert: 7 - row.expert,
+        kept: !row.kept,
+        ..row.clone()
+    });
+    sampled.tokens.extend(early);
+    for (one, other) in figures(&collected).iter().zip(&figures(&sampled)) {
+        assert!(one.svg == other.svg, "{} differs", one.file);
     }
 }

@@ -73,6 +73,7 @@ fn a_row_covers_its_interval_and_the_last_one_is_shorter() {
     assert!((0.0099..0.0201).contains(&last.aux[0].1), "{:?}", last.aux);
     let beats: Vec<u64> = memory.beats.iter().map(|beat| beat.step).collect();
     assert_eq!(beats, (1..=10).collect::<Vec<_>>());
+    assert_eq!(memory.shown, (0..=10).collect::<Vec<_>>());
     assert_eq!(
         (memory.beats[2].lm, memory.beats[4].lm),
         (None, Some(memory.reports[0].1))

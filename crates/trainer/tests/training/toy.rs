@@ -237,6 +237,8 @@ pub(crate) struct Memory {
     pub(crate) observed: Vec<i64>,
     pub(crate) evaluations: Vec<Evaluation>,
     pub(crate) beats: Vec<Heartbeat>,
+    /// The steps after which the model was shown.
+    pub(crate) shown: Vec<u64>,
     pub(crate) last: Option<StepReport<()>>,
     pub(crate) stop_after: Option<u64>,
     pub(crate) die_after: Option<u64>,
@@ -255,7 +257,7 @@ impl Memory {
 /// A memory and the flag that it raises.
 pub(crate) struct Watch<'a>(pub(crate) &'a mut Memory, pub(crate) &'a AtomicBool);
 
-impl Reporter<Load> for Watch<'_> {
+impl Reporter<Toy> for Watch<'_> {
     fn step(&mut self, report: StepReport<Load>) {
         let load = report.observation.clone();
         let sums: Vec<f32> = load.sum.into_data().iter::<f32>().collect();
@@ -318,6 +320,10 @@ impl Reporter<Load> for Watch<'_> {
             .rows
             .push(vec![step, nll, u64::from(report.best), report.observations]);
         self.0.evaluations.push(report.evaluation);
+    }
+
+    fn model(&mut self, step: u64, _: &Toy) {
+        self.0.shown.push(step);
     }
 
     fn heartbeat(&mut self, beat: Heartbeat) {

@@ -60,6 +60,8 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "DIR")]
         folders: Vec<std::path::PathBuf>,
     },
+    /// Makes one page of results folders to look at routing with, token by token: open it in a browser.
+    Explore(ExploreArgs),
     /// Continues a text with a language model, as it is written.
     Generate(GenerateArgs),
     /// Measures how well a language model predicts a text.
@@ -155,6 +157,17 @@ pub(crate) struct ReportArgs {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+// `xp explore`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExploreArgs {
+    /// Folders with trials.parquet, such as results/unified/cpu-cpu, or folders of them, such as results.
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+    /// The page; without it, explore.html in the folder that holds all that were named.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 // `xp show`.

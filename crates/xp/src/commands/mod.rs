@@ -7,6 +7,7 @@ mod data;
 mod defaults;
 mod doctor;
 mod eval;
+mod explore;
 mod forge;
 mod generate;
 mod plan;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Show(args) => show::run(&args),
         Command::Report(args) => write_report(&args),
         Command::Figures { folders } => figures(&folders),
+        Command::Explore(args) => explore::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Forge(args) => forge::run(&args),

@@ -173,6 +173,48 @@ fn experts_by_token_and_by_place_tell_all_of_themselves() {
 }
 
 #[test]
+fn sampling_on_the_way_changes_nothing_of_the_training() {
+    let (plain, _) = SMALL.split_once("[analysis]").expect("the table");
+    let run = |every: u64| {
+        let lab = Lab::new();
+        let text = format!("{plain}[analysis]\nsample-every = {every}\n");
+        let text = text.replace("drop = 'none'", "drop = 'position'");
+        let file = lab.file("small.toml", text);
+        lab.xp(&format!("sweep {file}")).expect(0);
+        read_results(&lab.results("small", "base-cpu")).expect("results")
+    };
+    let (alone, sampled) = (run(0), run(2));
+    assert_ne!(alone.trials[0].trial_id, sampled.trials[0].trial_id);
+    let losses = |tables: &Collected| -> Vec<_> {
+        let rows = tables.steps.iter();
+        rows.map(|row| (row.step, row.loss_lm, row.valid_loss, row.drop_rate))
+            .collect()
+    };
+    assert_eq!(losses(&alone), losses(&sampled));
+    let decisions = |tables: &Collected, step: u64| -> Vec<_> {
+        let own = tables.tokens.iter().filter(|row| row.step == step);
+        own.map(|row| {
+            (
+                row.layer,
+                row.window,
+                row.position,
+                row.expert,
+                row.gate,
+                row.kept,
+            )
+        })
+        .collect()
+    };
+    for step in [0, 2, 4] {
+        assert_eq!(decisions(&alone, step), []);
+        // Four windows of 32 tokens in two layers, two experts each.
+        assert_eq!(decisions(&sampled, step).len(), 4 * 32 * 2 * 2);
+    }
+    assert_eq!(decisions(&alone, 5), decisions(&sampled, 5));
+    assert_ne!(decisions(&sampled, 0), decisions(&sampled, 5));
+}
+
+#[test]
 fn without_the_table_nothing_is_analysed_and_ids_stay() {
     let lab = Lab::new();
     let (plain, _) = SMALL.split_once("[analysis]").expect("the table");

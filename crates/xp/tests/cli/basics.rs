@@ -136,6 +136,7 @@ fn every_scale_of_every_experiment_can_be_planned() {
         ("loss-free", [7, 35, 21]),
         ("adaptive-k", [9, 27, 27]),
         ("distil", [4, 20, 12]),
+        ("settling", [4, 12, 12]),
     ];
     let reading = ["experts", "zoo", "tuning", "routers-bert"];
     let reading = counted.map(|(sweep, _)| sweep).into_iter().chain(reading);

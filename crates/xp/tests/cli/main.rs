@@ -13,6 +13,7 @@ mod devices;
 mod distilling;
 mod encoder;
 mod evaluating;
+mod exploring;
 mod finetuning;
 mod finetuning_texts;
 mod fixture;

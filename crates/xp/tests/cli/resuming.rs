@@ -1,6 +1,7 @@
 //! Going on after an interruption: the same numbers, the right times, and nothing taken from a damaged file.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     thread,
@@ -18,7 +19,7 @@ const TEXT: &str = "name = 'training'\nquestion = 'q'\njob = 'train'\nseeds = [1
     [data]\ncorpus = { tinytales = { stories = 50 } }\n\
     [model.tiny-moe]\nlayers = 1\ndim = 16\nheads = 2\n[moe]\nexperts = 4\n\
     [train]\nsteps = 300\nbatch = 2\nsequence = 32\nwarmup = 2\nlog-every = 20\neval-every = 100\n\
-    eval-windows = 4\ncheckpoint-every = 10\n";
+    eval-windows = 4\ncheckpoint-every = 10\n[analysis]\nsample-every = 60\n";
 
 /// What is done to a file of a checkpoint.
 type Damage = fn(&Path);
@@ -79,6 +80,9 @@ fn an_interrupted_training_ends_in_the_same_tables_and_counts_all_its_time() {
     assert_eq!(measured(&one.steps), measured(&other.steps));
     assert_eq!(measured(&one.experts), measured(&other.experts));
     assert_eq!(measured(&one.tokens), measured(&other.tokens));
+    // Before training, on the way and after it.
+    let sampled: BTreeSet<u64> = other.tokens.iter().map(|row| row.step).collect();
+    assert_eq!(sampled, BTreeSet::from([0, 60, 120, 180, 240, 300]));
     let trial = &other.trials[0];
     let parts = [trial.train_s, trial.eval_s, trial.data_s, trial.observe_s];
     let parts: f64 = parts.into_iter().flatten().sum();

@@ -3,9 +3,9 @@
 use std::{fs, io, path::Path};
 
 use corpora::{CorpusError, Dataset, valid_windows};
-use lm::{LayerTraces, measure};
+use lm::{CausalLm, LanguageModel, LayerTraces, measure};
 use moe_layer::RoutingTrace;
-use runstore::tables::{ExpertRow, LossRow, StepRow, TrialRow};
+use runstore::tables::{ExpertRow, LossRow, StepRow, TokenRow, TrialRow};
 use serde::{Deserialize, Serialize};
 use trainer::{
     EvalReport, Evaluation, Heartbeat, Learner, Reporter, StepReport, Timing, TrainConfig, Trained,
@@ -28,6 +28,9 @@ pub(in crate::jobs) struct Rows {
     pub(in crate::jobs) experts: Vec<ExpertRow>,
     #[serde(default)]
     pub(in crate::jobs) losses: Vec<LossRow>,
+    /// Routing decisions that were sampled on the way.
+    #[serde(default)]
+    pub(in crate::jobs) tokens: Vec<TokenRow>,
     #[serde(default)]
     pub(in crate::jobs) findings: Findings,
     /// Training tokens and arithmetic up to the last logged step.
@@ -79,6 +82,14 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Adds decisions that were sampled after `step`, where none of it are there: a run that was interrupted before
+    /// its first step comes by it again.
+    pub(in crate::jobs) fn sampled(&mut self, step: u64, rows: impl FnOnce() -> Vec<TokenRow>) {
+        if self.rows.tokens.last().is_none_or(|row| row.step < step) {
+            self.rows.tokens.extend(rows());
+        }
+    }
+
     pub(in crate::jobs) fn into_rows(self) -> Rows {
         self.rows
     }
@@ -104,7 +115,7 @@ impl<'a> Recorder<'a> {
     }
 }
 
-impl Reporter<LayerTraces> for Recorder<'_> {
+impl<M: CausalLm> Reporter<LanguageModel<M>> for Recorder<'_> {
     fn step(&mut self, report: StepReport<LayerTraces>) {
         let layers: Vec<_> = report
             .observation

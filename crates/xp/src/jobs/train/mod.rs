@@ -6,6 +6,7 @@ mod distil;
 mod job;
 mod keep;
 mod samples;
+mod sampling;
 mod settings;
 mod steps;
 mod window;
@@ -19,7 +20,7 @@ use moe_layer::Capacity;
 use trainer::{Outcome, Run, Trained};
 
 pub(crate) use self::settings::{ModelConfig, TrainSettings, of_model};
-use self::{analysis::Analysis, samples::Sampled};
+use self::{analysis::Analysis, samples::Sampled, sampling::Sampling};
 use super::{
     context::{Event, JobContext, JobEnd, JobError, Save, Sizes},
     learning::{self, Arithmetic, Batches, PASSES, Recorder, Rows, Slot, Watch},
@@ -67,7 +68,13 @@ fn run_model(
     let steps = settings.train.steps.get();
     let taught = settings.router.strategy.rules().facts().gate_gradient;
     let watch = Watch::of(&settings.health, taught);
-    let mut recorder = Recorder::new(cx.events, steps, watch, Some(arithmetic));
+    let mut sampling = Sampling {
+        recorder: Recorder::new(cx.events, steps, watch, Some(arithmetic)),
+        trial_id: &cx.row.trial_id,
+        seed: named_seed(cx.seed, PASSES),
+        dataset: &dataset,
+        settings,
+    };
     let run = Run {
         config: &settings.train,
         seed: named_seed(cx.seed, PASSES),
@@ -76,14 +83,14 @@ fn run_model(
         base: None,
         keep_best: cx.save == Save::Best,
     };
-    let trained = trainer::train(model, &mut batches, &mut recorder, &run)
+    let trained = trainer::train(model, &mut batches, &mut sampling, &run)
         .map_err(|error| JobError::Failed(error.to_string()))?;
     if let Outcome::Interrupted { step } = trained.outcome {
         return Ok(JobEnd::Interrupted {
             step: step as usize,
         });
     }
-    let rows = recorder.into_rows();
+    let rows = sampling.recorder.into_rows();
     finish(cx, settings, &dataset, arithmetic, &trained, rows)
 }
 
@@ -198,14 +205,14 @@ fn finish<M: CausalLm>(
     learning::quality(&mut row, trained, (dataset, &settings.train))?;
 
     let diverged = matches!(trained.outcome, Outcome::Diverged { .. });
-    let (mut tokens, mut analysis) = (Vec::new(), Analysis::default());
+    let (mut tokens, mut analysis) = (rows.tokens, Analysis::default());
     if !diverged {
         let sampled = Sampled {
             trial_id: &row.trial_id,
             step: trained.step,
             seed: named_seed(cx.seed, PASSES),
         };
-        tokens = samples::take(&trained.model, dataset, settings, &sampled)?;
+        tokens.extend(samples::take(&trained.model, dataset, settings, &sampled)?);
         analysis = analysis::analyse(&trained.model, dataset, settings, &sampled)?;
         analysis.summarise(&mut row);
         if let Some(distil) = &settings.distil {

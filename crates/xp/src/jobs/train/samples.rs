@@ -27,7 +27,7 @@ impl Sampled<'_> {
     }
 }
 
-/// The decisions of every layer on the first windows of the evaluation, after training. They are
+/// The decisions of every layer on the first windows of the evaluation, of a model as it is. They are
 /// taken under the capacity of training and in the first batch as a whole, so that what is kept is
 /// what such an evaluation keeps; the losses are those of the evaluation's own capacity.
 pub(super) fn take(

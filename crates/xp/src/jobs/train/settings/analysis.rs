@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::jobs::settings::{SettingProblem, bounds};
 
-/// The `[analysis]` table: after training, which experts the text of the evaluation is sent to, in `usage.parquet` and
-/// `agreement.parquet`. It changes nothing of the training.
+/// The `[analysis]` table: which experts the text of the evaluation is sent to, after training in `usage.parquet` and
+/// `agreement.parquet`, and on the way in `tokens.parquet`. It changes nothing of the training.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct AnalysisConfig {
@@ -14,6 +14,21 @@ pub(crate) struct AnalysisConfig {
     pub(crate) shuffles: usize,
     /// Tokens of the vocabulary that are listed for each expert: those that tell most about it.
     pub(crate) tokens: usize,
+    /// Steps between samples of routing decisions in `tokens.parquet`, the first before training; 0 samples after it
+    /// alone.
+    // Ids from before it was there stay what they are.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(extend("default" = 0))]
+    pub(crate) sample_every: usize,
+}
+
+// Signature given by serde.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_zero(value: &usize) -> bool {
+    *value == 0
 }
 
 impl Default for AnalysisConfig {
@@ -21,6 +36,7 @@ impl Default for AnalysisConfig {
         Self {
             shuffles: 0,
             tokens: 20,
+            sample_every: 0,
         }
     }
 }

@@ -1,0 +1,120 @@
+//! `xp explore`: one page of results folders to look at routing with.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use explore::{PAGE, Sweep};
+use runstore::{Collected, Manifest, read_manifest, read_results};
+
+use crate::{
+    cli::ExploreArgs,
+    exit::{Exit, Expected},
+    jobs::short_names,
+    ui,
+};
+
+/// Folders of a results folder's kind stand at most so deep: `results/<sweep>/<scale>-<device>`.
+const DEPTH: usize = 2;
+
+/// Where results stand that answered another question.
+const ASIDE: &str = "before";
+
+/// Writes the page and says where it is.
+pub(super) fn run(args: &ExploreArgs) -> Result<Exit, Expected> {
+    let folders = results_folders(&args.folders)?;
+    let tables = folders.iter().map(|folder| read(folder));
+    let tables: Vec<(Collected, Manifest)> = tables.collect::<Result<_, _>>()?;
+    let sweeps = tables.iter().map(|(collected, manifest)| Sweep {
+        collected,
+        manifest,
+        naming: short_names,
+    });
+    let sweeps: Vec<Sweep<'_>> = sweeps.collect();
+    let page = explore::page(&sweeps).map_err(|error| {
+        let text = error.to_string();
+        let (message, help) = text.split_once("; ").unwrap_or((&text, "report it"));
+        Expected::new(Exit::Nothing, message, help)
+    })?;
+    let path = match &args.out {
+        Some(path) => path.clone(),
+        None => above_all(&args.folders).join(PAGE),
+    };
+    let failed = |source| Expected::io(format!("write {}", path.display()), source);
+    fs::write(&path, page).map_err(failed)?;
+    ui::data(&format!("{}\n", path.display()));
+    Ok(Exit::Done)
+}
+
+fn read(folder: &Path) -> Result<(Collected, Manifest), Expected> {
+    Ok((read_results(folder)?, read_manifest(folder)?))
+}
+
+/// The results folders that are meant: those that are named, and those below a folder of them, by name.
+fn results_folders(named: &[PathBuf]) -> Result<Vec<PathBuf>, Expected> {
+    let mut found = Vec::new();
+    for folder in named {
+        let before = found.len();
+        collect(folder, DEPTH, &mut found)?;
+        if found.len() == before {
+            return Err(Expected::new(
+                Exit::Store,
+                format!("{} holds no trials.parquet", folder.display()),
+                "name a folder such as results/unified/cpu-cpu, or one of such folders",
+            ));
+        }
+    }
+    Ok(found)
+}
+
+fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Expected> {
+    if folder.join("trials.parquet").exists() {
+        if !found.iter().any(|known| known == folder) {
+            found.push(folder.to_owned());
+        }
+        return Ok(());
+    }
+    if depth == 0 {
+        return Ok(());
+    }
+    let failed = |source| Expected::io(format!("read {}", folder.display()), source);
+    let mut below = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != ASIDE) {
+            below.push(path);
+        }
+    }
+    below.sort();
+    below
+        .iter()
+        .try_for_each(|folder| collect(folder, depth - 1, found))
+}
+
+/// The folder that holds all of these: of one, itself.
+fn above_all(folders: &[PathBuf]) -> PathBuf {
+    let mut common = folders[0].clone();
+    while !folders.iter().all(|folder| folder.starts_with(&common)) && common.pop() {}
+    common
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_stands_in_the_nearest_folder_of_all() {
+        let above =
+            |folders: &[&str]| above_all(&folders.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(
+            above(&["results/a/cpu-cpu"]),
+            Path::new("results/a/cpu-cpu")
+        );
+        assert_eq!(
+            above(&["results/a/cpu-cpu", "results/b/cpu-cpu"]),
+            Path::new("results")
+        );
+        assert_eq!(above(&["a/cpu", "b/cpu"]), Path::new(""));
+    }
+}
