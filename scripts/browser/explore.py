@@ -247,11 +247,14 @@ def stepping(browser: Browser, xp: Path, folder: Path, shots: Path | None) -> No
     assert samples == [0, 2, 4, 6], samples
     page = browser.open(explore(xp, folder / "settling.html", results), fragment=f"#a={trial[:12]}&token=5")
     page.until("() => document.querySelector('.token')")
+    now = "() => document.querySelector('#step-now').textContent"
     for step in reversed(samples):
-        page.until("step => document.querySelector('#step-now').textContent.startsWith(`step ${step} of`)", step)
+        # Evaluations are steps of the slider too.
+        while not (shown := page.evaluate(now)).startswith(f"step {step} of"):
+            page.press("[")
+            page.until("shown => document.querySelector('#step-now').textContent !== shown", shown)
         assert f"decisions of step {step}" in page.text(".facts")
         shows(page, A, tables.decisions(trial, 0, 5, step))
-        page.press("[")
     assert page.evaluate("() => document.querySelectorAll('#marks span').length") == len(samples)
     shot(page, shots, "stepping")
     page.quiet()

@@ -48,8 +48,8 @@ function drawCurves(shown, steps, now) {
     if (lines.every((points) => points.length === 0)) return [];
     const told = lines.map((points) => digits(valueAt(points, now)));
     const values = told.map((value, index) => {
-      const letter = shown.length > 1 ? `${"AB"[index]} ` : "";
-      return make("span", { class: index === 0 ? "value" : "value other" }, `${letter}${value}`);
+      if (shown.length === 1) return make("span", { class: "value" }, value);
+      return make("span", { class: index === 0 ? "value keyed" : "value keyed other" }, `${"AB"[index]} ${value}`);
     });
     const caption = make("figcaption", {}, make("strong", {}, name), unit ? ` ${unit}` : "", make("span", { class: "values" }, ...values));
     const ends = make("div", { class: "ends" }, make("span", {}, String(steps[0])), make("span", {}, `step ${steps[steps.length - 1]}`));
