@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from hands import A, B, Keyboard, Mouse
 from page import Browser, Page, missing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,114 +25,6 @@ UNIFIED = RESULTS / "unified" / "cpu-cpu"
 
 MOST_BYTES = 5_000_000
 DECIMALS = 0.5e-4 + 1e-9
-
-A, B = "[data-pane=A]", "[data-pane=B]"
-CELL, SEED = ".who > select", ".who label select"
-
-
-class Mouse:
-    """Clicks; lists are opened by the system, so that their entries are chosen by text."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-
-    def cell(self, pane: str, label: str) -> None:
-        self.page.choose(f"{pane} {CELL}", label)
-
-    def seed(self, pane: str, seed: int) -> None:
-        self.page.choose(f"{pane} {SEED}", str(seed))
-
-    def token(self, pane: str, position: int) -> None:
-        self.page.click(f"{pane} .token[data-position='{position}']")
-
-    def layer(self, layer: int) -> None:
-        self.page.click(f"#layers label:nth-child({layer + 1})")
-
-    def text(self) -> None:
-        self.page.click("#window-on")
-
-    def compare(self) -> None:
-        self.page.click("#compare")
-
-    def step_back(self) -> None:
-        self.page.click("#step-back")
-
-    def first_step(self) -> None:
-        box = self.page.page.locator("#step").bounding_box()
-        self.page.page.mouse.click(box["x"] + 3, box["y"] + box["height"] / 2)
-
-    def keys(self) -> None:
-        self.page.click("#help")
-        self.page.until("() => document.getElementById('keys').open")
-        self.page.click("#keys button")
-
-
-class Keyboard:
-    """Presses keys alone."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-
-    def pick(self, selector: str, label: str) -> None:
-        """An entry of a list, by arrows."""
-        self.page.tab_to(selector)
-        shown = "selector => document.querySelector(selector).selectedOptions[0].label"
-        self.page.press("Home")
-        for _ in range(200):
-            if self.page.evaluate(shown, selector) == label:
-                return
-            self.page.press("ArrowDown")
-        raise AssertionError(f"arrows do not reach {label} in {selector}")
-
-    def cell(self, pane: str, label: str) -> None:
-        self.pick(f"{pane} {CELL}", label)
-
-    def seed(self, pane: str, seed: int) -> None:
-        self.pick(f"{pane} {SEED}", str(seed))
-
-    def token(self, pane: str, position: int) -> None:
-        self.page.tab_to(f"{pane} .token[tabindex='0']")
-        self.page.press("Home")
-        for place in range(position):
-            self.page.press("ArrowRight")
-            self.page.until(FOCUSED, [pane, place + 1])
-        # Down a line and up again is back where it was, or near.
-        self.page.press("ArrowDown", "ArrowUp")
-        self.page.until(FOCUSED_ANYWHERE, pane)
-        self.page.press("Home")
-        self.page.until(FOCUSED, [pane, 0])
-        for place in range(position):
-            self.page.press("ArrowRight")
-            self.page.until(FOCUSED, [pane, place + 1])
-
-    def layer(self, layer: int) -> None:
-        for _ in range(layer):
-            self.page.press("l")
-
-    def text(self) -> None:
-        self.page.press("t")
-
-    def compare(self) -> None:
-        self.page.press("c")
-
-    def step_back(self) -> None:
-        self.page.press("[")
-
-    def first_step(self) -> None:
-        self.page.tab_to("#step")
-        self.page.press("Home")
-
-    def keys(self) -> None:
-        self.page.press("?")
-        self.page.until("() => document.getElementById('keys').open")
-        self.page.press("Escape")
-
-
-FOCUSED = """([pane, position]) => {
-  const own = document.activeElement;
-  return own.matches(`${pane} .token`) && own.dataset.position === String(position);
-}"""
-FOCUSED_ANYWHERE = "pane => document.activeElement.matches(`${pane} .token[aria-pressed=true]`)"
 
 
 def shows(page: Page, pane: str, decisions: list[dict]) -> None:
@@ -288,6 +181,15 @@ def legible(browser: Browser, file: Path) -> None:
         page.close()
 
 
+def odd_addresses(browser: Browser, file: Path) -> None:
+    """An address of something else brings the nearest that there is."""
+    for fragment in ("#", "#sweep=none&a=zz&b=&layer=99&text=-1&token=1e9&step=x", "#%", "#step=0&layer=1.5&token=NaN"):
+        page = browser.open(file, fragment=fragment)
+        page.until("() => document.querySelector('.token[aria-pressed=true]')")
+        page.quiet()
+        page.close()
+
+
 def whole(browser: Browser, file: Path) -> None:
     """A page of every sweep: each can be chosen, at either width."""
     for width in (1280, 390):
@@ -340,6 +242,7 @@ def main() -> int:
                     look(browser, one, hand, width, dark, asked.shots)
                     print(f"{hand.__name__.lower()}, {width} px, {'dark' if dark else 'light'}: as the tables have it")
         legible(browser, one)
+        odd_addresses(browser, one)
         whole(browser, everything)
         stepping(browser, xp, folder, asked.shots)
         print(f"all sweeps: {everything.stat().st_size:,} bytes; stepping through sampled decisions: as the tables have it")

@@ -53,26 +53,27 @@ fn read(folder: &Path) -> Result<(Collected, Manifest), Expected> {
 
 /// The results folders that are meant: those that are named, and those below a folder of them, by name.
 fn results_folders(named: &[PathBuf]) -> Result<Vec<PathBuf>, Expected> {
-    let mut found = Vec::new();
+    let mut all = Vec::new();
     for folder in named {
-        let before = found.len();
+        let mut found = Vec::new();
         collect(folder, DEPTH, &mut found)?;
-        if found.len() == before {
+        if found.is_empty() {
             return Err(Expected::new(
                 Exit::Store,
                 format!("{} holds no trials.parquet", folder.display()),
                 "name a folder such as results/unified/cpu-cpu, or one of such folders",
             ));
         }
+        // One that is named twice is shown once.
+        found.retain(|folder| !all.contains(folder));
+        all.append(&mut found);
     }
-    Ok(found)
+    Ok(all)
 }
 
 fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Expected> {
     if folder.join("trials.parquet").exists() {
-        if !found.iter().any(|known| known == folder) {
-            found.push(folder.to_owned());
-        }
+        found.push(folder.to_owned());
         return Ok(());
     }
     if depth == 0 {
