@@ -1,6 +1,63 @@
-//! Two means that share nothing, such as ours and a printed one.
+//! Two samples that share nothing: means such as ours and a printed one, or values of seeds that differ.
 
-use crate::{statistics::MeanInterval, student};
+use crate::{
+    statistics::{MeanInterval, mean, sample_std},
+    student,
+};
+
+/// The spread that two samples have in common.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pooled {
+    /// Standard deviation of one value.
+    pub std: f64,
+    /// Degrees of freedom that it is known from.
+    pub degrees: u32,
+}
+
+impl Pooled {
+    /// Of two samples: `s^2 = ((n_a - 1) s_a^2 + (n_b - 1) s_b^2) / (n_a + n_b - 2)`. A sample of one value knows no
+    /// spread and adds none. `None` where neither knows any, or a value is not finite.
+    pub fn of(a: &[f64], b: &[f64]) -> Option<Self> {
+        let (mut squares, mut degrees) = (0.0, 0);
+        for sample in [a, b].into_iter().filter(|sample| sample.len() > 1) {
+            let free = u32::try_from(sample.len() - 1).ok()?;
+            squares += f64::from(free) * sample_std(sample)?.powi(2);
+            degrees += free;
+        }
+        (degrees > 0).then(|| Self {
+            std: (squares / f64::from(degrees)).sqrt(),
+            degrees,
+        })
+    }
+
+    /// What the difference of a value of one sample and a value of the other stays below in 95 of 100 cases, when
+    /// both have the same mean: `t_{0.975} s sqrt(2)`.
+    pub fn band(&self) -> f64 {
+        student::quantile(0.975, self.degrees) * self.std * std::f64::consts::SQRT_2
+    }
+}
+
+/// The difference of the means of two samples, `a` less `b`, with its 95 % interval by the pooled spread; `n` is that of
+/// the smaller. And the two-sided p of no difference, where there is a spread.
+pub fn difference(a: &[f64], b: &[f64]) -> Option<(MeanInterval, Option<f64>)> {
+    let difference = mean(a)? - mean(b)?;
+    let n = a.len().min(b.len());
+    let error = Pooled::of(a, b).map(|pooled| {
+        let parts = 1.0 / a.len() as f64 + 1.0 / b.len() as f64;
+        (pooled.std * parts.sqrt(), pooled.degrees)
+    });
+    let half_width = error.map(|(error, degrees)| error * student::quantile(0.975, degrees));
+    let interval = MeanInterval {
+        mean: difference,
+        half_width,
+        n,
+    };
+    let p = error.and_then(|(error, degrees)| {
+        let t = crate::finite(difference / error)?;
+        Some(crate::paired::two_sided(t, degrees))
+    });
+    Some((interval, p))
+}
 
 /// Half-width of the 95 % interval of the difference of two means of n values each, by the pooled variance:
 /// `t_{0.975, 2n-2} sqrt((s_a^2 + s_b^2) / n)`. `None` where the two differ in n or one has no spread.
@@ -37,6 +94,39 @@ mod tests {
             0.912_57,
             max_relative = 1e-4
         );
+    }
+
+    #[test]
+    fn a_pooled_spread_is_as_worked_by_hand() {
+        // s_a^2 = 1 with two degrees of freedom, s_b^2 = 8 with one: (2 * 1 + 1 * 8) / 3 = 10 / 3.
+        let pooled = Pooled::of(&[1.0, 2.0, 3.0], &[2.0, 6.0]).unwrap();
+        assert_relative_eq!(pooled.std, (10.0_f64 / 3.0).sqrt(), epsilon = 1e-12);
+        assert_eq!(pooled.degrees, 3);
+        // t_{0.975, 3} = 3.182446.
+        assert_relative_eq!(
+            pooled.band(),
+            3.182_446 * (20.0_f64 / 3.0).sqrt(),
+            epsilon = 1e-5
+        );
+        // One value knows no spread.
+        let alone = Pooled::of(&[1.0, 2.0, 3.0], &[9.0]).unwrap();
+        assert_eq!((alone.std, alone.degrees), (1.0, 2));
+        assert_eq!(Pooled::of(&[1.0], &[2.0]), None);
+    }
+
+    #[test]
+    fn a_difference_of_unequal_samples_agrees_with_scipy() {
+        // scipy.stats.ttest_ind([1, 2, 3, 4], [2, 4, 9]): the interval is -7.388613 to 2.388613, p = 0.24571976.
+        let (interval, p) = difference(&[1.0, 2.0, 3.0, 4.0], &[2.0, 4.0, 9.0]).unwrap();
+        assert_relative_eq!(interval.mean, -2.5, epsilon = 1e-12);
+        assert_relative_eq!(
+            interval.half_width.unwrap(),
+            4.888_613_2,
+            max_relative = 1e-7
+        );
+        assert_relative_eq!(p.unwrap(), 0.245_719_762_702_992_78, max_relative = 1e-9);
+        assert_eq!(difference(&[1.0], &[3.0]).unwrap().1, None);
+        assert_eq!(difference(&[], &[3.0]), None);
     }
 
     #[test]

@@ -190,7 +190,7 @@ fn has(own: &NamedRow<'_>, column: &str) -> bool {
 }
 
 /// The leaves of a settings document, by dotted path.
-pub(crate) fn leaves(settings: &serde_json::Value) -> BTreeMap<String, String> {
+pub fn leaves(settings: &serde_json::Value) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     collect(settings, "", &mut found);
     found

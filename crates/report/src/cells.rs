@@ -15,7 +15,7 @@ mod naming;
 pub use naming::name_cells;
 
 /// The groups of columns in `trials.parquet` that hold no measure.
-const NO_MEASURES: [&str; 7] = [
+pub const NO_MEASURES: [&str; 7] = [
     "Identity",
     "Cell",
     "Settings",

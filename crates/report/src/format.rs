@@ -3,7 +3,7 @@
 use metrics::MeanInterval;
 
 /// `value` with `digits` significant digits, thousands apart, without an exponent between 10^-4 and 10^15.
-pub(crate) fn significant(value: f64, digits: u32) -> String {
+pub fn significant(value: f64, digits: u32) -> String {
     if value == 0.0 || !value.is_finite() {
         return if value == 0.0 {
             "0".to_owned()
@@ -28,7 +28,7 @@ fn decimals_for(value: f64, digits: i32) -> usize {
 }
 
 /// `mean ± half-width`, rounded to what the half-width supports; the mean alone where there is no half-width.
-pub(crate) fn interval(value: &MeanInterval) -> String {
+pub fn interval(value: &MeanInterval) -> String {
     // What only rounding tells apart has no spread.
     let is_shown = |&width: &f64| width > 1e-12 * value.mean.abs();
     let Some(half_width) = value.half_width.filter(is_shown) else {

@@ -47,7 +47,8 @@ const fn more(
     }
 }
 
-const PERPLEXITY: Headline = less("perplexity", "validation perplexity", "per token", 1.0);
+/// Validation perplexity, which a sweep that trains is ranked by unless it names another measure.
+pub const PERPLEXITY: Headline = less("perplexity", "validation perplexity", "per token", 1.0);
 const BITS_PER_BYTE: Headline = less("bits_per_byte", "validation loss", "bits per byte", 1.0);
 const MIB: f64 = 1.0 / 1_048_576.0;
 

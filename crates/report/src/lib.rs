@@ -41,11 +41,13 @@ mod speeds;
 #[cfg(test)]
 mod tests;
 
-pub use axes::Setting;
-pub use cells::{AxisValue, Cell, name_cells, summary};
+pub use axes::{Setting, leaves};
+pub use cells::{AxisValue, Cell, NO_MEASURES, name_cells, summary};
 pub use compare::{Comparison, Ranked, Verdict, baseline_of, describe, ranking};
 pub use draw::{PAGE, Report, draw};
 pub use figures::{Figure, figure_files};
-pub use headline::Headline;
+pub use format::{interval, significant};
+pub use headline::{Headline, PERPLEXITY};
 pub use names::{Names, Naming, unnamed};
 pub use page::{Entry, index};
+pub use speeds::{InTurn, Speeds};

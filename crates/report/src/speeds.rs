@@ -18,19 +18,19 @@ const WIDE: f64 = 0.05;
 
 /// What was measured of one cell.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct InTurn {
+pub struct InTurn {
     /// Time of a step over the reference's.
-    pub(super) ratio: f64,
+    pub ratio: f64,
     /// Its interval, where there were rounds enough.
-    pub(super) interval: Option<RatioInterval>,
+    pub interval: Option<RatioInterval>,
     /// Tokens a second.
-    pub(super) tokens_per_s: f64,
+    pub tokens_per_s: f64,
     /// Milliseconds of a step.
-    pub(super) step_ms: f64,
+    pub step_ms: f64,
     /// Rounds of all speed trials together.
-    pub(super) rounds: usize,
+    pub rounds: usize,
     /// Mean of the machine's load, where the system tells it.
-    pub(super) load: Option<f64>,
+    pub load: Option<f64>,
 }
 
 impl InTurn {
@@ -69,16 +69,16 @@ impl InTurn {
 
 /// The speeds of a sweep's cells.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Speeds {
+pub struct Speeds {
     /// What the reference is called.
-    pub(super) reference: String,
+    pub reference: String,
     /// By the id of the cell's example.
     by_cell: BTreeMap<String, InTurn>,
 }
 
 impl Speeds {
     /// The speeds that the tables hold; none where nothing was measured in turn.
-    pub(super) fn of(collected: &Collected, cells: &[Cell]) -> Option<Self> {
+    pub fn of(collected: &Collected, cells: &[Cell]) -> Option<Self> {
         let times: Vec<f64> = collected
             .speeds
             .iter()
@@ -108,7 +108,7 @@ impl Speeds {
     }
 
     /// What was measured of a cell.
-    pub(super) fn get(&self, cell: &Cell) -> Option<&InTurn> {
+    pub fn get(&self, cell: &Cell) -> Option<&InTurn> {
         self.by_cell.get(&cell.example.trial_id)
     }
 

@@ -166,6 +166,16 @@ impl From<weights::WeightsError> for Expected {
     }
 }
 
+impl From<export::Error> for Expected {
+    fn from(error: export::Error) -> Self {
+        let text = error.to_string();
+        let (message, help) = text
+            .split_once("; ")
+            .unwrap_or((&text, "name another folder"));
+        Self::new(Exit::Store, message, help)
+    }
+}
+
 impl From<JobError> for Expected {
     fn from(error: JobError) -> Self {
         match error {

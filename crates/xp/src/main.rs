@@ -16,6 +16,7 @@ mod config;
 mod device;
 mod exit;
 mod index;
+mod found;
 mod inline;
 mod jobs;
 mod language;

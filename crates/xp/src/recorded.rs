@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use runstore::{
-    Store, TrialId,
+    Store, TrialId, TrialRef,
     tables::{Row, TrialRow},
 };
 
 use crate::{exit::Expected, jobs::JobKind};
+
+/// Where results stand that a sweep does not ask for any more.
+const SET_ASIDE: &str = "before";
 
 /// Every working folder below a work folder: `<work>/<sweep>/<scale>-<device>/`.
 pub(crate) fn stores(work: &Path) -> Result<Vec<Store>, Expected> {
@@ -38,11 +41,101 @@ pub(crate) fn latest(stores: &[Store]) -> Result<Option<TrialId>, Expected> {
     Ok(None)
 }
 
+/// Where a trial is recorded.
+#[derive(Debug)]
+pub(crate) enum Home {
+    /// In a working folder.
+    Store(Store),
+    /// In a results folder alone.
+    Results(PathBuf),
+}
+
+/// Finds the one trial that an id, its first digits or `latest` names, here or where the results came from.
+pub(crate) fn find(text: &str, work: &Path, results: &Path) -> Result<(TrialId, Home), Expected> {
+    let wanted = text.parse::<TrialRef>()?;
+    let stores = stores(work)?;
+    let mut known: Vec<(TrialId, usize)> = Vec::new();
+    for (at, store) in stores.iter().enumerate() {
+        known.extend(store.published()?.into_iter().map(|id| (id, at)));
+    }
+    let mut there: Vec<(TrialId, PathBuf)> = Vec::new();
+    for folder in variants(results) {
+        let rows = runstore::read_trials(&folder)?.into_iter();
+        let ids = rows.filter_map(|row| row.trial_id.parse().ok());
+        there.extend(ids.map(|id| (id, folder.clone())));
+    }
+    let ids = known.iter().map(|(id, _)| *id);
+    let mut ids: Vec<TrialId> = ids.chain(there.iter().map(|(id, _)| *id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let id = wanted.pick(&ids, latest(&stores)?)?;
+    let own = known.iter().find(|(known, _)| *known == id);
+    let home = match own.and_then(|(_, at)| stores.into_iter().nth(*at)) {
+        Some(store) => Home::Store(store),
+        None => {
+            let mut there = there.into_iter();
+            let (_, folder) = there
+                .find(|(known, _)| *known == id)
+                .expect("it was picked of the known");
+            Home::Results(folder)
+        }
+    };
+    Ok((id, home))
+}
+
+impl Home {
+    /// The rows of all trials that are recorded there.
+    pub(crate) fn rows(&self) -> Result<Vec<TrialRow>, Expected> {
+        match self {
+            Self::Results(folder) => Ok(runstore::read_trials(folder)?),
+            Self::Store(store) => {
+                let ids = store.published()?.into_iter();
+                let rows = ids
+                    .map(|id| store.row(&id))
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok(rows.into_iter().flatten().collect())
+            }
+        }
+    }
+
+    /// The folder.
+    pub(crate) fn folder(&self) -> &Path {
+        match self {
+            Self::Results(folder) => folder,
+            Self::Store(store) => store.root(),
+        }
+    }
+}
+
 /// All results folders that hold trials.
 pub(crate) fn results(results: &Path) -> Vec<PathBuf> {
-    let table = TrialRow::SCHEMA.file_name();
-    let has_trials = |folder: &PathBuf| folder.join(&table).is_file();
-    variants(results).filter(has_trials).collect()
+    variants(results)
+        .filter(|folder| has_trials(folder))
+        .collect()
+}
+
+/// The same, and whether each was set aside: those that were stand in `<results>/<sweep>/before/`.
+pub(crate) fn results_and_set_aside(results: &Path) -> Vec<(PathBuf, bool)> {
+    let sweeps = folders(results).into_iter();
+    let all = sweeps.flat_map(|sweep| {
+        let sweep = results.join(sweep);
+        let current = variants_of(&sweep)
+            .into_iter()
+            .map(|folder| (folder, false));
+        let aside = variants_of(&sweep.join(SET_ASIDE)).into_iter();
+        current.chain(aside.map(|folder| (folder, true)))
+    });
+    all.collect()
+}
+
+/// The results folders of one sweep that hold trials.
+pub(crate) fn variants_of(sweep: &Path) -> Vec<PathBuf> {
+    let variants = folders(sweep).into_iter().map(|name| sweep.join(name));
+    variants.filter(|folder| has_trials(folder)).collect()
+}
+
+fn has_trials(folder: &Path) -> bool {
+    folder.join(TrialRow::SCHEMA.file_name()).is_file()
 }
 
 /// Every folder `<results>/<sweep>/<scale>-<device>/`.

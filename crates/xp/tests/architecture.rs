@@ -20,7 +20,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("claims", &["registry", "metrics", "runstore"]),
     ("report", &["metrics", "runstore"]),
     ("explore", &["report", "runstore"]),
+    ("compare", &["metrics", "report", "runstore"]),
     ("corpora", &["registry"]),
+    ("export", &["runstore"]),
     ("trainer", &["registry", "metrics", "kernels"]),
     ("routers", &["registry", "kernels", "nn"]),
     ("moe-layer", &["registry", "kernels", "nn", "routers"]),
@@ -79,6 +81,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "claims",
             "explore",
+            "compare",
+            "export",
             "registry",
             "metrics",
             "kernels",
@@ -109,6 +113,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("clap", &["xp"]),
     ("miette", &["xp"]),
     ("plotters", &["report"]),
+    ("csv-core", &["export"]),
+    ("crc", &["export"]),
     ("burn-flex", &["kernels"]),
     ("burn-cubecl", &["kernels"]),
     ("cubecl", &["kernels"]),
@@ -116,7 +122,7 @@ const CONFINED: &[(&str, &[&str])] = &[
 
 /// Crates that know no tensors.
 const WITHOUT_BURN: &[&str] = &[
-    "registry", "metrics", "runstore", "claims", "report", "explore", "corpora",
+    "registry", "metrics", "runstore", "claims", "compare", "explore", "export", "report", "corpora",
 ];
 
 const MOST_LINES: usize = 400;

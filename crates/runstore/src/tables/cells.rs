@@ -3,7 +3,7 @@
 use super::Value;
 
 /// The name of the table.
-pub(crate) const CELLS: &str = "cells";
+pub const CELLS: &str = "cells";
 
 /// The cells of a sweep. Its columns are the sweep's own, so it is no [`Row`](super::Row) and is only
 /// written: everything in it follows from the trials.
@@ -30,7 +30,7 @@ pub struct CellRow {
 
 impl CellTable {
     /// The columns by name. An axis with texts is a column of texts.
-    pub(crate) fn columns(&self) -> Vec<(String, Vec<Value>)> {
+    pub fn columns(&self) -> Vec<(String, Vec<Value>)> {
         let text = |of: fn(&CellRow) -> &String| -> Vec<Value> {
             self.rows
                 .iter()

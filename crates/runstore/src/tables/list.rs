@@ -9,8 +9,12 @@ use super::{
 use crate::Error;
 
 /// What is done with each table of a set, whatever its rows are.
-pub(crate) trait EachTable {
+pub trait EachTable {
     /// Takes one table.
+    ///
+    /// # Errors
+    ///
+    /// Whatever ends the going through.
     fn table<R: Row>(&mut self, rows: &[R]) -> Result<(), Error>;
 }
 
@@ -93,7 +97,11 @@ macro_rules! tables {
             }
 
             /// Does something with each table.
-            pub(crate) fn each(&self, each: &mut impl EachTable) -> Result<(), Error> {
+            ///
+            /// # Errors
+            ///
+            /// The first that a table gives.
+            pub fn each(&self, each: &mut impl EachTable) -> Result<(), Error> {
                 each.table(&self.trials)?;
                 $(each.table(&self.$field)?;)+
                 Ok(())

@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod looking;
 mod models;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::jobs::JobKind;
 
 pub(crate) use args::{Data, Pick, Places, Runs, Select, Where};
 pub(crate) use bench::{BenchCommand, PeersArgs, QwenArgs};
+pub(crate) use looking::{CompareArgs, DiffArgs, ExportArgs, Format, ListArgs, Lookup};
 pub(crate) use models::{EvalArgs, ForgeArgs, GenerateArgs, QuantiseArgs};
 
 /// A laboratory for mixture-of-experts routing.
@@ -49,8 +51,14 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Says how far a sweep is; exit 0 when done, 5 when trials are outstanding, 6 when one failed.
     Status(PlanArgs),
+    /// Lists the sweeps that can be run, and the results that are there.
+    List(ListArgs),
     /// Shows one trial: its resolved settings and, once it is done, its measures.
     Show(ShowArgs),
+    /// Shows what sets two trials, sweeps or results folders apart: settings, measures, machines.
+    Diff(DiffArgs),
+    /// Compares the cells that two sweeps or results folders have in common, seed by seed.
+    Compare(CompareArgs),
     /// Writes tables, figures and the report again from the finished trials.
     Report(ReportArgs),
     /// Draws figures and report of results folders again, and writes their tables with the columns of
@@ -62,6 +70,8 @@ pub(crate) enum Command {
     },
     /// Makes one page of results folders to look at routing with, token by token: open it in a browser.
     Explore(ExploreArgs),
+    /// Writes results in the formats of other programs: CSV, TensorBoard.
+    Export(ExportArgs),
     /// Continues a text with a language model, as it is written.
     Generate(GenerateArgs),
     /// Measures how well a language model predicts a text.

@@ -3,13 +3,17 @@
 mod bench;
 mod bench_qwen;
 mod claims;
+mod compare;
 mod data;
 mod defaults;
+mod diff;
 mod doctor;
 mod eval;
 mod explore;
+mod export;
 mod forge;
 mod generate;
+mod list;
 mod plan;
 mod quantise;
 mod schema;
@@ -39,10 +43,14 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Trial(args) => trial::run(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Status(args) => plan::status(&args),
+        Command::List(args) => list::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Report(args) => write_report(&args),
         Command::Figures { folders } => figures(&folders),
         Command::Explore(args) => explore::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Forge(args) => forge::run(&args),

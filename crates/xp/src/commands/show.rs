@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use runstore::{Store, TrialId, TrialRef, TrialState, tables::TrialRow};
+use runstore::{TrialId, TrialState, tables::TrialRow};
 use serde_json::{Map, Value, json};
 
 use crate::{
     cli::{Select, ShowArgs, Where},
     config::Trial,
     exit::{Exit, Expected},
-    recorded::{latest, published, stores},
+    recorded::{Home, find},
     session::Session,
     ui,
 };
@@ -64,24 +64,13 @@ fn in_results(folder: &Path, id: &TrialId) -> Result<Option<TrialRow>, Expected>
 
 /// A trial that has run, of whatever sweep: here, or where the results came from.
 fn recorded(args: &ShowArgs) -> Result<Value, Expected> {
-    let stores = stores(&args.places.work)?;
-    let mut known: Vec<(TrialId, &Store)> = Vec::new();
-    for store in &stores {
-        known.extend(store.published()?.into_iter().map(|id| (id, store)));
-    }
-    let published = published(&args.places.results)?;
-    let mut ids: Vec<_> = known.iter().map(|(id, _)| *id).collect();
-    ids.extend(published.iter().map(|(id, _)| *id));
-    ids.sort_unstable();
-    ids.dedup();
-    let id = args.id.parse::<TrialRef>()?.pick(&ids, latest(&stores)?)?;
-    let (state, row) = if let Some((_, store)) = known.iter().find(|(known, _)| *known == id) {
-        (store.state(&id)?.name(), store.collect(&[id])?.trials.pop())
-    } else {
-        let mut published = published.into_iter();
-        let row = published.find(|(published, _)| *published == id);
-        let state = TrialState::InResults { diverged: false };
-        (state.name(), row.map(|(_, row)| row))
+    let (id, home) = find(&args.id, &args.places.work, &args.places.results)?;
+    let (state, row) = match &home {
+        Home::Store(store) => (store.state(&id)?.name(), store.collect(&[id])?.trials.pop()),
+        Home::Results(folder) => {
+            let state = TrialState::InResults { diverged: false };
+            (state.name(), in_results(folder, &id)?)
+        }
     };
     let settings = row.as_ref().map_or("{}", |row| row.settings.as_str());
     let question = serde_json::from_str(settings).unwrap_or(Value::Null);

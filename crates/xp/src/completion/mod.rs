@@ -67,6 +67,8 @@ fn completed(command: Command) -> Command {
         .get_arguments()
         .any(|argument| argument.get_id() == "sweep");
     let named = command.get_name().to_owned();
+    // There a device is part of a folder's name.
+    let of_results = ["diff", "compare", "export", "claims"].contains(&named.as_str());
     command
         .mut_args(|argument| {
             let candidates: fn(&Typed, &str) -> Vec<CompletionCandidate> =
@@ -89,7 +91,11 @@ fn completed(command: Command) -> Command {
                         };
                         return argument.add(ArgValueCompleter::new(plain));
                     }
+                    ("scale", "list" | "diff" | "compare" | "export") => sweeps::scales,
                     ("scale", _) if of_sweep => sweeps::scales,
+                    ("a" | "b", "diff") => results::sides_or_trials,
+                    ("a" | "b", _) | ("from", "export") => results::sides,
+                    ("measure", "compare") => results::measures,
                     ("set", _) => settings::settings,
                     ("only" | "skip", _) if of_sweep => trials::picks,
                     ("id", "show") => trials::recorded,
@@ -98,7 +104,7 @@ fn completed(command: Command) -> Command {
                     ("model", "generate" | "eval" | "qwen") => models::models,
                     ("init", "eval") => models::inits,
                     ("shared_gate", "eval") => models::shared_gates,
-                    ("device", _) => data::devices,
+                    ("device", _) if !of_results => data::devices,
                     _ => return argument,
                 };
             argument.add(ArgValueCompleter::new(of(candidates)))

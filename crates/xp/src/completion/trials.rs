@@ -11,6 +11,9 @@ use runstore::{TrialId, tables::TrialRow};
 use super::{candidate, typed::Typed};
 use crate::{config::Trial, pick, recorded};
 
+/// What `latest` means.
+const LATEST: &str = "The trial that was done last.";
+
 /// Ids that are offered at once: of more than these the first digits have to be typed.
 const MOST_IDS: usize = 20;
 
@@ -30,20 +33,23 @@ pub(super) fn ids(typed: &Typed, current: &str) -> Vec<CompletionCandidate> {
 /// The trials that have run, of whatever sweep and the newest first, or those of the sweep that is named;
 /// and `latest`.
 pub(super) fn recorded(typed: &Typed, current: &str) -> Vec<CompletionCandidate> {
-    let mut found = vec![candidate("latest", "The trial that was done last.")];
     if typed.sweep().is_some() {
+        let mut found = vec![candidate("latest", LATEST)];
         found.extend(ids(typed, current));
         return found;
     }
-    let Some(places) = typed.places() else {
-        return found;
-    };
+    anywhere(typed, current)
+}
+
+/// The trials that have run, of whatever sweep and the newest first, and `latest`.
+pub(super) fn anywhere(typed: &Typed, current: &str) -> Vec<CompletionCandidate> {
+    let mut found = vec![candidate("latest", LATEST)];
     let fits = |(_, id): &(String, TrialId)| id.short().starts_with(current);
-    let rows: BTreeMap<TrialId, TrialRow> = recorded::published(&places.results)
+    let rows: BTreeMap<TrialId, TrialRow> = recorded::published(&typed.results())
         .unwrap_or_default()
         .into_iter()
         .collect();
-    let stores = recorded::stores(&places.work).unwrap_or_default();
+    let stores = recorded::stores(&typed.work()).unwrap_or_default();
     let here = stores.iter().flat_map(|store| {
         let recent = store.recent().unwrap_or_default().into_iter();
         recent.filter_map(|(time, id)| Some((written(time)?, id)))

@@ -34,12 +34,22 @@ impl Typed {
 
     /// The folder of sweep files.
     pub(super) fn experiments(&self) -> PathBuf {
-        let named = self.matches.try_get_one::<PathBuf>("experiments");
-        named
-            .ok()
-            .flatten()
-            .cloned()
-            .unwrap_or("experiments".into())
+        self.folder("experiments", "experiments")
+    }
+
+    /// The folder of all results.
+    pub(super) fn results(&self) -> PathBuf {
+        self.folder("results", "results")
+    }
+
+    /// The folder of what ran here.
+    pub(super) fn work(&self) -> PathBuf {
+        self.folder("work", ".xp")
+    }
+
+    fn folder(&self, argument: &str, usual: &str) -> PathBuf {
+        let named = self.matches.try_get_one::<PathBuf>(argument);
+        named.ok().flatten().cloned().unwrap_or(usual.into())
     }
 
     /// The name or file of the sweep, where there is one.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     axes::{self, AxisColumn},
-    tables::{Align, Column, fitted},
+    tables::{Align, Column, fitted, folded},
 };
 use crate::{
     config::Trial,
@@ -137,27 +137,14 @@ fn axes(session: &Session, groups: &[Group<'_>]) -> Vec<Column> {
         .map(|axis| Column {
             heading: axis.heading,
             align: Align::Left,
-            cells: axis.values.iter().map(|value| folded(value)).collect(),
+            cells: axis
+                .values
+                .iter()
+                .map(|value| folded(value, LONGEST_LINE))
+                .collect(),
             rank: 0,
         })
         .collect()
-}
-
-/// A long value on several lines, broken before the parameters of what it names and between them.
-fn folded(value: &str) -> String {
-    let mut lines = vec![String::new()];
-    for part in value.split_inclusive([' ', '(', '+']) {
-        let last = lines.last_mut().expect("there is one");
-        let length = last.chars().count() + part.trim_end().chars().count();
-        if last.is_empty() || length <= LONGEST_LINE {
-            last.push_str(part);
-        } else {
-            // Set in, so that it is not taken for a row of its own.
-            lines.push(format!("  {part}"));
-        }
-    }
-    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
-    lines.join("\n")
 }
 
 fn counts(groups: &[Group<'_>]) -> Column {
@@ -290,21 +277,5 @@ fn show(measure: &Headline, rows: &[&TrialRow]) -> String {
             format!("{mean:.digits$} ± {half:.digits$}")
         }
         Some(MeanInterval { mean, .. }) => format!("{mean:.digits$}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_value_loses_nothing() {
-        assert_eq!(folded("top1"), "top1");
-        let long = "mlp-hadamard(variant=projection hidden=128 init-std=0.02)";
-        assert_eq!(
-            folded(long),
-            "mlp-hadamard(variant=projection\n  hidden=128 init-std=0.02)"
-        );
-        assert_eq!(folded(&"x".repeat(40)), "x".repeat(40));
     }
 }

@@ -12,6 +12,7 @@ mod dashboard;
 mod errors;
 mod lines;
 mod log;
+pub(crate) mod sides;
 mod tables;
 
 use std::{
@@ -27,7 +28,7 @@ pub(crate) use command::{program_anywhere, this_command};
 pub(crate) use errors::{error_text, show_error};
 pub(crate) use lines::event_text;
 pub(crate) use log::{log_to_file, log_to_stderr, warn_on_stderr};
-pub(crate) use tables::{Align, plain_table};
+pub(crate) use tables::{Align, Column, folded, plain_table};
 
 use crate::{
     exit::{Exit, Expected},
@@ -57,6 +58,15 @@ fn written(text: &[u8], end: &[u8]) {
     {
         // The first is told; it says why the others were not written either.
         let _ = UNWRITTEN.set(error);
+    }
+}
+
+/// Writes a table to stdout that fits the terminal, and says on stderr which columns found no room.
+pub(crate) fn table(columns: Vec<Column>) {
+    let (table, left_out) = tables::fitted(columns, None);
+    data(&table);
+    if !left_out.is_empty() {
+        say(&format!("not shown: {}", left_out.join(", ")));
     }
 }
 

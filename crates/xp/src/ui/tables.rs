@@ -27,7 +27,7 @@ pub(crate) fn plain_table(header: &[(&str, Align)], rows: Vec<Vec<String>>) -> S
 }
 
 /// A column that may be left out where there is no room.
-pub(super) struct Column {
+pub(crate) struct Column {
     pub(super) heading: String,
     pub(super) align: Align,
     pub(super) cells: Vec<String>,
@@ -36,6 +36,29 @@ pub(super) struct Column {
 }
 
 impl Column {
+    /// A column of words, which always stays.
+    pub(crate) fn words(heading: &str, cells: Vec<String>) -> Self {
+        Self {
+            heading: heading.to_owned(),
+            align: Align::Left,
+            cells,
+            rank: 0,
+        }
+    }
+
+    /// A column of numbers, which always stays.
+    pub(crate) fn numbers(heading: &str, cells: Vec<String>) -> Self {
+        Self {
+            align: Align::Right,
+            ..Self::words(heading, cells)
+        }
+    }
+
+    /// Lets the column go where there is no room, those with the highest number first.
+    pub(crate) fn rank(self, rank: usize) -> Self {
+        Self { rank, ..self }
+    }
+
     fn width(&self) -> usize {
         let words = self.heading.split_inclusive([' ', '-']);
         let words = words.map(|word| word.trim_end().chars().count());
@@ -99,6 +122,23 @@ fn fit(mut columns: Vec<Column>, width: usize) -> (Vec<Column>, Vec<String>) {
     }
 }
 
+/// A value longer than a line on several, broken before the parameters of what it names and between them.
+pub(crate) fn folded(value: &str, longest: usize) -> String {
+    let mut lines = vec![String::new()];
+    for part in value.split_inclusive([' ', '(', '+']) {
+        let last = lines.last_mut().expect("there is one");
+        let length = last.chars().count() + part.trim_end().chars().count();
+        if last.is_empty() || length <= longest {
+            last.push_str(part);
+        } else {
+            // Set in, so that it is not taken for a row of its own.
+            lines.push(format!("  {part}"));
+        }
+    }
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n")
+}
+
 fn bare() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -159,5 +199,16 @@ mod tests {
             "UNDER\nTRAINING CF"
         );
         assert_eq!(column("n", "3", 0).folded(), "N");
+    }
+
+    #[test]
+    fn a_long_value_loses_nothing() {
+        assert_eq!(folded("top1", 36), "top1");
+        let long = "mlp-hadamard(variant=projection hidden=128 init-std=0.02)";
+        assert_eq!(
+            folded(long, 36),
+            "mlp-hadamard(variant=projection\n  hidden=128 init-std=0.02)"
+        );
+        assert_eq!(folded(&"x".repeat(40), 36), "x".repeat(40));
     }
 }

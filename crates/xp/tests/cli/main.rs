@@ -7,6 +7,7 @@ mod bounds;
 mod cells;
 mod claims;
 mod clones;
+mod comparing;
 mod completing;
 mod conventions;
 mod devices;

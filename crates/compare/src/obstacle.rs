@@ -1,0 +1,130 @@
+//! What keeps two trials or cells from being compared.
+
+use std::fmt;
+
+use runstore::tables::TrialRow;
+use serde::Serialize;
+
+use crate::settings::{changes, question};
+
+/// Why measures of two sides are not comparable.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Obstacle {
+    /// They do another kind of work.
+    Job(String, String),
+    /// They read another text.
+    Corpus(String, String),
+    /// They cut the same text into other tokens, so that nothing is comparable that is told per token.
+    Tokenizer(String, String),
+    /// They read other data under the same name: the digests.
+    Data(String, String),
+    /// They are of other scales, and their settings differ.
+    Scale(String, String),
+}
+
+/// Measures that do not depend on how a text is cut into tokens.
+const OF_BYTES: [&str; 2] = ["bits_per_byte", "ngram_bits_per_byte"];
+
+/// Digits of a digest that are shown.
+const DIGITS: usize = 12;
+
+impl Obstacle {
+    /// What keeps two trials from being compared, if anything does.
+    pub fn between(a: &TrialRow, b: &TrialRow) -> Option<Self> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let digest = |row: &TrialRow| {
+            let digest = text(&row.data_digest);
+            digest.get(..DIGITS).unwrap_or(&digest).to_owned()
+        };
+        if a.job != b.job {
+            return Some(Self::Job(a.job.clone(), b.job.clone()));
+        }
+        if a.corpus != b.corpus {
+            return Some(Self::Corpus(text(&a.corpus), text(&b.corpus)));
+        }
+        if a.tokenizer != b.tokenizer {
+            return Some(Self::Tokenizer(text(&a.tokenizer), text(&b.tokenizer)));
+        }
+        if a.data_digest != b.data_digest {
+            return Some(Self::Data(digest(a), digest(b)));
+        }
+        let differ = || !changes(&question(a), &question(b)).is_empty();
+        (a.scale != b.scale && differ()).then(|| Self::Scale(a.scale.clone(), b.scale.clone()))
+    }
+
+    /// Whether a measure is comparable all the same.
+    pub fn allows(&self, column: &str) -> bool {
+        matches!(self, Self::Tokenizer(..)) && OF_BYTES.contains(&column)
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Job(a, b) => write!(f, "the jobs differ, {a} and {b}"),
+            Self::Corpus(a, b) => write!(f, "the texts differ, {a} and {b}"),
+            Self::Tokenizer(a, b) => write!(
+                f,
+                "the tokenizers differ, {a} and {b}; only bits per byte are comparable"
+            ),
+            Self::Data(a, b) => write!(f, "the data differ, digests {a} and {b}"),
+            Self::Scale(a, b) => {
+                write!(f, "the scales differ, {a} and {b}, and settings with them")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(corpus: &str, tokenizer: &str, digest: &str, scale: &str, k: u64) -> TrialRow {
+        TrialRow {
+            job: "train".to_owned(),
+            corpus: Some(corpus.to_owned()),
+            tokenizer: Some(tokenizer.to_owned()),
+            data_digest: Some(digest.repeat(16)),
+            scale: scale.to_owned(),
+            settings: format!(r#"{{"settings":{{"moe":{{"k":{k}}}}}}}"#),
+            ..TrialRow::default()
+        }
+    }
+
+    #[test]
+    fn what_reads_other_data_is_not_compared() {
+        let own = row("tinystories", "char", "a", "cpu", 1);
+        let between = |other: &TrialRow| Obstacle::between(&own, other);
+        assert_eq!(between(&own), None);
+        assert_eq!(between(&row("tinystories", "char", "a", "cpu", 2)), None);
+        let text = between(&row("tinytales", "char", "b", "cpu", 1)).unwrap();
+        assert!(text.to_string().contains("tinystories and tinytales"));
+        let data = between(&row("tinystories", "char", "b", "cpu", 1)).unwrap();
+        assert_eq!(
+            data.to_string(),
+            "the data differ, digests aaaaaaaaaaaa and bbbbbbbbbbbb"
+        );
+        assert!(!data.allows("bits_per_byte"));
+    }
+
+    #[test]
+    fn other_tokens_leave_bits_per_byte() {
+        let own = row("tinystories", "char", "a", "cpu", 1);
+        let other = row("tinystories", "pretrained", "b", "cpu", 1);
+        let obstacle = Obstacle::between(&own, &other).unwrap();
+        assert!(obstacle.allows("bits_per_byte") && !obstacle.allows("perplexity"));
+    }
+
+    #[test]
+    fn scales_are_compared_where_they_ask_the_same() {
+        let own = row("tinystories", "char", "a", "cpu", 1);
+        let same = row("tinystories", "char", "a", "paper", 1);
+        assert_eq!(Obstacle::between(&own, &same), None);
+        let other = row("tinystories", "char", "a", "paper", 2);
+        assert!(matches!(
+            Obstacle::between(&own, &other),
+            Some(Obstacle::Scale(..))
+        ));
+    }
+}

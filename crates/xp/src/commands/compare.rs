@@ -1,0 +1,285 @@
+//! `xp compare`: the cells that two sweeps or results folders have in common.
+
+use compare::{Axis, Cells, Change, Comparison, Results, SpeedComparison};
+use runstore::tables::{ColumnKind, Row, TrialRow};
+use serde::Serialize;
+
+use super::diff::show_settings;
+use crate::{
+    cli::CompareArgs,
+    config::closest,
+    exit::{Exit, Expected},
+    found::results,
+    jobs::JobKind,
+    ui::{self, sides},
+};
+
+/// The measure of whole texts, which other tokens leave comparable.
+const OF_BYTES: &str = "bits_per_byte";
+
+#[derive(Serialize)]
+struct Found<'a> {
+    a: Head<'a>,
+    b: Head<'a>,
+    cells: CellList<'a>,
+    measures: &'a [Comparison],
+    /// What was measured in turn; with the reason where nothing is.
+    speeds: Result<&'a [SpeedComparison], &'a str>,
+}
+
+/// A side by what it is.
+#[derive(Serialize)]
+pub(super) struct Head<'a> {
+    folder: &'a str,
+    sweep: &'a str,
+    scale: &'a str,
+    device: &'a str,
+    overrides: &'a [String],
+    trials: usize,
+    cells: usize,
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn of(results: &'a Results) -> Self {
+        let example = results.trials.first();
+        let text = |of: fn(&TrialRow) -> &String| example.map_or("", |row| of(row).as_str());
+        Self {
+            folder: &results.name,
+            sweep: text(|row| &row.sweep),
+            scale: text(|row| &row.scale),
+            device: text(|row| &row.device),
+            overrides: &results.manifest.overrides,
+            trials: results.trials.len(),
+            cells: results.cells.len(),
+        }
+    }
+
+    pub(super) fn line(&self, name: &str) -> String {
+        let mut line = format!(
+            "{name}  {}  {} trials, {} cells\n",
+            self.folder, self.trials, self.cells
+        );
+        if !self.overrides.is_empty() {
+            line.push_str(&format!("   --set {}\n", self.overrides.join(" --set ")));
+        }
+        line
+    }
+}
+
+/// The cells of two sides by what they are called.
+#[derive(Serialize)]
+pub(super) struct CellList<'a> {
+    common: Vec<String>,
+    only_a: Vec<String>,
+    only_b: Vec<String>,
+    axes: &'a [Axis],
+    /// Settings that all common cells have otherwise.
+    throughout: &'a [Change],
+}
+
+impl<'a> CellList<'a> {
+    pub(super) fn of(cells: &'a Cells<'_>) -> Self {
+        let labels = |cells: &[&report::Cell]| cells.iter().map(|cell| cell.label()).collect();
+        Self {
+            common: cells.common.iter().map(compare::Common::label).collect(),
+            only_a: labels(&cells.only_a),
+            only_b: labels(&cells.only_b),
+            axes: &cells.axes,
+            throughout: &cells.throughout,
+        }
+    }
+}
+
+pub(super) fn run(args: &CompareArgs) -> Result<Exit, Expected> {
+    check_measures(&args.measure)?;
+    let a = results(&args.a, &args.lookup)?;
+    let b = results(&args.b, &args.lookup)?;
+    let cells = Cells::of(&a, &b);
+    if cells.common.is_empty() {
+        return Err(nothing_in_common(args, &cells));
+    }
+    let measures = measures(args, &cells)?;
+    let speeds = SpeedComparison::all(&a, &b, &cells);
+    let found = Found {
+        a: Head::of(&a),
+        b: Head::of(&b),
+        cells: CellList::of(&cells),
+        measures: &measures,
+        speeds: speeds.as_deref().map_err(String::as_str),
+    };
+    if args.json {
+        ui::json(&found);
+        return Ok(Exit::Done);
+    }
+    ui::data(&format!("{}{}", found.a.line("a"), found.b.line("b")));
+    let job = &cells.common[0].a.example.job;
+    show_settings(
+        &cells.throughout,
+        job,
+        "settings that do not vary: the same",
+    );
+    for comparison in &measures {
+        show(comparison);
+    }
+    let either = a.speeds.is_some() || b.speeds.is_some();
+    if args.measure.is_empty() && either {
+        show_speeds(&speeds);
+    }
+    let alone = cells.only_a.len() + cells.only_b.len();
+    if alone > 0 {
+        ui::advise(&format!(
+            "{} cells are in a alone and {} in b alone; `xp diff {} {}` says what sets them apart",
+            cells.only_a.len(),
+            cells.only_b.len(),
+            args.a,
+            args.b
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// The comparisons that are asked for, or the first that the job has and can be made.
+fn measures(args: &CompareArgs, cells: &Cells<'_>) -> Result<Vec<Comparison>, Expected> {
+    let compared = |column: &str| Comparison::of(cells, column);
+    if !args.measure.is_empty() {
+        let all: Vec<Comparison> = args.measure.iter().map(|own| compared(own)).collect();
+        return match all.iter().find(|found| found.cells.is_empty()) {
+            Some(found) => Err(not_compared(found, cells)),
+            None => Ok(all),
+        };
+    }
+    let job = JobKind::from_name(&cells.common[0].a.example.job);
+    let own = job.into_iter().flat_map(|job| job.facts().headlines);
+    let columns = [report::PERPLEXITY.column, OF_BYTES].into_iter();
+    let mut columns = columns.chain(own.map(|measure| measure.column));
+    let found = columns.find_map(|column| {
+        let found = compared(column);
+        (!found.cells.is_empty()).then_some(found)
+    });
+    found.map_or_else(
+        || Err(not_compared(&compared(report::PERPLEXITY.column), cells)),
+        |found| Ok(vec![found]),
+    )
+}
+
+/// Refuses what is no measure.
+fn check_measures(asked: &[String]) -> Result<(), Expected> {
+    let is_number = |kind| matches!(kind, ColumnKind::F64 | ColumnKind::U64);
+    let columns = TrialRow::SCHEMA.columns.iter();
+    let numbers = columns.filter(|column| is_number(column.kind));
+    let known: Vec<&str> = numbers.map(|column| column.name).collect();
+    let Some(wrong) = asked.iter().find(|own| !known.contains(&own.as_str())) else {
+        return Ok(());
+    };
+    let help = match closest(wrong, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "results/README.md has the columns of trials.parquet".to_owned(),
+    };
+    let message = format!("no measure is called `{wrong}`");
+    Err(Expected::new(Exit::Usage, message, help))
+}
+
+fn not_compared(found: &Comparison, cells: &Cells<'_>) -> Expected {
+    let all = cells.common.len();
+    match found.left_out.first() {
+        Some((obstacle, _)) => Expected::new(
+            Exit::Nothing,
+            format!("none of the {all} common cells can be compared: {obstacle}"),
+            "`xp diff` shows the settings that differ",
+        ),
+        None => Expected::new(
+            Exit::Nothing,
+            format!(
+                "none of the {all} common cells has `{}` in both",
+                found.measure
+            ),
+            "name another column of trials.parquet with --measure",
+        ),
+    }
+}
+
+fn nothing_in_common(args: &CompareArgs, cells: &Cells<'_>) -> Expected {
+    let mut apart = cells.axes.iter().filter(|axis| axis.both.is_empty());
+    let message = format!("{} and {} have no cell in common", args.a, args.b);
+    let help = match apart.next() {
+        Some(axis) => format!(
+            "`{}` is {} in the first and {} in the second",
+            axis.name,
+            listed(&axis.only_a),
+            listed(&axis.only_b)
+        ),
+        None => format!("`xp diff {} {}` shows what varies in each", args.a, args.b),
+    };
+    Expected::new(Exit::Nothing, message, help)
+}
+
+fn listed(values: &[String]) -> String {
+    match values {
+        [] => "not set".to_owned(),
+        values => values.join(", "),
+    }
+}
+
+/// A line for each axis with values that one side alone has.
+pub(super) fn only_there(axes: &[Axis]) -> String {
+    let mut text = String::new();
+    for axis in axes {
+        for (side, values) in [("a", &axis.only_a), ("b", &axis.only_b)] {
+            if !values.is_empty() {
+                text.push_str(&format!(
+                    "  {} in {side} alone: {}\n",
+                    axis.name,
+                    values.join(", ")
+                ));
+            }
+        }
+    }
+    text
+}
+
+fn show(comparison: &Comparison) {
+    let unit = TrialRow::SCHEMA
+        .column(&comparison.measure)
+        .map_or("", |column| column.unit);
+    let unit = if unit.is_empty() {
+        String::new()
+    } else {
+        format!(" ({unit})")
+    };
+    ui::data(&format!("{}{unit}", comparison.measure));
+    ui::table(sides::cells(comparison));
+    ui::data("");
+    let cells = &comparison.cells;
+    let paired = cells.iter().filter(|cell| cell.paired).count();
+    let how = match paired {
+        0 => "no seeds are common: differences of means by the pooled spread".to_owned(),
+        paired if paired == cells.len() => "differences seed by seed".to_owned(),
+        paired => format!(
+            "differences seed by seed in {paired} cells, by the pooled spread in the others"
+        ),
+    };
+    ui::say(&format!(
+        "mean ± half of the 95 % interval; {how}; p corrected by Holm over {} cells",
+        cells.iter().filter(|cell| cell.p.is_some()).count()
+    ));
+    say_left_out(comparison);
+}
+
+/// Says which common cells may not be compared.
+pub(super) fn say_left_out(comparison: &Comparison) {
+    for (obstacle, count) in &comparison.left_out {
+        let cells = if *count == 1 { "cell" } else { "cells" };
+        ui::say(&format!("not compared, {count} {cells}: {obstacle}"));
+    }
+}
+
+fn show_speeds(speeds: &Result<Vec<SpeedComparison>, String>) {
+    match speeds {
+        Ok(found) => {
+            ui::data("time of a step over the reference's, measured in turn");
+            ui::table(sides::speeds(found));
+            ui::data("");
+        }
+        Err(reason) => ui::say(&format!("speeds are not compared: {reason}")),
+    }
+}
