@@ -24,7 +24,8 @@ RESULTS = ROOT / "results"
 UNIFIED = RESULTS / "unified" / "cpu-cpu"
 
 MOST_BYTES = 5_000_000
-DECIMALS = 0.5e-4 + 1e-9
+# Gates and losses are shown with three decimals.
+DECIMALS = 0.5e-3 + 1e-9
 
 
 def shows(page: Page, pane: str, decisions: list[dict]) -> None:

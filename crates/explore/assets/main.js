@@ -109,7 +109,7 @@ function about() {
   });
   if (DATA.without.length > 0) lines.push(`No decisions were sampled in ${DATA.without.join(", ")}.`);
   lines.push(
-    "Decisions are samples of validation text under the capacity of training: tokens.parquet. Loads and curves are of every logged step: experts.parquet and steps.parquet.",
+    `Decisions are samples of validation text under the capacity of training: tokens.parquet, the first windows up to ${DATA.most_tokens} tokens of a trial and step. Loads and curves are of every logged step: experts.parquet and steps.parquet.`,
     "Experts have no common order across trials: expert 3 of one is not expert 3 of another.",
   );
   byId("about").replaceChildren(...lines.map((text) => make("li", {}, text)));

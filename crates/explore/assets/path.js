@@ -83,7 +83,7 @@ function choiceRow(layer, choice, first) {
     { class: layer === state.layer ? "here" : "" },
     head,
     make("td", {}, chip),
-    make("td", { class: "amount" }, decimals(choice.gate, 4)),
+    make("td", { class: "amount" }, decimals(choice.gate, 3)),
     make("td", { class: "bar" }, bar),
     make("td", {}, choice.kept ? "kept" : make("strong", {}, "dropped")),
   );
@@ -107,7 +107,7 @@ function prediction(trial, sample) {
   const next = word ? `“${visible(word.text)}”` : "the next token";
   if (loss === null) return [next, "No expert of any layer took this token: its loss was not sampled."];
   const chance = (100 * Math.exp(-loss)).toPrecision(3);
-  return [next, `Loss of predicting ${next}: ${decimals(loss, 4)} nats, a probability of ${chance}\u00a0%.`];
+  return [next, `Loss of predicting ${next}: ${decimals(loss, 3)} nats, a probability of ${chance}\u00a0%.`];
 }
 
 /** All that is known of the chosen token in a trial, for so much room. */

@@ -4,6 +4,8 @@ class Trial {
   constructor(data, arrays) {
     Object.assign(this, data);
     this.arrays = arrays;
+    // The steps of decisions, of loads and of curves.
+    for (const name of ["samples", "loads", "curves"]) this[name] = Array.from(arrays[name]);
     this.reads = DATA.texts[data.text];
     this.tokens = data.windows * this.reads.length;
     // Where the choices of each token begin among all.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use runstore::tables::TokenRow;
 
-use crate::packed::{Packer, fixed};
+use crate::packed::{Packer, fixed, whole};
+use crate::texts::Size;
 
 /// How large the arrays of a trial's decisions are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,39 +13,32 @@ pub(crate) struct Shape {
     /// The sampled steps, in order.
     pub(crate) samples: Vec<u64>,
     pub(crate) layers: usize,
-    pub(crate) windows: usize,
-    /// Tokens of a window.
-    pub(crate) length: usize,
+    pub(crate) text: Size,
 }
 
 impl Shape {
-    /// Steps and layers of the rows, beside the size of their text.
-    pub(crate) fn of(rows: &[&TokenRow], windows: usize, length: usize) -> Self {
-        let mut samples: Vec<u64> = rows.iter().map(|row| row.step).collect();
-        samples.sort_unstable();
-        samples.dedup();
-        let layers = rows.iter().map(|row| row.layer as usize + 1).max();
-        Self {
-            samples,
-            layers: layers.unwrap_or(0),
-            windows,
-            length,
-        }
-    }
-
     fn tokens(&self) -> usize {
-        self.windows * self.length
+        self.text.windows * self.text.length
     }
 
     fn token(&self, row: &TokenRow) -> usize {
-        row.window as usize * self.length + row.position as usize
+        row.window as usize * self.text.length + row.position as usize
     }
+}
+
+/// The steps of rows, in order.
+pub(crate) fn steps(rows: &[&TokenRow]) -> Vec<u64> {
+    let mut steps: Vec<u64> = rows.iter().map(|row| row.step).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    steps
 }
 
 /// Adds the arrays of a trial's decisions.
 ///
-/// `choices` has how many experts a token was given, step by step, layer by layer, token by token. `expert`, `gate` and
-/// `kept` have one number for each of these choices, in the same order. `loss` has one for each step and token.
+/// `samples` has the sampled steps. `choices` has how many experts a token was given, step by step, layer by layer, token
+/// by token. `expert`, `gate` and `kept` have one number for each of these choices, in the same order. `loss` has one for
+/// each step and token.
 pub(crate) fn pack(rows: &[&TokenRow], shape: &Shape, packer: &mut Packer) {
     let tokens = shape.tokens();
     let steps: BTreeMap<u64, usize> = shape.samples.iter().copied().zip(0..).collect();
@@ -62,6 +56,7 @@ pub(crate) fn pack(rows: &[&TokenRow], shape: &Shape, packer: &mut Packer) {
     let of_choices = |of: fn(&TokenRow) -> u32| -> Vec<u32> {
         chosen.iter().flatten().map(|row| of(row)).collect()
     };
+    packer.add("samples", &whole(&shape.samples));
     packer.add("choices", &counts);
     packer.add("expert", &of_choices(|row| row.expert as u32));
     packer.add("gate", &of_choices(|row| fixed(row.gate)));

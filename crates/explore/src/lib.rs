@@ -12,7 +12,7 @@
 //! - *Texts*: the validation windows, once for all trials that read the same, of words that stand once in the page.
 //!
 //! A trial's numbers are arrays of whole numbers, split into planes of bytes, compressed and written as text
-//! ([`packed`]); numbers with a fraction keep four decimals. The page unpacks a trial when it is chosen.
+//! ([`packed`]); numbers with a fraction keep three decimals. The page unpacks a trial when it is chosen.
 //!
 //! # What holds for the page
 //!

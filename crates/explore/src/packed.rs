@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 
 /// Decimals of a number with a fraction.
-pub(crate) const DECIMALS: u32 = 4;
+pub(crate) const DECIMALS: u32 = 3;
 
 /// The level that takes most time and least room.
 const LEVEL: u8 = 9;
@@ -53,8 +53,13 @@ impl Packer {
     }
 }
 
-/// A number with a fraction as a whole one: 0 for none, else its ten thousandths, those above 0 as even numbers and
-/// those below as odd ones, plus 1.
+/// Steps as numbers of an array.
+pub(crate) fn whole<'a>(steps: impl IntoIterator<Item = &'a u64>) -> Vec<u32> {
+    steps.into_iter().map(|&step| step as u32).collect()
+}
+
+/// A number with a fraction as a whole one: 0 for none, else twice its thousandths, less 1 below 0, plus 1: odd
+/// numbers are of 0 and above, even ones below.
 pub(crate) fn fixed(number: Option<f64>) -> u32 {
     let Some(number) = number.filter(|number| number.is_finite()) else {
         return 0;
@@ -87,11 +92,11 @@ mod tests {
     }
 
     #[test]
-    fn fractions_are_ten_thousandths_with_a_sign_and_a_place_for_none() {
-        // 0.5 is 5000 ten thousandths: 2 * 5000 + 1; of -0.5 it is 2 * 5000 - 1 + 1.
+    fn fractions_are_thousandths_with_a_sign_and_a_place_for_none() {
+        // 0.5 is 500 thousandths: 2 * 500 + 1; of -0.5 it is 2 * 500 - 1 + 1.
         let numbers = [None, Some(0.0), Some(0.5), Some(-0.5), Some(f64::NAN)];
-        assert_eq!(numbers.map(fixed), [0, 1, 10_001, 10_000, 0]);
-        assert_eq!(fixed(Some(0.876_54)), 2 * 8765 + 1);
+        assert_eq!(numbers.map(fixed), [0, 1, 1_001, 1_000, 0]);
+        assert_eq!(fixed(Some(0.876_54)), 2 * 877 + 1);
         assert_eq!(fixed(Some(1e9)), u32::MAX);
     }
 }

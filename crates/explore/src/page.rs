@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::packed::DECIMALS;
 use crate::sweep::{Sweep, SweepData};
-use crate::texts::Texts;
+use crate::texts::{MOST_TOKENS, Texts};
 use crate::training::{CURVES, Curve};
 
 /// The page's usual name.
@@ -49,6 +49,8 @@ pub enum Error {
 struct Data {
     /// Decimals of numbers with a fraction.
     decimals: u32,
+    /// Tokens of a text that are carried at most.
+    most_tokens: usize,
     curves: [Curve; CURVES.len()],
     sweeps: Vec<SweepData>,
     /// Sweeps of which there is nothing to show.
@@ -78,6 +80,7 @@ pub fn page(sweeps: &[Sweep<'_>]) -> Result<String, Error> {
     let (words, texts) = texts.into_lists();
     let data = Data {
         decimals: DECIMALS,
+        most_tokens: MOST_TOKENS,
         curves: CURVES,
         sweeps: shown,
         without,

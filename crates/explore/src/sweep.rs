@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::decisions::{self, Shape};
 use crate::packed::{Packed, Packer};
-use crate::texts::Texts;
+use crate::texts::{Size, Texts};
 use crate::training::{self, Sizes};
 
 /// The tables of a results folder, and what their cells are called by.
@@ -50,12 +50,6 @@ struct TrialData {
     experts: usize,
     layers: usize,
     windows: usize,
-    /// Steps at which decisions were sampled.
-    samples: Vec<u64>,
-    /// Steps of loads.
-    loads: Vec<u64>,
-    /// Steps of curves.
-    curves: Vec<u64>,
     packed: Packed,
 }
 
@@ -65,6 +59,23 @@ struct Rows<'a> {
     tokens: Vec<&'a TokenRow>,
     experts: Vec<&'a ExpertRow>,
     steps: Vec<&'a StepRow>,
+}
+
+impl Rows<'_> {
+    /// Layers and experts that any row is of.
+    fn sizes(&self) -> Sizes {
+        let in_tokens = self.tokens.iter().map(|row| (row.layer, row.expert));
+        let in_loads = self.experts.iter().map(|row| (row.layer, row.expert));
+        let mut sizes = Sizes {
+            experts: 0,
+            layers: 0,
+        };
+        for (layer, expert) in in_tokens.chain(in_loads) {
+            sizes.layers = sizes.layers.max(layer as usize + 1);
+            sizes.experts = sizes.experts.max(expert as usize + 1);
+        }
+        sizes
+    }
 }
 
 impl Sweep<'_> {
@@ -143,32 +154,29 @@ fn by_trial(collected: &Collected) -> BTreeMap<&str, Rows<'_>> {
 
 impl TrialData {
     fn of(trial: &TrialRow, cell: usize, rows: &Rows<'_>, texts: &mut Texts) -> Self {
-        let (text, windows, length) = texts.of(trial, &rows.tokens);
-        let shape = Shape::of(&rows.tokens, windows, length);
-        let in_tokens = rows.tokens.iter().map(|row| (row.layer, row.expert));
-        let in_loads = rows.experts.iter().map(|row| (row.layer, row.expert));
-        let (mut layers, mut experts) = (0, 0);
-        for (layer, expert) in in_tokens.chain(in_loads) {
-            layers = layers.max(layer as usize + 1);
-            experts = experts.max(expert as usize + 1);
-        }
-        let sizes = Sizes { experts, layers };
+        let size = Size::of(trial, &rows.tokens);
+        let tokens = rows.tokens.iter().copied();
+        let tokens: Vec<&TokenRow> = tokens
+            .filter(|row| row.window < size.windows as u64)
+            .collect();
+        let sizes = rows.sizes();
+        let shape = Shape {
+            samples: decisions::steps(&tokens),
+            layers: sizes.layers,
+            text: size,
+        };
         let mut packer = Packer::default();
-        let shape = Shape { layers, ..shape };
-        decisions::pack(&rows.tokens, &shape, &mut packer);
-        let steps = training::pack(&rows.experts, &rows.steps, sizes, &mut packer);
+        decisions::pack(&tokens, &shape, &mut packer);
+        training::pack(&rows.experts, &rows.steps, sizes, &mut packer);
         Self {
             id: trial.trial_id.clone(),
             cell,
             seed: trial.seed,
             perplexity: trial.perplexity,
-            text,
+            text: texts.of(trial, &tokens, size),
             experts: sizes.experts,
             layers: sizes.layers,
-            windows,
-            samples: shape.samples,
-            loads: steps.loads,
-            curves: steps.curves,
+            windows: size.windows,
             packed: packer.pack(),
         }
     }

@@ -20,6 +20,33 @@ pub(crate) struct Text {
     words: Vec<usize>,
 }
 
+/// Tokens of a text that the page carries at most: whole windows, one at the least.
+pub(crate) const MOST_TOKENS: usize = 1024;
+
+/// How much text there is of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) windows: usize,
+    /// Tokens of a window.
+    pub(crate) length: usize,
+}
+
+impl Size {
+    /// The windows that are carried of those that a trial was sampled on.
+    pub(crate) fn of(trial: &TrialRow, rows: &[&TokenRow]) -> Self {
+        let most = |of: fn(&TokenRow) -> u64| rows.iter().map(|row| of(row) as usize + 1).max();
+        let seen = most(|row| row.position).unwrap_or(1);
+        let length = trial
+            .sequence
+            .map_or(seen, |length| seen.max(length as usize));
+        let windows = most(|row| row.window).unwrap_or(0);
+        Self {
+            windows: windows.min((MOST_TOKENS / length).max(1)),
+            length,
+        }
+    }
+}
+
 /// All words and texts of a page.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
@@ -29,14 +56,9 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// The number of the text that a trial's samples are of, and its size: windows and tokens of each.
-    pub(crate) fn of(&mut self, trial: &TrialRow, rows: &[&TokenRow]) -> (usize, usize, usize) {
-        let size = |of: fn(&TokenRow) -> u64| rows.iter().map(|row| of(row) as usize + 1).max();
-        let windows = size(|row| row.window).unwrap_or(0);
-        let seen = size(|row| row.position).unwrap_or(0);
-        let length = trial
-            .sequence
-            .map_or(seen, |length| seen.max(length as usize));
+    /// The number of the text that these rows of a trial are of.
+    pub(crate) fn of(&mut self, trial: &TrialRow, rows: &[&TokenRow], size: Size) -> usize {
+        let Size { windows, length } = size;
         let mut words = vec![0; windows * length];
         for row in rows {
             let place = row.window as usize * length + row.position as usize;
@@ -47,7 +69,7 @@ impl Texts {
             length,
             words,
         };
-        (self.place(text), windows, length)
+        self.place(text)
     }
 
     /// The list of words, and that of texts.
@@ -116,15 +138,34 @@ mod tests {
             ..TrialRow::default()
         };
         let mut texts = Texts::default();
-        let mut of = |rows: &[TokenRow]| texts.of(&trial, &rows.iter().collect::<Vec<_>>());
+        let mut of = |rows: &[TokenRow]| {
+            let rows: Vec<&TokenRow> = rows.iter().collect();
+            texts.of(&trial, &rows, Size::of(&trial, &rows))
+        };
         // Nobody took the third token of the first trial, nor the first of the second.
-        assert_eq!(of(&[row(0, 7), row(1, 8)]), (0, 1, 3));
-        assert_eq!(of(&[row(1, 8), row(2, 7)]), (0, 1, 3));
-        assert_eq!(of(&[row(0, 8), row(1, 8)]), (1, 1, 3));
+        assert_eq!(of(&[row(0, 7), row(1, 8)]), 0);
+        assert_eq!(of(&[row(1, 8), row(2, 7)]), 0);
+        assert_eq!(of(&[row(0, 8), row(1, 8)]), 1);
         let (words, texts) = texts.into_lists();
         assert_eq!(words.len(), 2);
         // t7 is the first word, t8 the second.
         assert_eq!(texts[0].words, [1, 2, 1]);
         assert_eq!(texts[1].words, [2, 2, 0]);
+    }
+    #[test]
+    fn whole_windows_are_carried_as_many_as_there_is_room_for() {
+        let rows = [7, 2].map(|window| TokenRow {
+            window,
+            ..row(0, 7)
+        });
+        let windows = |length| {
+            let trial = TrialRow {
+                sequence: Some(length),
+                ..TrialRow::default()
+            };
+            Size::of(&trial, &rows.iter().collect::<Vec<_>>()).windows
+        };
+        // 1024 tokens are 16 windows of 64, of which there are 8; 4 of 256; and less than one of 2000.
+        assert_eq!([64, 256, 2000].map(windows), [8, 4, 1]);
     }
 }

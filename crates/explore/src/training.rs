@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use runstore::tables::{ExpertRow, Row, StepRow};
 use serde::Serialize;
 
-use crate::packed::{Packer, fixed};
+use crate::packed::{Packer, fixed, whole};
 
 /// A curve over training: a column of `steps.parquet` with its name, unit and factor.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -39,15 +39,6 @@ pub(crate) const CURVES: [Curve; 6] = [
     curve("router_entropy", "router entropy", "nats"),
 ];
 
-/// The steps of the two tables.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Steps {
-    /// Those with loads of experts.
-    pub(crate) loads: Vec<u64>,
-    /// Those with curves.
-    pub(crate) curves: Vec<u64>,
-}
-
 /// How many experts and layers the loads are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sizes {
@@ -57,14 +48,10 @@ pub(crate) struct Sizes {
 
 /// Adds the arrays of a trial's training.
 ///
-/// `sent` and `held` have what each expert was sent and what of it was kept, both as shares of all that its layer was
-/// sent, step by step, layer by layer, expert by expert. Each curve has a number for each of its steps.
-pub(crate) fn pack(
-    experts: &[&ExpertRow],
-    steps: &[&StepRow],
-    sizes: Sizes,
-    packer: &mut Packer,
-) -> Steps {
+/// `loads` and `curves` have the steps of loads and of curves. `sent` and `held` have what each expert was sent and what
+/// of it was kept, both as shares of all that its layer was sent, step by step, layer by layer, expert by expert. Each
+/// curve has a number for each of its steps.
+pub(crate) fn pack(experts: &[&ExpertRow], steps: &[&StepRow], sizes: Sizes, packer: &mut Packer) {
     let loads = places(experts.iter().map(|row| row.step));
     let layer = |row: &ExpertRow| loads[&row.step] * sizes.layers + row.layer as usize;
     let mut totals = vec![0; loads.len() * sizes.layers];
@@ -79,9 +66,11 @@ pub(crate) fn pack(
         shares[0][place] = fixed(share(row.assignments_before));
         shares[1][place] = fixed(share(row.assignments_after));
     }
+    packer.add("loads", &whole(loads.keys()));
     packer.add("sent", &shares[0]);
     packer.add("held", &shares[1]);
     let curves = places(steps.iter().map(|row| row.step));
+    packer.add("curves", &whole(curves.keys()));
     for curve in CURVES {
         let mut values = vec![0; curves.len()];
         for row in steps {
@@ -89,10 +78,6 @@ pub(crate) fn pack(
             values[curves[&row.step]] = fixed(value.map(|value| value * curve.factor));
         }
         packer.add(curve.column, &values);
-    }
-    Steps {
-        loads: loads.into_keys().collect(),
-        curves: curves.into_keys().collect(),
     }
 }
 

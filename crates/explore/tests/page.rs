@@ -129,7 +129,8 @@ fn the_arrays_are_those_of_the_tables() {
     assert_eq!(sweep["cells"], serde_json::json!(["top1"]));
     assert_eq!(sweep["without"], serde_json::json!(["soft-moe"]));
     let trial = &sweep["trials"][0];
-    assert_eq!(trial["samples"], serde_json::json!([0, 4]));
+    assert_eq!(array(trial, "samples"), [0, 4]);
+    assert_eq!(array(trial, "loads"), [4]);
     assert_eq!(
         (&trial["experts"], &trial["layers"]),
         (&3.into(), &1.into())
@@ -138,15 +139,15 @@ fn the_arrays_are_those_of_the_tables() {
     assert_eq!(array(trial, "choices"), [1, 2, 1, 0]);
     assert_eq!(array(trial, "expert"), [1, 2, 0, 0]);
     assert_eq!(array(trial, "kept"), [1, 0, 1, 1]);
-    // Twice the ten thousandths, plus 1.
-    assert_eq!(array(trial, "gate"), [20_001, 15_001, 5_001, 10_001]);
-    assert_eq!(array(trial, "loss"), [30_001, 30_001, 30_001, 0]);
+    // Twice the thousandths, plus 1.
+    assert_eq!(array(trial, "gate"), [2_001, 1_501, 501, 1_001]);
+    assert_eq!(array(trial, "loss"), [3_001, 3_001, 3_001, 0]);
     // Of 8 assignments.
-    assert_eq!(array(trial, "sent"), [5_001, 5_001, 10_001]);
-    assert_eq!(array(trial, "held"), [5_001, 2_501, 1]);
-    assert_eq!(array(trial, "loss_lm"), [50_001]);
+    assert_eq!(array(trial, "sent"), [501, 501, 1_001]);
+    assert_eq!(array(trial, "held"), [501, 251, 1]);
+    assert_eq!(array(trial, "loss_lm"), [5_001]);
     // In per cent; 0 where it was not measured.
-    assert_eq!(array(trial, "drop_rate"), [250_001]);
+    assert_eq!(array(trial, "drop_rate"), [25_001]);
     assert_eq!(array(trial, "valid_loss"), [0]);
     // Words count from 1.
     assert_eq!(data["texts"][0]["words"], serde_json::json!([1, 2]));
