@@ -156,7 +156,7 @@ fn axes(a: &Results, b: &Results) -> Vec<Axis> {
         let both: Vec<String> = both;
         let only_b = other.into_iter().filter(|value| !both.contains(value));
         Axis {
-            name: (*name).clone(),
+            name: name.strip_prefix("settings.").unwrap_or(name).to_owned(),
             only_b: only_b.collect(),
             both,
             only_a,

@@ -1,5 +1,7 @@
 //! One measure over the cells that two results folders have in common.
 
+use std::collections::BTreeMap;
+
 use metrics::{MeanInterval, Paired, paired::holm, statistics::ENOUGH_SAMPLES, two_sample};
 use report::Cell;
 use serde::Serialize;
@@ -56,6 +58,8 @@ pub enum Verdict {
     NotToldApart,
     /// There are fewer seeds than any p needs.
     TooFewSeeds,
+    /// Something keeps the two from being compared, see [`Compared::obstacle`].
+    NotCompared,
 }
 
 impl Verdict {
@@ -67,6 +71,7 @@ impl Verdict {
             Self::Equal => "equal",
             Self::NotToldApart => "not told apart",
             Self::TooFewSeeds => "too few seeds",
+            Self::NotCompared => "not compared",
         }
     }
 
@@ -85,14 +90,17 @@ pub struct Compared {
     pub a: Mean,
     /// The second side.
     pub b: Mean,
-    /// The second less the first.
-    pub difference: Mean,
+    /// The second less the first; `None` where they are not compared.
+    pub difference: Option<Mean>,
     /// Whether it was taken seed by seed.
     pub paired: bool,
     /// p of no difference, corrected over the cells; `None` for too few seeds, or where nothing varies.
     pub p: Option<f64>,
     /// What it comes to.
     pub verdict: Verdict,
+    /// What keeps the two from being compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<Obstacle>,
 }
 
 /// One measure over all common cells.
@@ -100,37 +108,36 @@ pub struct Compared {
 pub struct Comparison {
     /// The column of `trials.parquet`.
     pub measure: String,
-    /// The cells.
+    /// The cells that have it in both folders.
     pub cells: Vec<Compared>,
-    /// Why cells are left out, and how many for each reason.
-    pub left_out: Vec<(Obstacle, usize)>,
 }
 
 impl Comparison {
-    /// Compares a measure; cells without it, or that may not be compared, are left out.
+    /// Compares a measure in the cells that have it in both folders.
     pub fn of(cells: &Cells<'_>, column: &str) -> Self {
-        let mut left_out: Vec<(Obstacle, usize)> = Vec::new();
-        let mut found = Vec::new();
-        for pair in &cells.common {
-            let obstacle = Obstacle::between(&pair.a.example, &pair.b.example);
-            match obstacle.filter(|obstacle| !obstacle.allows(column)) {
-                None => found.extend(Raw::of(pair, column)),
-                Some(obstacle) => {
-                    let known = left_out.iter_mut().find(|(own, _)| *own == obstacle);
-                    match known {
-                        Some((_, count)) => *count += 1,
-                        None => left_out.push((obstacle, 1)),
-                    }
-                }
-            }
-        }
+        let found = cells.common.iter().filter_map(|pair| Raw::of(pair, column));
+        let found: Vec<Raw> = found.collect();
         let corrected = holm(&found.iter().map(|raw| raw.p).collect::<Vec<_>>());
         let cells = found.into_iter().zip(corrected);
         Self {
             measure: column.to_owned(),
             cells: cells.map(|(raw, p)| raw.judged(p)).collect(),
-            left_out,
         }
+    }
+
+    /// How many cells are compared.
+    pub fn compared(&self) -> usize {
+        let cells = self.cells.iter();
+        cells.filter(|cell| cell.obstacle.is_none()).count()
+    }
+
+    /// What keeps cells from being compared, and how many each.
+    pub fn obstacles(&self) -> BTreeMap<&Obstacle, usize> {
+        let mut found = BTreeMap::new();
+        for obstacle in self.cells.iter().filter_map(|cell| cell.obstacle.as_ref()) {
+            *found.entry(obstacle).or_default() += 1;
+        }
+        found
     }
 
     /// How many cells are told apart.
@@ -141,7 +148,10 @@ impl Comparison {
 
     /// The cell that is told apart by the largest difference, measured by its mean.
     pub fn largest(&self) -> Option<&Compared> {
-        let size = |cell: &Compared| (cell.difference.mean / cell.a.mean).abs();
+        let size = |cell: &Compared| {
+            let difference = cell.difference.map_or(0.0, |difference| difference.mean);
+            (difference / cell.a.mean).abs()
+        };
         let apart = self.cells.iter().filter(|cell| cell.verdict.is_apart());
         apart.max_by(|one, other| size(one).total_cmp(&size(other)))
     }
@@ -158,6 +168,7 @@ struct Raw {
     is_equal: bool,
     /// The difference is the same in all seeds, as that of a count is.
     is_fixed: bool,
+    obstacle: Option<Obstacle>,
 }
 
 impl Raw {
@@ -176,15 +187,18 @@ impl Raw {
             pairs.iter().all(|(own, other)| own == other)
         };
         let enough = difference.n >= ENOUGH_SAMPLES;
+        let obstacle = Obstacle::between(&a.example, &b.example);
+        let obstacle = obstacle.filter(|own| !own.allows(column));
         Some(Self {
             cell: pair.label(),
             a: *a.measure(column)?,
             b: *b.measure(column)?,
             paired: !pairs.is_empty(),
-            p: p.filter(|_| enough && !is_equal),
+            p: p.filter(|_| enough && !is_equal && obstacle.is_none()),
             is_fixed: enough && difference.half_width == Some(0.0),
             difference,
             is_equal,
+            obstacle,
         })
     }
 
@@ -195,6 +209,7 @@ impl Raw {
             Verdict::Lower
         };
         let verdict = match p {
+            _ if self.obstacle.is_some() => Verdict::NotCompared,
             _ if self.is_equal => Verdict::Equal,
             _ if self.is_fixed => direction,
             _ if self.difference.n < ENOUGH_SAMPLES => Verdict::TooFewSeeds,
@@ -205,10 +220,11 @@ impl Raw {
             cell: self.cell,
             a: self.a.into(),
             b: self.b.into(),
-            difference: self.difference.into(),
+            difference: self.obstacle.is_none().then(|| self.difference.into()),
             paired: self.paired,
             p,
             verdict,
+            obstacle: self.obstacle,
         }
     }
 }

@@ -116,7 +116,9 @@ fn common_cells_are_compared_seed_by_seed() {
     assert_eq!(verdicts, [Verdict::Higher, Verdict::NotToldApart]);
     assert!((found.cells[0].p.unwrap() - 0.005_252).abs() < 1e-5);
     assert!((found.cells[1].p.unwrap() - 0.579_9).abs() < 1e-4);
-    assert!((found.cells[0].difference.mean - 0.119).abs() < 1e-9 && found.cells[0].paired);
+    assert!(
+        (found.cells[0].difference.unwrap().mean - 0.119).abs() < 1e-9 && found.cells[0].paired
+    );
     assert_eq!(
         (found.apart(), found.largest().unwrap().cell.as_str()),
         (1, "top1")
@@ -146,7 +148,7 @@ fn other_seeds_are_compared_by_the_pooled_spread() {
     assert!((cell.p.unwrap() - 0.021_31).abs() < 1e-5, "{:?}", cell.p);
     // t_{0.975, 4} = 2.776445.
     let half = 2.776_445 * (2.0_f64 / 3.0).sqrt();
-    assert!((cell.difference.half_width.unwrap() - half).abs() < 1e-5);
+    assert!((cell.difference.unwrap().half_width.unwrap() - half).abs() < 1e-5);
     // A difference that is the same in every seed needs no p.
     let more = results("c", seeds("top1", 1.0, 900, &[1.0, 2.0, 3.0]));
     let params = Comparison::of(&Cells::of(&a, &more), "params_total");
@@ -155,7 +157,7 @@ fn other_seeds_are_compared_by_the_pooled_spread() {
 }
 
 #[test]
-fn what_is_not_comparable_is_counted_and_left_out() {
+fn what_is_not_comparable_is_told_and_not_compared() {
     let a = results("a", seeds("top1", 1.0, 300, &[1.0, 2.0, 3.0]));
     let mut rows = seeds("top1", 1.0, 300, &[4.0, 5.0, 6.0]);
     for row in &mut rows {
@@ -163,10 +165,17 @@ fn what_is_not_comparable_is_counted_and_left_out() {
     }
     let b = results("b", rows);
     let found = Comparison::of(&Cells::of(&a, &b), "perplexity");
-    assert!(found.cells.is_empty());
-    let [(Obstacle::Data(..), 1)] = found.left_out.as_slice() else {
-        panic!("{:?}", found.left_out)
-    };
+    let cell = &found.cells[0];
+    assert_eq!(
+        (cell.verdict, cell.difference, cell.p),
+        (Verdict::NotCompared, None, None)
+    );
+    assert_eq!((cell.a.mean, cell.b.mean, found.compared()), (2.0, 5.0, 0));
+    let obstacles: Vec<_> = found.obstacles().into_iter().collect();
+    assert!(
+        matches!(obstacles[..], [(Obstacle::Data(..), 1)]),
+        "{obstacles:?}"
+    );
 }
 
 #[test]

@@ -62,8 +62,8 @@ impl Noise {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Equal => "equal",
-            Self::Within => "within noise",
-            Self::Beyond => "beyond noise",
+            Self::Within => "within",
+            Self::Beyond => "beyond",
             Self::Unknown => "too few seeds",
         }
     }

@@ -13,8 +13,8 @@ use crate::{
     recorded::{self, variants_of},
 };
 
-/// What results are named by without a scale and a device.
-const USUAL: &str = "cpu-cpu";
+/// What stands in the names of results that `--set` asked for. A sweep's own name never means them.
+const OVERRIDDEN: &str = "-set-";
 
 /// One side of a difference.
 pub(crate) enum Side {
@@ -99,32 +99,24 @@ fn chosen(
     let fits = |path: &&PathBuf| {
         let name = name(path);
         let scale = scale.is_none_or(|scale| name.starts_with(&format!("{scale}-")));
-        scale && device.is_none_or(|device| name.ends_with(&format!("-{device}")))
+        let device = device.is_none_or(|device| name.ends_with(&format!("-{device}")));
+        scale && device && !name.contains(OVERRIDDEN)
     };
     let fitting: Vec<&PathBuf> = found.iter().filter(fits).collect();
     let asked = format!("{}-{}", scale.unwrap_or("cpu"), device.unwrap_or("cpu"));
     let exact = fitting.iter().find(|path| name(path) == asked);
-    match (exact, fitting.as_slice()) {
-        (Some(path), _) => Ok((*path).clone()),
-        (None, [only]) => Ok((*only).clone()),
-        (None, several) => {
-            let known: Vec<String> = found.iter().map(name).collect();
-            let message = if several.is_empty() {
-                format!(
-                    "{} holds no results of that scale and device",
-                    sweep.display()
-                )
-            } else {
-                format!("`{text}` has several results, and none called {USUAL}")
-            };
-            let help = format!(
-                "name one of them: {}/ and {}",
-                sweep.display(),
-                known.join(", ")
-            );
-            Err(Expected::new(Exit::Nothing, message, help))
-        }
-    }
+    let message = match (exact, fitting.as_slice()) {
+        (Some(path), _) => return Ok((*path).clone()),
+        (None, [only]) => return Ok((*only).clone()),
+        (None, []) => format!("{} has no results of that name", sweep.display()),
+        (None, _) => format!("`{text}` has several results, and none is called {asked}"),
+    };
+    let known: Vec<String> = found
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let help = format!("name one of them: {}", known.join(", "));
+    Err(Expected::new(Exit::Nothing, message, help))
 }
 
 fn no_results(folder: &Path) -> Expected {

@@ -23,8 +23,11 @@ struct Found<'a> {
     b: Head<'a>,
     cells: CellList<'a>,
     measures: &'a [Comparison],
-    /// What was measured in turn; with the reason where nothing is.
-    speeds: Result<&'a [SpeedComparison], &'a str>,
+    /// What both measured in turn.
+    speeds: Option<&'a [SpeedComparison]>,
+    /// Why there is none of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_speeds: Option<&'a str>,
 }
 
 /// A side by what it is.
@@ -105,7 +108,8 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit, Expected> {
         b: Head::of(&b),
         cells: CellList::of(&cells),
         measures: &measures,
-        speeds: speeds.as_deref().map_err(String::as_str),
+        speeds: speeds.as_deref().ok(),
+        no_speeds: speeds.as_ref().err().map(String::as_str),
     };
     if args.json {
         ui::json(&found);
@@ -144,20 +148,34 @@ fn measures(args: &CompareArgs, cells: &Cells<'_>) -> Result<Vec<Comparison>, Ex
     if !args.measure.is_empty() {
         let all: Vec<Comparison> = args.measure.iter().map(|own| compared(own)).collect();
         return match all.iter().find(|found| found.cells.is_empty()) {
-            Some(found) => Err(not_compared(found, cells)),
+            Some(found) => Err(Expected::new(
+                Exit::Nothing,
+                format!(
+                    "none of the {} common cells has `{}` in both",
+                    cells.common.len(),
+                    found.measure
+                ),
+                "name another column of trials.parquet with --measure",
+            )),
             None => Ok(all),
         };
     }
     let job = JobKind::from_name(&cells.common[0].a.example.job);
     let own = job.into_iter().flat_map(|job| job.facts().headlines);
     let columns = [report::PERPLEXITY.column, OF_BYTES].into_iter();
-    let mut columns = columns.chain(own.map(|measure| measure.column));
-    let found = columns.find_map(|column| {
-        let found = compared(column);
-        (!found.cells.is_empty()).then_some(found)
-    });
+    let columns = columns.chain(own.map(|measure| measure.column));
+    let found = columns
+        .map(compared)
+        .filter(|found| !found.cells.is_empty());
+    let found: Vec<Comparison> = found.collect();
+    // One that may be compared comes before those that may not.
+    let first = found
+        .iter()
+        .position(|found| found.compared() > 0)
+        .unwrap_or(0);
+    let found = found.into_iter().nth(first);
     found.map_or_else(
-        || Err(not_compared(&compared(report::PERPLEXITY.column), cells)),
+        || Err(not_measured(&args.a, &args.b, cells)),
         |found| Ok(vec![found]),
     )
 }
@@ -179,23 +197,15 @@ fn check_measures(asked: &[String]) -> Result<(), Expected> {
     Err(Expected::new(Exit::Usage, message, help))
 }
 
-fn not_compared(found: &Comparison, cells: &Cells<'_>) -> Expected {
-    let all = cells.common.len();
-    match found.left_out.first() {
-        Some((obstacle, _)) => Expected::new(
-            Exit::Nothing,
-            format!("none of the {all} common cells can be compared: {obstacle}"),
-            "`xp diff` shows the settings that differ",
+fn not_measured(a: &str, b: &str, cells: &Cells<'_>) -> Expected {
+    Expected::new(
+        Exit::Nothing,
+        format!(
+            "none of the {} cells that {a} and {b} have in common was measured in both",
+            cells.common.len()
         ),
-        None => Expected::new(
-            Exit::Nothing,
-            format!(
-                "none of the {all} common cells has `{}` in both",
-                found.measure
-            ),
-            "name another column of trials.parquet with --measure",
-        ),
-    }
+        "name a column of trials.parquet with --measure",
+    )
 }
 
 fn nothing_in_common(args: &CompareArgs, cells: &Cells<'_>) -> Expected {
@@ -220,17 +230,19 @@ fn listed(values: &[String]) -> String {
     }
 }
 
+/// Characters of a line that is set in.
+const LONGEST_LINE: usize = 76;
+
 /// A line for each axis with values that one side alone has.
 pub(super) fn only_there(axes: &[Axis]) -> String {
     let mut text = String::new();
     for axis in axes {
         for (side, values) in [("a", &axis.only_a), ("b", &axis.only_b)] {
             if !values.is_empty() {
-                text.push_str(&format!(
-                    "  {} in {side} alone: {}\n",
-                    axis.name,
-                    values.join(", ")
-                ));
+                let line = format!("{} in {side} alone: {}", axis.name, values.join(", "));
+                for line in ui::folded(&line, LONGEST_LINE).lines() {
+                    text.push_str(&format!("  {line}\n"));
+                }
             }
         }
     }
@@ -249,26 +261,44 @@ fn show(comparison: &Comparison) {
     ui::data(&format!("{}{unit}", comparison.measure));
     ui::table(sides::cells(comparison));
     ui::data("");
-    let cells = &comparison.cells;
-    let paired = cells.iter().filter(|cell| cell.paired).count();
-    let how = match paired {
-        0 => "no seeds are common: differences of means by the pooled spread".to_owned(),
-        paired if paired == cells.len() => "differences seed by seed".to_owned(),
-        paired => format!(
-            "differences seed by seed in {paired} cells, by the pooled spread in the others"
-        ),
-    };
-    ui::say(&format!(
-        "mean ± half of the 95 % interval; {how}; p corrected by Holm over {} cells",
-        cells.iter().filter(|cell| cell.p.is_some()).count()
-    ));
-    say_left_out(comparison);
+    if comparison.compared() > 0 {
+        ui::say(&how(comparison));
+    }
+    say_obstacles(comparison);
 }
 
-/// Says which common cells may not be compared.
-pub(super) fn say_left_out(comparison: &Comparison) {
-    for (obstacle, count) in &comparison.left_out {
-        let cells = if *count == 1 { "cell" } else { "cells" };
+/// How differences and p came about.
+fn how(comparison: &Comparison) -> String {
+    let compared = comparison.compared();
+    let cells = comparison.cells.iter();
+    let paired = cells
+        .filter(|cell| cell.obstacle.is_none() && cell.paired)
+        .count();
+    let how = match paired {
+        0 => "no seeds are common: differences of means by the pooled spread".to_owned(),
+        paired if paired == compared => "differences seed by seed".to_owned(),
+        paired => {
+            format!(
+                "differences seed by seed in {paired} cells, by the pooled spread in the others"
+            )
+        }
+    };
+    let tested = comparison
+        .cells
+        .iter()
+        .filter(|cell| cell.p.is_some())
+        .count();
+    let corrected = match tested {
+        0 => String::new(),
+        tested => format!("; p corrected by Holm over {tested} cells"),
+    };
+    format!("mean ± half of the 95 % interval; {how}{corrected}")
+}
+
+/// Says which common cells are not compared.
+pub(super) fn say_obstacles(comparison: &Comparison) {
+    for (obstacle, count) in comparison.obstacles() {
+        let cells = if count == 1 { "cell" } else { "cells" };
         ui::say(&format!("not compared, {count} {cells}: {obstacle}"));
     }
 }

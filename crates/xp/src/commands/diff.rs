@@ -9,7 +9,7 @@ use compare::{
 use runstore::tables::{Row, TrialRow};
 use serde::Serialize;
 
-use super::compare::{CellList, Head, only_there, say_left_out};
+use super::compare::{CellList, Head, only_there, say_obstacles};
 use crate::{
     cli::DiffArgs,
     exit::{Exit, Expected},
@@ -193,7 +193,7 @@ fn show_overview(cells: &Cells<'_>, measures: &[Comparison], args: &DiffArgs) {
     } else {
         ui::data("");
     }
-    say_left_out(&Comparison::of(cells, report::PERPLEXITY.column));
+    say_obstacles(&Comparison::of(cells, report::PERPLEXITY.column));
     ui::advise(&format!(
         "`xp compare {} {}` shows each cell",
         args.a, args.b

@@ -48,15 +48,14 @@ pub(crate) fn circumstances(found: &[Circumstance]) -> Vec<Column> {
 
 /// Measures of two trials, with what seeds alone would make.
 pub(crate) fn measures(found: &[&MeasureDifference]) -> Vec<Column> {
-    let number = |value: f64| significant(value, DIGITS);
     let column =
         |of: &dyn Fn(&MeasureDifference) -> String| found.iter().map(|own| of(own)).collect();
     vec![
         Column::words("measure", column(&|own| own.measure.to_owned())),
-        Column::words("unit", column(&|own| own.unit.to_owned())).rank(1),
+        Column::words("unit", column(&|own| own.unit.to_owned())).rank(2),
         Column::numbers("a", column(&|own| number(own.a))),
         Column::numbers("b", column(&|own| number(own.b))),
-        Column::numbers("b - a", column(&|own| signed(own.difference, 3))),
+        Column::numbers("b−a", column(&|own| signed(own.difference, 3))),
         Column::numbers(
             "noise",
             column(&|own| {
@@ -65,7 +64,8 @@ pub(crate) fn measures(found: &[&MeasureDifference]) -> Vec<Column> {
                     |band| format!("± {}", significant(band, 2)),
                 )
             }),
-        ),
+        )
+        .rank(1),
         Column::words("", column(&|own| own.noise.words().to_owned())),
     ]
 }
@@ -83,7 +83,13 @@ pub(crate) fn cells(comparison: &Comparison) -> Vec<Column> {
         Column::words("cell", column(&|own| folded(&own.cell, CELL))),
         Column::numbers("a", column(&|own| own.a.text())),
         Column::numbers("b", column(&|own| own.b.text())),
-        Column::numbers("b - a", column(&|own| difference(&own.difference))),
+        Column::numbers(
+            "b−a",
+            column(&|own| {
+                own.difference
+                    .map_or_else(|| "-".to_owned(), |own| difference(&own))
+            }),
+        ),
         Column::numbers("p", column(&p)).rank(1),
         Column::words("b is", column(&|own| own.verdict.words().to_owned())),
     ]
@@ -98,12 +104,14 @@ pub(crate) fn overview(comparisons: &[&Comparison]) -> Vec<Column> {
             .count()
             .to_string()
     };
-    let largest = |own: &Comparison| match own.largest() {
-        None => "-".to_owned(),
-        Some(cell) => folded(
-            &format!("{} in {}", difference(&cell.difference), cell.cell),
-            CELL,
-        ),
+    let largest = |own: &Comparison| {
+        let found = own
+            .largest()
+            .and_then(|cell| Some((cell, cell.difference?)));
+        found.map_or_else(
+            || "-".to_owned(),
+            |(cell, own)| folded(&format!("{} in {}", difference(&own), cell.cell), CELL),
+        )
     };
     let column =
         |of: &dyn Fn(&Comparison) -> String| comparisons.iter().map(|own| of(own)).collect();
@@ -118,7 +126,7 @@ pub(crate) fn overview(comparisons: &[&Comparison]) -> Vec<Column> {
             "lower in b",
             column(&|own| count(own, compare::Verdict::Lower)),
         ),
-        Column::words("largest b - a, beside its mean", column(&largest)),
+        Column::words("largest b−a", column(&largest)),
     ]
 }
 
@@ -145,6 +153,17 @@ fn difference(own: &Mean) -> String {
     } else {
         text
     }
+}
+
+/// A measure of one trial: a count whole, anything else in some digits.
+fn number(value: f64) -> String {
+    let is_whole = value.fract() == 0.0 && value.abs() >= 1.0;
+    let digits = if is_whole {
+        value.abs().log10() as u32 + 1
+    } else {
+        DIGITS
+    };
+    significant(value, digits)
 }
 
 fn signed(value: f64, digits: u32) -> String {

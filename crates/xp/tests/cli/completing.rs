@@ -347,3 +347,28 @@ fn bash_reads_the_script_and_completes_behind_an_equals_sign() {
         "{quoted:?}"
     );
 }
+
+#[test]
+fn results_are_offered_by_sweep_by_folder_and_by_trial() {
+    let lab = Lab::new();
+    lab.file("experiments/quick.toml", QUICK);
+    lab.xp("sweep quick").expect(0);
+    assert_eq!(lab.candidates(&["compare", "q"]), ["quick"]);
+    assert_eq!(
+        lab.candidates(&["compare", "quick", "results/"]),
+        ["results/quick/base-cpu"]
+    );
+    let sides = lab.candidates(&["diff", ""]);
+    assert_eq!(sides[..2], ["quick", "latest"]);
+    assert!(sides.len() >= 2 + 8, "{sides:?}");
+    let sweep = lab.candidates(&["diff", &sides[2], "q"]);
+    assert_eq!(sweep, ["quick"]);
+    assert_eq!(lab.candidates(&["export", "qui"]), ["quick"]);
+    assert_eq!(
+        lab.candidates(&["export", "quick", "--format", "t"]),
+        ["tensorboard"]
+    );
+    let measures = lab.candidates(&["compare", "quick", "quick", "--measure", "drop"]);
+    assert_eq!(measures, ["drop_rate"]);
+    assert_eq!(lab.candidates(&["list", "--scale", "sm"]), ["smoke"]);
+}
