@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 # Columns of the notebook's ranking, and how the report's are headed. A p and its verdict stand behind their difference.
-HEADED = {"perplexity": "perplexity", "less baseline": "less the baseline's", "less best": "less the best's"}
+HEADED = {"perplexity": "validation perplexity (per token)", "less baseline": "less the baseline's", "less best": "less the best's"}
 BEHIND = {"baseline": "less the baseline's", "best": "less the best's"}
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 

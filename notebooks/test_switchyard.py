@@ -271,7 +271,7 @@ class Plots(unittest.TestCase):
 
 
 class Numbers(unittest.TestCase):
-    PAGE = """<table><tr><th>place</th><th>cell</th><th>perplexity</th>
+    PAGE = """<table><tr><th>place</th><th>cell</th><th>validation perplexity<br>(per token)</th>
     <th>less the<br>baseline's</th><th>p</th><th>beside it</th></tr>
     <tr><td>1</td><td>hash</td><td>20.73 ± 0.28</td><td>-1.584 ± 0.731</td><td>0.039</td><td>better</td></tr></table>"""
     HEAD = "| place | cell | perplexity | less baseline | p baseline | beside baseline |\n| - | - | - | - | - | - |\n"

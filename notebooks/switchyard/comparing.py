@@ -40,15 +40,17 @@ def family(differences: Mapping[str, Sequence[float]], lower_is_better: bool = T
 
 
 def paired(
-    run: Results, measure: str = "perplexity", baseline: str | None = None, lower_is_better: bool = True
+    run: Results, measure: str | None = None, baseline: str | None = None, lower_is_better: bool = True
 ) -> pl.DataFrame:
     """Cells ranked by a measure, best first, each beside the baseline and beside the best, seed by seed.
 
+    The measure is that of the manifest where the sweep file names one (`[compare]`), and else perplexity.
     The baseline is a cell's name, or else the one that the sweep file names (`[compare]`, in the manifest); where there
     is none, its columns are left out. `less_baseline` is this cell less that one, `less_baseline_ci95` half the 95 %
     interval of the mean difference, `p_baseline` and `beside_baseline` as in `family`, a family of all cells; the same
     for `best`, which was chosen by the same numbers, so that it looks a little better than it is.
     """
+    measure = measure or run.manifest.get("measure") or "perplexity"
     measured(run, [measure])
     ranked = cells(run, [measure]).drop_nulls(measure)
     ranked = ranked.sort(measure, descending=not lower_is_better, maintain_order=True).with_row_index("place", 1)
