@@ -54,8 +54,8 @@ pub use results::{
     ResultsWriter, aside, read_manifest, read_peers, read_results, read_trials, update_peers,
 };
 pub use store::{
-    Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, PendingCheckpoint, Store,
-    TrialState, is_name,
+    Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, LiveLog, PendingCheckpoint,
+    Store, TrialState, is_name,
 };
 pub use tables::{Collected, TrialRecord};
 

@@ -18,6 +18,12 @@ pub struct Manifest {
     pub sweep: String,
     /// The question that the sweep asks.
     pub question: Option<String>,
+    /// Words to find the sweep by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// What is to be remembered of the sweep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
     /// The preset of the sweep file.
     pub scale: String,
     /// The device as it was asked for.
@@ -36,6 +42,9 @@ pub struct Manifest {
     pub command: Vec<String>,
     /// The `--set` overrides.
     pub overrides: Vec<String>,
+    /// Name and BLAKE3 digest of each file that the sweep file includes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub included: BTreeMap<String, String>,
     /// When the first trial started, UTC, RFC 3339.
     pub started_at: String,
     /// When the last trial ended, UTC, RFC 3339.

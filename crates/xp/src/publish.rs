@@ -139,6 +139,8 @@ fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -
     let mut manifest = Manifest {
         sweep: sweep.name.clone(),
         question: Some(sweep.question.clone()),
+        tags: sweep.tags.clone(),
+        notes: sweep.notes.clone(),
         scale: sweep.scale.clone(),
         device: session.device.to_string(),
         backend: session.device.backend().to_owned(),
@@ -146,6 +148,7 @@ fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -
         threads: threads.next_back(),
         command: runstore::tidy_command(std::env::args()),
         overrides: sweep.overrides.clone(),
+        included: session.included(),
         data: data.flatten().collect(),
         sources: session.sources.known(),
         planned: Some(session.trials.len() as u64),

@@ -1,18 +1,24 @@
-//! What a sweep file may hold, as a JSON schema, generated from the settings' types.
+//! The settings of a job as a JSON schema, generated from their types.
 
 use schemars::{Schema, SchemaGenerator};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::{
-    config::{SpeedConfig, join},
-    jobs::{JobKind, Save},
-};
+use crate::{config::join, jobs::JobKind};
 
 /// The settings of a job, as a schema that can be walked.
 #[derive(Debug)]
 pub(crate) struct SettingsSchema {
     root: Value,
     definitions: Map<String, Value>,
+}
+
+/// What numbers a setting takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Number {
+    /// Whole ones.
+    Whole,
+    /// Any.
+    Real,
 }
 
 /// A member of a family of settings, such as one strategy.
@@ -31,6 +37,11 @@ impl SettingsSchema {
     pub(crate) fn of(job: JobKind) -> Self {
         let (root, definitions) = apart(job.schema(SchemaGenerator::default()));
         Self { root, definitions }
+    }
+
+    /// The table of all settings, and the definitions that it refers to.
+    pub(crate) fn into_parts(self) -> (Value, Map<String, Value>) {
+        (self.root, self.definitions)
     }
 
     /// The table of all settings.
@@ -99,6 +110,26 @@ impl SettingsSchema {
 
     /// The default of the setting at a dotted path, where it has one.
     pub(crate) fn default_at(&self, path: &str) -> Option<&Value> {
+        let property = self.property_at(path)?;
+        property.get("default").filter(|usual| !usual.is_null())
+    }
+
+    /// What numbers the setting at a dotted path takes, where it takes any.
+    pub(crate) fn number_at(&self, path: &str) -> Option<Number> {
+        let schema = self.follow(self.given(self.property_at(path)?));
+        let kinds = match &schema["type"] {
+            Value::Array(kinds) => kinds.as_slice(),
+            kind => std::slice::from_ref(kind),
+        };
+        let is = |kind: &str| kinds.iter().any(|own| own == kind);
+        match (is("integer"), is("number")) {
+            (true, _) => Some(Number::Whole),
+            (false, true) => Some(Number::Real),
+            (false, false) => None,
+        }
+    }
+
+    fn property_at(&self, path: &str) -> Option<&Value> {
         let mut property = &self.root;
         for key in path.split('.') {
             let members = self.members(property);
@@ -108,10 +139,10 @@ impl SettingsSchema {
                 .find(|member| member.name == key);
             property = match member {
                 Some(member) => member.settings,
-                None => self.follow(property)["properties"].get(key)?,
+                None => self.follow(self.given(property))["properties"].get(key)?,
             };
         }
-        property.get("default").filter(|usual| !usual.is_null())
+        Some(property)
     }
 
     /// The values of a setting that has names for them, with what they mean.
@@ -157,7 +188,7 @@ pub(crate) fn sentence(text: &str) -> String {
 }
 
 /// A schema and the definitions it refers to, which belong at the root of what holds it.
-fn apart(schema: Schema) -> (Value, Map<String, Value>) {
+pub(crate) fn apart(schema: Schema) -> (Value, Map<String, Value>) {
     let mut schema = schema.to_value();
     let definitions = match schema
         .as_object_mut()
@@ -169,114 +200,10 @@ fn apart(schema: Schema) -> (Value, Map<String, Value>) {
     (schema, definitions)
 }
 
-/// The JSON schema of the sweep files of a job.
-pub(crate) fn sweep_file(job: JobKind) -> Value {
-    let SettingsSchema {
-        root: settings,
-        mut definitions,
-    } = SettingsSchema::of(job);
-    let save = SchemaGenerator::default()
-        .into_root_schema_for::<Save>()
-        .to_value();
-    let mut properties = settings["properties"]
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
-    let seeds = json!({
-        "type": "array", "items": { "type": "integer", "minimum": 0 },
-        "minItems": 1, "uniqueItems": true,
-        "description": "Every point of the axes runs with each seed.",
-    });
-    let axes = axes(job);
-    let mut overlay = properties.clone();
-    overlay.insert("axes".into(), axes.clone());
-    overlay.insert("seeds".into(), seeds.clone());
-    overlay.insert("save".into(), save.clone());
-    let device = json!({
-        "type": "string", "pattern": "^(cpu|cuda(:[0-9]+)?|wgpu(:([0-9]+|cpu|integrated))?)$",
-        "description": "Where trials run unless --device says otherwise.",
-    });
-    overlay.insert("device".into(), device.clone());
-    let compare = compare();
-    overlay.insert("compare".into(), compare.clone());
-    let (speed, more) = apart(SchemaGenerator::default().into_root_schema_for::<SpeedConfig>());
-    definitions.extend(more);
-    overlay.insert("speed".into(), speed.clone());
-    definitions.insert(
-        "Overlay".into(),
-        json!({ "type": "object", "properties": overlay, "additionalProperties": false }),
-    );
-    let name = json!({
-        "type": "string", "pattern": "^[a-z0-9_-]{1,64}$",
-        "description": "The name of the results folder.",
-    });
-    let question = json!({ "type": "string", "description": "What the sweep wants to find out." });
-    let header = [
-        ("name", name),
-        ("question", question),
-        ("job", json!({ "const": job.name() })),
-        ("seeds", seeds),
-        ("save", save),
-        ("device", device),
-        ("compare", compare),
-        ("speed", speed),
-        ("axes", axes),
-        (
-            "scale",
-            json!({
-                "type": "object",
-                "description": "Presets laid over the rest of the file by --scale.",
-                "additionalProperties": { "$ref": "#/$defs/Overlay" },
-            }),
-        ),
-    ];
-    properties.extend(header.map(|(key, value)| (key.to_owned(), value)));
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": format!("A `{}` sweep of xp", job.name()),
-        "type": "object",
-        "properties": properties,
-        "required": ["name", "question", "job", "seeds"],
-        "additionalProperties": false,
-        "$defs": definitions,
-    })
-}
-
-fn compare() -> Value {
-    let measure = json!({
-        "enum": report::Headline::columns().collect::<Vec<_>>(),
-        "description": "The column of trials.parquet that cells are ranked by; perplexity, or what a job has in its place.",
-    });
-    let baseline = json!({
-        "type": "object", "minProperties": 1,
-        "description": "The cell that others are compared with: settings by short name or by path.",
-    });
-    json!({
-        "type": "object",
-        "description": "What cells are compared with and ranked by; it changes no trial.",
-        "properties": { "baseline": baseline, "measure": measure },
-        "additionalProperties": false,
-    })
-}
-
-fn axes(job: JobKind) -> Value {
-    let list = json!({ "type": "array", "minItems": 1 });
-    let named = job.short_names().iter().map(|(short, path)| {
-        let mut list = list.clone();
-        list["description"] = json!(format!("Values of `{path}`."));
-        ((*short).to_owned(), list)
-    });
-    let properties: Map<String, Value> = named.collect();
-    let grid = json!({ "type": "object", "properties": properties });
-    json!({
-        "description": "Settings that vary, by short name or by path; every combination is a point. \
-                        A list of such tables is several grids, one after another.",
-        "anyOf": [grid, { "type": "array", "minItems": 1, "items": grid }],
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     /// Settings that could be left out of a trial's and have a default that nobody is told.
@@ -323,5 +250,17 @@ mod tests {
         );
         assert_eq!(usual("moe.expert-hidden"), None);
         assert_eq!(usual("moe.nothing"), None);
+    }
+
+    #[test]
+    fn numbers_are_told_from_other_settings() {
+        let schema = SettingsSchema::of(JobKind::Train);
+        let number = |path| schema.number_at(path);
+        assert_eq!(number("moe.k"), Some(Number::Whole));
+        assert_eq!(number("moe.expert-hidden"), Some(Number::Whole));
+        assert_eq!(number("train.learning-rate"), Some(Number::Real));
+        assert_eq!(number("router.strategy.top-p.p"), Some(Number::Real));
+        assert_eq!(number("router.strategy"), None);
+        assert_eq!(number("moe.nothing"), None);
     }
 }

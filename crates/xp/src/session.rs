@@ -1,13 +1,13 @@
 //! One sweep at one scale on one device, opened: what every command on a sweep starts from.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use corpora::DataDir;
 use runstore::{Store, TrialId, TrialRef, TrialState};
 
 use crate::{
     cli::{Runs, Select, Where},
-    config::{Sweep, SweepFile, SweepOptions, Trial},
+    config::{Sweep, SweepFile, SweepOptions, SweepText, Trial},
     device::DeviceChoice,
     exit::Expected,
     jobs::Save,
@@ -19,8 +19,8 @@ use crate::{
 /// An opened sweep.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// The file as it was read.
-    pub(crate) text: &'static str,
+    /// The file as it was read, and those that it includes.
+    pub(crate) texts: Vec<SweepText>,
     /// The sweep at its scale.
     pub(crate) sweep: Sweep,
     /// Its trials.
@@ -48,7 +48,7 @@ impl Session {
     }
 
     fn of(file: SweepFile, select: &Select, place: &Where) -> Result<Self, Expected> {
-        let text = file.text();
+        let texts = file.texts().to_vec();
         let options = SweepOptions {
             scale: select.scale.clone(),
             set: select.set.clone(),
@@ -71,7 +71,7 @@ impl Session {
         let mut sources = Sources::new(data.clone(), memory);
         let trials = sweep.trials(points, &mut |settings| sources.of(settings))?;
         Ok(Self {
-            text,
+            texts,
             sweep,
             trials: trials.list,
             duplicates: trials.duplicates,
@@ -96,9 +96,10 @@ impl Session {
             return Ok(session);
         }
         let states = session.states()?;
-        let again = |state: &TrialState| runs.rerun && state.is_in_results();
-        let due = session.trials.iter().zip(&states);
-        let due = due.filter(|(_, state)| !state.is_recorded() || again(state));
+        let again = |index, state| runs.rerun && session.runs_again(index, state);
+        let due = session.trials.iter().zip(&states).enumerate();
+        let due = due.filter(|(index, (_, state))| !state.is_recorded() || again(*index, state));
+        let due = due.map(|(_, due)| due);
         // What was fetched is known by its own digests, and the trials by theirs.
         if session
             .sources
@@ -135,6 +136,12 @@ impl Session {
             && self.store.model_dir(&trial.id).is_none()
     }
 
+    /// Whether a trial that has its record runs again where that is asked for: what only the results folder knows,
+    /// what lacks weights, and what was stopped early.
+    pub(crate) fn runs_again(&self, index: usize, state: &TrialState) -> bool {
+        state.is_in_results() || state.is_stopped() || self.lacks_weights(index, state)
+    }
+
     /// The place of the one trial that an id, its first digits or `latest` names.
     pub(crate) fn pick(&self, text: &str) -> Result<usize, Expected> {
         let wanted = text.parse::<TrialRef>()?;
@@ -154,10 +161,21 @@ impl Session {
             .expect("it was picked of the known"))
     }
 
-    /// A copy of the sweep file in the working folder, so that the trials of a running sweep are
+    /// Name and BLAKE3 digest of each file that the sweep file includes.
+    pub(crate) fn included(&self) -> BTreeMap<String, String> {
+        let included = self.texts.iter().skip(1);
+        let digest = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+        included
+            .map(|file| (file.name.clone(), digest(file.text)))
+            .collect()
+    }
+
+    /// A copy of the sweep file in the working folder, with those that it includes, so that the trials of a running sweep are
     /// not changed by editing the file.
     pub(crate) fn snapshot(&self) -> Result<PathBuf, Expected> {
-        Ok(self.store.keep_sweep_file(self.text.as_bytes())?)
+        let texts = self.texts.iter();
+        let files: Vec<_> = texts.map(|file| (&*file.name, file.text)).collect();
+        Ok(self.store.keep_sweep(&files)?)
     }
 }
 

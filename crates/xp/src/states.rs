@@ -32,9 +32,7 @@ pub(crate) fn states(
             return Ok(own);
         }
         Ok(match in_results.get(&trial.id.full()) {
-            Some(status) => TrialState::InResults {
-                diverged: *status == TrialStatus::Diverged,
-            },
+            Some(&status) => TrialState::InResults { status },
             None => own,
         })
     };

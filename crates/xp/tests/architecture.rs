@@ -122,7 +122,8 @@ const CONFINED: &[(&str, &[&str])] = &[
 
 /// Crates that know no tensors.
 const WITHOUT_BURN: &[&str] = &[
-    "registry", "metrics", "runstore", "claims", "compare", "explore", "export", "report", "corpora",
+    "registry", "metrics", "runstore", "claims", "compare", "explore", "export", "report",
+    "corpora",
 ];
 
 const MOST_LINES: usize = 400;

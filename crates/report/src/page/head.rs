@@ -13,9 +13,13 @@ pub(super) fn counts(collected: &Collected, cells: &[Cell]) -> String {
         of(TrialStatus::Done),
         cells.len()
     )];
-    let lost = [TrialStatus::Diverged, TrialStatus::Failed]
-        .into_iter()
-        .filter(|status| of(*status) > 0);
+    let lost = [
+        TrialStatus::Diverged,
+        TrialStatus::Stopped,
+        TrialStatus::Failed,
+    ]
+    .into_iter()
+    .filter(|status| of(*status) > 0);
     parts.extend(lost.map(|status| format!("{} {status}", of(status))));
     parts.join(", ")
 }

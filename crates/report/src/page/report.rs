@@ -41,6 +41,8 @@ pub(super) fn context(
     context! {
         sweep => &manifest.sweep,
         question => manifest.question.as_deref().unwrap_or_default(),
+        tags => &manifest.tags,
+        notes => manifest.notes.as_deref().unwrap_or_default(),
         scale => &manifest.scale,
         device => &manifest.device,
         counts => head::counts(collected, cells),

@@ -47,8 +47,8 @@ impl ClaimOutcome {
 /// The right to run one trial, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Claim {
-    store: Store,
-    id: TrialId,
+    pub(super) store: Store,
+    pub(super) id: TrialId,
     staging: PathBuf,
     // Last, so that the staging folder is gone before another may claim the trial.
     _lock: Lock,
@@ -92,7 +92,7 @@ impl Claim {
         Ok(folder)
     }
 
-    /// Records the trial as done or diverged, and forgets its failures and checkpoints. Blank
+    /// Records the trial as done, diverged or stopped, and forgets its failures and checkpoints. Blank
     /// trial ids of the rows are filled in.
     ///
     /// # Errors

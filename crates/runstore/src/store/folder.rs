@@ -7,7 +7,7 @@ use super::layout::{Layout, owner};
 use super::part::{self, read_row};
 use super::{Claim, ClaimOutcome, FailureRecord, lock, read_part};
 use crate::tables::Collected;
-use crate::tables::{TrialRow, TrialStatus};
+use crate::tables::{StepRow, TrialRow, TrialStatus};
 use crate::{Error, TrialId, durable};
 
 /// The working folder of one sweep at one scale on one device; see the [module](super).
@@ -101,6 +101,15 @@ impl Store {
         read_row(&self.layout.trial(id))
     }
 
+    /// The logged steps of a trial that is done; `None` of any other.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub fn steps(&self, id: &TrialId) -> Result<Option<Vec<StepRow>>, Error> {
+        part::read_steps(&self.layout.trial(id))
+    }
+
     /// Asks for the right to run a trial.
     ///
     /// # Errors
@@ -149,20 +158,43 @@ impl Store {
         Ok(lock::while_free(&self.layout, id, retract)?.unwrap_or(false))
     }
 
-    /// Keeps a copy of a sweep file under its digest and returns its path. A copy that was damaged
-    /// is written anew.
+    /// Keeps a copy of a sweep file, given with its name and followed by the files that it includes, and
+    /// returns the path of the copy. It is named by the digest of the texts, or, where there are several, they
+    /// are in a folder of that name. A copy that was damaged is written anew.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn keep_sweep_file(&self, text: &[u8]) -> Result<PathBuf, Error> {
+    ///
+    /// # Panics
+    ///
+    /// When there is no file.
+    pub fn keep_sweep(&self, files: &[(&str, &str)]) -> Result<PathBuf, Error> {
         let folder = self.layout.root().join("sweeps");
-        let path = folder.join(format!("{}.toml", &durable::digest(text)[..12]));
-        if durable::read_if_there(&path)?.is_none_or(|kept| kept != text) {
-            durable::make_dir(&folder)?;
-            self.replace(&path, text)?;
+        let (&(main, text), others) = files.split_first().expect("a sweep is a file");
+        if others.is_empty() {
+            let digest = durable::digest(text.as_bytes());
+            let path = folder.join(format!("{}.toml", &digest[..12]));
+            return self.keep(&path, text).map(|()| path);
         }
-        Ok(path)
+        let whole: Vec<String> = files
+            .iter()
+            .map(|(name, text)| format!("{name}\n{}\n", durable::digest(text.as_bytes())))
+            .collect();
+        let folder = folder.join(&durable::digest(whole.concat().as_bytes())[..12]);
+        for (name, text) in others {
+            self.keep(&folder.join(name), text)?;
+        }
+        let path = folder.join(main).with_extension("toml");
+        self.keep(&path, text).map(|()| path)
+    }
+
+    fn keep(&self, path: &Path, text: &str) -> Result<(), Error> {
+        if durable::read_if_there(path)?.is_none_or(|kept| kept != text.as_bytes()) {
+            path.parent().map_or(Ok(()), durable::make_dir)?;
+            self.replace(path, text.as_bytes())?;
+        }
+        Ok(())
     }
 
     /// A small note of the program's own in the folder; `None` when there is none.
@@ -194,7 +226,7 @@ impl Store {
         })
     }
 
-    /// Reads the records of these trials: those that are done, diverged or failed. The others have
+    /// Reads the records of these trials: those that are done, diverged, stopped or failed. The others have
     /// none and are left out.
     ///
     /// # Errors

@@ -11,7 +11,12 @@ impl Store {
     /// nothing of the kind, or none at all, is not touched.
     pub fn tidy(&self) {
         let layout = &self.layout;
-        let attempts = [layout.tmp(), layout.failures(), layout.all_checkpoints()];
+        let attempts = [
+            layout.tmp(),
+            layout.all_live(),
+            layout.failures(),
+            layout.all_checkpoints(),
+        ];
         let is_empty = |folder| durable::entries(folder).is_ok_and(|paths| paths.is_empty());
         if attempts.iter().all(|folder| is_empty(folder)) {
             return;
@@ -26,7 +31,7 @@ impl Store {
             owners.dedup();
             for id in owners {
                 let done = layout.trial(&id).exists();
-                if done || folder == layout.tmp() {
+                if done || folder == layout.tmp() || folder == layout.all_live() {
                     let swept = lock::while_free(layout, &id, || self.sweep_trial(&id));
                     if let Err(error) = swept {
                         tracing::warn!(%error, "left over from a process that died");
@@ -53,6 +58,7 @@ impl Store {
                 durable::remove(&path)?;
             }
         }
+        durable::remove(&self.layout.live(id))?;
         if self.layout.trial(id).exists() {
             durable::remove(&self.layout.failure(id))?;
             durable::remove(&self.layout.checkpoints(id))?;

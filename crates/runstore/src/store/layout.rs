@@ -72,6 +72,14 @@ impl Layout {
         self.all_checkpoints().join(id.full())
     }
 
+    pub(super) fn all_live(&self) -> PathBuf {
+        self.root.join("live")
+    }
+
+    pub(super) fn live(&self, id: &TrialId) -> PathBuf {
+        self.all_live().join(format!("{}.jsonl", id.full()))
+    }
+
     pub(super) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }

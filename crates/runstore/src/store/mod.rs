@@ -6,6 +6,7 @@
 //!   failed/<id>.json    the last failed attempt; the trial runs again
 //!   claims/<id>.lock    locked by the process that runs the trial; holds its process id
 //!   claims/gate         locked for the moment in which a claim is taken or looked at
+//!   live/<id>.jsonl     what a running trial tells of itself; gone when it ends
 //!   checkpoints/<id>/   numbered generations, the latest complete one counts
 //!   tmp/                what is not yet published; its names begin with the trial's id
 //! ```
@@ -28,6 +29,7 @@ mod claim;
 mod folder;
 mod hygiene;
 mod layout;
+mod live;
 mod lock;
 mod part;
 mod state;
@@ -36,6 +38,7 @@ pub use checkpoint::{Checkpoint, CheckpointSlot, PendingCheckpoint};
 pub use claim::{Claim, ClaimOutcome, FailureRecord};
 pub use folder::Store;
 pub use layout::is_name;
+pub use live::LiveLog;
 pub use state::TrialState;
 
 pub(crate) use part::read_part;

@@ -6,7 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::parquet::{read_table, write_table};
-use crate::tables::{EachTable, Presence, Row, TableSource, TrialRecord, TrialRow, TrialStatus};
+use crate::tables::{
+    EachTable, Presence, Row, StepRow, TableSource, TrialRecord, TrialRow, TrialStatus,
+};
 use crate::{Error, TrialId, durable};
 
 const NOTE: &str = "trial.json";
@@ -135,6 +137,13 @@ impl TableSource for Published<'_> {
             Ok(Vec::new())
         }
     }
+}
+
+/// Reads the logged steps of a published trial that is done; `None` of any other.
+pub(super) fn read_steps(folder: &Path) -> Result<Option<Vec<StepRow>>, Error> {
+    let done = read_note(folder)?.filter(|note| note.status == TrialStatus::Done);
+    done.map(|note| Published { folder, note }.rows())
+        .transpose()
 }
 
 /// Reads the row of a published trial alone; `None` when it is not published.

@@ -15,6 +15,12 @@ pub enum TrialState {
         /// What was found, and at which step.
         error: Option<String>,
     },
+    /// It was stopped before its last step, being worse than others by then; it is recorded and does not run
+    /// again unless that is asked for.
+    Stopped {
+        /// At which step, and what it was held against.
+        reason: Option<String>,
+    },
     /// The last attempt failed; it runs again.
     Failed {
         /// Why.
@@ -33,8 +39,8 @@ pub enum TrialState {
     /// The working folder knows nothing of it, and a results folder holds its record: a clone's.
     /// [`Store::state`] does not look there and never says so.
     InResults {
-        /// Whether a loss or a measure stopped being finite.
-        diverged: bool,
+        /// How it ended: not as failed.
+        status: TrialStatus,
     },
     /// Nothing is known of it.
     Missing,
@@ -46,6 +52,7 @@ impl TrialState {
         match self {
             Self::Done => "done",
             Self::Diverged { .. } => "diverged",
+            Self::Stopped { .. } => "stopped",
             Self::Failed { .. } => "failed",
             Self::Running { .. } => "running",
             Self::Interrupted { .. } => "interrupted",
@@ -58,7 +65,7 @@ impl TrialState {
     pub fn is_recorded(&self) -> bool {
         matches!(
             self,
-            Self::Done | Self::Diverged { .. } | Self::InResults { .. }
+            Self::Done | Self::Diverged { .. } | Self::Stopped { .. } | Self::InResults { .. }
         )
     }
 
@@ -71,7 +78,21 @@ impl TrialState {
     pub fn is_diverged(&self) -> bool {
         matches!(
             self,
-            Self::Diverged { .. } | Self::InResults { diverged: true }
+            Self::Diverged { .. }
+                | Self::InResults {
+                    status: TrialStatus::Diverged
+                }
+        )
+    }
+
+    /// Whether it was stopped before its last step.
+    pub fn is_stopped(&self) -> bool {
+        matches!(
+            self,
+            Self::Stopped { .. }
+                | Self::InResults {
+                    status: TrialStatus::Stopped
+                }
         )
     }
 }
@@ -137,6 +158,7 @@ impl Store {
         Ok(
             read_note(&self.layout.trial(id))?.map(|note| match note.status {
                 TrialStatus::Diverged => TrialState::Diverged { error: note.error },
+                TrialStatus::Stopped => TrialState::Stopped { reason: note.error },
                 TrialStatus::Done | TrialStatus::Failed => TrialState::Done,
             }),
         )

@@ -37,7 +37,7 @@ macro_rules! tables {
         /// What a finished trial leaves.
         #[derive(Debug, Clone, PartialEq, Default)]
         pub struct TrialRecord {
-            /// The trial's row; its status is `done` or `diverged`.
+            /// The trial's row; its status is `done`, `diverged` or `stopped`.
             pub trial: TrialRow,
             $(#[doc = $doc] pub $field: Vec<$row>,)+
         }

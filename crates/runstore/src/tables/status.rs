@@ -14,6 +14,9 @@ pub enum TrialStatus {
     Done,
     /// Its loss stopped being finite; it is recorded up to there and not run again.
     Diverged,
+    /// It was worse than others by then and was stopped before its last step; it is recorded up to there and
+    /// not run again unless that is asked for.
+    Stopped,
     /// It stopped with an error; it runs again the next time.
     #[default]
     Failed,
@@ -25,6 +28,7 @@ impl TrialStatus {
         match self {
             Self::Done => "done",
             Self::Diverged => "diverged",
+            Self::Stopped => "stopped",
             Self::Failed => "failed",
         }
     }
@@ -46,7 +50,7 @@ impl Cell for TrialStatus {
 
     fn from_value(value: Value) -> Option<Self> {
         match value {
-            Value::Text(name) => [Self::Done, Self::Diverged, Self::Failed]
+            Value::Text(name) => [Self::Done, Self::Diverged, Self::Stopped, Self::Failed]
                 .into_iter()
                 .find(|s| s.name() == name),
             _ => None,

@@ -18,9 +18,9 @@ with_analysis! {
             device_name: Option<String>,
             /// What the trial does: `train`, `pack`, `layer`, `router`, `quantise` or `finetune`; `speed` times the steps of a sweep's cells in turn.
             job: String,
-            /// How it ended: `done`, `diverged` or `failed`.
+            /// How it ended: `done`, `diverged`, `stopped` or `failed`.
             status: TrialStatus,
-            /// Why it failed or diverged.
+            /// Why it failed, diverged or was stopped.
             error: Option<String>,
         }
         "Settings" {

@@ -6,3 +6,4 @@ mod faults;
 mod records;
 mod results;
 mod states;
+mod watched;

@@ -297,11 +297,11 @@ fn a_damaged_record_of_a_failure_counts_as_none() {
 fn the_copy_of_a_sweep_file_is_whole_and_leaves_nothing() {
     let work = tempfile::tempdir().unwrap();
     let store = open(work.path());
-    let path = store.keep_sweep_file(b"name = 'a'").unwrap();
+    let path = store.keep_sweep(&[("a.toml", "name = 'a'")]).unwrap();
     fs::write(&path, "").unwrap();
-    assert_eq!(store.keep_sweep_file(b"name = 'a'").unwrap(), path);
+    assert_eq!(store.keep_sweep(&[("a.toml", "name = 'a'")]).unwrap(), path);
     assert_eq!(fs::read_to_string(&path).unwrap(), "name = 'a'");
-    assert_ne!(store.keep_sweep_file(b"name = 'b'").unwrap(), path);
+    assert_ne!(store.keep_sweep(&[("b.toml", "name = 'b'")]).unwrap(), path);
     // What a kill between writing and renaming left goes with the next opening.
     let left = store.root().join("tmp/shared-123-0.tmp");
     fs::write(&left, "name").unwrap();
@@ -318,7 +318,7 @@ fn the_copy_of_a_sweep_file_can_be_read_by_whom_the_umask_allows() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
     let plain = work.path().join("plain");
     fs::write(&plain, "").unwrap();
-    let copy = store.keep_sweep_file(b"name = 'a'").unwrap();
+    let copy = store.keep_sweep(&[("a.toml", "name = 'a'")]).unwrap();
     assert_eq!(mode(&copy), mode(&plain));
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::jobs::JobKind;
+use crate::{config::TimeLimit, jobs::JobKind};
 
 pub(crate) use args::{Data, Pick, Places, Runs, Select, Where};
 pub(crate) use bench::{BenchCommand, PeersArgs, QwenArgs};
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Status(PlanArgs),
     /// Lists the sweeps that can be run, and the results that are there.
     List(ListArgs),
+    /// Shows the trials of a sweep that run now: losses and expert loads, until q.
+    Watch(WatchArgs),
     /// Shows one trial: its resolved settings and, once it is done, its measures.
     Show(ShowArgs),
     /// Shows what sets two trials, sweeps or results folders apart: settings, measures, machines.
@@ -116,6 +118,13 @@ pub(crate) struct SweepArgs {
     /// Starts no more trials after one has failed or diverged.
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Starts a trial that fails again, so often at most [default: the sweep file's, or 0].
+    #[arg(long, value_name = "N")]
+    pub(crate) retries: Option<u32>,
+    /// Saves and stops a trial that takes longer, such as 90s or "1h 30m"; it counts as failed, and runs on with
+    /// the next command [default: the sweep file's, or none].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time_limit: Option<TimeLimit>,
     /// Shows the trials live on a dashboard, where the program was built with `--features tui`.
     #[arg(long)]
     pub(crate) tui: bool,
@@ -155,6 +164,18 @@ pub(crate) struct PlanArgs {
     /// Prints JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+// `xp watch`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) place: Where,
+    /// Prints the page once and ends, as where there is no terminal.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 // `xp report`.

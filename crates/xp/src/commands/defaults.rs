@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 
 use crate::{
-    config::SpeedConfig,
+    config::{RunConfig, SpeedConfig, StopConfig},
     jobs::{JobKind, JobSettings},
     schema::{SettingsSchema, sentence},
 };
@@ -26,6 +26,11 @@ pub(super) fn toml(job: JobKind) -> String {
         let _ = writeln!(text, "# {short} = [...]  # {path}");
     }
     text.push_str(
+        "# Or by their ends: { from = 1e-4, to = 1e-2, steps = 5, scale = \"log\" }\n\
+         \n# Points drawn from the axes, by \"halton\" or \"random\", in the place of all combinations.\n\
+         # sample = { points = 40, method = \"halton\", seed = 0 }\n",
+    );
+    text.push_str(
         "\n# The cell that others are compared with, by what it has, and the measure of the ranking; it changes no trial.\n\
          # [compare]\n# baseline = { capacity-factor = 1.25 }\n# measure = \"perplexity\"\n",
     );
@@ -33,13 +38,29 @@ pub(super) fn toml(job: JobKind) -> String {
         text.push_str(
             "\n# Speeds of all cells, measured in turn where a sweep has this table.\n# [speed]\n",
         );
-        let speed = toml::to_string(&SpeedConfig::default()).unwrap_or_default();
-        let lines = speed.lines().filter(|line| line.contains('='));
-        lines.for_each(|line| {
-            let _ = writeln!(text, "# {line}");
-        });
+        commented(&mut text, &SpeedConfig::default());
     }
+    if job.facts().validates {
+        text.push_str(
+            "\n# Trials that are worse than the median of the finished ones are stopped where a sweep has \
+             this table.\n# [stop]\n",
+        );
+        commented(&mut text, &StopConfig::default());
+    }
+    text.push_str(
+        "\n# Trials that fail are started again, and those that take too long are stopped.\n# [run]\n",
+    );
+    commented(&mut text, &RunConfig::default());
+    text.push_str("# time-limit is not set, such as \"1h 30m\"\n");
     text
+}
+
+/// The settings of a table, a comment each.
+fn commented(text: &mut String, table: &impl serde::Serialize) {
+    let table = toml::to_string(table).unwrap_or_default();
+    for line in table.lines().filter(|line| line.contains('=')) {
+        let _ = writeln!(text, "# {line}");
+    }
 }
 
 fn header(job: JobKind) -> String {
@@ -54,7 +75,12 @@ fn header(job: JobKind) -> String {
          # Weights that a trial leaves behind: \"none\", \"last\" or \"best\".\n\
          save = \"none\"\n\
          # Where trials run: \"cpu\", \"cuda:0\" or \"wgpu:0\".\n\
-         device = \"cpu\"\n",
+         device = \"cpu\"\n\
+         # Files of the same folder that this one is laid over.\n\
+         # include = [\"base.toml\"]\n\
+         # Words to find the sweep by, and what is to be remembered of it; no trial depends on them.\n\
+         # tags = [\"pilot\"]\n\
+         # notes = \"\"\n",
         job.name()
     )
 }

@@ -20,6 +20,7 @@ mod schema;
 mod show;
 mod sweep;
 mod trial;
+mod watch;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -44,6 +45,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Plan(args) => plan::plan(&args),
         Command::Status(args) => plan::status(&args),
         Command::List(args) => list::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Compare(args) => compare::run(&args),

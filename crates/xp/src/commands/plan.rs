@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use runstore::{TrialState, tables::TrialRow};
+use runstore::{
+    TrialState,
+    tables::{TrialRow, TrialStatus},
+};
 use serde::Serialize;
 
 use crate::{
@@ -27,6 +30,8 @@ struct Plan<'a> {
     states: BTreeMap<&'static str, usize>,
     /// How many of the recorded ones diverged, wherever they are recorded.
     diverged: usize,
+    /// How many of them were stopped early.
+    stopped: usize,
     /// Which data are not here, where trials have no ids for that reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing_data: Option<&'a str>,
@@ -85,6 +90,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
         duplicates: session.duplicates,
         trials: trials.collect(),
         diverged: states.iter().filter(|state| state.is_diverged()).count(),
+        stopped: states.iter().filter(|state| state.is_stopped()).count(),
         missing_data: session.sources.unknown(),
         states: count(&states),
     };
@@ -140,8 +146,11 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
     } else {
         ui::data(&format!("{}\n  {}", title(&session), counted(&counts)));
         for (trial, state) in picked.iter().zip(&states) {
-            if let TrialState::Failed { error } | TrialState::Diverged { error: Some(error) } =
-                state
+            if let TrialState::Failed { error }
+            | TrialState::Diverged { error: Some(error) }
+            | TrialState::Stopped {
+                reason: Some(error),
+            } = state
             {
                 ui::data(&format!("  {} {} {error}", trial.id, state.name()));
             }
@@ -221,9 +230,13 @@ fn show(session: &Session, picked: &[&Trial], plan: &Plan<'_>) {
         text.push_str(&format!("  {line}\n"));
     }
     let left = plan.trials.iter().filter(|trial| trial.would_run).count();
-    let ended = match plan.diverged {
-        0 => "every trial is done".to_owned(),
-        diverged => format!("every trial is recorded, {diverged} of them diverged"),
+    let ended = match (plan.diverged, plan.stopped) {
+        (0, 0) => "every trial is done".to_owned(),
+        (diverged, 0) => format!("every trial is recorded, {diverged} of them diverged"),
+        (0, stopped) => format!("every trial is recorded, {stopped} of them stopped early"),
+        (diverged, stopped) => format!(
+            "every trial is recorded, {diverged} of them diverged and {stopped} stopped early"
+        ),
     };
     if left > 0 {
         let command = ui::this_command("sweep");
@@ -249,6 +262,7 @@ fn title(session: &Session) -> String {
         })
         .collect();
     let points = match grids.as_slice() {
+        _ if let Some(sample) = sweep.sample => sample.text(),
         [only] => only.clone(),
         // One without axes is a point.
         several => {
@@ -312,13 +326,15 @@ fn why(trial: &Trial, state: &TrialState) -> String {
 fn reason(state: &TrialState) -> String {
     match state {
         TrialState::Done => String::new(),
-        TrialState::InResults { diverged: false } => "the results folder has it".to_owned(),
-        TrialState::InResults { diverged: true } => {
-            "diverged; the results folder has it".to_owned()
-        }
+        TrialState::InResults {
+            status: TrialStatus::Done,
+        } => "the results folder has it".to_owned(),
+        TrialState::InResults { status } => format!("{status}; the results folder has it"),
         TrialState::Missing => "has not run".to_owned(),
         TrialState::Failed { error } => format!("will be tried again: {error}"),
-        TrialState::Diverged { error } => error.clone().unwrap_or_default(),
+        TrialState::Diverged { error } | TrialState::Stopped { reason: error } => {
+            error.clone().unwrap_or_default()
+        }
         TrialState::Running { pid: Some(pid) } => format!("process {pid} runs it"),
         TrialState::Running { pid: None } => "another process runs it".to_owned(),
         TrialState::Interrupted { step } => format!("goes on after step {step}"),

@@ -5,7 +5,7 @@ use crate::{
     cli::SchemaArgs,
     exit::{Exit, Expected},
     jobs::JobKind,
-    schema, ui,
+    sweep_schema, ui,
 };
 
 pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Expected> {
@@ -13,7 +13,7 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Expected> {
     if args.defaults {
         ui::data(&defaults::toml(job));
     } else {
-        ui::json(&schema::sweep_file(job));
+        ui::json(&sweep_schema::sweep_file(job));
     }
     Ok(Exit::Done)
 }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use runstore::{TrialId, TrialState, tables::TrialRow};
+use runstore::{
+    TrialId, TrialState,
+    tables::{TrialRow, TrialStatus},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -68,7 +71,9 @@ fn recorded(args: &ShowArgs) -> Result<Value, Expected> {
     let (state, row) = match &home {
         Home::Store(store) => (store.state(&id)?.name(), store.collect(&[id])?.trials.pop()),
         Home::Results(folder) => {
-            let state = TrialState::InResults { diverged: false };
+            let state = TrialState::InResults {
+                status: TrialStatus::Done,
+            };
             (state.name(), in_results(folder, &id)?)
         }
     };

@@ -12,10 +12,13 @@ use crate::{
     ledger::StoreLedger,
     pick, preflight,
     publish::{Published, publish, share_of_threads},
-    runner::{self, Outcome, ProcessExecutor, RunOptions, RunSummary},
+    runner::{self, Limit, Outcome, ProcessExecutor, RunOptions, RunSummary},
     session::Session,
     signals, ui,
 };
+
+/// How long a trial may take to save itself when its time is over.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// How often trials held by another runner are looked at.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -32,7 +35,10 @@ struct Summary<'a> {
     in_results: usize,
     done: usize,
     diverged: usize,
+    stopped: usize,
     failed: Vec<Failure>,
+    /// Trials that were started more than once.
+    retried: usize,
     outstanding: usize,
     results: Option<&'a Published>,
     exit: u8,
@@ -56,8 +62,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     let states = session.states()?;
     let recorded = |index: usize| {
         let state = &states[index];
-        let again = state.is_in_results() || session.lacks_weights(index, state);
-        state.is_recorded() && !(args.runs.rerun && again)
+        state.is_recorded() && !(args.runs.rerun && session.runs_again(index, state))
     };
     let is = |fits: fn(&TrialState) -> bool| {
         let fits = |&&index: &&usize| recorded(index) && fits(&states[index]);
@@ -66,6 +71,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     let before = Before {
         trials: is(|_| true),
         diverged: is(TrialState::is_diverged),
+        stopped: is(TrialState::is_stopped),
         in_results: is(TrialState::is_in_results),
     };
     let mut todo: Vec<usize> = chosen
@@ -88,8 +94,8 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
         ui::say(&format!("nothing to run: {}", before.text(&session)));
         if args.runs.rerun && before.trials > 0 {
             ui::say(&format!(
-                "--rerun runs what only a results folder knows, and what lacks the weights that `save` asks \
-                 for: to run another trial anew, delete its folder in {}",
+                "--rerun runs what only a results folder knows, what was stopped early, and what lacks the weights \
+                 that `save` asks for: to run another trial anew, delete its folder in {}",
                 session.store.root().join("trials").display()
             ));
         }
@@ -98,7 +104,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
     } else {
         session.prepare(&args.place, &todo)?;
         for &index in &todo {
-            if session.lacks_weights(index, &states[index]) {
+            if session.runs_again(index, &states[index]) {
                 session.store.retract(&session.trials[index].id)?;
             }
         }
@@ -125,6 +131,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
 struct Before {
     trials: usize,
     diverged: usize,
+    stopped: usize,
     /// Of which the working folder knows nothing.
     in_results: usize,
 }
@@ -134,6 +141,12 @@ impl Before {
         let mut text = format!("{} trials done", self.trials);
         if self.diverged > 0 {
             text.push_str(&format!(", {} of them diverged", self.diverged));
+        }
+        if self.stopped > 0 {
+            text.push_str(&format!(
+                ", {} of them stopped early: `--rerun` runs them whole",
+                self.stopped
+            ));
         }
         if self.in_results > 0 {
             let folder = session.results.display();
@@ -227,6 +240,11 @@ fn execute(
     let options = RunOptions {
         jobs: usize::from(args.jobs),
         fail_fast: args.fail_fast,
+        retries: args.retries.unwrap_or(session.sweep.run.retries),
+        limit: args
+            .time_limit
+            .or(session.sweep.run.time_limit)
+            .map(|time| Limit { time, grace: GRACE }),
         patience: PATIENCE,
     };
     runner::run(
@@ -296,6 +314,7 @@ fn tell(
 ) -> Result<Exit, Expected> {
     let done = summary.count(|outcome| matches!(outcome, Outcome::Done(_)));
     let diverged = summary.count(|outcome| matches!(outcome, Outcome::Diverged));
+    let stopped = summary.count(|outcome| matches!(outcome, Outcome::Stopped(_)));
     let failed: Vec<Failure> = summary
         .outcomes
         .iter()
@@ -307,7 +326,7 @@ fn tell(
             _ => None,
         })
         .collect();
-    let outstanding = chosen - before.trials - done - diverged - failed.len();
+    let outstanding = chosen - before.trials - done - diverged - stopped - failed.len();
     let exit = if let Some(error) = &summary.halted {
         error.exit()
     } else if summary.interrupted {
@@ -328,7 +347,9 @@ fn tell(
             in_results: before.in_results,
             done,
             diverged,
+            stopped,
             failed,
+            retried: summary.retried.len(),
             outstanding,
             results: published,
             exit: exit.code(),
@@ -346,12 +367,23 @@ fn tell(
             0 => String::new(),
             trials => format!(" ({trials} before)"),
         };
+        let stopped = match before.stopped + stopped {
+            0 => String::new(),
+            trials => format!("{trials} stopped early, "),
+        };
         ui::say(&format!(
-            "{} done{earlier}, {} diverged, {} failed, {outstanding} outstanding",
-            before.trials - before.diverged + done,
+            "{} done{earlier}, {} diverged, {stopped}{} failed, {outstanding} outstanding",
+            before.trials - before.diverged - before.stopped + done,
             before.diverged + diverged,
             failed.len()
         ));
+    }
+    if !summary.retried.is_empty() {
+        let trials = match summary.retried.len() {
+            1 => "1 trial was".to_owned(),
+            trials => format!("{trials} trials were"),
+        };
+        ui::say(&format!("{trials} started more than once"));
     }
     if outstanding > 0 {
         ui::say("run the same command again to go on with what is not done");

@@ -18,6 +18,8 @@ use crate::{
     device::panic_text,
     exit::{Exit, Expected},
     jobs::{Event, JobContext, JobEnd, JobError, JobKind, Save},
+    live::Teller,
+    median::MedianRule,
     row::trial_row,
     session::Session,
     signals, ui,
@@ -38,20 +40,16 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     let mut session = Session::open_to_run(&args.select, &args.place, &args.runs)?;
     let index = session.pick(&args.id)?;
     let json = args.json;
-    if let TrialState::InResults { diverged } = session.states()?[index]
+    if let TrialState::InResults { status } = session.states()?[index]
         && !args.runs.rerun
     {
         let folder = session.results.clone();
-        tell(json, &Event::InResults { folder, diverged });
-        return Ok(if diverged {
-            Exit::TrialFailed
-        } else {
-            Exit::Done
-        });
+        tell(json, &Event::InResults { folder, status });
+        return Ok(exit_of(status));
     }
     session.prepare(&args.place, &[index])?;
     let id = session.trials[index].id;
-    if args.runs.rerun && session.lacks_weights(index, &session.store.state(&id)?) {
+    if args.runs.rerun && session.runs_again(index, &session.store.state(&id)?) {
         session.store.retract(&id)?;
     }
     let trial = &session.trials[index];
@@ -89,6 +87,16 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
         Save::None => None,
         Save::Last | Save::Best => Some(claim.model_dir()?),
     };
+    // Who asks for a trial again wants the whole of it.
+    let stop = session.sweep.stop.filter(|_| !args.runs.rerun);
+    let places = (&session.store, &*session.results);
+    let rule = stop.map(|config| MedianRule::new(config, trial, &session.trials, places));
+    let rule = rule.transpose()?;
+    let mut teller = Teller::new(claim.live_log());
+    let mut told = |event: Event| {
+        teller.tell(&event);
+        tell(json, &event);
+    };
     let context = JobContext {
         seed: trial.seed,
         device,
@@ -100,10 +108,13 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
         row: row.clone(),
         model_dir,
         save: session.sweep.save,
+        rule: rule.as_ref(),
         stop: &signals::STOP,
-        events: &mut |event| tell(json, &event),
+        events: &mut told,
     };
     let end = panic::catch_unwind(AssertUnwindSafe(|| trial.settings.job().run(context)));
+    // Before the claim, which settling lets go of.
+    drop(teller);
     settle(end, trial.settings.kind(), claim, row, &slot, json)
 }
 
@@ -118,10 +129,13 @@ fn settle(
 ) -> Result<Exit, Expected> {
     let error = match end {
         Ok(Ok(JobEnd::Finished(record))) => {
-            return publish(claim, (job, record), false, slot, json);
+            return publish(claim, (job, record), TrialStatus::Done, slot, json);
         }
         Ok(Ok(JobEnd::Diverged(record))) => {
-            return publish(claim, (job, record), true, slot, json);
+            return publish(claim, (job, record), TrialStatus::Diverged, slot, json);
+        }
+        Ok(Ok(JobEnd::Stopped(record))) => {
+            return publish(claim, (job, record), TrialStatus::Stopped, slot, json);
         }
         Ok(Ok(JobEnd::Interrupted { step })) => {
             claim.interrupt()?;
@@ -150,13 +164,13 @@ fn settle(
 fn publish(
     claim: Claim,
     (job, mut record): (JobKind, TrialRecord),
-    diverged: bool,
+    status: TrialStatus,
     slot: &CheckpointSlot,
     json: bool,
 ) -> Result<Exit, Expected> {
     let row = &mut record.trial;
-    if diverged {
-        row.status = TrialStatus::Diverged;
+    row.status = status;
+    if status == TrialStatus::Diverged {
         let usual = || "a loss or gradient stopped being a finite number".to_owned();
         row.error.get_or_insert_with(usual);
     }
@@ -175,13 +189,27 @@ fn publish(
         // Before what a narrow line has no room for.
         measures.insert(measures.len().min(1), ("alarms".to_owned(), alarms as f64));
     }
+    let event = match status {
+        TrialStatus::Stopped => Event::Stopped {
+            step: row.steps_done.unwrap_or_default(),
+            reason: row.error.clone().unwrap_or_default(),
+        },
+        status => Event::Finished {
+            measures,
+            diverged: status == TrialStatus::Diverged,
+        },
+    };
     claim.publish(record)?;
-    tell(json, &Event::Finished { measures, diverged });
-    Ok(if diverged {
-        Exit::TrialFailed
-    } else {
-        Exit::Done
-    })
+    tell(json, &event);
+    Ok(exit_of(status))
+}
+
+/// The exit code of a trial with a record.
+const fn exit_of(status: TrialStatus) -> Exit {
+    match status {
+        TrialStatus::Done | TrialStatus::Stopped => Exit::Done,
+        TrialStatus::Diverged | TrialStatus::Failed => Exit::TrialFailed,
+    }
 }
 
 fn tell(json: bool, event: &Event) {

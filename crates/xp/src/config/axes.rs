@@ -9,11 +9,12 @@ use toml::de::DeValue;
 
 use super::{
     problem::{Problem, Problems},
+    range::{self, Range},
     source::{Node, Span, Tree},
     suggest::closest,
     tree::{join, too_deep},
 };
-use crate::jobs::JobKind;
+use crate::{jobs::JobKind, schema::SettingsSchema};
 
 const HELP: &str = "write `[axes]`, or `[[axes]]` for each of several grids, and under it, for \
                     example, `capacity-factor = [1.0, 1.25]`";
@@ -29,6 +30,8 @@ pub(crate) struct Axis {
     pub(crate) key: Span,
     /// The values in the order of the file.
     pub(crate) values: Vec<Node>,
+    /// What they are the steps of; without steps there are no values yet.
+    pub(super) range: Option<Range>,
 }
 
 /// Axes of which every combination is a point; without any, one point.
@@ -92,6 +95,7 @@ pub(crate) fn replace(grids: &mut [Grid], anew: Vec<Axis>, problems: &mut Proble
         for own in grids.iter_mut().flatten() {
             if own.path == axis.path {
                 own.values.clone_from(&axis.values);
+                own.range.clone_from(&axis.range);
                 found = true;
             }
         }
@@ -134,6 +138,9 @@ fn collect(
     for (key, value) in table {
         let name = join(prefix, key.get_ref());
         match value.get_ref() {
+            DeValue::Table(table) if range::is_range(table) => {
+                axes.extend(by_its_ends(name, (key.span(), value), job, problems));
+            }
             DeValue::Table(inner) => collect(inner, &name, job, axes, problems),
             DeValue::Array(items) if items.is_empty() => problems.at(
                 value.span(),
@@ -150,6 +157,7 @@ fn collect(
                     path,
                     key: key.span(),
                     values,
+                    range: None,
                 });
             }
             other => problems.at(
@@ -162,6 +170,33 @@ fn collect(
             ),
         }
     }
+}
+
+/// An axis that is given as a range.
+fn by_its_ends(
+    name: String,
+    (key, node): (Span, &Node),
+    job: JobKind,
+    problems: &mut Problems,
+) -> Option<Axis> {
+    let path = path_of(&name, job, key.clone(), problems)?;
+    let Some(number) = SettingsSchema::of(job).number_at(&path) else {
+        let message = format!("axis `{name}` is no number, so that it has no range");
+        problems.at(node.span(), message, format!("write `{name} = [...]`"));
+        return None;
+    };
+    let range = Range::read(&name, node, number, problems)?;
+    Some(Axis {
+        name,
+        path,
+        key,
+        values: if range.is_drawn() {
+            Vec::new()
+        } else {
+            range.values()
+        },
+        range: Some(range),
+    })
 }
 
 /// The path that an axis' name stands for; a problem where it stands for none.

@@ -8,8 +8,10 @@ use toml::{Spanned, de::DeValue};
 use super::{
     keys::HEADER_KEYS,
     problem::Problems,
+    run::RunConfig,
     source::{Span, Tree},
     speed::{SpeedConfig, SpeedPlan},
+    stop::StopConfig,
     suggest::closest,
 };
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// Those of them that have a reader of their own.
-const READ_APART: [&str; 3] = ["compare", "axes", "scale"];
+const READ_APART: [&str; 4] = ["compare", "sample", "axes", "scale"];
 
 /// The checked header.
 #[derive(Debug, Clone)]
@@ -29,7 +31,11 @@ pub(crate) struct Header {
     pub(crate) seeds: Vec<u64>,
     pub(crate) save: Save,
     pub(crate) device: Option<DeviceChoice>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) notes: Option<String>,
     pub(crate) speed: Option<SpeedPlan>,
+    pub(crate) stop: Option<StopConfig>,
+    pub(crate) run: RunConfig,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +49,14 @@ struct Written {
     #[serde(default)]
     device: Option<Spanned<String>>,
     #[serde(default)]
+    tags: Vec<Spanned<String>>,
+    notes: Option<String>,
+    #[serde(default)]
     speed: Option<SpeedConfig>,
+    #[serde(default)]
+    stop: Option<StopConfig>,
+    #[serde(default)]
+    run: RunConfig,
 }
 
 /// Reads the header of an overlaid tree; problems are added, and then there is no header.
@@ -67,7 +80,9 @@ pub(crate) fn read(tree: &Tree, problems: &mut Problems) -> Option<Header> {
     let job = checked_job(&written.job, problems);
     let seeds = checked_seeds(&written.seeds, problems);
     let device = checked_device(written.device.as_ref(), problems);
+    let tags = checked_tags(&written.tags, problems);
     let speed = SpeedPlan::read(written.speed, tree, job?, problems);
+    let stop = StopConfig::check(written.stop, tree, job?, problems);
     Some(Header {
         name: name?,
         question: written.question,
@@ -75,7 +90,11 @@ pub(crate) fn read(tree: &Tree, problems: &mut Problems) -> Option<Header> {
         seeds: seeds?,
         save: written.save,
         device: device?,
+        tags,
+        notes: written.notes,
         speed,
+        stop,
+        run: written.run,
     })
 }
 
@@ -132,6 +151,22 @@ fn checked_seeds(seeds: &Spanned<Vec<Spanned<i64>>>, problems: &mut Problems) ->
         }
     }
     (good.len() == seeds.get_ref().len()).then_some(good)
+}
+
+/// The tags, each once.
+fn checked_tags(tags: &[Spanned<String>], problems: &mut Problems) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    for tag in tags {
+        let text = tag.get_ref();
+        let help = "give words, each once: `tags = [\"pilot\", \"two-cores\"]`";
+        if text.trim().is_empty() {
+            problems.at(tag.span(), "a tag is empty", help);
+        } else if !seen.insert(text) {
+            let message = format!("the tag `{text}` is in the list twice");
+            problems.at(tag.span(), message, help);
+        }
+    }
+    tags.iter().map(|tag| tag.get_ref().clone()).collect()
 }
 
 #[expect(

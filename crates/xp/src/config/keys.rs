@@ -2,5 +2,6 @@
 
 /// Keys that a sweep file has beside the sections of its job.
 pub(crate) const HEADER_KEYS: &[&str] = &[
-    "name", "question", "job", "seeds", "save", "device", "compare", "speed", "axes", "scale",
+    "include", "name", "question", "job", "seeds", "save", "device", "tags", "notes", "compare",
+    "speed", "stop", "run", "sample", "axes", "scale",
 ];

@@ -8,16 +8,18 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
+    include::{Reader, SweepText},
     problem::{ConfigErrors, Problem, Problems},
     reading,
     source::{Sources, Tree},
     suggest::closest,
 };
 
-/// A sweep file as text and as a tree in which every key and value knows its place.
+/// A sweep file, laid over those that it includes: texts, and a tree in which every key and value knows its
+/// place.
 #[derive(Debug, Clone)]
 pub(crate) struct SweepFile {
-    text: &'static str,
+    texts: Vec<SweepText>,
     pub(crate) sources: Sources,
     pub(crate) tree: Tree,
 }
@@ -36,71 +38,66 @@ impl SweepFile {
         }
     }
 
-    /// The whole text.
-    pub(crate) fn text(&self) -> &'static str {
-        self.text
+    /// The whole text, and then those of the files that it includes.
+    pub(crate) fn texts(&self) -> &[SweepText] {
+        &self.texts
     }
 
-    /// Parses the bytes of a file.
+    /// Parses the bytes of a file, and reads what it includes.
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ConfigErrors> {
-        let mut sources = Sources::default();
-        let mut problems = Problems::default();
-        let text = String::from_utf8_lossy(bytes);
-        let (_, text) = sources.add(path.display().to_string(), &text);
-        if let Err(error) = std::str::from_utf8(bytes) {
-            let at = error.valid_up_to();
-            // The lossy text holds a replacement character of three bytes at this offset.
-            problems.at(
-                at..at + 3,
-                format!("not UTF-8: byte {:#04x} at offset {at}", bytes[at]),
-                "save the file as UTF-8",
-            );
-        }
-        let mut tree = Tree::new();
-        if problems.is_empty() {
-            match DeTable::parse(text) {
-                Ok(table) => tree = table.into_inner(),
-                Err(error) => problems.add(syntax(&error)),
-            }
-        }
+        let mut reader = Reader::default();
+        reader.read(path, bytes);
+        let tree = reader.overlaid();
+        let Reader {
+            sources,
+            problems,
+            texts,
+            ..
+        } = reader;
         problems.finish(&sources)?;
         Ok(Self {
-            text,
+            texts,
             sources,
             tree,
         })
     }
 }
 
-fn syntax(error: &toml::de::Error) -> Problem {
-    let message = error.message().trim_end().to_owned();
-    let help = if message.contains("duplicate key") {
-        "keep one of the two"
-    } else {
-        "the file is TOML: https://toml.io"
-    };
-    Problem {
-        message,
-        places: vec![(error.span().unwrap_or(0..0), "here".into())],
-        help: Some(help.into()),
-    }
-}
-
-/// Names of the sweeps in a folder, sorted; the file of claims is none.
+/// Names of the sweeps in a folder, sorted; the file of claims is none, and neither are those that sweeps are
+/// laid over.
 pub(crate) fn experiments(folder: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut names: Vec<_> = entries
-        .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let toml = path.extension()?.to_str()? == "toml" && path.is_file();
-            let is_sweep = toml && path.file_name()? != claims::FILE_NAME;
-            is_sweep.then(|| path.file_stem()?.to_str().map(str::to_owned))?
-        })
+    let sweeps = toml_files(folder).filter(|path| {
+        path.file_name()
+            .is_some_and(|name| name != claims::FILE_NAME)
+            && !is_base(path)
+    });
+    let mut names: Vec<_> = sweeps
+        .filter_map(|path| path.file_stem()?.to_str().map(str::to_owned))
         .collect();
     names.sort();
     names
+}
+
+/// The TOML files of a folder.
+pub(super) fn toml_files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|end| end == "toml") && path.is_file())
+}
+
+/// The folder of a file that is named without one.
+pub(super) fn current_if_empty(folder: &Path) -> PathBuf {
+    if folder.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        folder.to_owned()
+    }
+}
+
+/// Whether a file is there to be included: a sweep has a name of its own, that of its results folder.
+fn is_base(path: &Path) -> bool {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    DeTable::parse(&text).is_ok_and(|table| !table.get_ref().contains_key("name"))
 }
 
 fn is_plain(name: &str) -> bool {

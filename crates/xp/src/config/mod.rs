@@ -3,7 +3,7 @@
 //! Three stages, each with its own type, so that nothing half-checked can run:
 //!
 //! ```text
-//! SweepFile   the text as a tree in which every key and value knows its place
+//! SweepFile   the text, laid over those it includes, as a tree in which every key and value knows its place
 //!    |        overlay [scale.NAME], overlay each --set
 //! Sweep       checked header, axes and settings tree of one scale
 //!    |        every point of axes x seeds, typed, defaults filled, cross-checked
@@ -22,17 +22,22 @@ mod cell;
 mod compare;
 mod excerpt;
 mod header;
+mod include;
 mod keys;
 mod locate;
 mod members;
 mod named;
 mod points;
 mod problem;
+mod range;
 mod reading;
+mod run;
+mod sample;
 mod set;
 mod show;
 mod source;
 mod speed;
+mod stop;
 mod suggest;
 mod sweep;
 #[cfg(test)]
@@ -42,10 +47,14 @@ mod trial;
 mod trials;
 mod words;
 
+pub(crate) use include::SweepText;
 pub(crate) use locate::{SweepFile, experiments};
 pub(crate) use problem::ConfigErrors;
+pub(crate) use run::{RunConfig, TimeLimit};
+pub(crate) use sample::SampleConfig;
 pub(crate) use show::{AxisValue, NO_VALUE};
 pub(crate) use speed::SpeedConfig;
+pub(crate) use stop::StopConfig;
 pub(crate) use suggest::{closest, did_you_mean};
 
 pub(crate) use sweep::{Sweep, SweepFacts, SweepOptions};

@@ -1,6 +1,6 @@
 //! The points of a sweep's axes, typed and checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -88,14 +88,20 @@ impl Sweep {
             problems.read(&error, Some(&self.settings));
             return;
         }
+        // All values of a range stand at one place, which is told of once.
+        let mut told = BTreeSet::new();
         for axis in self.grids.iter().flatten() {
             let mut seen: Vec<(Value, &Node)> = Vec::new();
             for value in &axis.values {
+                if told.contains(&value.span().start) {
+                    continue;
+                }
                 let tree = self.at(&[(axis, value)]);
                 let settings = match JobSettings::read(self.job, tree.clone()) {
                     Ok(settings) => settings,
                     Err(error) => {
                         problems.read(&error, Some(&tree));
+                        told.insert(value.span().start);
                         continue;
                     }
                 };

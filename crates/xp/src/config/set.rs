@@ -51,9 +51,9 @@ impl Setting {
             problems.at(whole, format!("`{key}` is not the path of a setting"), help);
             return None;
         }
-        if matches!(key, "scale" | "name" | "job") || key.starts_with("scale.") {
+        if matches!(key, "scale" | "name" | "job" | "include") || key.starts_with("scale.") {
             let help = match key {
-                "name" | "job" => "edit the file, or copy it",
+                "name" | "job" | "include" => "edit the file, or copy it",
                 _ => "choose a scale with `--scale NAME`",
             };
             problems.at(

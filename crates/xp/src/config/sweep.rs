@@ -11,9 +11,12 @@ use super::{
     locate::SweepFile,
     members,
     problem::{ConfigErrors, Problem, Problems},
+    run::RunConfig,
+    sample::{self, SampleConfig},
     set::Setting,
     source::{Sources, Tree},
     speed::SpeedPlan,
+    stop::StopConfig,
     suggest::closest,
     tree,
 };
@@ -55,6 +58,16 @@ pub(crate) struct Sweep {
     pub(crate) save: Save,
     /// The device the file asks for.
     pub(crate) device: Option<DeviceChoice>,
+    /// Words to find it by.
+    pub(crate) tags: Vec<String>,
+    /// What is to be remembered of it.
+    pub(crate) notes: Option<String>,
+    /// Which trials are stopped early.
+    pub(crate) stop: Option<StopConfig>,
+    /// What is done with trials that fail or take too long.
+    pub(crate) run: RunConfig,
+    /// How its points are drawn from the axes, where they are not all combinations.
+    pub(crate) sample: Option<SampleConfig>,
     /// The speeds that are measured beside its trials.
     pub(super) speed: Option<SpeedPlan>,
     /// What varies, in the order of the file.
@@ -91,7 +104,13 @@ impl Sweep {
         let mut problems = Problems::default();
         let built = build(&mut tree, options, &mut sources, &mut problems);
         problems.finish(&sources)?;
-        let (header, compare, grids, scale) = built.expect("without problems there is a sweep");
+        let Built {
+            header,
+            compare,
+            grids,
+            sample,
+            scale,
+        } = built.expect("without problems there is a sweep");
         let settings = tree
             .into_iter()
             .filter(|(key, _)| !HEADER_KEYS.contains(&&**key.get_ref()));
@@ -103,6 +122,11 @@ impl Sweep {
             seeds: header.seeds,
             save: header.save,
             device: header.device,
+            tags: header.tags,
+            notes: header.notes,
+            stop: header.stop,
+            run: header.run,
+            sample,
             speed: header.speed,
             grids,
             overrides: options.set.clone(),
@@ -136,12 +160,22 @@ impl Sweep {
     }
 }
 
+/// What comes of a file at one scale.
+struct Built {
+    header: Header,
+    compare: Compare,
+    grids: Vec<Grid>,
+    /// How the grids were drawn, if they were.
+    sample: Option<SampleConfig>,
+    scale: String,
+}
+
 fn build(
     tree: &mut Tree,
     options: &SweepOptions,
     sources: &mut Sources,
     problems: &mut Problems,
-) -> Option<(Header, Compare, Vec<Grid>, String)> {
+) -> Option<Built> {
     // The job decides what the other keys may be, so it is read before anything is laid over.
     let job = header::read(tree, problems)?.job;
     check_keys(tree, job, "", problems);
@@ -222,9 +256,14 @@ fn build(
         });
     }
     members::check_axes(tree, &grids, job.families(), problems);
-    problems
-        .is_empty()
-        .then_some((header, compare, grids, scale))
+    let sample = sample::draw(tree, &mut grids, problems);
+    problems.is_empty().then_some(Built {
+        header,
+        compare,
+        grids,
+        sample,
+        scale,
+    })
 }
 
 /// Refuses keys that are neither the header's nor sections of the job.
@@ -232,6 +271,12 @@ fn check_keys(tree: &Tree, job: JobKind, prefix: &str, problems: &mut Problems) 
     let known = || HEADER_KEYS.iter().chain(job.sections()).copied();
     for key in tree.keys() {
         let name = &**key.get_ref();
+        if name == "include" {
+            let message = format!("`{prefix}include` has no effect here");
+            let help = "files are included at the top of a file, before its tables";
+            problems.at(key.span(), message, help);
+            continue;
+        }
         if known().any(|known| known == name) {
             continue;
         }

@@ -7,9 +7,9 @@ use rstest::rstest;
 use super::{Sweep, SweepFile, SweepOptions, Trial, trials::Trials};
 use crate::jobs::JobSettings;
 
-const HEADER: &str = "name = 'n'\nquestion = 'q'\njob = 'train'\nseeds = [17]\n";
+pub(super) const HEADER: &str = "name = 'n'\nquestion = 'q'\njob = 'train'\nseeds = [17]\n";
 
-fn resolve(text: &str, options: &SweepOptions) -> Result<Trials, String> {
+pub(super) fn resolve(text: &str, options: &SweepOptions) -> Result<Trials, String> {
     let flat = |errors: super::ConfigErrors| {
         let told = errors.errors.iter().map(|error| {
             let help = miette::Diagnostic::help(error).map(|help| help.to_string());
@@ -24,15 +24,15 @@ fn resolve(text: &str, options: &SweepOptions) -> Result<Trials, String> {
     Ok(trials.unwrap_or_else(|never| match never {}))
 }
 
-fn trials(text: &str) -> Vec<Trial> {
+pub(super) fn trials(text: &str) -> Vec<Trial> {
     resolve(text, &SweepOptions::default()).unwrap().list
 }
 
-fn error(text: &str) -> String {
+pub(super) fn error(text: &str) -> String {
     resolve(text, &SweepOptions::default()).unwrap_err()
 }
 
-fn options(scale: Option<&str>, set: &[&str]) -> SweepOptions {
+pub(super) fn options(scale: Option<&str>, set: &[&str]) -> SweepOptions {
     SweepOptions {
         scale: scale.map(str::to_owned),
         set: set.iter().map(|&text| text.to_owned()).collect(),

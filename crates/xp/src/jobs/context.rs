@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use weights::WeightsError;
 
+use crate::median::MedianRule;
+
 /// Everything that a job may use.
 pub(crate) struct JobContext<'a> {
     /// Every random stream of the trial is derived from it.
@@ -31,6 +33,8 @@ pub(crate) struct JobContext<'a> {
     pub(crate) model_dir: Option<std::path::PathBuf>,
     /// Which weights to leave behind.
     pub(crate) save: Save,
+    /// What decides after an evaluation whether the trial is worth going on with, if anything does.
+    pub(crate) rule: Option<&'a MedianRule>,
     /// Set when the trial should save and stop.
     pub(crate) stop: &'a AtomicBool,
     /// Told what happens.
@@ -57,6 +61,8 @@ pub(crate) enum JobEnd {
     Finished(runstore::TrialRecord),
     /// Its loss, or what it measures, stopped being a finite number; the row may say which in `error`.
     Diverged(runstore::TrialRecord),
+    /// It was worse than others by then and went no further; the row says in `error` why.
+    Stopped(runstore::TrialRecord),
     /// It was asked to stop; the checkpoint holds what it needs to go on.
     Interrupted {
         /// Steps that were done.
@@ -133,6 +139,12 @@ pub(crate) enum Event {
         tokens_per_s: Option<f64>,
         drop_rate: Option<f64>,
     },
+    /// A step was logged, with the load of the experts of each layer, 1 being an equal share.
+    Logged {
+        step: usize,
+        loss: f64,
+        loads: Vec<Vec<f64>>,
+    },
     /// The validation text was read.
     Evaluated {
         step: usize,
@@ -158,6 +170,8 @@ pub(crate) enum Event {
         measures: Vec<(String, f64)>,
         diverged: bool,
     },
+    /// The trial is recorded up to a step at which it was worse than others.
+    Stopped { step: u64, reason: String },
     /// Another process holds the trial.
     Held,
     /// The trial was recorded before this process began.
@@ -166,7 +180,8 @@ pub(crate) enum Event {
     InResults {
         /// That folder.
         folder: std::path::PathBuf,
-        diverged: bool,
+        /// How the trial ended.
+        status: runstore::tables::TrialStatus,
     },
     /// The trial could not be done.
     Failed { error: String },
@@ -181,6 +196,7 @@ impl Event {
     pub(crate) const fn is_last_word(&self) -> bool {
         match self {
             Self::Finished { .. }
+            | Self::Stopped { .. }
             | Self::Held
             | Self::AlreadyDone
             | Self::InResults { .. }
@@ -189,6 +205,7 @@ impl Event {
             | Self::Interrupted { .. } => true,
             Self::Started { .. }
             | Self::Progress { .. }
+            | Self::Logged { .. }
             | Self::Evaluated { .. }
             | Self::Alarm { .. }
             | Self::Note { .. } => false,

@@ -130,6 +130,8 @@ pub(crate) struct JobFacts {
     pub(crate) told: &'static [&'static str],
     /// Whether its trials have weights to leave behind.
     pub(crate) keeps_weights: bool,
+    /// Whether its trials measure a validation loss on their way.
+    pub(crate) validates: bool,
     /// Why a sweep of it cannot time its steps in turn, where that is so.
     pub(crate) untimed: Option<&'static str>,
     /// How its trials come to be, where no file can ask for them.
@@ -172,6 +174,7 @@ impl JobFacts {
             headlines: &[],
             told: &[],
             keeps_weights: false,
+            validates: false,
             untimed: None,
             beside: None,
         }

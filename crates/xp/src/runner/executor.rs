@@ -27,6 +27,12 @@ pub(crate) trait Executor {
     /// Starts one trial; what it tells is sent to `send`.
     fn start(&mut self, index: usize, trial: &Trial, send: Sender<Message>) -> io::Result<()>;
 
+    /// Asks one running trial to save its state and stop.
+    fn stop(&mut self, index: usize);
+
+    /// Ends one running trial at once.
+    fn kill(&mut self, index: usize);
+
     /// Asks every running trial to save its state and stop.
     fn stop_all(&mut self);
 

@@ -109,6 +109,21 @@ impl Executor for ProcessExecutor {
         Ok(())
     }
 
+    fn stop(&mut self, index: usize) {
+        if let Some(running) = self.running.get_mut(&index) {
+            running.stdin = None;
+        }
+    }
+
+    fn kill(&mut self, index: usize) {
+        if let Some(running) = self.running.get(&index)
+            && let Ok(mut child) = running.child.lock()
+        {
+            // A child that has ended cannot be killed, which is what is wanted.
+            let _ = child.kill();
+        }
+    }
+
     fn stop_all(&mut self) {
         for running in self.running.values_mut() {
             running.stdin = None;

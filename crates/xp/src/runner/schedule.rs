@@ -13,6 +13,8 @@ use runstore::TrialState;
 
 use super::{
     executor::{Ending, Executor, Message},
+    outcome::{Outcome, RunSummary, recorded},
+    timing::{Clock, Due, Limit},
     verdict::{Verdict, judge},
 };
 use crate::{config::Trial, exit::Expected, jobs::Event};
@@ -33,25 +35,12 @@ pub(crate) trait Watcher {
     fn started(&mut self, index: usize, trial: &Trial);
     /// A running trial told something.
     fn event(&mut self, index: usize, trial: &Trial, event: &Event);
+    /// A trial failed and is started again: for the so many-th time, from 1.
+    fn again(&mut self, index: usize, trial: &Trial, error: &str, retry: u32);
     /// A trial has come to an end for this runner.
     fn ended(&mut self, index: usize, trial: &Trial, outcome: &Outcome);
     /// Nothing runs here; these trials are held by another process.
     fn waiting(&mut self, held: usize);
-}
-
-/// What became of one trial.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Outcome {
-    /// It finished here, with its headline measures.
-    Done(Vec<(String, f64)>),
-    /// Its loss stopped being a number.
-    Diverged,
-    /// It failed.
-    Failed(String),
-    /// It was stopped and can go on.
-    Interrupted,
-    /// Another process brought it to this end.
-    Elsewhere(Box<Outcome>),
 }
 
 /// How to run.
@@ -61,39 +50,12 @@ pub(crate) struct RunOptions {
     pub(crate) jobs: usize,
     /// Start nothing after a failure.
     pub(crate) fail_fast: bool,
+    /// How often a trial that fails is started again.
+    pub(crate) retries: u32,
+    /// How long a trial may run.
+    pub(crate) limit: Option<Limit>,
     /// How often trials that are held elsewhere are looked at.
     pub(crate) patience: Duration,
-}
-
-/// What became of all trials.
-#[derive(Debug, Default)]
-pub(crate) struct RunSummary {
-    /// Outcomes by the trial's place in the list. A trial without one was not started.
-    pub(crate) outcomes: BTreeMap<usize, Outcome>,
-    /// Whether a signal ended the run.
-    pub(crate) interrupted: bool,
-    /// An error that every further trial would have met.
-    pub(crate) halted: Option<Expected>,
-}
-
-impl RunSummary {
-    /// How many outcomes are of a kind, wherever they came about.
-    pub(crate) fn count(&self, fits: impl Fn(&Outcome) -> bool) -> usize {
-        self.outcomes
-            .values()
-            .filter(|outcome| fits(outcome.inner()))
-            .count()
-    }
-}
-
-impl Outcome {
-    /// The outcome itself, wherever it came about.
-    pub(crate) fn inner(&self) -> &Self {
-        match self {
-            Self::Elsewhere(outcome) => outcome,
-            other => other,
-        }
-    }
 }
 
 /// Brings every trial of `todo` to an end; `signals` counts requests to stop.
@@ -149,18 +111,25 @@ struct Runner<'a> {
     send: Sender<Message>,
     queue: VecDeque<usize>,
     held: Vec<usize>,
-    // With the last word that each said about its end.
-    running: BTreeMap<usize, Option<Event>>,
+    running: BTreeMap<usize, Running>,
     failed_before: BTreeSet<usize>,
     signals_seen: usize,
     stop: bool,
     summary: RunSummary,
 }
 
+/// A trial that runs here.
+struct Running {
+    clock: Clock,
+    /// The last word that it said about its end.
+    word: Option<Event>,
+}
+
 impl Runner<'_> {
     fn run(&mut self, receive: &Receiver<Message>, signals: &AtomicUsize) -> Result<(), Expected> {
         loop {
             self.heed(signals.load(Ordering::Relaxed));
+            self.keep_time();
             if !self.stop {
                 self.start_some()?;
             }
@@ -191,6 +160,20 @@ impl Runner<'_> {
         self.signals_seen = signals;
     }
 
+    /// Asks trials that are over their time to stop, and ends those that do not.
+    fn keep_time(&mut self) {
+        let Some(limit) = &self.options.limit else {
+            return;
+        };
+        for (&index, running) in &mut self.running {
+            match running.clock.due(limit) {
+                Some(Due::Stop) => self.executor.stop(index),
+                Some(Due::Kill) => self.executor.kill(index),
+                None => {}
+            }
+        }
+    }
+
     fn start_some(&mut self) -> Result<(), Expected> {
         while self.running.len() < self.options.jobs && !self.one_runs_alone() {
             let Some(index) = self.next()? else {
@@ -200,7 +183,11 @@ impl Runner<'_> {
             self.executor
                 .start(index, trial, self.send.clone())
                 .map_err(|error| Expected::io("start a trial's process", error))?;
-            self.running.insert(index, None);
+            let running = Running {
+                clock: Clock::start(),
+                word: None,
+            };
+            self.running.insert(index, running);
             self.watcher.started(index, trial);
         }
         Ok(())
@@ -273,29 +260,38 @@ impl Runner<'_> {
 
     fn hear(&mut self, index: usize, event: Event) {
         self.watcher.event(index, &self.trials[index], &event);
-        if event.is_last_word() {
-            self.running.insert(index, Some(event));
+        if event.is_last_word()
+            && let Some(running) = self.running.get_mut(&index)
+        {
+            running.word = Some(event);
         }
     }
 
     fn end(&mut self, index: usize, ending: Ending) -> Result<(), Expected> {
-        let last_word = self.running.remove(&index).flatten();
+        let Some(Running { clock, word }) = self.running.remove(&index) else {
+            return Ok(());
+        };
+        if let Some(error) = self.out_of_time(&clock, word.as_ref()) {
+            self.ledger
+                .record_failure(&self.trials[index], &error, "time limit")?;
+            self.finish(index, Outcome::Failed(error));
+            return Ok(());
+        }
         let trial = &self.trials[index];
-        let outcome = match last_word {
+        let outcome = match word {
             Some(Event::Finished { diverged: true, .. }) => Outcome::Diverged,
             Some(Event::Finished { measures, .. }) => Outcome::Done(measures),
+            Some(Event::Stopped { reason, .. }) => Outcome::Stopped(reason),
             Some(Event::Failed { error }) => Outcome::Failed(error),
             Some(Event::Interrupted { .. }) => Outcome::Interrupted,
             Some(Event::Held) => {
                 self.held.push(index);
                 return Ok(());
             }
-            Some(Event::InResults { diverged: true, .. }) => {
-                Outcome::Elsewhere(Box::new(Outcome::Diverged))
+            Some(Event::InResults { status, .. }) => {
+                Outcome::Elsewhere(Box::new(Outcome::of(status)))
             }
-            Some(Event::AlreadyDone | Event::InResults { .. }) => {
-                Outcome::Elsewhere(Box::new(Outcome::Done(Vec::new())))
-            }
+            Some(Event::AlreadyDone) => Outcome::Elsewhere(Box::new(Outcome::Done(Vec::new()))),
             _ if self.summary.interrupted => Outcome::Interrupted,
             word => match judge(ending) {
                 Verdict::Halt(exit, tail) => {
@@ -321,8 +317,42 @@ impl Runner<'_> {
                 }
             },
         };
-        self.finish(index, outcome);
+        match outcome {
+            Outcome::Failed(error) if !self.stop && self.may_retry(index) => {
+                self.retry(index, &error);
+            }
+            outcome => self.finish(index, outcome),
+        }
         Ok(())
+    }
+
+    /// What is said of a trial that was over its time; nothing where it came to an end all the same.
+    fn out_of_time(&self, clock: &Clock, word: Option<&Event>) -> Option<String> {
+        let limit = self.options.limit.filter(|_| clock.was_over())?;
+        let over = format!("took longer than its time limit of {}", limit.time);
+        match word {
+            Some(Event::Interrupted { step }) => Some(format!(
+                "{over}; it is saved at step {step}, from which the next run goes on"
+            )),
+            None if clock.was_killed() => Some(format!("{over} and did not stop: it was ended")),
+            _ => None,
+        }
+    }
+
+    fn may_retry(&self, index: usize) -> bool {
+        let before = self.summary.retried.get(&index).copied();
+        before.unwrap_or_default() < self.options.retries
+    }
+
+    /// Puts a trial that failed at the front of those that wait.
+    fn retry(&mut self, index: usize, error: &str) {
+        let retry = self.summary.retried.entry(index).or_default();
+        *retry += 1;
+        self.watcher
+            .again(index, &self.trials[index], error, *retry);
+        // The failure that the store knows of is this one.
+        self.failed_before.insert(index);
+        self.queue.push_front(index);
     }
 
     fn finish(&mut self, index: usize, outcome: Outcome) {
@@ -332,21 +362,5 @@ impl Runner<'_> {
             self.stop = true;
         }
         self.summary.outcomes.insert(index, outcome);
-    }
-}
-
-/// How a trial ended of which there is a record.
-fn recorded(state: &TrialState) -> Option<Outcome> {
-    match state {
-        TrialState::Done | TrialState::InResults { diverged: false } => {
-            Some(Outcome::Done(Vec::new()))
-        }
-        TrialState::Diverged { .. } | TrialState::InResults { diverged: true } => {
-            Some(Outcome::Diverged)
-        }
-        TrialState::Failed { .. }
-        | TrialState::Running { .. }
-        | TrialState::Interrupted { .. }
-        | TrialState::Missing => None,
     }
 }

@@ -11,6 +11,10 @@ use std::{
 use runstore::{TrialId, TrialState};
 
 use super::*;
+
+mod alone;
+mod limits;
+
 use crate::{
     config::Trial,
     exit::Exit,
@@ -24,12 +28,18 @@ enum Script {
     Diverge,
     Say(Event),
     End(Ending),
+    /// Goes on until it is asked to stop, and is saved then.
+    Work,
+    /// Goes on until it is killed.
+    Hang,
 }
 
 /// Plays one script per start of a trial, at once.
 struct MockExecutor {
     scripts: BTreeMap<usize, VecDeque<Script>>,
     started: Vec<usize>,
+    /// Those that work or hang.
+    busy: BTreeMap<usize, (Script, Sender<Message>)>,
 }
 
 impl MockExecutor {
@@ -41,6 +51,7 @@ impl MockExecutor {
         Self {
             scripts,
             started: Vec::new(),
+            busy: BTreeMap::new(),
         }
     }
 }
@@ -54,6 +65,10 @@ impl Executor for MockExecutor {
             diverged,
         };
         let (event, ending) = match script.unwrap_or(Script::Finish) {
+            busy @ (Script::Work | Script::Hang) => {
+                self.busy.insert(index, (busy, send));
+                return Ok(());
+            }
             Script::Finish => (Some(finished(false)), Ending::Code(0, String::new())),
             Script::Diverge => (Some(finished(true)), Ending::Code(6, String::new())),
             Script::Say(event) => (Some(event), Ending::Code(5, String::new())),
@@ -64,6 +79,23 @@ impl Executor for MockExecutor {
         }
         send.send(Message::Ended(index, ending)).unwrap();
         Ok(())
+    }
+
+    fn stop(&mut self, index: usize) {
+        if let Some((Script::Work, send)) = self.busy.get(&index) {
+            let event = Event::Interrupted { step: 7 };
+            send.send(Message::Event(index, event)).unwrap();
+            let ending = Ending::Code(130, String::new());
+            send.send(Message::Ended(index, ending)).unwrap();
+            self.busy.remove(&index);
+        }
+    }
+
+    fn kill(&mut self, index: usize) {
+        if let Some((_, send)) = self.busy.remove(&index) {
+            let ending = Ending::Signal(9, String::new());
+            send.send(Message::Ended(index, ending)).unwrap();
+        }
     }
 
     fn stop_all(&mut self) {}
@@ -116,6 +148,7 @@ struct Silent;
 impl Watcher for Silent {
     fn started(&mut self, _: usize, _: &Trial) {}
     fn event(&mut self, _: usize, _: &Trial, _: &Event) {}
+    fn again(&mut self, _: usize, _: &Trial, _: &str, _: u32) {}
     fn ended(&mut self, _: usize, _: &Trial, _: &Outcome) {}
     fn waiting(&mut self, _: usize) {}
 }
@@ -137,6 +170,16 @@ fn trials(count: usize) -> Vec<Trial> {
     (0..count as u64).map(trial).collect()
 }
 
+fn two_at_a_time() -> RunOptions {
+    RunOptions {
+        jobs: 2,
+        fail_fast: false,
+        retries: 0,
+        limit: None,
+        patience: Duration::from_millis(1),
+    }
+}
+
 fn play(
     count: usize,
     executor: &mut MockExecutor,
@@ -145,9 +188,8 @@ fn play(
     signals: usize,
 ) -> RunSummary {
     let options = RunOptions {
-        jobs: 2,
         fail_fast,
-        patience: Duration::from_millis(1),
+        ..two_at_a_time()
     };
     let todo = (0..count).collect();
     let signals = AtomicUsize::new(signals);
@@ -316,69 +358,11 @@ impl Watcher for Diary {
         self.0.push(format!("start {index}"));
     }
     fn event(&mut self, _: usize, _: &Trial, _: &Event) {}
+    fn again(&mut self, index: usize, _: &Trial, error: &str, retry: u32) {
+        self.0.push(format!("retry {retry} of {index}: {error}"));
+    }
     fn ended(&mut self, index: usize, _: &Trial, _: &Outcome) {
         self.0.push(format!("end {index}"));
     }
     fn waiting(&mut self, _: usize) {}
-}
-
-/// Runs four trials, two at a time, of which those in `alone` time speeds.
-fn diary(alone: &[usize], ledger: &MockLedger) -> Vec<String> {
-    let mut trials = trials(4);
-    let cell = SpeedCell {
-        trial_id: trials[0].id.full(),
-        settings: trials[0].settings.shared(),
-    };
-    for &index in alone {
-        trials[index].settings = JobSettings::from(SpeedSettings {
-            rounds: 1,
-            settle: 0.04,
-            reference: 0,
-            cells: vec![cell.clone()],
-        });
-    }
-    let options = RunOptions {
-        jobs: 2,
-        fail_fast: false,
-        patience: Duration::from_millis(1),
-    };
-    let (mut executor, mut diary) = (MockExecutor::new([]), Diary::default());
-    run(
-        &trials,
-        vec![0, 1, 2, 3],
-        options,
-        (&mut executor, ledger, &mut diary),
-        &AtomicUsize::new(0),
-    )
-    .unwrap();
-    diary.0
-}
-
-#[test]
-fn speeds_are_timed_with_nothing_beside_them() {
-    let ledger = MockLedger::default();
-    let two_at_a_time = [
-        "start 0", "start 1", "end 0", "start 2", "end 1", "start 3", "end 2", "end 3",
-    ];
-    assert_eq!(diary(&[], &ledger), two_at_a_time);
-    // It waits for what runs, and the next waits for it.
-    let alone = [
-        "start 0", "start 1", "end 0", "end 1", "start 2", "end 2", "start 3", "end 3",
-    ];
-    assert_eq!(diary(&[2, 3], &ledger), alone);
-    assert_eq!(diary(&[2], &ledger), alone);
-}
-
-#[test]
-fn speeds_wait_for_trials_of_other_runners() {
-    // Asked more often than there are events of the other trial: the runner has to come back to it.
-    let mut states = vec![TrialState::Running { pid: None }; 8];
-    states.push(TrialState::Done);
-    let ledger = MockLedger::telling([(1, states)]);
-    assert_eq!(
-        diary(&[2, 3], &ledger),
-        [
-            "start 0", "end 0", "end 1", "start 2", "end 2", "start 3", "end 3"
-        ]
-    );
 }

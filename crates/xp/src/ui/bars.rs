@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::lines::{Notes, ended_line, progress_tail};
+use super::lines::{Notes, again_line, ended_line, progress_tail};
 use crate::{
     config::Trial,
     jobs::Event,
@@ -105,6 +105,12 @@ impl Watcher for Bars {
             }
             _ => {}
         }
+    }
+
+    fn again(&mut self, index: usize, trial: &Trial, error: &str, retry: u32) {
+        self.remove(index);
+        let line = again_line(trial, error, retry);
+        self.all.suspend(|| super::say(&line));
     }
 
     fn ended(&mut self, index: usize, trial: &Trial, outcome: &Outcome) {

@@ -19,7 +19,7 @@ use burn_train::{
     },
 };
 
-use super::lines::{Notes, ended_line};
+use super::lines::{Notes, again_line, ended_line};
 use crate::{
     config::Trial,
     jobs::Event,
@@ -170,6 +170,10 @@ impl Watcher for Dashboard {
             }
             _ => {}
         }
+    }
+
+    fn again(&mut self, _: usize, trial: &Trial, error: &str, retry: u32) {
+        self.lines.push(again_line(trial, error, retry));
     }
 
     fn ended(&mut self, index: usize, trial: &Trial, outcome: &Outcome) {

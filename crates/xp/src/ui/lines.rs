@@ -5,6 +5,8 @@ use std::{
     time::Instant,
 };
 
+use runstore::tables::TrialStatus;
+
 use super::say;
 use crate::{
     config::Trial,
@@ -63,6 +65,10 @@ impl Watcher for Lines {
         }
     }
 
+    fn again(&mut self, _: usize, trial: &Trial, error: &str, retry: u32) {
+        say(&again_line(trial, error, retry));
+    }
+
     fn ended(&mut self, index: usize, trial: &Trial, outcome: &Outcome) {
         self.ended += usize::from(*outcome != Outcome::Interrupted);
         let seconds = self
@@ -86,6 +92,12 @@ impl Watcher for Lines {
             self.waiting = true;
         }
     }
+}
+
+/// What is said of a trial that failed and is started again.
+pub(super) fn again_line(trial: &Trial, error: &str, retry: u32) -> String {
+    let (id, cell, seed) = (trial.id, trial.cell(), trial.seed);
+    format!("{id} {cell} seed={seed}: failed and is tried again (retry {retry}): {error}")
 }
 
 /// `[3/30] 3fa91c07b2de strategy=top1 seed=17: done in 12.0 s, perplexity 5.12`, as much of it as a line of the
@@ -139,6 +151,8 @@ fn word(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done(_) => "done".to_owned(),
         Outcome::Diverged => "diverged".to_owned(),
+        Outcome::Stopped(reason) if reason.is_empty() => "stopped early".to_owned(),
+        Outcome::Stopped(reason) => format!("stopped early: {reason}"),
         Outcome::Failed(error) => format!("failed: {error}"),
         Outcome::Interrupted => "interrupted".to_owned(),
         Outcome::Elsewhere(outcome) => format!("{} by another process", word(outcome)),
@@ -175,6 +189,8 @@ pub(crate) fn event_text(event: &Event) -> Option<String> {
         Event::Progress { step, steps, .. } => {
             format!("step {step}/{steps}{}", progress_tail(event))
         }
+        // Progress says as much.
+        Event::Logged { .. } => return None,
         Event::Evaluated {
             step,
             valid_loss,
@@ -189,10 +205,15 @@ pub(crate) fn event_text(event: &Event) -> Option<String> {
             let measures = self::measures(&Outcome::Done(measures.clone()));
             format!("done{}", measures.concat())
         }
+        Event::Stopped { reason, .. } => format!("stopped early: {reason}"),
         Event::Held => "another process runs this trial".to_owned(),
         Event::AlreadyDone => "nothing to run: the trial is done".to_owned(),
-        Event::InResults { folder, diverged } => {
-            let ended = if *diverged { "diverged" } else { "is done" };
+        Event::InResults { folder, status } => {
+            let ended = match status {
+                TrialStatus::Done | TrialStatus::Failed => "is done",
+                TrialStatus::Diverged => "diverged",
+                TrialStatus::Stopped => "was stopped early",
+            };
             format!(
                 "nothing to run: the trial {ended}; it is known from {} alone: `--rerun` runs it here",
                 folder.display()

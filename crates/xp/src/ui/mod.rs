@@ -12,8 +12,10 @@ mod dashboard;
 mod errors;
 mod lines;
 mod log;
+mod screen;
 pub(crate) mod sides;
 mod tables;
+mod watch;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -29,6 +31,7 @@ pub(crate) use errors::{error_text, show_error};
 pub(crate) use lines::event_text;
 pub(crate) use log::{log_to_file, log_to_stderr, warn_on_stderr};
 pub(crate) use tables::{Align, Column, folded, plain_table};
+pub(crate) use watch::{Counts, Running, Scene, has_screen, page, watch};
 
 use crate::{
     exit::{Exit, Expected},

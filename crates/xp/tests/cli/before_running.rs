@@ -138,6 +138,12 @@ fn a_window_that_is_found_too_long_at_run_time_fails_its_trials_alone() {
         "2 done, 0 diverged, 2 failed",
         "the validation text has 40 tokens, but one window of 64 needs 65",
     ]);
+    lab.xp(&format!("sweep {file} --retries 1"))
+        .expect(6)
+        .says(&[
+            "failed and is tried again (retry 1)",
+            "2 trials were started more than once",
+        ]);
 }
 
 #[rstest]

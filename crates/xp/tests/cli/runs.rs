@@ -295,7 +295,7 @@ fn an_interrupt_saves_and_exits_130_and_the_next_run_goes_on() {
 
 /// Waits for something that another process does, for a minute at most.
 #[cfg(unix)]
-fn wait_for(mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(mut done: impl FnMut() -> bool) {
     for _ in 0..6000 {
         if done() {
             return;

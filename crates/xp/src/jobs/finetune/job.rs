@@ -100,6 +100,7 @@ const FACTS: JobFacts = JobFacts {
     ],
     told: &["perplexity", "train_loss", "accuracy", "tokens_per_s"],
     keeps_weights: true,
+    validates: true,
     untimed: Some(UNTIMED),
     ..JobFacts::named(super::NAME)
 };

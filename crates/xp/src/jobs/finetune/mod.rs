@@ -89,7 +89,8 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
         learned.routers && teaches(settings, &config) && settings.adapter.router().is_none();
     let watch = Watch::of(&settings.health, taught);
     let steps = settings.train.steps.get();
-    let mut recorder = Recorder::new(cx.events, steps, watch, None);
+    let recorder = Recorder::new(cx.events, steps, watch, None);
+    let mut recorder = recorder.under(cx.rule, cx.stop);
     let run = Run {
         config: &settings.train,
         seed: named_seed(cx.seed, PASSES),
@@ -104,12 +105,13 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
         trainer::train(model, &mut batches, &mut recorder, &run)
     };
     let trained = trained.map_err(|error| JobError::Failed(error.to_string()))?;
-    if let Outcome::Interrupted { step } = trained.outcome {
+    let (rows, hopeless) = recorder.into_rows();
+    if let (Outcome::Interrupted { step }, None) = (trained.outcome, &hopeless) {
         return Ok(JobEnd::Interrupted {
             step: step as usize,
         });
     }
-    let rows = recorder.into_rows();
+    cx.row.error = hopeless;
     let read = Read {
         stop_ids: weights::read_stop_ids(&folder)?,
         config: &config,
@@ -205,9 +207,9 @@ fn finish(
     rows.summarise(&mut row);
     learning::timing(&mut row, &trained.timing);
     read.texts.quality(&mut row, trained, settings)?;
-    let diverged = matches!(trained.outcome, Outcome::Diverged { .. });
+    let finished = trained.outcome == Outcome::Finished;
     let mut answers = Vec::new();
-    if !diverged {
+    if finished {
         if let Some(to) = &cx.model_dir {
             let kept = keep::chosen(cx.save, trained);
             keep::adapter(to, kept, settings, read.config)?;
@@ -229,9 +231,9 @@ fn finish(
         trial: row,
         ..TrialRecord::default()
     };
-    Ok(if diverged {
-        JobEnd::Diverged(record)
-    } else {
-        JobEnd::Finished(record)
+    Ok(match trained.outcome {
+        Outcome::Finished => JobEnd::Finished(record),
+        Outcome::Diverged { .. } => JobEnd::Diverged(record),
+        Outcome::Interrupted { .. } => JobEnd::Stopped(record),
     })
 }

@@ -1,10 +1,14 @@
 //! What the training loop reports, as rows and events.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use corpora::{CorpusError, Dataset, valid_windows};
 use lm::{CausalLm, LanguageModel, LayerTraces, measure};
-use moe_layer::RoutingTrace;
+use moe_layer::{LayerReading, RoutingTrace};
 use runstore::tables::{ExpertRow, LossRow, StepRow, TokenRow, TrialRow};
 use serde::{Deserialize, Serialize};
 use trainer::{
@@ -16,9 +20,12 @@ use super::{
     health::{Findings, Steps, Watch},
     losses,
 };
-use crate::jobs::{
-    context::Event,
-    measures::{RoutingMeasures, expert_rows, last_step},
+use crate::{
+    jobs::{
+        context::Event,
+        measures::{RoutingMeasures, expert_rows, last_step},
+    },
+    median::{self, MedianRule},
 };
 
 /// The rows of a trial.
@@ -54,6 +61,9 @@ pub(in crate::jobs) struct Recorder<'a> {
     planned: usize,
     watch: Option<Watch>,
     arithmetic: Option<Arithmetic>,
+    /// What stops the trial when it is hopeless, and how the loop is told to stop.
+    rule: Option<(&'a MedianRule, &'a AtomicBool)>,
+    hopeless: Option<String>,
     rows: Rows,
     drop_rate: Option<f64>,
     started: bool,
@@ -76,6 +86,8 @@ impl<'a> Recorder<'a> {
             planned,
             watch,
             arithmetic,
+            rule: None,
+            hopeless: None,
             rows: Rows::default(),
             drop_rate: None,
             started: false,
@@ -90,8 +102,30 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    pub(in crate::jobs) fn into_rows(self) -> Rows {
-        self.rows
+    /// The same, which stops the run where a rule finds it hopeless.
+    pub(in crate::jobs) fn under(self, rule: Option<&'a MedianRule>, stop: &'a AtomicBool) -> Self {
+        Self {
+            rule: rule.map(|rule| (rule, stop)),
+            ..self
+        }
+    }
+
+    /// The rows, and why the run was found hopeless, if it was.
+    pub(in crate::jobs) fn into_rows(self) -> (Rows, Option<String>) {
+        (self.rows, self.hopeless)
+    }
+
+    fn judge(&mut self, step: u64) {
+        let Some((rule, stop)) = self.rule else {
+            return;
+        };
+        // At its last step a trial is done.
+        if step < self.planned as u64 {
+            self.hopeless = rule.judge(&median::curve(self.rows.steps.iter()));
+            if self.hopeless.is_some() {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
     }
 
     /// The arithmetic of training so far, an interval of tokens further on, where a token's is known.
@@ -123,6 +157,11 @@ impl<M: CausalLm> Reporter<LanguageModel<M>> for Recorder<'_> {
             .into_iter()
             .map(RoutingTrace::read)
             .collect();
+        (self.events)(Event::Logged {
+            step: report.step as usize,
+            loss: report.lm,
+            loads: layers.iter().map(shares).collect(),
+        });
         let steps = Steps {
             last: report.step,
             count: report.steps,
@@ -175,6 +214,7 @@ impl<M: CausalLm> Reporter<LanguageModel<M>> for Recorder<'_> {
                 perplexity,
             });
         }
+        self.judge(step);
     }
 
     fn heartbeat(&mut self, beat: Heartbeat) {
@@ -226,6 +266,18 @@ impl Rows {
         row.best_valid_loss = losses.reduce(f64::min);
         row.best_perplexity = row.best_valid_loss.and_then(metrics::language::perplexity);
     }
+}
+
+/// The load of each expert of a layer before drops, 1 being an equal share.
+fn shares(layer: &LayerReading) -> Vec<f64> {
+    let loads = &layer.assignments_before;
+    let mean = loads.iter().sum::<f64>() / loads.len().max(1) as f64;
+    let share = |load: &f64| if mean > 0.0 { load / mean } else { 0.0 };
+    // Three digits are enough to look at.
+    loads
+        .iter()
+        .map(|load| (share(load) * 1e3).round() / 1e3)
+        .collect()
 }
 
 /// Fills the columns of speed.

@@ -104,6 +104,7 @@ const FACTS: JobFacts = JobFacts {
     ],
     told: &["perplexity", "tokens_per_s", "drop_rate"],
     keeps_weights: true,
+    validates: true,
     ..JobFacts::named(super::NAME)
 };
 

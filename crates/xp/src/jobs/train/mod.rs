@@ -68,8 +68,9 @@ fn run_model(
     let steps = settings.train.steps.get();
     let taught = settings.router.strategy.rules().facts().gate_gradient;
     let watch = Watch::of(&settings.health, taught);
+    let recorder = Recorder::new(cx.events, steps, watch, Some(arithmetic));
     let mut sampling = Sampling {
-        recorder: Recorder::new(cx.events, steps, watch, Some(arithmetic)),
+        recorder: recorder.under(cx.rule, cx.stop),
         trial_id: &cx.row.trial_id,
         seed: named_seed(cx.seed, PASSES),
         dataset: &dataset,
@@ -85,12 +86,13 @@ fn run_model(
     };
     let trained = trainer::train(model, &mut batches, &mut sampling, &run)
         .map_err(|error| JobError::Failed(error.to_string()))?;
-    if let Outcome::Interrupted { step } = trained.outcome {
+    let (rows, hopeless) = sampling.recorder.into_rows();
+    if let (Outcome::Interrupted { step }, None) = (trained.outcome, &hopeless) {
         return Ok(JobEnd::Interrupted {
             step: step as usize,
         });
     }
-    let rows = sampling.recorder.into_rows();
+    cx.row.error = hopeless;
     finish(cx, settings, &dataset, arithmetic, &trained, rows)
 }
 
@@ -204,9 +206,9 @@ fn finish<M: CausalLm>(
     row.flops_per_token = rows_per_token.map(|rows| arithmetic.of_token(rows));
     learning::quality(&mut row, trained, (dataset, &settings.train))?;
 
-    let diverged = matches!(trained.outcome, Outcome::Diverged { .. });
+    let finished = trained.outcome == Outcome::Finished;
     let (mut tokens, mut analysis) = (rows.tokens, Analysis::default());
-    if !diverged {
+    if finished {
         let sampled = Sampled {
             trial_id: &row.trial_id,
             step: trained.step,
@@ -237,9 +239,9 @@ fn finish<M: CausalLm>(
         trial: row,
         ..runstore::TrialRecord::default()
     };
-    Ok(if diverged {
-        JobEnd::Diverged(record)
-    } else {
-        JobEnd::Finished(record)
+    Ok(match trained.outcome {
+        Outcome::Finished => JobEnd::Finished(record),
+        Outcome::Diverged { .. } => JobEnd::Diverged(record),
+        Outcome::Interrupted { .. } => JobEnd::Stopped(record),
     })
 }

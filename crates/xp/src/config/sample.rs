@@ -1,0 +1,382 @@
+//! `sample = 40`: points drawn from `[axes]` in the place of all combinations.
+//!
+//! A longer sample begins with the shorter one, so that raising the number runs only what is new.
+
+use std::{collections::BTreeSet, num::NonZeroUsize};
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::de::{DeValue, ValueDeserializer};
+
+use super::{
+    axes::{Axis, Grid},
+    problem::Problems,
+    range::Range,
+    source::{Node, Tree},
+    tree,
+};
+
+const HELP: &str =
+    "write `sample = 40`, or `sample = { points = 40, method = \"random\", seed = 1 }`";
+
+/// Points that are drawn for each that is kept, where the same ones come up again.
+const PATIENCE: usize = 100;
+
+/// The `sample` table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct SampleConfig {
+    /// How many points of the axes are run.
+    pub(crate) points: NonZeroUsize,
+    /// How they are drawn.
+    #[serde(default)]
+    pub(crate) method: Method,
+    /// Which of the many samples of that method.
+    #[serde(default)]
+    pub(crate) seed: u64,
+}
+
+/// How points are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Method {
+    /// Halton's sequence, shifted as a whole by the seed: it fills the space evenly, every part of it too.
+    #[default]
+    Halton,
+    /// Each point by itself.
+    Random,
+}
+
+impl Method {
+    /// Its name in a file.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Halton => "halton",
+            Self::Random => "random",
+        }
+    }
+}
+
+impl SampleConfig {
+    /// What is drawn, for people: `40 points by halton`.
+    pub(crate) fn text(self) -> String {
+        format!("{} points by {}", self.points, self.method.name())
+    }
+
+    /// Reads `sample`; a file without it, or whose mistakes were added, has none.
+    fn read(tree: &Tree, problems: &mut Problems) -> Option<Self> {
+        let node = tree.get("sample")?;
+        let node = match node.get_ref() {
+            DeValue::Integer(_) => {
+                let table = tree::single("points", &node.span(), node.clone());
+                Node::new(node.span(), DeValue::Table(table))
+            }
+            DeValue::Table(table) if !table.contains_key("points") => {
+                problems.at(node.span(), "`sample` has no `points`", HELP);
+                return None;
+            }
+            DeValue::Table(_) => node.clone(),
+            other => {
+                let message = format!("`sample` is a number of points, found {}", other.type_str());
+                problems.at(node.span(), message, HELP);
+                return None;
+            }
+        };
+        match Self::deserialize(ValueDeserializer::from(node)) {
+            Ok(config) => Some(config),
+            Err(error) => {
+                problems.read(&error, Some(tree));
+                None
+            }
+        }
+    }
+
+    /// The points as grids of one value an axis; the grid itself where it has no more points than that.
+    fn draw(self, grid: Grid) -> Vec<Grid> {
+        let points = self.points.get();
+        let sizes = grid.iter().map(|axis| match &axis.range {
+            Some(range) if range.is_drawn() => usize::MAX,
+            _ => axis.values.len(),
+        });
+        if sizes.fold(1, usize::saturating_mul) <= points {
+            return vec![grid];
+        }
+        let mut sequence = Sequence::new(self, grid.len());
+        let mut seen = BTreeSet::new();
+        let mut drawn = Vec::new();
+        for _ in 0..points.saturating_mul(PATIENCE) {
+            if drawn.len() == points {
+                break;
+            }
+            let place = sequence.next();
+            let point: Grid = grid.iter().zip(place).map(at).collect();
+            let values = point.iter().flat_map(|axis| &axis.values);
+            let told: Vec<_> = values
+                .map(|value| format!("{:?}", value.get_ref()))
+                .collect();
+            if seen.insert(told) {
+                drawn.push(point);
+            }
+        }
+        drawn
+    }
+}
+
+/// Draws the points that the file asks for in the place of all combinations, and says how, where it did.
+/// Without a sample every axis must have its values.
+pub(super) fn draw(
+    tree: &Tree,
+    grids: &mut Vec<Grid>,
+    problems: &mut Problems,
+) -> Option<SampleConfig> {
+    let Some(node) = tree.get("sample") else {
+        let drawn = |axis: &&Axis| axis.range.as_ref().is_some_and(Range::is_drawn);
+        for axis in grids.iter().flatten().filter(drawn) {
+            let place = axis
+                .range
+                .as_ref()
+                .map_or(0..0, |range| range.place.clone());
+            let message = format!("the range of `{}` has no `steps`", axis.name);
+            let help = "add `steps = 5`, or draw points from all axes with `sample = 40`";
+            problems.at(place, message, help);
+        }
+        return None;
+    };
+    let config = SampleConfig::read(tree, problems)?;
+    if grids.len() > 1 {
+        let message = format!(
+            "`sample` draws from one grid, and `axes` has {}",
+            grids.len()
+        );
+        problems.at(
+            node.span(),
+            message,
+            "write one `[axes]`, or take `sample` out",
+        );
+        return None;
+    }
+    let grid = grids.pop()?;
+    *grids = config.draw(grid);
+    (grids.len() > 1).then_some(config)
+}
+
+/// An axis with the one value at a share of its way.
+fn at((axis, share): (&Axis, f64)) -> Axis {
+    let value = match &axis.range {
+        Some(range) if range.is_drawn() => range.drawn(share),
+        _ => {
+            let last = axis.values.len() - 1;
+            axis.values[((share * axis.values.len() as f64) as usize).min(last)].clone()
+        }
+    };
+    Axis {
+        values: vec![value],
+        range: None,
+        ..axis.clone()
+    }
+}
+
+/// Places in the unit cube, one after another.
+enum Sequence {
+    /// J. H. Halton, "On the efficiency of certain quasi-random sequences of points in evaluating
+    /// multi-dimensional integrals", 1960, with a random shift modulo 1: R. Cranley and T. N. L. Patterson,
+    /// "Randomization of number theoretic methods for multiple integration", 1976.
+    Halton {
+        shift: Vec<f64>,
+        index: u64,
+    },
+    Random {
+        rng: ChaCha8Rng,
+        axes: usize,
+    },
+}
+
+impl Sequence {
+    fn new(config: SampleConfig, axes: usize) -> Self {
+        let mut rng = corpora::stream(config.seed, "sample", 0);
+        match config.method {
+            Method::Halton => Self::Halton {
+                shift: (0..axes).map(|_| rng.random()).collect(),
+                index: 0,
+            },
+            Method::Random => Self::Random { rng, axes },
+        }
+    }
+
+    fn next(&mut self) -> Vec<f64> {
+        match self {
+            Self::Halton { shift, index } => {
+                let bases = primes().zip(shift.iter());
+                let place = bases.map(|(base, by)| (radical_inverse(*index, base) + by).fract());
+                let place = place.collect();
+                *index += 1;
+                place
+            }
+            Self::Random { rng, axes } => (0..*axes).map(|_| rng.random()).collect(),
+        }
+    }
+}
+
+fn primes() -> impl Iterator<Item = u64> {
+    (2..).filter(|&number| {
+        (2..number)
+            .take_while(|d| d * d <= number)
+            .all(|d| number % d != 0)
+    })
+}
+
+/// The digits of a number in a base, mirrored at the point: 6 = 110 in base 2 is 0.011.
+fn radical_inverse(mut number: u64, base: u64) -> f64 {
+    let (mut value, mut place) = (0.0, 1.0);
+    while number > 0 {
+        place /= base as f64;
+        value += place * (number % base) as f64;
+        number /= base;
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::{
+        Trial,
+        tests::{HEADER, error, options, resolve, trials},
+    };
+
+    const AXES: &str = "[axes]\nk = [1, 2]\ncapacity-factor = [1.0, 1.5, 2.0]\n\
+        learning-rate = { from = 1e-4, to = 1e-2, scale = 'log' }\n[scale.smoke]\nsample = 2\n";
+
+    fn cells(sample: &str) -> Vec<String> {
+        let trials = trials(&format!("{HEADER}sample = {sample}\n{AXES}"));
+        trials.iter().map(Trial::cell).collect()
+    }
+
+    #[test]
+    fn a_longer_sample_begins_with_the_shorter_one() {
+        for method in ["halton", "random"] {
+            let sample = |points| cells(&format!("{{ points = {points}, method = '{method}' }}"));
+            let (few, many) = (sample(5), sample(12));
+            assert_eq!((few.len(), many.len()), (5, 12));
+            assert_eq!(few, many[..5]);
+        }
+        assert_eq!(
+            cells("5"),
+            cells("{ points = 5, method = 'halton', seed = 0 }")
+        );
+        assert_ne!(cells("5"), cells("{ points = 5, method = 'random' }"));
+        assert_ne!(cells("5"), cells("{ points = 5, seed = 1 }"));
+    }
+
+    #[test]
+    fn values_are_drawn_inside_their_range_and_read_well() {
+        for trial in trials(&format!("{HEADER}sample = 40\n{AXES}")) {
+            let rate: f64 = trial.axes[2].value.parse().unwrap();
+            assert!((1e-4..=1e-2).contains(&rate), "{rate}");
+            assert!(format!("{rate:e}").len() <= "1.234e-4".len(), "{rate:e}");
+        }
+    }
+
+    #[test]
+    fn half_of_a_sample_is_in_each_half_of_an_axis() {
+        let low = cells("40")
+            .iter()
+            .filter(|cell| cell.starts_with("k=1"))
+            .count();
+        assert_eq!(low, 20);
+    }
+
+    #[test]
+    fn every_seed_runs_every_point_and_a_scale_draws_fewer() {
+        let text = format!("{HEADER}sample = 6\n{AXES}").replace("[17]", "[1, 2]");
+        let count = |scale, set: &[&str]| resolve(&text, &options(scale, set)).unwrap().list.len();
+        assert_eq!(count(None, &[]), 12);
+        assert_eq!(count(Some("smoke"), &[]), 4);
+        assert_eq!(count(None, &["sample=3"]), 6);
+    }
+
+    #[test]
+    fn a_sample_of_more_points_than_there_are_is_all_of_them() {
+        let axes = "[axes]\nk = [1, 2]\ncapacity-factor = [1.0, 1.5]\n";
+        let drawn = trials(&format!("{HEADER}sample = 3\n{axes}"));
+        let ids: BTreeSet<_> = drawn.iter().map(|trial| trial.id).collect();
+        assert_eq!(ids.len(), 3);
+        let whole = trials(&format!("{HEADER}sample = 4\n{axes}"));
+        let grid = trials(&format!("{HEADER}{axes}"));
+        let ids = |trials: &[Trial]| trials.iter().map(|trial| trial.id).collect::<Vec<_>>();
+        assert_eq!(ids(&whole), ids(&grid));
+    }
+
+    #[rstest]
+    #[case(
+        "sample = 0",
+        "`sample`: invalid value: integer `0`, expected a whole number from 1"
+    )]
+    #[case("sample = 'all'", "is a number of points, found string")]
+    #[case("sample = { method = 'random' }", "`sample` has no `points`")]
+    #[case("sample = { points = 3, method = 'haltn' }", "did you mean `halton`?")]
+    #[case("sample = { point = 3, points = 3 }", "did you mean `points`?")]
+    #[case(
+        "sample = 3\n[[axes]]\nk = [1]\n[[axes]]\nexperts = [4]",
+        "draws from one grid"
+    )]
+    fn a_sample_that_is_none_is_told(#[case] text: &str, #[case] says: &str) {
+        let told = error(&format!("{HEADER}{text}"));
+        assert!(told.contains(says), "{told}");
+    }
+
+    #[test]
+    fn halton_mirrors_the_digits_of_numbers_in_prime_bases() {
+        // 1, 10, 11, 100, 101 and 110 in base 2.
+        let halves: Vec<f64> = (1..7).map(|n| radical_inverse(n, 2)).collect();
+        assert_eq!(halves, [0.5, 0.25, 0.75, 0.125, 0.625, 0.375]);
+        assert!(
+            (radical_inverse(5, 3) - 7.0 / 9.0).abs() < 1e-15,
+            "12 in base 3 is 0.21"
+        );
+        assert_eq!(primes().take(6).collect::<Vec<_>>(), [2, 3, 5, 7, 11, 13]);
+    }
+
+    #[test]
+    fn points_of_every_method_and_seed_lie_apart_and_inside() {
+        for (method, seed) in [
+            (Method::Halton, 0),
+            (Method::Halton, 1),
+            (Method::Random, 0),
+        ] {
+            let points = NonZeroUsize::MIN;
+            let config = SampleConfig {
+                points,
+                method,
+                seed,
+            };
+            let mut sequence = Sequence::new(config, 2);
+            let first = sequence.next();
+            let second = sequence.next();
+            assert_ne!(first, second);
+            assert!(
+                first
+                    .iter()
+                    .chain(&second)
+                    .all(|place| (0.0..1.0).contains(place))
+            );
+            assert_eq!(Sequence::new(config, 2).next(), first, "{method:?}");
+        }
+    }
+
+    #[test]
+    fn eight_points_of_halton_lie_in_eight_parts() {
+        let config = SampleConfig {
+            points: NonZeroUsize::MIN,
+            method: Method::Halton,
+            seed: 3,
+        };
+        let mut sequence = Sequence::new(config, 1);
+        let parts: BTreeSet<u64> = (0..8).map(|_| (sequence.next()[0] * 8.0) as u64).collect();
+        assert_eq!(parts.len(), 8);
+    }
+}
