@@ -52,7 +52,7 @@ impl Size {
 pub(crate) struct Texts {
     places: BTreeMap<Word, usize>,
     words: Vec<Word>,
-    texts: Vec<Text>,
+    list: Vec<Text>,
 }
 
 impl Texts {
@@ -74,7 +74,7 @@ impl Texts {
 
     /// The list of words, and that of texts.
     pub(crate) fn into_lists(self) -> (Vec<Word>, Vec<Text>) {
-        (self.words, self.texts)
+        (self.words, self.list)
     }
 
     fn word(&mut self, row: &TokenRow) -> usize {
@@ -94,12 +94,12 @@ impl Texts {
     /// Puts the text together with one that says nothing else, or beside the others. What no expert of one trial took,
     /// another may know.
     fn place(&mut self, text: Text) -> usize {
-        let found = self.texts.iter().position(|known| known.agrees(&text));
+        let found = self.list.iter().position(|known| known.agrees(&text));
         let Some(place) = found else {
-            self.texts.push(text);
-            return self.texts.len() - 1;
+            self.list.push(text);
+            return self.list.len() - 1;
         };
-        let known = &mut self.texts[place].words;
+        let known = &mut self.list[place].words;
         known.resize(known.len().max(text.words.len()), 0);
         for (known, word) in known.iter_mut().zip(text.words) {
             *known = (*known).max(word);
