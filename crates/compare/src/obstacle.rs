@@ -32,19 +32,25 @@ const DIGITS: usize = 12;
 impl Obstacle {
     /// What keeps two trials from being compared, if anything does.
     pub fn between(a: &TrialRow, b: &TrialRow) -> Option<Self> {
-        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let text = |value: Option<&str>| value.unwrap_or("none").to_owned();
         let digest = |row: &TrialRow| {
-            let digest = text(&row.data_digest);
+            let digest = text(row.data_digest.as_deref());
             digest.get(..DIGITS).unwrap_or(&digest).to_owned()
         };
         if a.job != b.job {
             return Some(Self::Job(a.job.clone(), b.job.clone()));
         }
         if a.corpus != b.corpus {
-            return Some(Self::Corpus(text(&a.corpus), text(&b.corpus)));
+            return Some(Self::Corpus(
+                text(a.corpus.as_deref()),
+                text(b.corpus.as_deref()),
+            ));
         }
         if a.tokenizer != b.tokenizer {
-            return Some(Self::Tokenizer(text(&a.tokenizer), text(&b.tokenizer)));
+            return Some(Self::Tokenizer(
+                text(a.tokenizer.as_deref()),
+                text(b.tokenizer.as_deref()),
+            ));
         }
         if a.data_digest != b.data_digest {
             return Some(Self::Data(digest(a), digest(b)));

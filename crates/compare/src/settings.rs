@@ -112,8 +112,14 @@ mod tests {
     use super::*;
 
     fn found(a: Value, b: Value) -> Vec<(String, String, String)> {
-        let side = |value: &Option<Value>| value.as_ref().map_or("-".to_owned(), spelled);
-        let told = |change: Change| (change.path.clone(), side(&change.a), side(&change.b));
+        let side = |value: Option<&Value>| value.map_or_else(|| "-".to_owned(), spelled);
+        let told = |change: Change| {
+            (
+                change.path.clone(),
+                side(change.a.as_ref()),
+                side(change.b.as_ref()),
+            )
+        };
         changes(&a, &b).into_iter().map(told).collect()
     }
 

@@ -70,15 +70,12 @@ pub(crate) fn find(text: &str, work: &Path, results: &Path) -> Result<(TrialId, 
     ids.dedup();
     let id = wanted.pick(&ids, latest(&stores)?)?;
     let own = known.iter().find(|(known, _)| *known == id);
-    let home = match own.and_then(|(_, at)| stores.into_iter().nth(*at)) {
-        Some(store) => Home::Store(store),
-        None => {
-            let mut there = there.into_iter();
-            let (_, folder) = there
-                .find(|(known, _)| *known == id)
-                .expect("it was picked of the known");
-            Home::Results(folder)
-        }
+    let home = if let Some(store) = own.and_then(|(_, at)| stores.into_iter().nth(*at)) {
+        Home::Store(store)
+    } else {
+        let mut there = there.into_iter();
+        let found = there.find(|(known, _)| *known == id);
+        Home::Results(found.expect("it was picked of the known").1)
     };
     Ok((id, home))
 }

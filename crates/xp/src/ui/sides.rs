@@ -13,21 +13,24 @@ const VALUE: usize = 22;
 /// The longest line of what a cell is called.
 const CELL: usize = 30;
 
+/// From here on numbers are shown with a power of ten.
+const LARGE: f64 = 1e7;
+
 /// Digits of a measure of a single trial.
 const DIGITS: u32 = 5;
 
 /// Settings that differ, with the default of what a side leaves out.
 pub(crate) fn settings(changes: &[Change], usual: impl Fn(&str) -> Option<String>) -> Vec<Column> {
-    let value = |change: &Change, side: &Option<serde_json::Value>| {
-        let own = side.as_ref().map(spelled);
+    let value = |change: &Change, side: Option<&serde_json::Value>| {
+        let own = side.map(spelled);
         let text = own.or_else(|| usual(&change.path));
         folded(&text.unwrap_or_else(|| "-".to_owned()), VALUE)
     };
     let column = |of: &dyn Fn(&Change) -> String| changes.iter().map(of).collect();
     vec![
         Column::words("setting", column(&|change| change.path.clone())),
-        Column::words("a", column(&|change| value(change, &change.a))),
-        Column::words("b", column(&|change| value(change, &change.b))),
+        Column::words("a", column(&|change| value(change, change.a.as_ref()))),
+        Column::words("b", column(&|change| value(change, change.b.as_ref()))),
     ]
 }
 
@@ -59,10 +62,8 @@ pub(crate) fn measures(found: &[&MeasureDifference]) -> Vec<Column> {
         Column::numbers(
             "noise",
             column(&|own| {
-                own.band.map_or_else(
-                    || "-".to_owned(),
-                    |band| format!("± {}", significant(band, 2)),
-                )
+                own.band
+                    .map_or_else(|| "-".to_owned(), |band| format!("± {}", short(band, 2)))
             }),
         )
         .rank(1),
@@ -163,14 +164,38 @@ fn number(value: f64) -> String {
     } else {
         DIGITS
     };
-    significant(value, digits)
+    short(value, if value.abs() < LARGE { digits } else { DIGITS })
 }
 
 fn signed(value: f64, digits: u32) -> String {
-    let text = significant(value, digits);
+    let text = short(value, digits);
     if value > 0.0 {
         format!("+{text}")
     } else {
         text
+    }
+}
+
+/// So many digits; of a large number with its power of ten, so that a row has room for its noise.
+fn short(value: f64, digits: u32) -> String {
+    if value.abs() < LARGE {
+        significant(value, digits)
+    } else {
+        format!("{value:.*e}", digits as usize - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_counts_are_whole() {
+        assert_eq!(number(4096.0), "4096");
+        assert_eq!(number(0.0), "0");
+        assert_eq!(number(21.243_87), "21.244");
+        assert_eq!(number(4_002_545_664_000.0), "4.0025e12");
+        assert_eq!(signed(15_196_160.0, 3), "+1.52e7");
+        assert_eq!(signed(-0.036_9, 3), "-0.0369");
     }
 }

@@ -190,10 +190,10 @@ fn two_results_differ_by_cells_and_by_what_is_fixed() {
     let apart = apart
         .find(|name| name.contains("-set-") && *name != other)
         .unwrap();
-    lab.xp(&format!("compare quick results/quick/{apart}"))
+    lab.xp(&format!("compare quick/base-cpu results/quick/{apart}"))
         .expect(4)
         .says(&["no cell in common", "capacity_factor", "1, 1.5", "2"]);
-    lab.xp(&format!("diff quick quick/{apart}"))
+    lab.xp(&format!("diff quick/base-cpu quick/{apart}"))
         .expect(0)
         .says(&[
             "cells: 0 in both, 4 in a alone, 2 in b alone",
