@@ -4,8 +4,9 @@ use std::fmt;
 
 use runstore::tables::TrialRow;
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::settings::{changes, question};
+use crate::settings::{Change, changes, question, spelled};
 
 /// Why measures of two sides are not comparable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -25,6 +26,10 @@ pub enum Obstacle {
 
 /// Measures that do not depend on how a text is cut into tokens.
 const OF_BYTES: [&str; 2] = ["bits_per_byte", "ngram_bits_per_byte"];
+
+/// The settings of the text, and that of them which says how much is trained on.
+const TEXT: &str = "data.corpus";
+const TRAINED_ON: &str = ".train-bytes";
 
 /// Digits of a digest that are shown.
 const DIGITS: usize = 12;
@@ -46,6 +51,13 @@ impl Obstacle {
                 text(b.corpus.as_deref()),
             ));
         }
+        if let Some(own) = text_change(a, b) {
+            let side = |value: Option<&Value>| value.map_or_else(|| "default".to_owned(), spelled);
+            return Some(Self::Corpus(
+                format!("{} = {}", own.path, side(own.a.as_ref())),
+                side(own.b.as_ref()),
+            ));
+        }
         if a.tokenizer != b.tokenizer {
             return Some(Self::Tokenizer(
                 text(a.tokenizer.as_deref()),
@@ -63,6 +75,13 @@ impl Obstacle {
     pub fn allows(&self, column: &str) -> bool {
         matches!(self, Self::Tokenizer(..)) && OF_BYTES.contains(&column)
     }
+}
+
+/// The setting of the text that two trials have otherwise, such as another part of it to validate on. How much of it is
+/// trained on leaves measures comparable.
+fn text_change(a: &TrialRow, b: &TrialRow) -> Option<Change> {
+    let mut changes = changes(&question(a), &question(b)).into_iter();
+    changes.find(|change| change.path.starts_with(TEXT) && !change.path.ends_with(TRAINED_ON))
 }
 
 impl fmt::Display for Obstacle {
@@ -112,6 +131,24 @@ mod tests {
             "the data differ, digests aaaaaaaaaaaa and bbbbbbbbbbbb"
         );
         assert!(!data.allows("bits_per_byte"));
+    }
+
+    #[test]
+    fn another_part_of_the_text_is_another_text_and_more_of_it_is_not() {
+        let of = |setting: &str| TrialRow {
+            settings: format!(
+                r#"{{"settings":{{"data":{{"corpus":{{"tinystories":{{{setting}}}}}}}}}}}"#
+            ),
+            ..row("tinystories", "char", "a", "cpu", 1)
+        };
+        let own = of(r#""train-bytes":0"#);
+        let between = |other: &TrialRow| Obstacle::between(&own, other);
+        assert_eq!(between(&of(r#""train-bytes":5"#)), None);
+        let other = between(&of(r#""train-bytes":0,"tuning":true"#)).unwrap();
+        assert_eq!(
+            other.to_string(),
+            "the texts differ, data.corpus.tinystories.tuning = default and true"
+        );
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(crate) fn circumstances(found: &[Circumstance]) -> Vec<Column> {
     };
     let column = |of: &dyn Fn(&Circumstance) -> String| found.iter().map(of).collect();
     vec![
-        Column::words("run with", column(&|found| found.name.to_owned())),
+        Column::words("run", column(&|found| found.name.to_owned())),
         Column::words("a", column(&|found| values(&found.a))),
         Column::words("b", column(&|found| values(&found.b))),
     ]
