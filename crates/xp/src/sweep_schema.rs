@@ -20,11 +20,14 @@ pub(crate) fn sweep_file(job: JobKind) -> Value {
         .cloned()
         .unwrap_or_default();
     properties.extend(header(job, &mut definitions));
-    let overlay = properties
-        .iter()
-        .filter(|(key, _)| !OWN.contains(&key.as_str()));
+    let overlay = properties.keys().filter(|key| !OWN.contains(&key.as_str()));
     let overlay: Map<String, Value> = overlay
-        .map(|(key, value)| (key.clone(), value.clone()))
+        .map(|key| {
+            (
+                key.clone(),
+                json!({ "$ref": format!("#/properties/{key}") }),
+            )
+        })
         .collect();
     definitions.insert(
         "Overlay".into(),
@@ -121,10 +124,11 @@ fn header(job: JobKind, definitions: &mut Map<String, Value>) -> Map<String, Val
                 "anyOf": [points, table(root::<SampleConfig>())],
             }),
         ),
-        ("axes", axes(job)),
     ];
+    let axes = ("axes", axes(job, definitions));
     header
         .into_iter()
+        .chain([axes])
         .map(|(key, value)| (key.to_owned(), value))
         .collect()
 }
@@ -150,7 +154,7 @@ fn compare() -> Value {
     })
 }
 
-fn axes(job: JobKind) -> Value {
+fn axes(job: JobKind, definitions: &mut Map<String, Value>) -> Value {
     let range = json!({
         "type": "object",
         "properties": {
@@ -168,10 +172,13 @@ fn axes(job: JobKind) -> Value {
         "required": ["from", "to"],
         "additionalProperties": false,
     });
-    let values = json!({ "anyOf": [{ "type": "array", "minItems": 1 }, range] });
+    definitions.insert(
+        "Values".to_owned(),
+        json!({ "anyOf": [{ "type": "array", "minItems": 1 }, range] }),
+    );
     let named = job.short_names().iter().map(|(short, path)| {
-        let mut values = values.clone();
-        values["description"] = json!(format!("Values of `{path}`."));
+        let about = format!("Values of `{path}`.");
+        let values = json!({ "$ref": "#/$defs/Values", "description": about });
         ((*short).to_owned(), values)
     });
     let properties: Map<String, Value> = named.collect();

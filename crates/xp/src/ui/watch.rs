@@ -14,7 +14,7 @@ use ratatui::{
     style::{Color, Modifier, Style},
     symbols::Marker,
     text::{Line, Span},
-    widgets::{Axis, Block, Chart, Dataset, GraphType, LegendPosition, Paragraph},
+    widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph},
 };
 
 use super::screen::{Screen, Wish, wishes};
@@ -203,7 +203,10 @@ fn progress(told: &Told) -> String {
 fn losses(frame: &mut Frame<'_>, area: Rect, trial: &Running) {
     let told = &trial.told;
     let all = || told.train.iter().chain(&told.valid);
-    let block = Block::bordered().title(format!(" losses of {} ", trial.id));
+    let block = Block::bordered().title(format!(
+        " losses of {}: line training, dots validation ",
+        trial.id
+    ));
     if all().next().is_none() {
         let text = "no loss has been logged yet";
         frame.render_widget(Paragraph::new(text).block(block), area);
@@ -217,20 +220,19 @@ fn losses(frame: &mut Frame<'_>, area: Rect, trial: &Running) {
     // A single value has a place too.
     let high = if high > low { high } else { low + 1.0 };
     let last = told.steps.max(1) as f64;
-    let dataset = |name: &'static str, points, colour, marker| {
+    let dataset = |points, colour, marker| {
         Dataset::default()
-            .name(name)
             .marker(marker)
             .graph_type(GraphType::Line)
             .style(Style::new().fg(colour))
             .data(points)
     };
     let chart = Chart::new(vec![
-        dataset("training", &told.train, Color::Blue, Marker::Braille),
-        dataset("validation", &told.valid, Color::Yellow, Marker::Dot),
+        dataset(&told.train, Color::Blue, Marker::Braille),
+        dataset(&told.valid, Color::Yellow, Marker::Dot),
     ])
     .block(block)
-    .legend_position(Some(LegendPosition::TopRight))
+    .legend_position(None)
     .x_axis(
         Axis::default()
             .bounds([0.0, last])
