@@ -58,7 +58,7 @@ fn the_page_of_routers_sets_the_paper_beside_them() {
     .unwrap()
     .page;
     for text in [
-        "<h2>Beside the paper</h2>",
+        "Beside Optimizing MoE Routers</h2>",
         "1.9513",
         "0.2129",
         "2.0680",
