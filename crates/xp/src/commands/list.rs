@@ -34,6 +34,8 @@ struct Listed {
     /// How many trials are in which state, as `xp plan` has them.
     states: BTreeMap<&'static str, usize>,
     question: Option<String>,
+    /// Words to find it by.
+    tags: Vec<String>,
     /// Why the file cannot be read at this scale.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -53,6 +55,8 @@ struct Folder {
     trials: usize,
     failed: usize,
     finished_at: String,
+    /// Words to find it by.
+    tags: Vec<String>,
     /// Why it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -113,6 +117,7 @@ fn listed(name: &str, args: &ListArgs) -> Listed {
                 trials: session.trials.len(),
                 states,
                 question: Some(session.sweep.question.clone()),
+                tags: session.sweep.tags.clone(),
                 error: None,
             }
         }
@@ -123,6 +128,7 @@ fn listed(name: &str, args: &ListArgs) -> Listed {
             trials: 0,
             states: BTreeMap::new(),
             question: None,
+            tags: Vec::new(),
             error: Some(first_sentence(&error)),
         },
     }
@@ -147,6 +153,7 @@ fn folder(path: &Path, set_aside: bool) -> Folder {
         device: manifest.device,
         overrides: manifest.overrides,
         finished_at: manifest.finished_at,
+        tags: manifest.tags,
         set_aside,
         error,
     }
@@ -177,13 +184,17 @@ fn show(list: &List) {
 fn sweeps(sweeps: &[Listed]) -> Vec<Column> {
     let text = |of: &dyn Fn(&Listed) -> String| sweeps.iter().map(of).collect::<Vec<_>>();
     let dash = |value: Option<&str>| value.unwrap_or("-").to_owned();
-    vec![
+    let mut columns = vec![
         Column::words("sweep", text(&|sweep| sweep.name.clone())),
         Column::words("job", text(&|sweep| dash(sweep.job))),
         Column::words("scale", text(&|sweep| dash(sweep.scale.as_deref()))).rank(1),
         Column::numbers("trials", text(&|sweep| sweep.trials.to_string())),
         Column::words("state", text(&state)),
-    ]
+    ];
+    if sweeps.iter().any(|sweep| !sweep.tags.is_empty()) {
+        columns.push(Column::words("tags", text(&|sweep| sweep.tags.join(", "))).rank(2));
+    }
+    columns
 }
 
 /// `done 18, in results 48`; or why the file has none.
@@ -224,6 +235,9 @@ fn results(folders: &[Folder]) -> Vec<Column> {
         Column::numbers("trials", text(&|folder| folder.trials.to_string())),
         Column::words("finished", text(&day)).rank(1),
     ];
+    if folders.iter().any(|folder| !folder.tags.is_empty()) {
+        columns.push(Column::words("tags", text(&|folder| folder.tags.join(", "))).rank(2));
+    }
     if folders.iter().any(|folder| !about(folder).is_empty()) {
         columns.push(Column::words("what", text(&about)));
     }

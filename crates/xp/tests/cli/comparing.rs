@@ -88,6 +88,14 @@ fn a_list_has_sweeps_with_states_and_results_with_overrides() {
         &other,
         "--set pack.tokens=128",
     ]);
+    // Tags are shown where a sweep has some.
+    let tagged = QUICK.replace("'quick'", "'tagged'");
+    lab.file(
+        "experiments/tagged.toml",
+        format!("tags = ['ours']\n{tagged}"),
+    );
+    let ran = lab.xp("list").expect(0);
+    ran.says(&["TAGS", "ours"]);
     // A clone has results and no working folder.
     fs::remove_dir_all(lab.path().join(".xp")).unwrap();
     lab.xp("list").expect(0).says(&["all in results"]);
