@@ -58,7 +58,9 @@ pub(crate) fn cells(session: &Session, collected: &Collected, manifest: &Manifes
 
     let mut columns = axes(session, &groups);
     columns.push(counts(&groups));
-    columns.extend(measured(session.sweep.job, &groups));
+    let ranked_by = report::Headline::of(&cells, manifest.measure.as_deref());
+    let first = ranked_by.map(|own| own.column);
+    columns.extend(measured(session.sweep.job, first, &groups));
     if !ranking.is_empty() {
         columns.extend(compared(&ranked));
     }
@@ -160,12 +162,14 @@ fn counts(groups: &[Group<'_>]) -> Column {
     }
 }
 
-/// The headline measures that some cell has, and the first in any case.
-fn measured(job: JobKind, groups: &[Group<'_>]) -> Vec<Column> {
+/// The headline measures that some cell has, what cells are ranked by before the others, and the first in any case.
+fn measured(job: JobKind, first: Option<&str>, groups: &[Group<'_>]) -> Vec<Column> {
     let rows = || groups.iter().flat_map(|group| &group.rows);
     let has =
         |row: &&TrialRow, column| row.value(column).and_then(|value| value.number()).is_some();
-    let columns = job.facts().headlines.iter().enumerate();
+    let mut headlines: Vec<&Headline> = job.facts().headlines.iter().collect();
+    headlines.sort_by_key(|measure| first != Some(measure.column));
+    let columns = headlines.into_iter().enumerate();
     columns
         .filter(|(rank, measure)| *rank == 0 || rows().any(|row| has(row, measure.column)))
         .map(|(rank, measure)| Column {
