@@ -101,6 +101,7 @@ const FACTS: JobFacts = JobFacts {
         headline("drop_rate", "dropped %", 100.0, 1),
         headline("load_cv_before", "load cv", 1.0, 3),
         headline("peak_memory_bytes", "peak MB", 1e-6, 0),
+        headline("bits_per_byte", "bits/byte", 1.0, 4),
     ],
     told: &["perplexity", "tokens_per_s", "drop_rate"],
     keeps_weights: true,
