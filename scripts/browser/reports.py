@@ -2,15 +2,18 @@
 
 Needs what page.py needs:
 
-    python3 scripts/browser/reports.py [--results FOLDER] [--shots FOLDER]
+    python3 scripts/browser/reports.py --xp target/release/xp [--results FOLDER] [--shots FOLDER]
 
-Without a browser it says so and is done.
+The program writes the index, of a copy. Without a browser it says so and is done.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from page import Browser, Page, missing
@@ -92,8 +95,18 @@ def index(browser: Browser, results: Path, reports: list[Path], shots: Path | No
             page.close()
 
 
+def copied(xp: Path, results: Path, folder: Path) -> Path:
+    """A copy of results with pages and index as the program draws them."""
+    copy = folder / "results"
+    shutil.copytree(results, copy, ignore=shutil.ignore_patterns("before"))
+    folders = [table.parent for table in copy.glob("*/*/trials.parquet")]
+    subprocess.run([xp, "figures", *folders], check=True, capture_output=True, cwd=folder)
+    return copy
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--xp", type=Path, required=True, help="the program")
     parser.add_argument("--results", type=Path, default=ROOT / "results", help="the folder of all results")
     parser.add_argument("--shots", type=Path, help="folder for screenshots")
     asked = parser.parse_args()
@@ -103,10 +116,9 @@ def main() -> int:
         return 0
     if asked.shots:
         asked.shots.mkdir(parents=True, exist_ok=True)
-    results = asked.results.resolve()
-    reports = sorted(results.glob("*/*/report.html"))
-    reports = [report for report in reports if report.parent.parent.name != "before"]
-    with Browser() as browser:
+    with tempfile.TemporaryDirectory() as name, Browser() as browser:
+        results = copied(asked.xp.resolve(), asked.results, Path(name).resolve())
+        reports = sorted(results.glob("*/*/report.html"))
         index(browser, results, reports, asked.shots)
         for report in reports:
             look(browser, report, asked.shots)

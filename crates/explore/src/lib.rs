@@ -42,5 +42,5 @@ mod sweep;
 mod texts;
 mod training;
 
-pub use page::{Error, PAGE, page};
+pub use page::{Error, PAGE, is_page, page};
 pub use sweep::Sweep;

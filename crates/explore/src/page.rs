@@ -28,6 +28,15 @@ const PROGRAM: [&str; 11] = [
     include_str!("../assets/main.js"),
 ];
 
+/// What a page of `xp explore` has and hardly another.
+const MARK: &str = "<title>Routing, token by token</title>";
+
+/// Whether a file is such a page, which may be written anew.
+pub fn is_page(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(2000)];
+    String::from_utf8_lossy(start).contains(MARK)
+}
+
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -49,5 +49,5 @@ pub use figures::{Figure, figure_files};
 pub use format::{interval, significant};
 pub use headline::{Headline, PERPLEXITY};
 pub use names::{Names, Naming, unnamed};
-pub use page::{Entry, index};
+pub use page::{Entry, index, is_index};
 pub use speeds::{InTurn, Speeds};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use report::Entry;
 use runstore::Collected;
 
-use crate::{exit::Expected, jobs::short_names, publish::undrawn, recorded};
+use crate::{exit::Expected, jobs::short_names, publish::undrawn, recorded, ui};
 
 /// Its file, in the folder that holds all results.
 const INDEX: &str = "index.html";
@@ -16,14 +16,34 @@ pub(crate) fn root_of(folder: &Path) -> PathBuf {
     whole.ancestors().nth(2).unwrap_or(&whole).to_owned()
 }
 
-/// Writes the index of all results.
-pub(crate) fn write(root: &Path) -> Result<PathBuf, Expected> {
+/// Where `--results` is unless it is said.
+const USUAL_ROOT: &str = "results";
+
+/// Whether the folder above two of a results folder is known to hold results: it is the usual one, or has an index.
+pub(crate) fn is_root(root: &Path) -> bool {
+    let is_usual = std::path::absolute(USUAL_ROOT).is_ok_and(|usual| usual == root);
+    is_usual || is_ours(&root.join(INDEX)) == Some(true)
+}
+
+/// Whether a file is an index; `None` where there is none.
+fn is_ours(path: &Path) -> Option<bool> {
+    let page = std::fs::read(path).ok()?;
+    Some(report::is_index(&String::from_utf8_lossy(&page)))
+}
+
+/// Writes the index of all results; nothing in the place of a page of somebody else.
+pub(crate) fn write(root: &Path) -> Result<Option<PathBuf>, Expected> {
+    let path = root.join(INDEX);
+    if is_ours(&path) == Some(false) {
+        let path = path.display();
+        ui::say(&format!("{path} is no index of results and stays as it is"));
+        return Ok(None);
+    }
     let folders = recorded::results(root).into_iter();
     let entries: Vec<Entry> = folders.map(|folder| entry(root, &folder)).collect();
     let page = report::index(&entries).map_err(undrawn)?;
-    let path = root.join(INDEX);
     runstore::replace_file(&path, page.as_bytes())?;
-    Ok(path)
+    Ok(Some(path))
 }
 
 /// What cannot be read is on the index too, with the reason.

@@ -117,7 +117,7 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
     Ok(Published {
         folder: session.results.clone(),
         report: session.results.join(report::PAGE),
-        index: Some(index),
+        index,
         set_aside,
         collected,
         manifest,

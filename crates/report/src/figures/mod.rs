@@ -105,7 +105,7 @@ impl Source<'_> {
 
     /// How the speeds that the cells hold came about.
     fn speed_note(&self) -> String {
-        let trials = "Speeds are those of the trials, which ran one after another.";
+        let trials = "Speeds are those of the trials, beside whatever ran at the same time.";
         self.in_turn.clone().unwrap_or_else(|| trials.to_owned())
     }
 }

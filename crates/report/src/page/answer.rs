@@ -104,7 +104,7 @@ impl<'a> Answer<'a> {
             cell => row.cell.label(),
             value => value.map_or_else(|| "–".to_owned(), |own| interval(&own)),
             difference => beside.difference(),
-            verdict => if is_other { "is it" } else { beside.verdict.word() },
+            verdict => if is_other { "itself" } else { beside.verdict.word() },
         }
     }
 

@@ -3,6 +3,7 @@
 use runstore::{Collected, Manifest, tables::TrialStatus};
 
 use crate::cells::{Cell, trials};
+use crate::headline::Headline;
 use crate::speeds::Speeds;
 
 /// How many trials and cells there are, and how trials ended.
@@ -36,6 +37,7 @@ pub(super) fn cautions(
         overridden(manifest),
         uncommitted(collected),
         few_seeds(cells),
+        not_ranked_by(manifest, cells),
         speeds.and_then(Speeds::warning),
     ];
     let mut cautions: Vec<String> = parts.into_iter().flatten().collect();
@@ -68,6 +70,22 @@ fn uncommitted(collected: &Collected) -> Option<String> {
     let dirty = rows.filter(|row| row.git_dirty == Some(true)).count();
     (dirty > 0)
         .then(|| format!("{dirty} of {all} trials ran from source that differed from its commit."))
+}
+
+/// What the sweep asks to be ranked by, where no cell has it or cells cannot be ranked by it.
+fn not_ranked_by(manifest: &Manifest, cells: &[Cell]) -> Option<String> {
+    let asked = manifest.measure.as_deref()?;
+    let own = Headline::of(cells, Some(asked));
+    if cells.is_empty() || own.is_some_and(|own| own.column == asked) {
+        return None;
+    }
+    let instead = own.map_or(
+        "so that nothing is ranked",
+        |_| "so that another measure ranks",
+    );
+    Some(format!(
+        "The sweep asks to rank by {asked}, which these cells cannot be ranked by, {instead}."
+    ))
 }
 
 fn few_seeds(cells: &[Cell]) -> Option<String> {

@@ -16,7 +16,7 @@ use runstore::{Collected, Manifest};
 use super::cells::Cell;
 use super::figures::{Absent, Figure};
 pub(crate) use answer::Answer;
-pub use index::{Entry, index};
+pub use index::{Entry, index, is_index};
 
 /// The templates by name. The ending of a page's name switches escaping on.
 const TEMPLATES: [(&str, &str); 12] = [

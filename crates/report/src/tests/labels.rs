@@ -59,7 +59,7 @@ fn every_figure_names_its_axes_and_units() {
         (
             "paired_differences.svg",
             "perplexity less that of",
-            "(per token)",
+            "(per token, left is better)",
         ),
         (
             "quality_by_axis.svg",

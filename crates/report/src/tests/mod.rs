@@ -264,7 +264,7 @@ fn the_page_says_what_was_asked_found_and_lost() {
         "yes, every seed",
         "Not causal: expert-choice, CF 1; expert-choice, CF 1.25",
         "Not causal in training alone: hard-top-k, CF 1;",
-        "<td>expert-choice (not causal)</td>",
+        "<td class=\"name\">expert-choice (not causal)</td>",
         "all comparisons with the best cell, ",
         "by Holm's method over",
         "not told apart",

@@ -41,10 +41,23 @@ pub(super) fn run(args: &ExploreArgs) -> Result<Exit, Expected> {
         Some(path) => path.clone(),
         None => above_all(&args.folders).join(PAGE),
     };
+    refuse_foreign(&path)?;
     let failed = |source| Expected::io(format!("write {}", path.display()), source);
     fs::write(&path, page).map_err(failed)?;
     ui::data(&format!("{}\n", path.display()));
     Ok(Exit::Done)
+}
+
+/// A page is written over an earlier one alone, never over anything else.
+fn refuse_foreign(path: &Path) -> Result<(), Expected> {
+    match fs::read(path) {
+        Ok(bytes) if !explore::is_page(&bytes) => Err(Expected::new(
+            Exit::Store,
+            format!("{} is there and is no page of `xp explore`", path.display()),
+            "name another file with --out, or move that one away",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn read(folder: &Path) -> Result<(Collected, Manifest), Expected> {

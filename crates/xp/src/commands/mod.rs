@@ -94,9 +94,10 @@ fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
         ui::data(&format!("{}\n", folder.join(report::PAGE).display()));
         roots.insert(index::root_of(folder));
     }
-    for root in roots {
-        let index = index::write(&root)?;
-        ui::say(&format!("index: {}", index.display()));
+    for root in roots.into_iter().filter(|root| index::is_root(root)) {
+        if let Some(index) = index::write(&root)? {
+            ui::say(&format!("index: {}", index.display()));
+        }
     }
     Ok(Exit::Done)
 }

@@ -52,7 +52,18 @@ impl Reader {
             .map(|name| name.to_string_lossy().into_owned());
         self.open.push(name.unwrap_or_default());
         if let Some(mut tree) = self.parse(path, bytes) {
-            for (base, span) in self.bases(&mut tree) {
+            let bases = self.bases(&mut tree);
+            if let [(_, span), ..] = &bases[..]
+                && self.open.len() == 1
+                && !tree.contains_key("name")
+            {
+                self.problems.at(
+                    span.clone(),
+                    "a sweep that includes others needs a `name` of its own",
+                    "add `name = \"...\"`: it names the results folder, which is not that of what is included",
+                );
+            }
+            for (base, span) in bases {
                 self.include(&path.with_file_name(&base), base, span);
             }
             self.layers.push(tree);

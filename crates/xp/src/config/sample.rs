@@ -24,6 +24,9 @@ const HELP: &str =
 /// Points that are drawn for each that is kept, where the same ones come up again.
 const PATIENCE: usize = 100;
 
+/// More points than this are a slip: they would take minutes to draw, and years to run.
+const MOST_POINTS: usize = 10_000;
+
 /// The `sample` table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -84,7 +87,13 @@ impl SampleConfig {
                 return None;
             }
         };
+        let place = node.span();
         match Self::deserialize(ValueDeserializer::from(node)) {
+            Ok(config) if config.points.get() > MOST_POINTS => {
+                let message = format!("a sample has at most {MOST_POINTS} points");
+                problems.at(place, message, HELP);
+                None
+            }
             Ok(config) => Some(config),
             Err(error) => {
                 problems.read(&error, Some(tree));

@@ -66,7 +66,7 @@ pub(crate) fn cells(session: &Session, collected: &Collected, manifest: &Manifes
     }
     lines_to_beat(&mut columns, &groups, session.sweep.job);
     let (table, left_out) = fitted(columns, (!ranking.is_empty()).then_some(0));
-    super::data(&table);
+    super::styled(&table);
     let mut notes = vec!["mean ± half of the 95 % interval over seeds".to_owned()];
     if groups.iter().any(Group::is_marked) {
         notes.push(format!("†: fewer than {FEW_SEEDS} seeds"));

@@ -49,6 +49,11 @@ pub(crate) fn data(text: &str) {
     written(text.as_bytes(), end.as_bytes());
 }
 
+/// Writes a table whose cells were made visible one by one, with the attributes of a row.
+fn styled(table: &str) {
+    written(table.as_bytes(), b"\n");
+}
+
 fn written(text: &[u8], end: &[u8]) {
     let mut out = io::stdout().lock();
     let written = out
@@ -67,7 +72,7 @@ fn written(text: &[u8], end: &[u8]) {
 /// Writes a table to stdout that fits the terminal, and says on stderr which columns found no room.
 pub(crate) fn table(columns: Vec<Column>) {
     let (table, left_out) = tables::fitted(columns, None);
-    data(&table);
+    styled(&table);
     if !left_out.is_empty() {
         say(&format!("not shown: {}", left_out.join(", ")));
     }

@@ -1,5 +1,6 @@
 //! Tables on stdout.
 
+use crate::visible::visible;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 
 /// The width of a table where there is no terminal to ask.
@@ -86,16 +87,21 @@ impl Column {
 }
 
 /// A table that fits the terminal, or 80 columns where there is none, and the headings that found no room.
-/// `strong` names the row that stands out.
+/// `strong` names the row that stands out; its text is for [`styled`](super::styled).
 pub(super) fn fitted(columns: Vec<Column>, strong: Option<usize>) -> (String, Vec<String>) {
     let mut table = bare();
     let (columns, left_out) = fit(columns, super::width());
-    table.set_header(columns.iter().map(Column::folded));
+    table.set_header(
+        columns
+            .iter()
+            .map(|column| visible(&column.folded()).into_owned()),
+    );
     let height = columns.first().map_or(0, |column| column.cells.len());
     for row in 0..height {
         let bold = strong == Some(row);
         table.add_row(columns.iter().map(|column| {
-            let cell = Cell::new(&column.cells[row]);
+            // The row's own attributes come after, and are sent as they are.
+            let cell = Cell::new(visible(&column.cells[row]));
             if bold {
                 cell.add_attribute(Attribute::Bold)
             } else {

@@ -166,7 +166,7 @@ fn watching_shows_what_runs_and_disturbs_nothing() {
         .says(&["0 of 1 recorded", "no trial runs here now"]);
     let runner = lab.start(&format!("sweep {file} --threads 1"));
     let shown = || lab.xp(&format!("watch {file} --once")).expect(0).stdout;
-    wait_for(|| shown().contains("validation"));
+    wait_for(|| shown().contains("load of experts"));
     let page = shown();
     for part in [
         "1 running",

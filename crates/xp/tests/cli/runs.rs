@@ -90,7 +90,7 @@ fn a_sweep_of_layers_times_its_phases_and_states_what_growth_costs() {
         "{figure}"
     );
     let report = fs::read_to_string(results.join("report.html")).unwrap();
-    assert!(report.contains("<h2>Scaling</h2>") && report.contains("experts E"));
+    assert!(report.contains("Scaling</h2>") && report.contains("experts E"));
 
     let plan = lab.xp("plan scaling --scale smoke --json").expect(0).json();
     let id = plan["trials"][6]["id"].as_str().expect("an id");

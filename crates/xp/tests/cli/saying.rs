@@ -50,7 +50,8 @@ fn counts_agree_after_a_restart() {
     lab.xp(&format!("sweep {file} --partition 1/4")).expect(0);
     let page = fs::read_to_string(lab.results("quick", "base-cpu").join("report.html")).unwrap();
     assert!(
-        page.contains("2 finished trials in 2 cells, 6 outstanding"),
+        page.contains("2 finished trials in 2 cells.")
+            && page.contains("6 of 8 trials are outstanding"),
         "{page}"
     );
     lab.xp(&format!("sweep {file}"))
