@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long a trial may take to save itself when its time is over.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 
 /// How often trials held by another runner are looked at.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -190,7 +190,8 @@ pub(crate) fn event_text(event: &Event) -> Option<String> {
             format!("step {step}/{steps}{}", progress_tail(event))
         }
         // Progress says as much.
-        Event::Logged { .. } => return None,
+        // What was refused is shown as the error that it is.
+        Event::Logged { .. } | Event::Refused { .. } => return None,
         Event::Evaluated {
             step,
             valid_loss,
@@ -223,8 +224,6 @@ pub(crate) fn event_text(event: &Event) -> Option<String> {
         Event::Interrupted { step } => {
             format!("interrupted after step {step}; run it again to go on")
         }
-        // Shown as the error that it is.
-        Event::Refused { .. } => return None,
     })
 }
 
