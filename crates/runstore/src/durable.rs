@@ -54,17 +54,6 @@ pub(crate) fn write_atomic(
     result
 }
 
-/// Puts a file that stands by itself in one step: readers see the old content or the new one.
-///
-/// # Errors
-///
-/// When it cannot be written.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    write_atomic(path, bytes, folder, &format!(".{name}"))
-}
-
 /// Renames and has both folders reach the disk.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
     fs::rename(from, to).map_err(|source| Error::write(to, source))?;

@@ -43,7 +43,7 @@ pub mod store;
 pub mod tables;
 
 pub use canonical::canonical_json;
-pub use durable::{copy_folder, replace_file};
+pub use durable::copy_folder;
 pub use error::Error;
 pub use id::{TrialId, TrialRef, data_digest};
 pub use manifest::{Manifest, RanBy, TrialSummary, tidy_command};
@@ -51,7 +51,8 @@ pub use parquet::{COLUMNS_KEY, SCHEMA_KEY};
 pub use provenance::{Built, Provenance, now, peak_memory_bytes};
 pub use readme::readme;
 pub use results::{
-    ResultsWriter, aside, read_manifest, read_peers, read_results, read_trials, update_peers,
+    ResultsWriter, aside, read_manifest, read_peers, read_results, read_trials, replace_file,
+    update_peers,
 };
 pub use store::{
     Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, LiveLog, PendingCheckpoint,

@@ -54,7 +54,8 @@ impl Published {
             collected: runstore::read_results(&folder)?,
             manifest: runstore::read_manifest(&folder)?,
             report: folder.join(report::PAGE),
-            index: None,
+            // A page beside the results: where it cannot be written, they are no less there.
+            index: index::write(&index::root_of(&folder)).ok().flatten(),
             set_aside: None,
             folder,
         })

@@ -13,7 +13,7 @@ use std::path::Path;
 
 pub use peers::{read_peers, update_peers};
 pub use reader::{read_manifest, read_results, read_trials};
-pub use writer::{ResultsWriter, aside};
+pub use writer::{ResultsWriter, aside, replace_file};
 
 const MANIFEST: &str = "manifest.json";
 

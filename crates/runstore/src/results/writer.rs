@@ -229,3 +229,16 @@ fn above(folder: &Path) -> PathBuf {
 fn is_own(name: &std::ffi::OsStr) -> bool {
     name.as_encoded_bytes().starts_with(OWN.as_bytes())
 }
+
+/// Puts a file beside the folders of results in one step: readers see the old content or the new one. What a dead
+/// writer left is written over by the next.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let _alone = lock_folder(&above(path), true);
+    let temporary = path.with_file_name(format!(".{name}.tmp"));
+    durable::write_synced(&temporary, bytes).and_then(|()| durable::rename(&temporary, path))
+}
