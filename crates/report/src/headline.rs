@@ -3,7 +3,6 @@
 use metrics::MeanInterval;
 
 use super::cells::Cell;
-use super::figures::Quantity;
 
 /// A measure that cells can be ranked by.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -112,17 +111,6 @@ impl Headline {
     /// Whether it says how well a model does, and not what that costs.
     pub(crate) fn is_quality(&self) -> bool {
         HEADLINES[..QUALITIES].contains(self)
-    }
-
-    /// It as the axis of a figure.
-    pub(crate) fn quantity(&self) -> Quantity {
-        let better = if self.more_is_better {
-            "higher"
-        } else {
-            "lower"
-        };
-        let unit = format!("{}, {better} is better", self.unit);
-        Quantity::plain(self.column, self.name, &unit).times(self.factor)
     }
 
     /// A cell's values and another's in the seeds that both finished, in the headline's unit.

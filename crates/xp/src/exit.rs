@@ -138,6 +138,12 @@ impl Expected {
         }
     }
 
+    /// A page's template that does not fit what it is given.
+    pub(crate) fn undrawn(error: minijinja::Error) -> Self {
+        let message = format!("the page could not be drawn: {error}");
+        Self::new(Exit::Bug, message, "the tables are written and whole")
+    }
+
     /// The code that this error ends with.
     pub(crate) fn exit(&self) -> Exit {
         match self {

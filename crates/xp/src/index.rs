@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use report::Entry;
 use runstore::Collected;
 
-use crate::{exit::Expected, jobs::short_names, publish::undrawn, recorded, ui};
+use crate::{exit::Expected, jobs::short_names, recorded, ui};
 
 /// Its file, in the folder that holds all results.
 const INDEX: &str = "index.html";
@@ -41,7 +41,7 @@ pub(crate) fn write(root: &Path) -> Result<Option<PathBuf>, Expected> {
     }
     let folders = recorded::results(root).into_iter();
     let entries: Vec<Entry> = folders.map(|folder| entry(root, &folder)).collect();
-    let page = report::index(&entries).map_err(undrawn)?;
+    let page = report::index(&entries).map_err(Expected::undrawn)?;
     runstore::replace_file(&path, page.as_bytes())?;
     Ok(Some(path))
 }

@@ -8,14 +8,7 @@ use runstore::{
 };
 use serde::Serialize;
 
-use crate::{
-    exit::{Exit, Expected},
-    index,
-    jobs::short_names,
-    row,
-    session::Session,
-    ui,
-};
+use crate::{exit::Expected, index, jobs::short_names, row, session::Session, ui};
 
 /// What stands where.
 #[derive(Debug, Serialize)]
@@ -113,7 +106,7 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
         report.put(&mut results)?;
     }
     results.commit()?;
-    drawn.map_err(undrawn)?;
+    drawn.map_err(Expected::undrawn)?;
     let index = index::write(&index::root_of(&session.results))?;
     Ok(Published {
         folder: session.results.clone(),
@@ -123,12 +116,6 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
         collected,
         manifest,
     })
-}
-
-/// A template that does not fit what it is given.
-pub(crate) fn undrawn(error: minijinja::Error) -> Expected {
-    let message = format!("the report could not be drawn: {error}");
-    Expected::new(Exit::Bug, message, "the tables are written and whole")
 }
 
 fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -> Manifest {

@@ -56,7 +56,7 @@ use super::cells::Cell;
 use super::headline::Headline;
 use super::speeds::Speeds;
 pub(crate) use dark::style as dark_style;
-pub(crate) use quantity::Quantity;
+use quantity::Quantity;
 #[cfg(test)]
 pub(crate) use width::text_width;
 
@@ -100,7 +100,7 @@ impl Source<'_> {
     /// How well a cell does: what the sweep ranks by, or perplexity where that is a cost.
     fn quality(&self) -> Quantity {
         let headline = self.headline.filter(|own| own.is_quality());
-        headline.map_or_else(Quantity::perplexity, Headline::quantity)
+        headline.map_or_else(Quantity::perplexity, Quantity::of)
     }
 
     /// How the speeds that the cells hold came about.

@@ -1,10 +1,11 @@
 //! Columns as they are shown: in words, with a unit, scaled to numbers of a readable size.
 
 use crate::cells::Cell;
+use crate::headline::{Headline, PERPLEXITY};
 
 /// A column of `trials.parquet` on an axis.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Quantity {
+pub(super) struct Quantity {
     column: &'static str,
     name: &'static str,
     unit: String,
@@ -69,26 +70,31 @@ impl Quantity {
 
     /// Validation perplexity.
     pub(super) fn perplexity() -> Self {
-        Self::plain(
-            "perplexity",
-            "validation perplexity",
-            "per token, lower is better",
-        )
+        Self::of(&PERPLEXITY)
+    }
+
+    /// What cells are ranked by.
+    pub(super) fn of(headline: &Headline) -> Self {
+        let better = if headline.more_is_better {
+            "higher"
+        } else {
+            "lower"
+        };
+        Self {
+            column: headline.column,
+            name: headline.name,
+            unit: format!("{}, {better} is better", headline.unit),
+            factor: headline.factor,
+        }
     }
 
     /// Whether it is [`Self::perplexity`].
     pub(super) fn is_perplexity(&self) -> bool {
-        self.column == "perplexity"
-    }
-
-    /// The same in a unit of which a value has that many times as many.
-    pub(crate) fn times(mut self, factor: f64) -> Self {
-        self.factor *= factor;
-        self
+        self.column == PERPLEXITY.column
     }
 
     /// A column shown as it is.
-    pub(crate) fn plain(column: &'static str, name: &'static str, unit: &str) -> Self {
+    pub(super) fn plain(column: &'static str, name: &'static str, unit: &str) -> Self {
         Self {
             column,
             name,

@@ -38,7 +38,7 @@ pub(super) fn ranked(source: &Source<'_>) -> Result<Figure, Absent> {
     let Some(headline) = source.headline else {
         return Err(absent);
     };
-    let quality = headline.quantity();
+    let quality = Quantity::of(headline);
     let mut cells: Vec<&Cell> = source.cells.clone();
     cells.retain(|cell| quality.mean(cell).is_some());
     if cells.len() < 2 {

@@ -1,10 +1,10 @@
 //! `xp compare`: the cells that two sweeps or results folders have in common.
 
-use compare::{Axis, Cells, Change, Comparison, Results, SpeedComparison};
+use compare::{Cells, Comparison, SpeedComparison};
 use runstore::tables::{ColumnKind, Row, TrialRow};
 use serde::Serialize;
 
-use super::diff::show_settings;
+use super::two_sides::{CellList, Head, say_obstacles, show_settings};
 use crate::{
     cli::CompareArgs,
     config::closest,
@@ -28,69 +28,6 @@ struct Found<'a> {
     /// Why there is none of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     no_speeds: Option<&'a str>,
-}
-
-/// A side by what it is.
-#[derive(Serialize)]
-pub(super) struct Head<'a> {
-    folder: &'a str,
-    sweep: &'a str,
-    scale: &'a str,
-    device: &'a str,
-    overrides: &'a [String],
-    trials: usize,
-    cells: usize,
-}
-
-impl<'a> Head<'a> {
-    pub(super) fn of(results: &'a Results) -> Self {
-        let example = results.trials.first();
-        let text = |of: fn(&TrialRow) -> &String| example.map_or("", |row| of(row).as_str());
-        Self {
-            folder: &results.name,
-            sweep: text(|row| &row.sweep),
-            scale: text(|row| &row.scale),
-            device: text(|row| &row.device),
-            overrides: &results.manifest.overrides,
-            trials: results.trials.len(),
-            cells: results.cells.len(),
-        }
-    }
-
-    pub(super) fn line(&self, name: &str) -> String {
-        let mut line = format!(
-            "{name}  {}  {} trials, {} cells\n",
-            self.folder, self.trials, self.cells
-        );
-        if !self.overrides.is_empty() {
-            line.push_str(&format!("   --set {}\n", self.overrides.join(" --set ")));
-        }
-        line
-    }
-}
-
-/// The cells of two sides by what they are called.
-#[derive(Serialize)]
-pub(super) struct CellList<'a> {
-    common: Vec<String>,
-    only_a: Vec<String>,
-    only_b: Vec<String>,
-    axes: &'a [Axis],
-    /// Settings that all common cells have otherwise.
-    throughout: &'a [Change],
-}
-
-impl<'a> CellList<'a> {
-    pub(super) fn of(cells: &'a Cells<'_>) -> Self {
-        let labels = |cells: &[&report::Cell]| cells.iter().map(|cell| cell.label()).collect();
-        Self {
-            common: cells.common.iter().map(compare::Common::label).collect(),
-            only_a: labels(&cells.only_a),
-            only_b: labels(&cells.only_b),
-            axes: &cells.axes,
-            throughout: &cells.throughout,
-        }
-    }
 }
 
 pub(super) fn run(args: &CompareArgs) -> Result<Exit, Expected> {
@@ -230,25 +167,6 @@ fn listed(values: &[String]) -> String {
     }
 }
 
-/// Characters of a line that is set in.
-const LONGEST_LINE: usize = 76;
-
-/// A line for each axis with values that one side alone has.
-pub(super) fn only_there(axes: &[Axis]) -> String {
-    let mut text = String::new();
-    for axis in axes {
-        for (side, values) in [("a", &axis.only_a), ("b", &axis.only_b)] {
-            if !values.is_empty() {
-                let line = format!("{} in {side} alone: {}", axis.name, values.join(", "));
-                for line in ui::folded(&line, LONGEST_LINE).lines() {
-                    text.push_str(&format!("  {line}\n"));
-                }
-            }
-        }
-    }
-    text
-}
-
 fn show(comparison: &Comparison) {
     let unit = TrialRow::SCHEMA
         .column(&comparison.measure)
@@ -293,14 +211,6 @@ fn how(comparison: &Comparison) -> String {
         tested => format!("; p corrected by Holm over {tested} cells"),
     };
     format!("mean ± half of the 95 % interval; {how}{corrected}")
-}
-
-/// Says which common cells are not compared.
-pub(super) fn say_obstacles(comparison: &Comparison) {
-    for (obstacle, count) in comparison.obstacles() {
-        let cells = if count == 1 { "cell" } else { "cells" };
-        ui::say(&format!("not compared, {count} {cells}: {obstacle}"));
-    }
 }
 
 fn show_speeds(speeds: &Result<Vec<SpeedComparison>, String>) {

@@ -3,19 +3,16 @@
 use std::path::Path;
 
 use compare::{
-    Cells, Change, Circumstance, Comparison, Noise, Results, Trial, TrialDifference, circumstances,
-    spelled,
+    Cells, Circumstance, Comparison, Noise, Results, Trial, TrialDifference, circumstances,
 };
 use runstore::tables::{Row, TrialRow};
 use serde::Serialize;
 
-use super::compare::{CellList, Head, only_there, say_obstacles};
+use super::two_sides::{CellList, Head, only_there, say_obstacles, show_settings};
 use crate::{
     cli::DiffArgs,
     exit::{Exit, Expected},
     found::{Side, side},
-    jobs::JobKind,
-    schema::SettingsSchema,
     ui::{self, sides},
 };
 
@@ -198,21 +195,6 @@ fn show_overview(cells: &Cells<'_>, measures: &[Comparison], args: &DiffArgs) {
         "`xp compare {} {}` shows each cell",
         args.a, args.b
     ));
-}
-
-/// Settings that differ, or that none does.
-pub(super) fn show_settings(changes: &[Change], job: &str, none: &str) {
-    if changes.is_empty() {
-        ui::data(&format!("{none}\n"));
-        return;
-    }
-    let schema = JobKind::from_name(job).map(SettingsSchema::of);
-    let usual = |path: &str| {
-        let usual = schema.as_ref()?.default_at(path)?;
-        Some(format!("{} (default)", spelled(usual)))
-    };
-    ui::table(sides::settings(changes, usual));
-    ui::data("");
 }
 
 fn show_circumstances(found: &[Circumstance]) {

@@ -20,6 +20,7 @@ mod schema;
 mod show;
 mod sweep;
 mod trial;
+mod two_sides;
 mod watch;
 
 use std::{collections::BTreeSet, path::PathBuf};
@@ -32,7 +33,7 @@ use crate::{
     exit::{Exit, Expected},
     index,
     jobs::short_names,
-    publish::{publish, undrawn},
+    publish::publish,
     session::Session,
     ui,
 };
@@ -88,7 +89,7 @@ fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
         // Columns that a newer program has are added, so that tables of all folders go together.
         let cells = report::name_cells(&mut collected, short_names);
         let manifest = results.put_tables(&collected, &cells, &results.manifest()?)?;
-        let report = report::draw(&collected, &manifest, short_names).map_err(undrawn)?;
+        let report = report::draw(&collected, &manifest, short_names).map_err(Expected::undrawn)?;
         report.put(&mut results)?;
         results.commit()?;
         ui::data(&format!("{}\n", folder.join(report::PAGE).display()));

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    locate,
     problem::{Problem, Problems},
     reading,
     source::{Sources, Span, Tree, shift_table},
@@ -173,8 +172,8 @@ impl Reader {
     fn instead(&self, path: &Path, name: &str) -> String {
         let folder = path
             .parent()
-            .map_or_else(PathBuf::new, locate::current_if_empty);
-        let files: Vec<String> = locate::toml_files(&folder)
+            .map_or_else(PathBuf::new, reading::current_if_empty);
+        let files: Vec<String> = reading::toml_files(&folder)
             .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
             .filter(|file| !self.open.contains(file))
             .collect();

@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::{
     include::{Reader, SweepText},
     problem::{ConfigErrors, Problem, Problems},
-    reading,
+    reading::{self, toml_files},
     source::{Sources, Tree},
     suggest::closest,
 };
@@ -76,22 +76,6 @@ pub(crate) fn experiments(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// The TOML files of a folder.
-pub(super) fn toml_files(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
-    paths.filter(|path| path.extension().is_some_and(|end| end == "toml") && path.is_file())
-}
-
-/// The folder of a file that is named without one.
-pub(super) fn current_if_empty(folder: &Path) -> PathBuf {
-    if folder.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        folder.to_owned()
-    }
 }
 
 /// Whether a file is there to be included: a sweep has a name of its own, that of its results folder.

@@ -1,9 +1,9 @@
-//! The bytes of a sweep file, which may be a pipe that a shell fills: `xp plan <(command)`.
+//! The bytes of a sweep file, which may be a pipe that a shell fills, `xp plan <(command)`, and the folder it is in.
 
 use std::{
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     sync::mpsc::{self, RecvTimeoutError, Sender},
     thread,
     time::Duration,
@@ -81,5 +81,21 @@ fn forward(path: &Path, send: &Sender<io::Result<Vec<u8>>>) -> io::Result<()> {
         if length == 0 || send.send(Ok(piece[..length].to_vec())).is_err() {
             return Ok(());
         }
+    }
+}
+
+/// The TOML files of a folder.
+pub(super) fn toml_files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|end| end == "toml") && path.is_file())
+}
+
+/// The folder of a file that is named without one.
+pub(super) fn current_if_empty(folder: &Path) -> PathBuf {
+    if folder.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        folder.to_owned()
     }
 }
