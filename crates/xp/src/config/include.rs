@@ -322,6 +322,9 @@ mod tests {
             let error = open(&[("a.toml", &include(wrong)), ("base.toml", BASE)]).unwrap_err();
             assert!(error.contains(says), "{error}");
         }
+        let unnamed = "include = 'base.toml'\nquestion = 'q'\nseeds = [1]";
+        let unnamed = open(&[("a.toml", unnamed), ("base.toml", OWN)]).unwrap_err();
+        assert!(unnamed.contains("needs a `name` of its own"), "{unnamed}");
         let scale = format!("{OWN}job = 'train'\n[scale.cpu]\ninclude = 'base.toml'\n");
         let file = open(&[("a.toml", &scale)]).unwrap();
         let error = told(Sweep::resolve(file, &SweepOptions::default()).unwrap_err());

@@ -325,6 +325,7 @@ mod tests {
         "sample = 0",
         "`sample`: invalid value: integer `0`, expected a whole number from 1"
     )]
+    #[case("sample = 10001", "a sample has at most 10000 points")]
     #[case("sample = 'all'", "is a number of points, found string")]
     #[case("sample = { method = 'random' }", "`sample` has no `points`")]
     #[case("sample = { points = 3, method = 'haltn' }", "did you mean `halton`?")]

@@ -33,6 +33,14 @@ fn results_become_a_page_beside_their_tables() {
     assert_eq!(data(&page("all.html")), 1);
     lab.xp("explore results/trained/base-cpu").expect(0);
     assert_eq!(page("results/trained/base-cpu/explore.html"), one);
+
+    // An earlier page is written over, and nothing else.
+    let table = "results/trained/base-cpu/trials.parquet";
+    let before = fs::read(lab.path().join(table)).unwrap();
+    lab.xp(&format!("explore results/trained/base-cpu --out {table}"))
+        .expect(7)
+        .says(&["is no page of `xp explore`", "name another file"]);
+    assert_eq!(fs::read(lab.path().join(table)).unwrap(), before);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod fixture;
 mod forging;
 mod generating;
 mod health;
+mod index;
 mod keeping;
 mod language_models;
 mod living;
