@@ -1,5 +1,7 @@
 //! Softmax and cross-entropy in one, a row after another.
 
+use std::mem::MaybeUninit;
+
 use burn::{
     backend::{Flex, TensorMetadata},
     tensor::TensorData,
@@ -10,7 +12,9 @@ use rayon::prelude::*;
 use super::{
     Indices,
     exp::exp,
-    floats, matrix,
+    floats,
+    fresh::Fresh,
+    matrix,
     wide::{largest, sum_of, wide},
 };
 use crate::extension::{CrossEntropyGradients, CrossEntropyOps};
@@ -47,16 +51,21 @@ fn backward(
     vocab: usize,
     scale: f32,
 ) -> Vec<f32> {
-    let mut out = vec![0.0; logits.len()];
+    let mut out = Fresh::new(logits.len());
     let rows = rows_per_task(vocab);
-    out.par_chunks_mut(rows * vocab)
+    out.all()
+        .par_chunks_mut(rows * vocab)
         .zip(logits.par_chunks(rows * vocab))
         .zip(targets.par_chunks(rows))
         .zip(log_sums.par_chunks(rows))
         .for_each(|(((out, logits), targets), log_sums)| {
             backward_part(out, logits, targets, log_sums, scale);
         });
-    out
+    // SAFETY: the parts are all of it, and each was written.
+    #[expect(unsafe_code, reason = "memory that was written in parts")]
+    unsafe {
+        out.written()
+    }
 }
 
 wide! {
@@ -76,7 +85,7 @@ wide! {
     }
 
     fn backward_part(
-        out: &mut [f32],
+        out: &mut [MaybeUninit<f32>],
         logits: &[f32],
         targets: &[i32],
         log_sums: &[f32],
@@ -87,9 +96,10 @@ wide! {
         for (row, (out, logits)) in rows.enumerate() {
             let log_sum = log_sums[row];
             for (out, &logit) in out.iter_mut().zip(logits) {
-                *out = exp(logit - log_sum) * scale;
+                out.write(exp(logit - log_sum) * scale);
             }
-            out[targets[row] as usize] -= scale;
+            let target = targets[row] as usize;
+            out[target].write(exp(logits[target] - log_sum) * scale - scale);
         }
     }
 }

@@ -58,17 +58,6 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// All of them, in memory of their own.
-    pub(super) fn to_floats(self) -> Vec<f32> {
-        if let Self::F32(values) = self {
-            // Not cleared before it is written.
-            return values.to_vec();
-        }
-        let mut floats = vec![0.0; self.len()];
-        self.widen(0, &mut floats);
-        floats
-    }
-
     /// Writes those from `start` on to all of `out`.
     pub(super) fn widen(self, start: usize, out: &mut [f32]) {
         let length = out.len();

@@ -1,6 +1,6 @@
 //! Products on the vector kernels of the `gemm` crate.
 
-use std::{borrow::Cow, cell::Cell};
+use std::cell::Cell;
 
 use gemm::Parallelism;
 use rayon::prelude::*;
@@ -19,7 +19,11 @@ const WIDENED: usize = 1 << 17;
 /// Columns from which a kernel runs at full speed.
 const PANEL: usize = 16;
 
+/// Elements of a left factor that are mapped at a time: 16 KiB, which the first cache holds.
+const PART: usize = 1 << 12;
+
 thread_local! {
+    static MAPPED: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
     static NEAR: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
@@ -28,18 +32,19 @@ thread_local! {
 pub(super) fn run(product: &Product<'_>, out: *mut f32, add: bool, threads: Threads) {
     let (a, b) = (product.a, product.b);
     let (rows, columns) = (a.rows(), b.columns());
+    let mut mapped = Scratch::take(&MAPPED);
     let values = match (a.values(), product.map) {
-        (Values::F32(values), Map::Identity) => Cow::Borrowed(values),
+        (Values::F32(values), Map::Identity) => values,
         (values, map) => {
-            let mut mapped = values.to_floats();
-            map.apply(&mut mapped);
-            Cow::Owned(mapped)
+            let mapped = mapped.first(a.extent(), 0.0);
+            for (number, part) in mapped.chunks_mut(PART).enumerate() {
+                values.widen(number * PART, part);
+                map.apply(part);
+            }
+            &*mapped
         }
     };
-    let left = Left {
-        values: &values,
-        view: a,
-    };
+    let left = Left { values, view: a };
     let out = Out {
         first: out,
         row: columns,
@@ -84,7 +89,7 @@ impl Out {
     ) {
         let a = &left.view;
         assert!(
-            b.values().len() <= values.len() && a.values().len() <= left.values.len(),
+            b.extent() <= values.len() && a.extent() <= left.values.len(),
             "elements as views describe them"
         );
         // SAFETY: the result has these rows and columns, walked with strides (row, 1), and is

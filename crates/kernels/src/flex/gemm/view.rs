@@ -29,19 +29,18 @@ impl<'a> View<'a> {
         columns: usize,
         row: usize,
     ) -> Self {
-        let values = values.into();
-        let end = match (rows, columns) {
-            (0, _) | (_, 0) => 0,
-            _ => (rows - 1) * row + columns,
-        };
-        assert!(end <= values.len(), "a view leaves its slice");
-        Self {
-            values,
+        let view = Self {
+            values: values.into(),
             rows,
             columns,
             row,
             column: 1,
-        }
+        };
+        assert!(
+            view.extent() <= view.values.len(),
+            "a view leaves its slice"
+        );
+        view
     }
 
     /// The same elements with rows and columns exchanged.
@@ -71,6 +70,14 @@ impl<'a> View<'a> {
     /// Elements from a column to the next.
     pub(super) fn column_stride(&self) -> usize {
         self.column
+    }
+
+    /// How far into the slice its last element reaches.
+    pub(super) fn extent(&self) -> usize {
+        match (self.rows, self.columns) {
+            (0, _) | (_, 0) => 0,
+            (rows, columns) => (rows - 1) * self.row + (columns - 1) * self.column + 1,
+        }
     }
 
     /// The slice, of which every element `(i, j)` with `i < rows` and `j < columns` is a part.
