@@ -67,4 +67,8 @@ pub trait Decoder: CausalLm {
     /// Logits `[B, V]`, f32, of what follows the last of the S tokens, which come behind those in the
     /// cache and are in it from then on.
     fn decode(&self, input: &DecoderInput, cache: &mut Self::Cache) -> Tensor<2>;
+
+    /// The cache of these of its rows, in this order; one may come several times.
+    #[must_use]
+    fn select(&self, cache: Self::Cache, rows: &[usize]) -> Self::Cache;
 }

@@ -5,7 +5,8 @@
 //! over the layers, what its routers did ([`LayerTraces`]), how likely it finds a token, a window of a
 //! text and what may follow one ([`token_losses`], [`window_losses`], [`log_likelihoods`], [`score_options`]), how far its predictions
 //! are from another's ([`kl_divergence`]), and the text
-//! that it writes, if it keeps what it has computed ([`Decoder`], [`generate`], [`write_all`]).
+//! that it writes, if it keeps what it has computed ([`Decoder`], [`generate`], [`search`],
+//! [`write_all`]).
 //!
 //! Texts of several lengths share a batch by padding or by packing ([`RowTexts`]): each is read as if it were alone.
 //!
@@ -43,7 +44,7 @@ pub use decoder::{Decoder, DecoderInput};
 pub use divergence::kl_divergence;
 pub use error::LmError;
 pub use generate::{
-    Ending, Generated, Generation, GenerationConfig, SamplingConfig, generate, write_all,
+    Ending, Generated, Generation, GenerationConfig, SamplingConfig, generate, search, write_all,
 };
 pub use learner::{LanguageModel, measure};
 pub use likelihood::{

@@ -57,13 +57,7 @@ impl RoundLosses {
     /// Takes in those of one more round.
     pub(crate) fn add(&mut self, round: &Round) {
         self.rounds += 1;
-        for loss in &round.routing.auxiliary {
-            let more = loss.value.clone();
-            match self.sums.iter_mut().find(|(name, _)| *name == loss.name) {
-                Some((_, sum)) => *sum = sum.clone() + more,
-                None => self.sums.push((loss.name, more)),
-            }
-        }
+        round.add_losses(&mut self.sums);
         if self.layers.pooled.is_some() {
             let pools = self.pool.take().into_iter().chain(Pool::of(round));
             self.pool = pools.reduce(Pool::with);

@@ -2,12 +2,15 @@
 
 mod common;
 
+use std::num::NonZeroUsize;
+
 use burn::tensor::Device;
 use common::Bigrams;
 use kernels::Precision;
 use lm::{
     CausalLm, Continuation, Ending, GenerationConfig, LmError, LmLimits, OptionsOf, SamplingConfig,
-    TokenBatch, check_batch, generate, log_likelihoods, score_options, window_losses, write_all,
+    TokenBatch, check_batch, generate, log_likelihoods, score_options, search, window_losses,
+    write_all,
 };
 
 /// 0 is followed by 1, 1 by 2 and 2 by 0, each with odds of 2 : 1 : 1.
@@ -182,11 +185,75 @@ fn many_prompts_are_written_behind_in_their_order() {
     let model = ring();
     let config = GenerationConfig::greedy(2);
     let prompts = [vec![0], vec![1, 2, 0], vec![1], vec![2, 1], vec![2]];
-    let written = write_all(&model, &prompts, 2, &config).expect("they fit");
-    for (prompt, written) in prompts.iter().zip(written) {
-        let alone = generate(&model, std::slice::from_ref(prompt), &config).expect("it fits");
-        assert_eq!(written, alone.finish().expect("numbers")[0]);
+    for beams in [NonZeroUsize::MIN, TWO] {
+        let written = write_all(&model, &prompts, 2, beams, &config).expect("they fit");
+        for (prompt, written) in prompts.iter().zip(written) {
+            let alone = std::slice::from_ref(prompt);
+            let alone = write_all(&model, alone, 1, beams, &config).expect("it fits");
+            assert_eq!(written, alone[0]);
+        }
     }
+}
+
+const TWO: NonZeroUsize = NonZeroUsize::new(2).expect("it is not 0");
+
+#[test]
+fn beams_find_what_the_likeliest_token_leads_away_from() {
+    // After 0 comes 1 in half of all cases, 2 in four of ten and the end, 3, in one; after 1 anything, and after 2 the
+    // end in nine of ten.
+    let odds = [
+        [1e-9f32, 0.5, 0.4, 0.1],
+        [0.25; 4],
+        [0.04, 0.03, 0.03, 0.9],
+        [0.25; 4],
+    ];
+    let model = Bigrams::of(odds.map(|row| row.map(f32::ln)), &Device::flex());
+    let config = GenerationConfig {
+        stop_ids: vec![3],
+        ..GenerationConfig::greedy(2)
+    };
+    let prompts = [vec![0], vec![1, 2, 0], vec![2]];
+    let greedy = search(&model, &prompts, NonZeroUsize::MIN, &config).expect("they fit");
+    let plain = generate(&model, &prompts, &config).expect("they fit");
+    assert_eq!(greedy, plain.finish().expect("numbers"));
+    assert_eq!(
+        (&greedy[0].ids[..], greedy[0].ending),
+        (&[1, 0][..], Ending::Length)
+    );
+    // 0.4 * 0.9 is more than 0.5 * 0.25, and the end at once, of 0.1, is not among the first two.
+    let found = search(&model, &prompts, TWO, &config).expect("they fit");
+    for found in &found[..2] {
+        assert_eq!((&found.ids[..], found.ending), (&[2][..], Ending::Stop));
+    }
+    assert_eq!(
+        (&found[2].ids[..], found[2].ending),
+        (&[][..], Ending::Stop)
+    );
+
+    // Of six positions five are taken: two tokens can be written.
+    let config = GenerationConfig::greedy(9);
+    let found = search(&model, &[vec![1, 1, 1, 1, 2]], TWO, &config).expect("it fits");
+    assert_eq!(
+        (found[0].ids.len(), found[0].ending),
+        (2, Ending::Positions)
+    );
+    let nothing = search(&model, &prompts, TWO, &GenerationConfig::greedy(0)).expect("they fit");
+    assert!(
+        nothing
+            .iter()
+            .all(|text| text.ids.is_empty() && text.ending == Ending::Length)
+    );
+}
+
+#[test]
+fn beams_on_logits_that_are_no_numbers_are_an_error() {
+    let model = Bigrams::of([[0.0, 1.0], [f32::NAN, 0.0]], &Device::flex());
+    let expected = LmError::Logits {
+        text: "prompt 0".to_owned(),
+        token: 1,
+    };
+    let found = search(&model, &[vec![0]], TWO, &GenerationConfig::greedy(4));
+    assert_eq!(found, Err(expected));
 }
 
 #[test]

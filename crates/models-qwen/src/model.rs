@@ -276,4 +276,10 @@ impl Decoder for Qwen2Moe {
         let last_bd = x_bsd.narrow(1, sequence - 1, 1).squeeze_dim::<2>(1);
         self.head(last_bd, input.precision)
     }
+
+    fn select(&self, cache: Cache, rows: &[usize]) -> Cache {
+        let rows: Vec<i32> = rows.iter().map(|row| *row as i32).collect();
+        let rows = Tensor::from_ints(rows.as_slice(), &self.device());
+        Cache(cache.0.into_iter().map(|own| own.select(&rows)).collect())
+    }
 }

@@ -242,6 +242,14 @@ impl Decoder for TinyMoe {
         let logits_bsv = forward.logits.reshape([batch as i32, length as i32, -1]);
         logits_bsv.narrow(1, length - 1, 1).squeeze_dim(1)
     }
+
+    fn select(&self, cache: Self::Cache, rows: &[usize]) -> Self::Cache {
+        cache.map(|ids_bs| {
+            let rows: Vec<i32> = rows.iter().map(|row| *row as i32).collect();
+            let rows = Tensor::from_ints(rows.as_slice(), &ids_bs.device());
+            ids_bs.select(0, rows)
+        })
+    }
 }
 
 /// What the mixture of a layer must know.

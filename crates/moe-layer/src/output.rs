@@ -97,12 +97,7 @@ pub fn auxiliary_sums<'a>(
     let mut rounds = 0;
     for round in outputs.into_iter().flat_map(|output| &output.rounds) {
         rounds += 1;
-        for loss in &round.routing.auxiliary {
-            match sums.iter_mut().find(|(name, _)| *name == loss.name) {
-                Some((_, sum)) => *sum = sum.clone() + loss.value.clone(),
-                None => sums.push((loss.name, loss.value.clone())),
-            }
-        }
+        round.add_losses(&mut sums);
     }
     (sums, rounds)
 }

@@ -1,11 +1,10 @@
 //! The loop: read, choose, and read what was chosen.
 
-use moe_layer::Capacity;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{GenerationConfig, prompts::Columns};
-use crate::{Decoder, DecoderInput, LmError, text::check_text};
+use crate::{Decoder, LmError, text::check_text};
 
 /// Why a text is not continued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,15 +72,7 @@ pub fn generate<'a, M: Decoder>(
     prompts: &[Vec<u32>],
     config: &'a GenerationConfig,
 ) -> Result<Generation<'a, M>, LmError> {
-    config.sampling.check()?;
-    if prompts.is_empty() {
-        let text = "a batch of no prompts".to_owned();
-        return Err(LmError::Empty { text });
-    }
-    let limits = model.limits();
-    for (number, prompt) in prompts.iter().enumerate() {
-        check_text(&name(number), prompt, limits)?;
-    }
+    check(model, prompts, config)?;
     let text = |(number, prompt): (usize, &Vec<u32>)| {
         let mut draws = ChaCha8Rng::seed_from_u64(config.sampling.seed);
         draws.set_stream(number as u64);
@@ -102,7 +93,23 @@ pub fn generate<'a, M: Decoder>(
     })
 }
 
-fn name(number: usize) -> String {
+/// Refuses prompts that a model cannot read, and settings out of bounds.
+pub(super) fn check<M: Decoder>(
+    model: &M,
+    prompts: &[Vec<u32>],
+    config: &GenerationConfig,
+) -> Result<(), LmError> {
+    config.sampling.check()?;
+    if prompts.is_empty() {
+        let text = "a batch of no prompts".to_owned();
+        return Err(LmError::Empty { text });
+    }
+    let limits = model.limits();
+    let mut prompts = prompts.iter().enumerate();
+    prompts.try_for_each(|(number, prompt)| check_text(&name(number), prompt, limits))
+}
+
+pub(super) fn name(number: usize) -> String {
     format!("prompt {number}")
 }
 
@@ -131,16 +138,7 @@ impl<M: Decoder> Generation<'_, M> {
     /// Reads the next columns and chooses a token for each text that goes on.
     fn step(&mut self) -> Result<Vec<Option<u32>>, LmError> {
         let device = self.model.device();
-        let input = DecoderInput {
-            ids_bs: self.columns.ids_bs(&device),
-            texts_bs: None,
-            places_bs: self.columns.places_bs(&device),
-            real_bk: self.columns.real_bk(&device),
-            rows: self.columns.routed(&device),
-            noise_seed: self.config.sampling.seed.wrapping_add(self.steps),
-            capacity: Capacity::Evaluation,
-            precision: self.config.precision,
-        };
+        let input = self.columns.input(self.config, self.steps, &device);
         let logits_bv = self.model.decode(&input, &mut self.cache);
         let [_, vocab] = logits_bv.dims();
         let logits: Vec<f32> = logits_bv.into_data().iter::<f32>().collect();

@@ -1,10 +1,13 @@
 //! More prompts than fit into one batch.
 
-use super::{Generated, GenerationConfig, generate};
+use std::num::NonZeroUsize;
+
+use super::{Generated, GenerationConfig, generate, search};
 use crate::{Decoder, LmError};
 
 /// Writes behind many prompts, `batch` of them at a time, those of like length together: each as if it were alone,
-/// in the order of the prompts. Of a model that does not pad, prompts of one length share a batch.
+/// in the order of the prompts. Of a model that does not pad, prompts of one length share a batch. One beam is
+/// [`generate`], several are [`search`].
 ///
 /// # Errors
 ///
@@ -17,6 +20,7 @@ pub fn write_all<M: Decoder>(
     model: &M,
     prompts: &[Vec<u32>],
     batch: usize,
+    beams: NonZeroUsize,
     config: &GenerationConfig,
 ) -> Result<Vec<Generated>, LmError> {
     let pads = model.limits().pads;
@@ -30,7 +34,10 @@ pub fn write_all<M: Decoder>(
             .iter()
             .map(|number| prompts[*number].clone())
             .collect();
-        let generated = generate(model, &some, config)?.finish()?;
+        let generated = match beams.get() {
+            1 => generate(model, &some, config)?.finish()?,
+            _ => search(model, &some, beams, config)?,
+        };
         for (number, generated) in numbers.iter().zip(generated) {
             written[*number] = Some(generated);
         }

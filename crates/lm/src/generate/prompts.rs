@@ -1,7 +1,10 @@
 //! Prompts of different lengths as one batch.
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use moe_layer::BatchRows;
+use moe_layer::{BatchRows, Capacity};
+
+use super::GenerationConfig;
+use crate::DecoderInput;
 
 /// What stands where a row has no token; no token sees it.
 const PADDING: i32 = 0;
@@ -41,7 +44,7 @@ impl Columns {
         columns
     }
 
-    /// The column behind them: for each row its token and that token's place, or nothing.
+    /// The column behind those read: for each row its token and that token's place, or nothing.
     pub(super) fn follow(&mut self, tokens: impl Iterator<Item = Option<(u32, usize)>>) {
         self.ids.clear();
         self.places.clear();
@@ -53,13 +56,38 @@ impl Columns {
         }
     }
 
+    /// Keeps these rows, in this order; one may come several times.
+    pub(super) fn select(&mut self, rows: &[usize]) {
+        self.rows = rows.len();
+        self.real = rows.iter().map(|row| self.real[*row].clone()).collect();
+    }
+
+    /// What the model is to read in this step.
+    pub(super) fn input(
+        &self,
+        config: &GenerationConfig,
+        step: u64,
+        device: &Device,
+    ) -> DecoderInput {
+        DecoderInput {
+            ids_bs: self.ids_bs(device),
+            texts_bs: None,
+            places_bs: self.places_bs(device),
+            real_bk: self.real_bk(device),
+            rows: self.routed(device),
+            noise_seed: config.sampling.seed.wrapping_add(step),
+            capacity: Capacity::Evaluation,
+            precision: config.precision,
+        }
+    }
+
     /// `[B, S]`.
-    pub(super) fn ids_bs(&self, device: &Device) -> Tensor<2, Int> {
+    fn ids_bs(&self, device: &Device) -> Tensor<2, Int> {
         self.integers(&self.ids, device)
     }
 
     /// `[B, S]`.
-    pub(super) fn places_bs(&self, device: &Device) -> Tensor<2, Int> {
+    fn places_bs(&self, device: &Device) -> Tensor<2, Int> {
         self.integers(&self.places, device)
     }
 
@@ -69,7 +97,7 @@ impl Columns {
     }
 
     /// `[B, K]`; none where all are real.
-    pub(super) fn real_bk(&self, device: &Device) -> Option<Tensor<2, Bool>> {
+    fn real_bk(&self, device: &Device) -> Option<Tensor<2, Bool>> {
         let real: Vec<bool> = self.real.iter().flatten().copied().collect();
         if real.iter().all(|real| *real) {
             return None;
@@ -81,7 +109,7 @@ impl Columns {
 
 impl Columns {
     /// Which of the tokens to be read are real.
-    pub(super) fn routed(&self, device: &Device) -> BatchRows {
+    fn routed(&self, device: &Device) -> BatchRows {
         let length = self.ids.len() / self.rows;
         let last = self.real.iter().map(|row| &row[row.len() - length..]);
         BatchRows::of_rows(last, device)

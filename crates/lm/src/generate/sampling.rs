@@ -67,7 +67,7 @@ fn likelier_first(a: (u32, f32), b: (u32, f32)) -> Ordering {
 }
 
 /// Where the largest number stands, of equals the first; none where it is not finite or some are NaN.
-fn largest(numbers: &[f32]) -> Option<usize> {
+pub(super) fn largest(numbers: &[f32]) -> Option<usize> {
     let mut best = None;
     let mut most = f32::NEG_INFINITY;
     for (place, &number) in numbers.iter().enumerate() {

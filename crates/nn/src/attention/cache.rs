@@ -1,6 +1,6 @@
 //! Keys and values of the tokens before, so that generation computes each once.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 /// Keys and values of the tokens before, of one layer.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +14,17 @@ impl KeyValues {
     #[must_use]
     pub fn places(&self) -> usize {
         self.held.as_ref().map_or(0, |(key, _)| key.dims()[2])
+    }
+
+    /// Those of these rows of the batch, in this order; one may come several times.
+    #[must_use]
+    pub fn select(self, rows: &Tensor<1, Int>) -> Self {
+        let select = |x: Tensor<4>| x.select(0, rows.clone());
+        Self {
+            held: self
+                .held
+                .map(|(keys, values)| (select(keys), select(values))),
+        }
     }
 
     /// Adds those of the coming tokens, and gives all.

@@ -78,7 +78,7 @@ impl<'a> Asked<'a> {
             let written = if config.generate {
                 let prompts = questions.items.iter().map(|item| item.prompt.clone());
                 let prompts: Vec<Vec<u32>> = prompts.collect();
-                Some(write_all(model, &prompts, batch, &writing).map_err(failed)?)
+                Some(write_all(model, &prompts, batch, config.beams, &writing).map_err(failed)?)
             } else {
                 None
             };

@@ -19,8 +19,14 @@ pub(crate) struct AnswersConfig {
     pub(crate) questions: QuestionSettings,
     /// Texts that the model reads at once.
     pub(crate) batch: NonZeroUsize,
-    /// Whether the model also writes its answers, the likeliest token each time.
+    /// Whether the model also writes its answers.
     pub(crate) generate: bool,
+    /// Continuations that are kept side by side while it writes: 1 takes the likeliest token each time, and LLM-Adapters
+    /// has 4.
+    // Ids from before it was there stay what they are.
+    #[serde(skip_serializing_if = "is_one")]
+    #[schemars(extend("default" = 1))]
+    pub(crate) beams: NonZeroUsize,
     /// The most tokens that it writes.
     pub(crate) max_tokens: NonZeroUsize,
 }
@@ -33,9 +39,15 @@ impl Default for AnswersConfig {
             questions: QuestionSettings::default(),
             batch: size(8),
             generate: false,
+            beams: NonZeroUsize::MIN,
             max_tokens: size(32),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_one(beams: &NonZeroUsize) -> bool {
+    beams.get() == 1
 }
 
 impl AnswersConfig {
@@ -43,6 +55,7 @@ impl AnswersConfig {
     pub(super) fn problems(&self) -> Vec<SettingProblem> {
         let sizes = [
             ("answers.batch", self.batch.get()),
+            ("answers.beams", self.beams.get()),
             ("answers.max-tokens", self.max_tokens.get()),
         ];
         let mut problems = bounds::at_most(bounds::MOST, &sizes);
