@@ -12,6 +12,13 @@ const WIDTH: usize = 80;
 /// An interval narrower than this share of its value is none: the numbers do not vary.
 const NO_WIDTH: f64 = 1e-9;
 
+/// What the signs of [`Ledger::lines`] mean.
+const LEGEND: [&str; 3] = [
+    "+ and - are differences, × ratios, ρ correlations; n: seeds, rounds or cells.",
+    "-pub: the same of the methods as their code was published, in place of as described.",
+    "`xp claims --id ID` shows one with its test and results.",
+];
+
 /// A row of the ledger's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -53,11 +60,14 @@ impl Ledger {
         self.claims.iter().map(Row::from).collect()
     }
 
-    /// A line a claim, none longer than 80 characters, then how many there are of each verdict, what undecided ones
+    /// A heading and a line a claim, none longer than 80 characters, what the signs mean, then how many there are of each verdict, what undecided ones
     /// want, and the commands that run what is missing.
     pub fn lines(&self) -> String {
-        let mut lines: Vec<String> = self.rows().iter().map(line).collect();
+        let mut lines = vec![heading()];
+        lines.extend(self.rows().iter().map(line));
         let counts = Verdict::ALL.map(|own| format!("{} {}", self.count(own), own.of_many()));
+        lines.push(String::new());
+        lines.extend(LEGEND.map(str::to_owned));
         lines.push(String::new());
         lines.push(format!(
             "{} claims at {}: {}.",
@@ -140,14 +150,27 @@ impl Ledger {
 /// `a.1      holds     -1.12 (-1.51, -0.74)    5  soft top-k below hash`
 fn line(row: &Row) -> String {
     let n = if row.n.is_empty() { "–" } else { &row.n };
+    columns([&row.id, row.verdict, &row.effect, n, &row.title])
+}
+
+/// What stands above the columns of [`line`].
+fn heading() -> String {
+    columns([
+        "CLAIM",
+        "VERDICT",
+        "EFFECT (95 % INTERVAL)",
+        "N",
+        "WHAT IS SAID",
+    ])
+}
+
+fn columns([id, verdict, effect, n, title]: [&str; 5]) -> String {
     let head = format!(
-        "{:<8} {:<9} {:<25} {n:>3}  ",
-        row.id,
-        row.verdict,
-        shortened(&row.effect, 25)
+        "{id:<8} {verdict:<9} {:<25} {n:>3}  ",
+        shortened(effect, 25)
     );
     let left = WIDTH.saturating_sub(head.chars().count());
-    head + &shortened(&row.title, left)
+    head + &shortened(title, left)
 }
 
 fn in_full(claim: &Outcome) -> String {
