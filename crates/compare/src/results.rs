@@ -17,6 +17,8 @@ pub struct Results {
     pub trials: Vec<TrialRow>,
     /// Its cells that have a finished trial.
     pub cells: Vec<Cell>,
+    /// Its cells that have none, in which there is nothing to compare.
+    pub unfinished: Vec<Cell>,
     /// The speeds that were measured in turn, where any were.
     pub speeds: Option<Speeds>,
 }
@@ -44,14 +46,15 @@ impl Results {
 
     /// Tables that are read already.
     pub fn of(name: String, manifest: Manifest, collected: Collected, naming: Naming) -> Self {
-        let mut cells = summary(&collected, naming);
-        cells.retain(|cell| !cell.done.is_empty());
+        let all = summary(&collected, naming).into_iter();
+        let (cells, unfinished): (Vec<_>, _) = all.partition(|cell| !cell.done.is_empty());
         Self {
             speeds: Speeds::of(&collected, &cells),
             trials: collected.trials,
             name,
             manifest,
             cells,
+            unfinished,
         }
     }
 }

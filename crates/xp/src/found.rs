@@ -33,7 +33,16 @@ pub(crate) fn side(text: &str, lookup: &Lookup, work: &Path) -> Result<Side, Exp
         )) => return Err(unknown(text, lookup, "sweep, results folder or trial")),
         found => found?,
     };
-    let trial = Trial::find(&id.full(), &home.rows()?, short_names).ok_or_else(|| {
+    let rows = home.rows()?;
+    let name = id.full();
+    if !rows.iter().any(|row| row.trial_id == name) {
+        return Err(Expected::new(
+            Exit::Nothing,
+            format!("trial {id} was begun and is not done"),
+            "go on with its sweep, or name another trial",
+        ));
+    }
+    let trial = Trial::find(&name, &rows, short_names).ok_or_else(|| {
         Expected::new(
             Exit::Usage,
             format!("trial {id} times cells in turn and is none of them"),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use runstore::{
     Store, TrialId, TrialRef,
-    tables::{Row, TrialRow},
+    tables::{Row, TrialRow, TrialStatus},
 };
 
 use crate::{exit::Expected, jobs::JobKind};
@@ -50,13 +50,15 @@ pub(crate) enum Home {
     Results(PathBuf),
 }
 
-/// Finds the one trial that an id, its first digits or `latest` names, here or where the results came from.
+/// Finds the one trial that an id, its first digits or `latest` names: done here, or where the results came from,
+/// or begun here.
 pub(crate) fn find(text: &str, work: &Path, results: &Path) -> Result<(TrialId, Home), Expected> {
     let wanted = text.parse::<TrialRef>()?;
     let stores = stores(work)?;
-    let mut known: Vec<(TrialId, usize)> = Vec::new();
+    let (mut known, mut begun) = (Vec::new(), Vec::new());
     for (at, store) in stores.iter().enumerate() {
         known.extend(store.published()?.into_iter().map(|id| (id, at)));
+        begun.extend(store.begun()?.into_iter().map(|id| (id, at)));
     }
     let mut there: Vec<(TrialId, PathBuf)> = Vec::new();
     for folder in variants(results) {
@@ -64,18 +66,23 @@ pub(crate) fn find(text: &str, work: &Path, results: &Path) -> Result<(TrialId, 
         let ids = rows.filter_map(|row| row.trial_id.parse().ok());
         there.extend(ids.map(|id| (id, folder.clone())));
     }
-    let ids = known.iter().map(|(id, _)| *id);
+    let ids = known.iter().chain(&begun).map(|(id, _)| *id);
     let mut ids: Vec<TrialId> = ids.chain(there.iter().map(|(id, _)| *id)).collect();
     ids.sort_unstable();
     ids.dedup();
     let id = wanted.pick(&ids, latest(&stores)?)?;
-    let own = known.iter().find(|(known, _)| *known == id);
-    let home = if let Some(store) = own.and_then(|(_, at)| stores.into_iter().nth(*at)) {
-        Home::Store(store)
+    let among = |stores: &[(TrialId, usize)]| {
+        let own = stores.iter().find(|(known, _)| *known == id);
+        own.map(|(_, at)| *at)
+    };
+    let there = || there.into_iter().find(|(known, _)| *known == id);
+    let home = if let Some(at) = among(&known) {
+        Home::Store(stores[at].clone())
+    } else if let Some((_, folder)) = there() {
+        Home::Results(folder)
     } else {
-        let mut there = there.into_iter();
-        let found = there.find(|(known, _)| *known == id);
-        Home::Results(found.expect("it was picked of the known").1)
+        let at = among(&begun).expect("it was picked of the known");
+        Home::Store(stores[at].clone())
     };
     Ok((id, home))
 }
@@ -86,10 +93,14 @@ impl Home {
         match self {
             Self::Results(folder) => Ok(runstore::read_trials(folder)?),
             Self::Store(store) => {
-                let ids = store.published()?.into_iter();
-                let rows = ids
-                    .map(|id| store.row(&id))
-                    .collect::<Result<Vec<_>, _>>()?;
+                let rows = store.begun()?.into_iter().map(|id| match store.row(&id)? {
+                    Some(row) => Ok(Some(row)),
+                    None => Ok(store.failure(&id)?.map(|failure| TrialRow {
+                        status: TrialStatus::Failed,
+                        ..failure.row
+                    })),
+                });
+                let rows = rows.collect::<Result<Vec<_>, runstore::Error>>()?;
                 Ok(rows.into_iter().flatten().collect())
             }
         }

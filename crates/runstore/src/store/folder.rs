@@ -71,10 +71,22 @@ impl Store {
     ///
     /// When the folder cannot be read.
     pub fn published(&self) -> Result<Vec<TrialId>, Error> {
-        Ok(durable::entries(&self.layout.trials())?
-            .iter()
-            .filter_map(|path| owner(path))
-            .collect())
+        owners(&self.layout.trials())
+    }
+
+    /// The ids of trials that were begun, published or not: those that failed or left a checkpoint, too.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read.
+    pub fn begun(&self) -> Result<Vec<TrialId>, Error> {
+        let layout = &self.layout;
+        let mut ids = self.published()?;
+        ids.extend(owners(&layout.failures())?);
+        ids.extend(owners(&layout.all_checkpoints())?);
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
     }
 
     /// When each trial was published, in no order.
@@ -246,4 +258,10 @@ impl Store {
         }
         Ok(collected)
     }
+}
+
+/// The trials that the files of a folder belong to, sorted.
+fn owners(folder: &Path) -> Result<Vec<TrialId>, Error> {
+    let paths = durable::entries(folder)?;
+    Ok(paths.iter().filter_map(|path| owner(path)).collect())
 }

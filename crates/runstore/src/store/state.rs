@@ -61,12 +61,23 @@ impl TrialState {
         }
     }
 
+    /// How the trial ended, where it has its record.
+    pub fn status(&self) -> Option<TrialStatus> {
+        match self {
+            Self::Done => Some(TrialStatus::Done),
+            Self::Diverged { .. } => Some(TrialStatus::Diverged),
+            Self::Stopped { .. } => Some(TrialStatus::Stopped),
+            Self::InResults { status } => Some(*status),
+            Self::Failed { .. }
+            | Self::Running { .. }
+            | Self::Interrupted { .. }
+            | Self::Missing => None,
+        }
+    }
+
     /// Whether the trial has its record and does not run again.
     pub fn is_recorded(&self) -> bool {
-        matches!(
-            self,
-            Self::Done | Self::Diverged { .. } | Self::Stopped { .. } | Self::InResults { .. }
-        )
+        self.status().is_some()
     }
 
     /// Whether a results folder alone has its record.
@@ -76,24 +87,12 @@ impl TrialState {
 
     /// Whether a loss or a measure stopped being finite.
     pub fn is_diverged(&self) -> bool {
-        matches!(
-            self,
-            Self::Diverged { .. }
-                | Self::InResults {
-                    status: TrialStatus::Diverged
-                }
-        )
+        self.status() == Some(TrialStatus::Diverged)
     }
 
     /// Whether it was stopped before its last step.
     pub fn is_stopped(&self) -> bool {
-        matches!(
-            self,
-            Self::Stopped { .. }
-                | Self::InResults {
-                    status: TrialStatus::Stopped
-                }
-        )
+        self.status() == Some(TrialStatus::Stopped)
     }
 }
 

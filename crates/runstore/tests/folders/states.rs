@@ -88,6 +88,9 @@ fn a_failure_is_replaced_by_the_next_attempt_and_removed_by_success() {
     );
     let rows = store.collect(&[id(1)]).unwrap().trials;
     assert_eq!(rows[0].status, TrialStatus::Failed);
+    assert_eq!(store.state(&id(1)).unwrap().status(), None);
+    assert_eq!(store.published().unwrap(), []);
+    assert_eq!(store.begun().unwrap(), [id(1)]);
     assert_eq!(rows[0].error.as_deref(), Some("killed by signal 9"));
     assert_eq!(rows[0].trial_id, id(1).full());
     claim(&store, 1).publish(record(1)).unwrap();

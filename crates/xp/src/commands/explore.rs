@@ -21,6 +21,9 @@ const DEPTH: usize = 2;
 /// Where results stand that answered another question.
 const ASIDE: &str = "before";
 
+/// What may be named.
+const WHICH_FOLDER: &str = "name a folder such as results/unified/cpu-cpu, or one of such folders";
+
 /// Writes the page and says where it is.
 pub(super) fn run(args: &ExploreArgs) -> Result<Exit, Expected> {
     let folders = results_folders(&args.folders)?;
@@ -42,8 +45,14 @@ pub(super) fn run(args: &ExploreArgs) -> Result<Exit, Expected> {
         None => above_all(&args.folders).join(PAGE),
     };
     refuse_foreign(&path)?;
-    let failed = |source| Expected::io(format!("write {}", path.display()), source);
-    fs::write(&path, page).map_err(failed)?;
+    fs::write(&path, page).map_err(|source| {
+        let message = format!("write {}: {source}", path.display());
+        Expected::new(
+            Exit::Store,
+            message,
+            "name a file that can be written with --out",
+        )
+    })?;
     ui::data(&format!("{}\n", path.display()));
     Ok(Exit::Done)
 }
@@ -74,7 +83,7 @@ fn results_folders(named: &[PathBuf]) -> Result<Vec<PathBuf>, Expected> {
             return Err(Expected::new(
                 Exit::Store,
                 format!("{} holds no trials.parquet", folder.display()),
-                "name a folder such as results/unified/cpu-cpu, or one of such folders",
+                WHICH_FOLDER,
             ));
         }
         // One that is named twice is shown once.
@@ -92,7 +101,10 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), 
     if depth == 0 {
         return Ok(());
     }
-    let failed = |source| Expected::io(format!("read {}", folder.display()), source);
+    let failed = |source: std::io::Error| {
+        let message = format!("read {}: {source}", folder.display());
+        Expected::new(Exit::Store, message, WHICH_FOLDER)
+    };
     let mut below = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

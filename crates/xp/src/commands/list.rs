@@ -54,6 +54,8 @@ struct Folder {
     set_aside: bool,
     trials: usize,
     failed: usize,
+    diverged: usize,
+    stopped: usize,
     finished_at: String,
     /// Words to find it by.
     tags: Vec<String>,
@@ -139,15 +141,19 @@ fn folder(path: &Path, set_aside: bool) -> Folder {
         Ok(manifest) => (manifest, None),
         Err(error) => (Manifest::default(), Some(error.to_string())),
     };
-    let failed = |status: TrialStatus| status == TrialStatus::Failed;
+    let trials = manifest.trials.iter();
+    let ended = |status| {
+        trials
+            .clone()
+            .filter(|trial| trial.status == status)
+            .count()
+    };
     Folder {
+        failed: ended(TrialStatus::Failed),
+        diverged: ended(TrialStatus::Diverged),
+        stopped: ended(TrialStatus::Stopped),
         path: path.to_owned(),
         trials: manifest.trials.len(),
-        failed: manifest
-            .trials
-            .iter()
-            .filter(|trial| failed(trial.status))
-            .count(),
         sweep: manifest.sweep,
         scale: manifest.scale,
         device: manifest.device,
@@ -223,9 +229,13 @@ fn results(folders: &[Folder]) -> Vec<Column> {
         if folder.set_aside {
             about.push("set aside".to_owned());
         }
-        if folder.failed > 0 {
-            about.push(format!("{} failed", folder.failed));
-        }
+        let ended = [
+            (folder.failed, "failed"),
+            (folder.diverged, "diverged"),
+            (folder.stopped, "stopped early"),
+        ];
+        let ended = ended.iter().filter(|(count, _)| *count > 0);
+        about.extend(ended.map(|(count, how)| format!("{count} {how}")));
         about.extend(folder.overrides.iter().map(|set| format!("--set {set}")));
         about.extend(folder.error.clone());
         ui::folded(&about.join(" "), LONGEST)

@@ -21,6 +21,7 @@ mod show;
 mod sweep;
 mod trial;
 mod two_sides;
+mod vocabularies;
 mod watch;
 
 use std::{collections::BTreeSet, path::PathBuf};
@@ -134,18 +135,14 @@ fn write_report(args: &ReportArgs) -> Result<Exit, Expected> {
 }
 
 /// Sets how many threads compute: as many as asked, or one a core. This thread is one of them, so that work
-/// which it has for all wakes one thread fewer. Rayon's pool is made on first use, so this comes before anything
+/// which it has for all wakes one thread fewer; of one thread it is the only one, and no other may have work for the
+/// pool. Rayon's pool is made on first use, so this comes before anything
 /// computes.
 fn compute_with(threads: Option<usize>) -> Result<(), Expected> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.unwrap_or_else(cores);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    // A pool without a thread of its own would leave none to serve another thread.
-    let pool = if threads > 1 {
-        pool.use_current_thread()
-    } else {
-        pool
-    };
-    pool.build_global()
+    pool.use_current_thread()
+        .build_global()
         .map_err(|error| Expected::io("start the threads", std::io::Error::other(error)))
 }

@@ -8,18 +8,16 @@ use runstore::{
 };
 use serde::Serialize;
 
+use super::vocabularies::Vocabularies;
 use crate::{
     cli::PlanArgs,
     config::{AxisValue, NO_VALUE, SweepFacts, Trial},
     exit::{Exit, Expected},
-    jobs::{Job, Sizes, Source},
+    jobs::Sizes,
     pick, preflight,
     session::Session,
     ui::{self, Align},
 };
-
-/// Above this many bytes of text, the vocabulary is not counted for a plan.
-const MOST_BYTES: u64 = 256 << 20;
 
 #[derive(Serialize)]
 struct Plan<'a> {
@@ -28,14 +26,40 @@ struct Plan<'a> {
     results: String,
     duplicates: usize,
     states: BTreeMap<&'static str, usize>,
-    /// How many of the recorded ones diverged, wherever they are recorded.
-    diverged: usize,
-    /// How many of them were stopped early.
-    stopped: usize,
+    #[serde(flatten)]
+    cut_short: CutShort,
     /// Which data are not here, where trials have no ids for that reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing_data: Option<&'a str>,
     trials: Vec<Planned<'a>>,
+}
+
+/// How many of the recorded trials did not reach their last step, wherever they are recorded.
+#[derive(Serialize)]
+struct CutShort {
+    diverged: usize,
+    stopped: usize,
+}
+
+impl CutShort {
+    fn of(states: &[TrialState]) -> Self {
+        Self {
+            diverged: states.iter().filter(|state| state.is_diverged()).count(),
+            stopped: states.iter().filter(|state| state.is_stopped()).count(),
+        }
+    }
+
+    /// `1 diverged and 2 were stopped early`, where any did.
+    fn words(&self) -> Option<String> {
+        let diverged = (self.diverged > 0).then(|| format!("{} diverged", self.diverged));
+        let stopped = match self.stopped {
+            0 => None,
+            1 => Some("1 was stopped early".to_owned()),
+            several => Some(format!("{several} were stopped early")),
+        };
+        let words: Vec<String> = diverged.into_iter().chain(stopped).collect();
+        (!words.is_empty()).then(|| words.join(" and "))
+    }
 }
 
 #[derive(Serialize)]
@@ -60,10 +84,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
     let due = picked.iter().zip(&states);
     let due = due.filter(|(_, state)| !state.is_recorded());
     preflight::check(&session, due.map(|(trial, _)| *trial))?;
-    let mut vocabularies = Vocabularies {
-        session: &session,
-        known: BTreeMap::new(),
-    };
+    let mut vocabularies = Vocabularies::of(&session);
     let recorded = runstore::read_trials(&session.results)?;
     let trials = picked.iter().zip(&states).map(|(trial, state)| {
         let job = trial.settings.job();
@@ -89,8 +110,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Expected> {
         results: session.results.display().to_string(),
         duplicates: session.duplicates,
         trials: trials.collect(),
-        diverged: states.iter().filter(|state| state.is_diverged()).count(),
-        stopped: states.iter().filter(|state| state.is_stopped()).count(),
+        cut_short: CutShort::of(&states),
         missing_data: session.sources.unknown(),
         states: count(&states),
     };
@@ -145,6 +165,9 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
         ui::json(&counts);
     } else {
         ui::data(&format!("{}\n  {}", title(&session), counted(&counts)));
+        if let Some(words) = CutShort::of(&states).words() {
+            ui::data(&format!("  of those recorded, {words}"));
+        }
         for (trial, state) in picked.iter().zip(&states) {
             if let TrialState::Failed { error }
             | TrialState::Diverged { error: Some(error) }
@@ -230,13 +253,9 @@ fn show(session: &Session, picked: &[&Trial], plan: &Plan<'_>) {
         text.push_str(&format!("  {line}\n"));
     }
     let left = plan.trials.iter().filter(|trial| trial.would_run).count();
-    let ended = match (plan.diverged, plan.stopped) {
-        (0, 0) => "every trial is done".to_owned(),
-        (diverged, 0) => format!("every trial is recorded, {diverged} of them diverged"),
-        (0, stopped) => format!("every trial is recorded, {stopped} of them stopped early"),
-        (diverged, stopped) => format!(
-            "every trial is recorded, {diverged} of them diverged and {stopped} stopped early"
-        ),
+    let ended = match plan.cut_short.words() {
+        None => "every trial is done".to_owned(),
+        Some(words) => format!("every trial is recorded; of them, {words}"),
     };
     if left > 0 {
         let command = ui::this_command("sweep");
@@ -347,39 +366,5 @@ fn short(count: usize) -> String {
         0..1_000 => count.to_string(),
         1_000..1_000_000 => format!("{:.1} k", count as f64 / 1e3),
         _ => format!("{:.1} M", count as f64 / 1e6),
-    }
-}
-
-/// Vocabulary sizes; each text is read once.
-struct Vocabularies<'a> {
-    session: &'a Session,
-    known: BTreeMap<String, Option<usize>>,
-}
-
-impl Vocabularies<'_> {
-    /// The sizes of a trial, those that its text decides among them.
-    fn sizes(&mut self, job: &dyn Job) -> Option<Sizes> {
-        let sources = job.sources();
-        let vocab = sources.iter().find_map(|source| self.of(source));
-        job.sizes(vocab)
-    }
-
-    fn of(&mut self, text: &Source<'_>) -> Option<usize> {
-        let key = text.key();
-        if !self.known.contains_key(&key) {
-            self.known.insert(key.clone(), self.count(text));
-        }
-        self.known[&key]
-    }
-
-    /// `None` where the text is too long to be read for a plan, or is cut into no tokens.
-    fn count(&self, text: &Source<'_>) -> Option<usize> {
-        let (tokenizer, data) = (text.tokenizer?, &self.session.data);
-        let digests = text.digests(data).ok()?;
-        if digests.iter().map(|digest| digest.bytes).sum::<u64>() > MOST_BYTES {
-            return None;
-        }
-        let dataset = corpora::load(text.corpus, tokenizer, data, corpora::FetchPolicy::Never);
-        Some(dataset.ok()?.tokenizer.vocab_size())
     }
 }

@@ -67,8 +67,10 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
             return Ok(Exit::Outstanding);
         }
         ClaimOutcome::AlreadyDone => {
-            tell(json, &Event::AlreadyDone);
-            return Ok(Exit::Done);
+            let status = session.store.state(&trial.id)?.status();
+            let status = status.unwrap_or(TrialStatus::Done);
+            tell(json, &Event::AlreadyDone { status });
+            return Ok(exit_of(status));
         }
     };
     // Opened under the claim, so that two runners do not both fill a card.

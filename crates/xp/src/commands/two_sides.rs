@@ -1,6 +1,7 @@
 //! What `xp diff` and `xp compare` say alike of two results folders.
 
 use compare::{Axis, Cells, Change, Comparison, Results, spelled};
+use report::Cell;
 use runstore::tables::TrialRow;
 use serde::Serialize;
 
@@ -20,6 +21,8 @@ pub(super) struct Head<'a> {
     overrides: &'a [String],
     trials: usize,
     cells: usize,
+    /// Cells none of whose trials finished, so that they are in no comparison.
+    unfinished: Vec<String>,
 }
 
 impl<'a> Head<'a> {
@@ -34,6 +37,7 @@ impl<'a> Head<'a> {
             overrides: &results.manifest.overrides,
             trials: results.trials.len(),
             cells: results.cells.len(),
+            unfinished: results.unfinished.iter().map(Cell::label).collect(),
         }
     }
 
@@ -44,6 +48,13 @@ impl<'a> Head<'a> {
         );
         if !self.overrides.is_empty() {
             line.push_str(&format!("   --set {}\n", self.overrides.join(" --set ")));
+        }
+        if !self.unfinished.is_empty() {
+            let cells = self.unfinished.join("; ");
+            let text = format!("left out, as no trial of theirs finished: {cells}");
+            for text in ui::folded(&text, LONGEST_LINE).lines() {
+                line.push_str(&format!("   {text}\n"));
+            }
         }
         line
     }
@@ -62,7 +73,7 @@ pub(super) struct CellList<'a> {
 
 impl<'a> CellList<'a> {
     pub(super) fn of(cells: &'a Cells<'_>) -> Self {
-        let labels = |cells: &[&report::Cell]| cells.iter().map(|cell| cell.label()).collect();
+        let labels = |cells: &[&Cell]| cells.iter().map(|cell| cell.label()).collect();
         Self {
             common: cells.common.iter().map(compare::Common::label).collect(),
             only_a: labels(&cells.only_a),

@@ -11,10 +11,28 @@ use crate::{
 };
 
 /// The header's keys that `--set` may change, with what they are.
-const HEADER: [(&str, &str); 3] = [
+const HEADER: [(&str, &str); 9] = [
     ("seeds", "Every point of the axes runs with each seed."),
     ("save", "Weights that a trial leaves behind."),
     ("device", "Where trials run."),
+    (
+        "sample",
+        "How many points of the axes are run, where not all are.",
+    ),
+    ("speed.rounds", "Rounds of speeds in turn; 0 measures none."),
+    (
+        "stop.rule",
+        "Which trials are stopped early: median or none.",
+    ),
+    ("stop.after", "Steps up to which no trial is stopped."),
+    (
+        "run.retries",
+        "How often a trial that fails is started again.",
+    ),
+    (
+        "run.time-limit",
+        "How long a trial may run, such as 1h 30m.",
+    ),
 ];
 
 /// The keys of the sweep's job; after `=`, the values of those that have names for them.

@@ -33,6 +33,7 @@ mod range;
 mod reading;
 mod run;
 mod sample;
+mod sequence;
 mod set;
 mod show;
 mod source;

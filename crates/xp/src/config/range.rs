@@ -144,6 +144,16 @@ impl Range {
         rounded.iter().map(|&value| self.node(value)).collect()
     }
 
+    /// All whole numbers of the range; `None` where those are more than `most`, or it is one of real numbers.
+    pub(super) fn every(&self, most: usize) -> Option<Vec<Node>> {
+        let count = self.to - self.from + 1.0;
+        let is_listed = self.number == Number::Whole && count <= most as f64;
+        is_listed.then(|| {
+            let values = (0..count as usize).map(|step| self.from + step as f64);
+            values.map(|value| self.node(value)).collect()
+        })
+    }
+
     /// The value at a share of the way, from 0 up to and without 1.
     pub(super) fn drawn(&self, share: f64) -> Node {
         let value = match (self.number, self.scale) {

@@ -4,8 +4,6 @@
 
 use std::{collections::BTreeSet, num::NonZeroUsize};
 
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeValue, ValueDeserializer};
@@ -14,6 +12,7 @@ use super::{
     axes::{Axis, Grid},
     problem::Problems,
     range::Range,
+    sequence::{Method, Sequence},
     source::{Node, Tree},
     tree,
 };
@@ -39,27 +38,6 @@ pub(crate) struct SampleConfig {
     /// Which of the many samples of that method.
     #[serde(default)]
     pub(crate) seed: u64,
-}
-
-/// How points are drawn.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Method {
-    /// Halton's sequence, shifted as a whole by the seed: it fills the space evenly, every part of it too.
-    #[default]
-    Halton,
-    /// Each point by itself.
-    Random,
-}
-
-impl Method {
-    /// Its name in a file.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Halton => "halton",
-            Self::Random => "random",
-        }
-    }
 }
 
 impl SampleConfig {
@@ -105,14 +83,14 @@ impl SampleConfig {
     /// The points as grids of one value an axis; the grid itself where it has no more points than that.
     fn draw(self, grid: Grid) -> Vec<Grid> {
         let points = self.points.get();
-        let sizes = grid.iter().map(|axis| match &axis.range {
-            Some(range) if range.is_drawn() => usize::MAX,
-            _ => axis.values.len(),
-        });
-        if sizes.fold(1, usize::saturating_mul) <= points {
-            return vec![grid];
+        let all = grid.iter().map(|axis| every(axis, points));
+        if let Some(whole) = all.collect::<Option<Grid>>() {
+            let sizes = whole.iter().map(|axis| axis.values.len());
+            if sizes.fold(1, usize::saturating_mul) <= points {
+                return vec![whole];
+            }
         }
-        let mut sequence = Sequence::new(self, grid.len());
+        let mut sequence = Sequence::new(self.method, self.seed, grid.len());
         let mut seen = BTreeSet::new();
         let mut drawn = Vec::new();
         for _ in 0..points.saturating_mul(PATIENCE) {
@@ -168,7 +146,22 @@ pub(super) fn draw(
     }
     let grid = grids.pop()?;
     *grids = config.draw(grid);
-    (grids.len() > 1).then_some(config)
+    // Where the same points came up again and again they are fewer than was asked for.
+    let points = NonZeroUsize::new(grids.len()).filter(|points| points.get() > 1)?;
+    Some(SampleConfig { points, ..config })
+}
+
+/// An axis with every value that it can have; `None` where those are more than `most`.
+fn every(axis: &Axis, most: usize) -> Option<Axis> {
+    let values = match &axis.range {
+        Some(range) if range.is_drawn() => range.every(most)?,
+        _ => axis.values.clone(),
+    };
+    Some(Axis {
+        values,
+        range: None,
+        ..axis.clone()
+    })
 }
 
 /// An axis with the one value at a share of its way.
@@ -185,66 +178,6 @@ fn at((axis, share): (&Axis, f64)) -> Axis {
         range: None,
         ..axis.clone()
     }
-}
-
-/// Places in the unit cube, one after another.
-enum Sequence {
-    /// J. H. Halton, "On the efficiency of certain quasi-random sequences of points in evaluating
-    /// multi-dimensional integrals", 1960, with a random shift modulo 1: R. Cranley and T. N. L. Patterson,
-    /// "Randomization of number theoretic methods for multiple integration", 1976.
-    Halton {
-        shift: Vec<f64>,
-        index: u64,
-    },
-    Random {
-        rng: ChaCha8Rng,
-        axes: usize,
-    },
-}
-
-impl Sequence {
-    fn new(config: SampleConfig, axes: usize) -> Self {
-        let mut rng = corpora::stream(config.seed, "sample", 0);
-        match config.method {
-            Method::Halton => Self::Halton {
-                shift: (0..axes).map(|_| rng.random()).collect(),
-                index: 0,
-            },
-            Method::Random => Self::Random { rng, axes },
-        }
-    }
-
-    fn next(&mut self) -> Vec<f64> {
-        match self {
-            Self::Halton { shift, index } => {
-                let bases = primes().zip(shift.iter());
-                let place = bases.map(|(base, by)| (radical_inverse(*index, base) + by).fract());
-                let place = place.collect();
-                *index += 1;
-                place
-            }
-            Self::Random { rng, axes } => (0..*axes).map(|_| rng.random()).collect(),
-        }
-    }
-}
-
-fn primes() -> impl Iterator<Item = u64> {
-    (2..).filter(|&number| {
-        (2..number)
-            .take_while(|d| d * d <= number)
-            .all(|d| number % d != 0)
-    })
-}
-
-/// The digits of a number in a base, mirrored at the point: 6 = 110 in base 2 is 0.011.
-fn radical_inverse(mut number: u64, base: u64) -> f64 {
-    let (mut value, mut place) = (0.0, 1.0);
-    while number > 0 {
-        place /= base as f64;
-        value += place * (number % base) as f64;
-        number /= base;
-    }
-    value
 }
 
 #[cfg(test)]
@@ -320,6 +253,17 @@ mod tests {
         assert_eq!(ids(&whole), ids(&grid));
     }
 
+    #[test]
+    fn whole_numbers_of_a_range_are_counted() {
+        let axes = "[axes]\nk = [1, 2]\nexperts = { from = 4, to = 6 }\n";
+        let all = trials(&format!("{HEADER}sample = 6\n{axes}"));
+        let grid = trials(&format!(
+            "{HEADER}[axes]\nk = [1, 2]\nexperts = [4, 5, 6]\n"
+        ));
+        let ids = |trials: &[Trial]| trials.iter().map(|trial| trial.id).collect::<Vec<_>>();
+        assert_eq!(ids(&all), ids(&grid));
+    }
+
     #[rstest]
     #[case(
         "sample = 0",
@@ -337,56 +281,5 @@ mod tests {
     fn a_sample_that_is_none_is_told(#[case] text: &str, #[case] says: &str) {
         let told = error(&format!("{HEADER}{text}"));
         assert!(told.contains(says), "{told}");
-    }
-
-    #[test]
-    fn halton_mirrors_the_digits_of_numbers_in_prime_bases() {
-        // 1, 10, 11, 100, 101 and 110 in base 2.
-        let halves: Vec<f64> = (1..7).map(|n| radical_inverse(n, 2)).collect();
-        assert_eq!(halves, [0.5, 0.25, 0.75, 0.125, 0.625, 0.375]);
-        assert!(
-            (radical_inverse(5, 3) - 7.0 / 9.0).abs() < 1e-15,
-            "12 in base 3 is 0.21"
-        );
-        assert_eq!(primes().take(6).collect::<Vec<_>>(), [2, 3, 5, 7, 11, 13]);
-    }
-
-    #[test]
-    fn points_of_every_method_and_seed_lie_apart_and_inside() {
-        for (method, seed) in [
-            (Method::Halton, 0),
-            (Method::Halton, 1),
-            (Method::Random, 0),
-        ] {
-            let points = NonZeroUsize::MIN;
-            let config = SampleConfig {
-                points,
-                method,
-                seed,
-            };
-            let mut sequence = Sequence::new(config, 2);
-            let first = sequence.next();
-            let second = sequence.next();
-            assert_ne!(first, second);
-            assert!(
-                first
-                    .iter()
-                    .chain(&second)
-                    .all(|place| (0.0..1.0).contains(place))
-            );
-            assert_eq!(Sequence::new(config, 2).next(), first, "{method:?}");
-        }
-    }
-
-    #[test]
-    fn eight_points_of_halton_lie_in_eight_parts() {
-        let config = SampleConfig {
-            points: NonZeroUsize::MIN,
-            method: Method::Halton,
-            seed: 3,
-        };
-        let mut sequence = Sequence::new(config, 1);
-        let parts: BTreeSet<u64> = (0..8).map(|_| (sequence.next()[0] * 8.0) as u64).collect();
-        assert_eq!(parts.len(), 8);
     }
 }

@@ -9,7 +9,7 @@ use super::source::{Node, Span, Tree};
 /// Merges `over` into `base`: tables recursively, everything else by replacement.
 ///
 /// At the paths in `families` a table names a member by its one key: another name replaces the
-/// member that was there.
+/// member that was there. An axis's range that has both ends is another range, not a part of the one there.
 pub(crate) fn overlay(base: &mut Tree, over: Tree, families: &[&str]) {
     overlay_at(base, over, families, "");
 }
@@ -23,7 +23,8 @@ fn overlay_at(base: &mut Tree, over: Tree, families: &[&str], prefix: &str) {
             value.into_inner(),
         ) {
             (Some(DeValue::Table(old)), DeValue::Table(new))
-                if !(families.contains(&path.as_str()) && names_another(old, &new)) =>
+                if !(families.contains(&path.as_str()) && names_another(old, &new))
+                    && !is_whole_range(&path, &new) =>
             {
                 overlay_at(old, new, families, &path);
             }
@@ -38,6 +39,10 @@ fn overlay_at(base: &mut Tree, over: Tree, families: &[&str], prefix: &str) {
 
 fn names_another(old: &Tree, new: &Tree) -> bool {
     new.keys().any(|key| !old.contains_key(&**key.get_ref()))
+}
+
+fn is_whole_range(path: &str, new: &Tree) -> bool {
+    path.starts_with("axes.") && new.contains_key("from") && new.contains_key("to")
 }
 
 /// Parts of the longest path that is looked up: no setting has half as many, and trees are walked by
@@ -156,6 +161,18 @@ mod tests {
         let mut base = tree(text);
         overlay(&mut base, tree("router.strategy = { hash = {} }"), families);
         assert!(find(&base, "router.strategy.hash.table-seed").is_some());
+    }
+
+    #[test]
+    fn a_range_with_both_ends_is_another_range() {
+        let text = "axes.rate = { from = 1e-4, to = 1e-2, steps = 5, scale = 'log' }";
+        let has = |over: &'static str, key: &str| {
+            let mut base = tree(text);
+            overlay(&mut base, tree(over), &[]);
+            find(&base, &format!("axes.rate.{key}")).is_some()
+        };
+        assert!(!has("axes.rate = { from = 0, to = 1 }", "scale"));
+        assert!(has("axes.rate.to = 1e-3", "scale") && has("axes.rate.to = 1e-3", "steps"));
     }
 
     #[test]

@@ -175,7 +175,10 @@ pub(crate) enum Event {
     /// Another process holds the trial.
     Held,
     /// The trial was recorded before this process began.
-    AlreadyDone,
+    AlreadyDone {
+        /// How it ended.
+        status: runstore::tables::TrialStatus,
+    },
     /// The results folder has its record, and nobody asked to run it again.
     InResults {
         /// That folder.
@@ -198,7 +201,7 @@ impl Event {
             Self::Finished { .. }
             | Self::Stopped { .. }
             | Self::Held
-            | Self::AlreadyDone
+            | Self::AlreadyDone { .. }
             | Self::InResults { .. }
             | Self::Failed { .. }
             | Self::Refused { .. }

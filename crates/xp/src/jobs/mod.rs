@@ -24,6 +24,7 @@ mod list;
 mod measures;
 mod memo;
 mod pack;
+mod pretrained;
 mod quantise;
 mod random;
 mod router;
@@ -31,6 +32,7 @@ mod settings;
 mod short_name;
 mod source;
 mod speed;
+mod telling;
 mod timed;
 mod train;
 

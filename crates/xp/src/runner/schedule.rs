@@ -288,10 +288,9 @@ impl Runner<'_> {
                 self.held.push(index);
                 return Ok(());
             }
-            Some(Event::InResults { status, .. }) => {
+            Some(Event::InResults { status, .. } | Event::AlreadyDone { status }) => {
                 Outcome::Elsewhere(Box::new(Outcome::of(status)))
             }
-            Some(Event::AlreadyDone) => Outcome::Elsewhere(Box::new(Outcome::Done(Vec::new()))),
             _ if self.summary.interrupted => Outcome::Interrupted,
             word => match judge(ending) {
                 Verdict::Halt(exit, tail) => {
@@ -331,6 +330,9 @@ impl Runner<'_> {
         let limit = self.options.limit.filter(|_| clock.was_over())?;
         let over = format!("took longer than its time limit of {}", limit.time);
         match word {
+            Some(Event::Interrupted { step: 0 }) => Some(format!(
+                "{over}; nothing of it is saved, and the next run begins anew: give it more time"
+            )),
             Some(Event::Interrupted { step }) => Some(format!(
                 "{over}; it is saved at step {step}, from which the next run goes on"
             )),

@@ -208,23 +208,26 @@ pub(crate) fn event_text(event: &Event) -> Option<String> {
         }
         Event::Stopped { reason, .. } => format!("stopped early: {reason}"),
         Event::Held => "another process runs this trial".to_owned(),
-        Event::AlreadyDone => "nothing to run: the trial is done".to_owned(),
-        Event::InResults { folder, status } => {
-            let ended = match status {
-                TrialStatus::Done | TrialStatus::Failed => "is done",
-                TrialStatus::Diverged => "diverged",
-                TrialStatus::Stopped => "was stopped early",
-            };
-            format!(
-                "nothing to run: the trial {ended}; it is known from {} alone: `--rerun` runs it here",
-                folder.display()
-            )
-        }
+        Event::AlreadyDone { status } => format!("nothing to run: the trial {}", ended(*status)),
+        Event::InResults { folder, status } => format!(
+            "nothing to run: the trial {}; it is known from {} alone: `--rerun` runs it here",
+            ended(*status),
+            folder.display()
+        ),
         Event::Failed { error } => format!("failed: {error}"),
         Event::Interrupted { step } => {
             format!("interrupted after step {step}; run it again to go on")
         }
     })
+}
+
+/// How a trial with a record ended, after its name.
+const fn ended(status: TrialStatus) -> &'static str {
+    match status {
+        TrialStatus::Done | TrialStatus::Failed => "is done",
+        TrialStatus::Diverged => "diverged",
+        TrialStatus::Stopped => "was stopped early",
+    }
 }
 
 /// Loss, speed and drops of a progress event, as far as they are known.

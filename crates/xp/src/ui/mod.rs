@@ -164,11 +164,12 @@ pub(crate) fn count_bar(total: usize, what: &'static str) -> ProgressBar {
         .with_prefix(what)
 }
 
-/// Columns of the terminal, or what is usual where there is none.
+/// Columns of the terminal; where there is none, what `COLUMNS` says, or what is usual.
 fn width() -> usize {
-    comfy_table::Table::new()
-        .width()
-        .map_or(tables::USUAL_WIDTH, usize::from)
+    let said = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let terminal = comfy_table::Table::new().width().map(usize::from);
+    let width = terminal.or_else(said).filter(|&width| width > 0);
+    width.unwrap_or(tables::USUAL_WIDTH)
 }
 
 /// Whether stderr may be coloured.

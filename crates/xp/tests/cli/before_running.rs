@@ -138,6 +138,13 @@ fn a_window_that_is_found_too_long_at_run_time_fails_its_trials_alone() {
         "2 done, 0 diverged, 2 failed",
         "the validation text has 40 tokens, but one window of 64 needs 65",
     ]);
+    let [failed, done] = ["failed", "done"].map(|state| lab.in_state(&file, state));
+    lab.xp(&format!("show {failed}"))
+        .expect(0)
+        .says(&["state = \"failed\"", "one window of 64 needs 65"]);
+    lab.xp(&format!("diff {failed} {done}"))
+        .expect(0)
+        .says(&["train.sequence"]);
     lab.xp(&format!("sweep {file} --retries 1"))
         .expect(6)
         .says(&[

@@ -26,7 +26,8 @@ fn the_ledger_has_a_line_a_claim_and_fits_a_terminal() {
     let claims = json["claims"].as_array().expect("claims");
     assert!(claims.len() >= 30, "{}", claims.len());
     let lines: Vec<&str> = text.lines().collect();
-    for (line, claim) in lines.iter().zip(claims) {
+    assert!(lines[0].starts_with("CLAIM "), "{}", lines[0]);
+    for (line, claim) in lines[1..].iter().zip(claims) {
         let id = claim["id"].as_str().unwrap_or_default();
         assert!(line.starts_with(id), "{id}: {line}");
     }

@@ -90,6 +90,17 @@ impl Lab {
             .expect("xp starts")
     }
 
+    /// The id of a trial of a sweep file that is in this state.
+    #[track_caller]
+    pub(crate) fn in_state(&self, file: &str, state: &str) -> String {
+        let plan = self.xp(&format!("plan {file} --json")).expect(0).json();
+        let mut trials = plan["trials"].as_array().expect("a list").iter();
+        let found = trials.find(|trial| trial["state"] == state);
+        let id = found.and_then(|trial| trial["id"].as_str());
+        id.unwrap_or_else(|| panic!("no trial is {state}: {plan}"))
+            .to_owned()
+    }
+
     /// The only results folder of a sweep.
     pub(crate) fn results(&self, sweep: &str, variant: &str) -> PathBuf {
         self.path().join("results").join(sweep).join(variant)

@@ -10,6 +10,7 @@ mod clones;
 mod comparing;
 mod completing;
 mod conventions;
+mod cut_short;
 mod devices;
 mod distilling;
 mod encoder;

@@ -11,50 +11,32 @@ use super::{
 use crate::jobs::{
     context::JobError,
     data_rules::{DataRules, problem},
+    pretrained::too_long,
     settings::{SettingProblem, rules::built},
 };
-
-/// The models that were looked at.
-#[derive(Default)]
-struct Known(Vec<(String, Qwen2MoeConfig)>);
 
 /// The model is a Qwen2-MoE that windows, routers and adapter fit.
 pub(super) fn check(
     rules: &mut DataRules<'_>,
     settings: &FinetuneSettings,
 ) -> Result<Vec<SettingProblem>, JobError> {
-    let (data, known) = (rules.data, &mut rules.found.of::<Known>().0);
     let model = &settings.base.model;
-    if !known.iter().any(|(name, _)| name == model) {
-        let folder = match corpora::model_folder(model, data) {
-            Ok(folder) => folder,
-            Err(error) if error.is_missing() => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
-        };
-        known.push((model.clone(), Qwen2MoeConfig::read(&folder)?));
-    }
-    let mut models = known.iter();
-    let (_, config) = models
-        .find(|(name, _)| name == model)
-        .expect("it is there or was just added");
+    let Some(config) = rules.qwen2_moe(model)? else {
+        return Ok(Vec::new());
+    };
+    let sequence = settings.train.sequence.get();
     let mut problems = Vec::new();
-    let (sequence, places) = (
-        settings.train.sequence.get(),
-        config.max_position_embeddings,
-    );
-    if sequence > places {
-        let text = format!(
-            "windows of {sequence} tokens, and {model} has {places} places; make them shorter"
-        );
-        problems.push(problem(&text, &["train.sequence", "base.model"]));
-    }
+    problems.extend(too_long(("train.sequence", sequence), model, config));
     if let Some(router) = &settings.router.swap {
         let of_router = built(&config.moe(), router, Some(config.hidden_size));
         problems.extend(of_router.into_iter().map(in_swap));
     }
     problems.extend(copied(settings, config));
     problems.extend(twice(settings, config));
-    let (most, room) = (places, settings.answers.max_tokens.get());
+    let (most, room) = (
+        config.max_position_embeddings,
+        settings.answers.max_tokens.get(),
+    );
     if settings.answers.generate && room >= most {
         let text = format!(
             "answers of up to {room} tokens, and {model} has {most} places for question and answer together; allow \

@@ -75,7 +75,7 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
     } = parts.build(&cx.device)?;
     describe(&mut cx, settings, &config);
     cx.row.estimated_memory_bytes = Some(estimate.total());
-    warn(&mut cx, &texts);
+    cx.warn(texts.warnings());
     let frozen = (!learned.routers).then(|| frozen(settings));
     for text in told.into_iter().chain(frozen).chain(asked.notes.clone()) {
         (cx.events)(Event::Note { text });
@@ -106,10 +106,8 @@ fn run(mut cx: JobContext<'_>, settings: &FinetuneSettings) -> Result<JobEnd, Jo
     };
     let trained = trained.map_err(|error| JobError::Failed(error.to_string()))?;
     let (rows, hopeless) = recorder.into_rows();
-    if let (Outcome::Interrupted { step }, None) = (trained.outcome, &hopeless) {
-        return Ok(JobEnd::Interrupted {
-            step: step as usize,
-        });
+    if let Some(end) = learning::interrupted(trained.outcome, hopeless.is_some()) {
+        return Ok(end);
     }
     cx.row.error = hopeless;
     let read = Read {
@@ -128,18 +126,6 @@ fn frozen(settings: &FinetuneSettings) -> String {
         Some(_) => "the routers are frozen: the norm of the gradient is that of the adapters' own",
     }
     .to_owned()
-}
-
-/// Tells what is odd about the text.
-fn warn(cx: &mut JobContext<'_>, texts: &Texts) {
-    let warnings = texts.warnings();
-    for text in warnings {
-        let text = format!("warning: {text}");
-        (cx.events)(Event::Note { text });
-    }
-    if !warnings.is_empty() {
-        cx.row.data_warnings = Some(warnings.join("; "));
-    }
 }
 
 /// Whether the language-model loss reaches the routers through the gates.
@@ -175,12 +161,7 @@ fn describe(cx: &mut JobContext<'_>, settings: &FinetuneSettings, config: &Qwen2
     }
     row.causal = Some(moe.is_causal(&router, Capacity::Evaluation));
     row.causal_in_training = Some(moe.is_causal(&router, Capacity::Training));
-    let precision = settings.train.precision.on(&cx.device);
-    if row.precision.as_deref() != Some(precision.name()) {
-        let text = format!("{} multiplies in {}", cx.device_name, precision.name());
-        row.precision = Some(precision.name().to_owned());
-        (cx.events)(Event::Note { text });
-    }
+    cx.multiplies_in(settings.train.precision);
 }
 
 /// What a trial has read.
@@ -231,9 +212,5 @@ fn finish(
         trial: row,
         ..TrialRecord::default()
     };
-    Ok(match trained.outcome {
-        Outcome::Finished => JobEnd::Finished(record),
-        Outcome::Diverged { .. } => JobEnd::Diverged(record),
-        Outcome::Interrupted { .. } => JobEnd::Stopped(record),
-    })
+    Ok(learning::ended(trained.outcome, record))
 }

@@ -69,13 +69,8 @@ fn run(mut cx: JobContext<'_>, settings: &LayerSettings) -> Result<JobEnd, JobEr
             drop_rate: None,
         });
     }
+    cx.multiplies_in(settings.layer.precision);
     let mut row = std::mem::take(&mut cx.row);
-    let wanted = settings.layer.precision.on(&cx.device);
-    if row.precision.as_deref() != Some(wanted.name()) {
-        let text = format!("{} multiplies in {}", cx.device_name, wanted.name());
-        (cx.events)(Event::Note { text });
-        row.precision = Some(wanted.name().to_owned());
-    }
     let wide = settings.moe.dense_experts().map_or(1, NonZeroUsize::get);
     size(&mut row, settings);
     let output = bench.forward();

@@ -7,6 +7,7 @@ mod checkpoints;
 mod health;
 mod health_config;
 mod losses;
+mod outcome;
 mod record;
 
 pub(crate) use batches::token_batch;
@@ -16,6 +17,7 @@ pub(super) use {
     checkpoints::Slot,
     health::Watch,
     health_config::HealthConfig,
+    outcome::{ended, interrupted},
     record::{Recorder, Rows, loss, quality, timing},
 };
 

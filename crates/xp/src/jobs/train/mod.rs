@@ -87,10 +87,8 @@ fn run_model(
     let trained = trainer::train(model, &mut batches, &mut sampling, &run)
         .map_err(|error| JobError::Failed(error.to_string()))?;
     let (rows, hopeless) = sampling.recorder.into_rows();
-    if let (Outcome::Interrupted { step }, None) = (trained.outcome, &hopeless) {
-        return Ok(JobEnd::Interrupted {
-            step: step as usize,
-        });
+    if let Some(end) = learning::interrupted(trained.outcome, hopeless.is_some()) {
+        return Ok(end);
     }
     cx.row.error = hopeless;
     finish(cx, settings, &dataset, arithmetic, &trained, rows)
@@ -161,20 +159,13 @@ fn lines_to_beat(
 /// Fills the columns that are known before training.
 fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset) {
     let vocab = dataset.tokenizer.vocab_size();
-    let precision = settings.train.precision.on(&cx.device);
     if let Some(sizes) = sizes(settings, Some(vocab)) {
         cx.row.params_total = Some(sizes.params_total as u64);
         cx.row.params_active = Some(sizes.params_active as u64);
         cx.row.params_router = Some(sizes.params_router as u64);
     }
     cx.row.vocab = Some(vocab as u64);
-    for text in &dataset.warnings {
-        let text = format!("warning: {text}");
-        (cx.events)(Event::Note { text });
-    }
-    if !dataset.warnings.is_empty() {
-        cx.row.data_warnings = Some(dataset.warnings.join("; "));
-    }
+    cx.warn(&dataset.warnings);
     let causal = |capacity| {
         let mut mixtures = settings.model.mixtures(&settings.moe).into_iter();
         mixtures.all(|moe| moe.is_causal(&settings.router, capacity))
@@ -182,11 +173,7 @@ fn describe(cx: &mut JobContext<'_>, settings: &TrainSettings, dataset: &Dataset
     cx.row.causal = Some(causal(Capacity::Evaluation));
     cx.row.causal_in_training = Some(causal(Capacity::Training));
     cx.row.capacity = capacity::capacity(settings).map(|capacity| capacity as u64);
-    if cx.row.precision.as_deref() != Some(precision.name()) {
-        let text = format!("{} multiplies in {}", cx.device_name, precision.name());
-        (cx.events)(Event::Note { text });
-        cx.row.precision = Some(precision.name().to_owned());
-    }
+    cx.multiplies_in(settings.train.precision);
 }
 
 fn finish<M: CausalLm>(
@@ -239,9 +226,5 @@ fn finish<M: CausalLm>(
         trial: row,
         ..runstore::TrialRecord::default()
     };
-    Ok(match trained.outcome {
-        Outcome::Finished => JobEnd::Finished(record),
-        Outcome::Diverged { .. } => JobEnd::Diverged(record),
-        Outcome::Interrupted { .. } => JobEnd::Stopped(record),
-    })
+    Ok(learning::ended(trained.outcome, record))
 }
