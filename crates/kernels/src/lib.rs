@@ -21,6 +21,7 @@
 //! | [`dropout`] | values dropped at random | CPU |
 //! | [`cross_entropy`] | mean negative log-likelihood of logits | CPU |
 //! | [`softmax`] | rows that sum to 1 | CPU |
+//! | [`adamw`] | the update of a parameter and its moments | CPU |
 //! | [`gelu`] | the experts' activation | CPU, GPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
@@ -52,6 +53,7 @@
 )]
 
 mod activation;
+mod adamw;
 mod attention;
 mod attention_plan;
 mod cross_entropy;
@@ -78,6 +80,7 @@ mod sort;
 mod top_k;
 
 pub use activation::{gelu, gelu_reference};
+pub use adamw::{AdamWState, AdamWStep, adamw, adamw_reference};
 pub use attention::{attention, attention_reference};
 pub use cross_entropy::{cross_entropy, cross_entropy_reference};
 pub use dropout::{SeededDropout, dropout, dropout_reference};

@@ -1,13 +1,13 @@
 //! The texts that the reference implementation writes, and how likely it finds one.
 
-use std::{fs, path::Path};
+use std::{fs, num::NonZeroUsize, path::Path};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use corpora::PretrainedTokenizer;
 use kernels::Precision;
 use lm::{
     CausalLm, Continuation, Ending, GenerationConfig, LmInput, SamplingConfig, TokenBatch,
-    generate, log_likelihoods, window_losses,
+    generate, search, log_likelihoods, window_losses,
 };
 use models_qwen::Qwen2Moe;
 use moe_layer::Capacity;
@@ -291,4 +291,48 @@ fn likelihoods_are_sums_over_the_tokens_of_a_continuation() {
     let refused = log_likelihoods(&model, &[all[0], nothing], 2, Precision::F32);
     let message = refused.expect_err("no context").to_string();
     assert!(message.contains("context 1"), "{message}");
+}
+
+#[test]
+fn beams_are_the_references() {
+    let Some(assets) = assets("beams_are_the_references") else {
+        return;
+    };
+    let (model, reference) = trained(&assets);
+    let (prompts, _) = prompts(&reference);
+    let beams = |beams: usize, stop_id: u32| {
+        let config = GenerationConfig {
+            stop_ids: vec![stop_id],
+            ..GenerationConfig::greedy(24)
+        };
+        let beams = NonZeroUsize::new(beams).expect("some");
+        let found = search(&model, &prompts, beams, &config).expect("prompts");
+        found.into_iter().map(|text| text.ids).collect::<Vec<_>>()
+    };
+    // What transformers 5.24 writes with `num_beams` and `max_new_tokens=24`, the prompts padded on their left.
+    let first = [
+        12, 294, 177, 154, 292, 424, 395, 337, 14, 337, 398, 161, 254, 237, 247, 374, 14, 401, 251,
+        12, 174, 308, 154, 301,
+    ];
+    let of_two = [
+        363, 161, 158, 464, 14, 208, 308, 154, 301, 574, 237, 154, 301, 574, 14, 208, 339, 161, 254,
+        237, 158, 574, 14, 131,
+    ];
+    let of_four = [
+        363, 161, 158, 464, 14, 208, 308, 154, 292, 341, 395, 259, 14, 208, 339, 161, 254, 237, 204,
+        374, 14, 131, 315, 251,
+    ];
+    let third_of_two = [
+        339, 161, 254, 237, 199, 14, 131, 268, 529, 222, 12, 224, 41, 273, 161, 254, 237, 413, 372,
+        194, 529, 222, 12, 224,
+    ];
+    let third_of_four = [
+        222, 12, 224, 920, 241, 12, 337, 14, 230, 550, 378, 241, 310, 194, 529, 222, 12, 224, 920,
+        241, 12, 337, 14, 230,
+    ];
+    assert_eq!(beams(2, 0), [first, of_two, third_of_two]);
+    assert_eq!(beams(4, 0), [first, of_four, third_of_four]);
+    // 14 is a full stop, and ends a text.
+    let ended: [&[u32]; 3] = [&first[..8], &of_two[..4], &third_of_two[..5]];
+    assert_eq!(beams(4, 14), ended);
 }

@@ -11,8 +11,10 @@ use std::path::Path;
 use burn::module::{ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
+use kernels::{AdamWState, AdamWStep};
 
 use crate::changing::Changing;
+use crate::gradients::plain_device;
 use crate::{TrainConfig, TrainError};
 
 /// The optimiser: decoupled weight decay and bias-corrected moments (Loshchilov and Hutter, 2019).
@@ -27,8 +29,7 @@ use crate::{TrainConfig, TrainError};
 /// p <- p - rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
 /// ```
 ///
-/// The corrections are folded into the rate and epsilon, which spares two passes over memory. A
-/// parameter without a gradient is left alone: neither decayed nor counted.
+/// A parameter without a gradient is left alone: neither decayed nor counted.
 #[derive(Debug)]
 pub struct AdamW {
     beta1: f64,
@@ -57,9 +58,23 @@ impl AdamW {
     /// The module after one update.
     #[must_use]
     pub fn step<M: Module>(&mut self, rate: f64, module: M, gradients: GradientsParams) -> M {
+        let whole = Tensor::ones([1], &plain_device(&module));
+        self.step_by(rate, module, gradients, &whole)
+    }
+
+    /// The same by all gradients times one factor `[1]`, which has no graph.
+    #[must_use]
+    pub fn step_by<M: Module>(
+        &mut self,
+        rate: f64,
+        module: M,
+        gradients: GradientsParams,
+        factor: &Tensor<1>,
+    ) -> M {
         module.map(&mut Update {
             optimiser: self,
             gradients,
+            factor,
             rate,
         })
     }
@@ -69,33 +84,34 @@ impl AdamW {
         &mut self,
         id: ParamId,
         value: Tensor<D>,
-        gradient: Tensor<D>,
+        (gradient, factor): (Tensor<D>, Tensor<1>),
         rate: f64,
     ) -> Tensor<D> {
         let updates = self.updates.entry(id).or_insert(0);
         *updates += 1;
         let correction1 = 1.0 - self.beta1.powi(*updates);
         let correction2 = (1.0 - self.beta2.powi(*updates)).sqrt();
-
-        let first_part = gradient.clone().mul_scalar(1.0 - self.beta1);
-        let second_part = gradient.square().mul_scalar(1.0 - self.beta2);
-        let first = match self.first.remove::<D>(id) {
-            Some(first) => first.mul_scalar(self.beta1) + first_part,
-            None => first_part,
+        let step = AdamWStep {
+            beta1: self.beta1,
+            beta2: self.beta2,
+            rate: rate * correction2 / correction1,
+            epsilon: self.epsilon * correction2,
+            decay: rate * self.weight_decay,
         };
-        let second = match self.second.remove::<D>(id) {
-            Some(second) => second.mul_scalar(self.beta2) + second_part,
-            None => second_part,
+        let moments = [&mut self.first, &mut self.second].map(|moments| {
+            let before = moments.remove::<D>(id);
+            before.unwrap_or_else(|| value.zeros_like())
+        });
+        let [first, second] = moments;
+        let state = AdamWState {
+            value,
+            first,
+            second,
         };
-        self.first.register::<D>(id, first.clone());
-        self.second.register::<D>(id, second.clone());
-
-        let denominator = second.sqrt().add_scalar(self.epsilon * correction2);
-        let decayed = match rate * self.weight_decay {
-            0.0 => value,
-            decay => value.mul_scalar(1.0 - decay),
-        };
-        decayed - (first / denominator).mul_scalar(rate * correction2 / correction1)
+        let state = kernels::adamw(state, gradient, factor, step);
+        self.first.register::<D>(id, state.first);
+        self.second.register::<D>(id, state.second);
+        state.value
     }
 
     /// Writes the moments; returns how often each parameter was updated, by path.
@@ -145,6 +161,7 @@ const SECOND: &str = "second-moments.bpk";
 struct Update<'a> {
     optimiser: &'a mut AdamW,
     gradients: GradientsParams,
+    factor: &'a Tensor<1>,
     rate: f64,
 }
 
@@ -158,9 +175,9 @@ impl ModuleMapper for Update<'_> {
             value.is_require_grad(),
             value.gradient_checkpointing_strategy(),
         );
-        let updated = self
-            .optimiser
-            .update(id, value.without_autodiff(), gradient, self.rate);
+        let gradient = (gradient, self.factor.clone());
+        let value = value.without_autodiff();
+        let updated = self.optimiser.update(id, value, gradient, self.rate);
         // Back onto the tape as a fresh leaf with the strategy it had: two strategies do not mix.
         let updated = match strategy {
             Some(strategy) => updated

@@ -71,7 +71,7 @@ pub use adamw::AdamW;
 pub use config::{ConfigError, TrainConfig};
 pub use data::Data;
 pub use error::TrainError;
-pub use gradients::{clip_by_global_norm, gradient_norm};
+pub use gradients::{clipping_factor, gradient_norm};
 pub use learner::{Learner, Losses, Minimised, Observation, Pass};
 pub use report::{EvalReport, Evaluation, Heartbeat, Measure, Reporter, StepReport};
 pub use schedule::{Schedule, learning_rate};

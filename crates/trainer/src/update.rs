@@ -3,7 +3,7 @@
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::prelude::*;
 
-use crate::gradients::{clip_by_global_norm, gradient_norm, gradient_norms, plain_device};
+use crate::gradients::{clipping_factor, gradient_norm, gradient_norms, plain_device};
 use crate::seed::pass_seed;
 use crate::{AdamW, Learner, Losses, Minimised, Pass, TrainConfig, learning_rate};
 
@@ -45,12 +45,11 @@ impl Update<'_> {
     ) -> Updated<L> {
         let passed = self.pass(&model, batches);
         let router_gradient_norm = gradient_norm(&model, &passed.gradients, L::is_router);
-        let (gradients, gradient_norm) =
-            clip_by_global_norm(&model, passed.gradients, self.config.clip);
+        let (factor, gradient_norm) = clipping_factor(&model, &passed.gradients, self.config.clip);
         let rate = learning_rate(self.step as usize, self.config);
         Updated {
             model: optimiser
-                .step(rate, model, gradients)
+                .step_by(rate, model, passed.gradients, &factor)
                 .adapt(&passed.observations),
             lm: passed.lm,
             aux: passed.aux,

@@ -7,6 +7,7 @@ use burn::backend::{
     tensor::FloatTensor,
 };
 
+mod adamw;
 mod attention;
 mod counts;
 mod cross_entropy;
@@ -22,6 +23,7 @@ mod softmax;
 mod sort;
 mod top_k;
 
+pub(crate) use adamw::{AdamWOps, adamw};
 pub(crate) use attention::{AttentionGradients, AttentionOps, attention};
 pub(crate) use counts::{CountOps, expert_load, expert_slots};
 pub(crate) use cross_entropy::{CrossEntropyGradients, CrossEntropyOps, cross_entropy};

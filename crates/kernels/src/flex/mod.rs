@@ -1,6 +1,7 @@
 //! The CPU paths, on Burn's `flex` tensors, in f32. Matrices and tables of half precision are read in
 //! their own type ([`values`]), and so are those of four bits ([`nibbles`]).
 
+mod adamw;
 mod attention;
 mod counts;
 mod cross_entropy;
