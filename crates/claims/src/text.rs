@@ -15,7 +15,7 @@ const NO_WIDTH: f64 = 1e-9;
 /// What the signs of [`Ledger::lines`] mean.
 const LEGEND: [&str; 3] = [
     "+ and - are differences, × ratios, ρ correlations; n: seeds, rounds or cells.",
-    "-pub: the same of the methods as their code was published, in place of as described.",
+    "-pub: asked of what the published code does, not of the method as described.",
     "`xp claims --id ID` shows one with its test and results.",
 ];
 

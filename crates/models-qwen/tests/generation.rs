@@ -7,7 +7,7 @@ use corpora::PretrainedTokenizer;
 use kernels::Precision;
 use lm::{
     CausalLm, Continuation, Ending, GenerationConfig, LmInput, SamplingConfig, TokenBatch,
-    generate, search, log_likelihoods, window_losses,
+    generate, log_likelihoods, search, window_losses,
 };
 use models_qwen::Qwen2Moe;
 use moe_layer::Capacity;
@@ -315,12 +315,12 @@ fn beams_are_the_references() {
         12, 174, 308, 154, 301,
     ];
     let of_two = [
-        363, 161, 158, 464, 14, 208, 308, 154, 301, 574, 237, 154, 301, 574, 14, 208, 339, 161, 254,
-        237, 158, 574, 14, 131,
+        363, 161, 158, 464, 14, 208, 308, 154, 301, 574, 237, 154, 301, 574, 14, 208, 339, 161,
+        254, 237, 158, 574, 14, 131,
     ];
     let of_four = [
-        363, 161, 158, 464, 14, 208, 308, 154, 292, 341, 395, 259, 14, 208, 339, 161, 254, 237, 204,
-        374, 14, 131, 315, 251,
+        363, 161, 158, 464, 14, 208, 308, 154, 292, 341, 395, 259, 14, 208, 339, 161, 254, 237,
+        204, 374, 14, 131, 315, 251,
     ];
     let third_of_two = [
         339, 161, 254, 237, 199, 14, 131, 268, 529, 222, 12, 224, 41, 273, 161, 254, 237, 413, 372,

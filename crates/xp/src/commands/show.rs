@@ -71,10 +71,13 @@ fn recorded(args: &ShowArgs) -> Result<Value, Expected> {
     let (state, row) = match &home {
         Home::Store(store) => (store.state(&id)?.name(), store.collect(&[id])?.trials.pop()),
         Home::Results(folder) => {
-            let state = TrialState::InResults {
-                status: TrialStatus::Done,
+            let row = in_results(folder, &id)?;
+            let status = row.as_ref().map_or(TrialStatus::Done, |row| row.status);
+            let state = match status {
+                TrialStatus::Failed => status.name(),
+                status => TrialState::InResults { status }.name(),
             };
-            (state.name(), in_results(folder, &id)?)
+            (state, row)
         }
     };
     let settings = row.as_ref().map_or("{}", |row| row.settings.as_str());
