@@ -23,8 +23,7 @@ fn overlay_at(base: &mut Tree, over: Tree, families: &[&str], prefix: &str) {
             value.into_inner(),
         ) {
             (Some(DeValue::Table(old)), DeValue::Table(new))
-                if !(families.contains(&path.as_str()) && names_another(old, &new))
-                    && !is_whole_range(&path, &new) =>
+                if !replaces(&path, old, &new, families) =>
             {
                 overlay_at(old, new, families, &path);
             }
@@ -35,6 +34,11 @@ fn overlay_at(base: &mut Tree, over: Tree, families: &[&str], prefix: &str) {
             }
         }
     }
+}
+
+/// Whether a table stands in the place of another, and is not merged with it.
+fn replaces(path: &str, old: &Tree, new: &Tree, families: &[&str]) -> bool {
+    is_whole_range(path, new) || (families.contains(&path) && names_another(old, new))
 }
 
 fn names_another(old: &Tree, new: &Tree) -> bool {
