@@ -134,10 +134,9 @@ fn write_report(args: &ReportArgs) -> Result<Exit, Expected> {
     Ok(Exit::Done)
 }
 
-/// Sets how many threads compute: as many as asked, or one a core. This thread is one of them, so that work
-/// which it has for all wakes one thread fewer; of one thread it is the only one, and no other may have work for the
-/// pool. Rayon's pool is made on first use, so this comes before anything
-/// computes.
+/// Sets how many threads compute: as many as asked, or one a core. This thread is one of them, so that work which it
+/// has for all wakes one thread fewer. Where it is the only one, no other thread may wait for work by the pool. Rayon's
+/// pool is made on first use, so this comes before anything computes.
 fn compute_with(threads: Option<usize>) -> Result<(), Expected> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.unwrap_or_else(cores);
