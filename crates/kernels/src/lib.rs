@@ -71,6 +71,7 @@ mod matmul;
 mod memcpy;
 mod memory;
 mod normal;
+mod operation;
 mod precision;
 mod reading;
 mod rows;
@@ -96,6 +97,9 @@ pub use matmul::{matmul, matmul_reference, matmul_transposed};
 pub use memcpy::Memcpy;
 pub use memory::LargeBlocks;
 pub use normal::box_muller;
+pub use operation::STEP;
+#[doc(hidden)]
+pub use operation::tracing;
 pub use precision::Precision;
 pub use reading::Reading;
 pub use rows::{combine, combine_reference, pack, pack_reference};

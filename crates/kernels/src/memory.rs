@@ -20,13 +20,18 @@ const CLASSES: usize = 16 + 8 * 20;
 /// The tensors of a training step have the same sizes in every step. An allocator that gives their
 /// memory back in between has the system clear every page again at its first touch, and small pages
 /// fill the address tables of the chip, so that operations whose arithmetic is fast spend their
-/// time on memory. A program that trains on the CPU makes it its global allocator:
+/// time on memory. How much is kept follows from what is asked for: it begins at a limit and grows by each
+/// block that was given back for want of room and is then asked for again, up to
+/// [`may_keep`](Self::may_keep). What was read once, as weights are on their way in, makes it grow by nothing.
+///
+/// A program that trains on the CPU makes it its global allocator:
 ///
 /// ```
 /// #[global_allocator]
 /// static ALLOCATOR: kernels::LargeBlocks<std::alloc::System> =
 ///     kernels::LargeBlocks::new(std::alloc::System, 1 << 30);
 ///
+/// ALLOCATOR.may_keep(4 << 30);
 /// let first = vec![1.0f32; 1 << 20];
 /// let place = first.as_ptr();
 /// drop(first);
@@ -35,10 +40,14 @@ const CLASSES: usize = 16 + 8 * 20;
 #[derive(Debug)]
 pub struct LargeBlocks<A> {
     inner: A,
-    /// Bytes that are kept at most.
-    limit: usize,
+    /// Bytes that are kept at most, now.
+    limit: AtomicUsize,
+    /// The most that it may become.
+    ceiling: AtomicUsize,
     kept: AtomicUsize,
     free: [Mutex<Chain>; CLASSES],
+    /// Blocks of each class that were given back for want of room and not asked for since.
+    missed: [AtomicUsize; CLASSES],
 }
 
 /// Free blocks of one class: each begins with the address of the next.
@@ -54,10 +63,31 @@ impl<A> LargeBlocks<A> {
     pub const fn new(inner: A, limit: usize) -> Self {
         Self {
             inner,
-            limit,
+            limit: AtomicUsize::new(limit),
+            ceiling: AtomicUsize::new(limit),
             kept: AtomicUsize::new(0),
             free: [const { Mutex::new(Chain(ptr::null_mut())) }; CLASSES],
+            missed: [const { AtomicUsize::new(0) }; CLASSES],
         }
+    }
+
+    /// Lets the limit grow up to so many bytes, where the same blocks are asked for again and again.
+    pub fn may_keep(&self, bytes: usize) {
+        self.ceiling.store(bytes, Ordering::Relaxed);
+    }
+
+    /// A block of a class is asked for that is not there: had it been kept, it would be.
+    fn learn(&self, class: usize, size: usize) {
+        let one_less = |missed: usize| missed.checked_sub(1);
+        let missed = &self.missed[class];
+        let relaxed = Ordering::Relaxed;
+        if missed.fetch_update(relaxed, relaxed, one_less).is_err() {
+            return;
+        }
+        let ceiling = self.ceiling.load(relaxed);
+        let more = |limit: usize| (limit + size <= ceiling).then_some(limit + size);
+        // Where it may not grow any more it stays.
+        let _ = self.limit.fetch_update(relaxed, relaxed, more);
     }
 }
 
@@ -95,6 +125,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for LargeBlocks<A> {
                 Some((class, size)) => {
                     let kept = self.take(class, size);
                     if kept.is_null() {
+                        self.learn(class, size);
                         self.fresh(size, false)
                     } else {
                         kept
@@ -112,6 +143,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for LargeBlocks<A> {
                 Some((class, size)) => {
                     let kept = self.take(class, size);
                     if kept.is_null() {
+                        self.learn(class, size);
                         return self.fresh(size, true);
                     }
                     kept.write_bytes(0, layout.size());
@@ -175,8 +207,10 @@ impl<A: GlobalAlloc> LargeBlocks<A> {
     ///
     /// `block` is a block of this class, and nobody's from now on.
     unsafe fn put(&self, block: *mut u8, class: usize, size: usize) {
-        if self.kept.fetch_add(size, Ordering::Relaxed) + size > self.limit {
+        let limit = self.limit.load(Ordering::Relaxed);
+        if self.kept.fetch_add(size, Ordering::Relaxed) + size > limit {
             self.kept.fetch_sub(size, Ordering::Relaxed);
+            self.missed[class].fetch_add(1, Ordering::Relaxed);
             // SAFETY: it came from the inner allocator with this layout.
             unsafe { self.inner.dealloc(block, block_layout(size)) };
             return;
@@ -279,5 +313,37 @@ mod tests {
             allocator.dealloc(tiny, layout(100));
             allocator.inner.dealloc(kept, block_layout(3 * HUGE));
         }
+    }
+
+    #[test]
+    #[expect(unsafe_code, reason = "an allocator deals in raw memory")]
+    fn the_limit_grows_by_what_was_given_back_and_is_asked_for_again() {
+        let allocator = LargeBlocks::new(System, 4 * HUGE);
+        allocator.may_keep(8 * HUGE);
+        let kept = || allocator.kept.load(Ordering::Relaxed);
+        // Two blocks of three pages, again and again; the second has no room at first.
+        let step = || {
+            // SAFETY: every block is given back once with its layout.
+            unsafe {
+                let blocks = [(); 2].map(|()| allocator.alloc(layout(3 * HUGE)));
+                for block in blocks {
+                    allocator.dealloc(block, layout(3 * HUGE));
+                }
+            }
+            kept()
+        };
+        assert_eq!(step(), 3 * HUGE);
+        // It is asked for again: 4 and 3 pages of limit have room for both.
+        assert_eq!(step(), 6 * HUGE);
+        assert_eq!(step(), 6 * HUGE);
+        // SAFETY: as above. A block that was never given back teaches nothing, and three more are too many.
+        unsafe {
+            for _ in 0..2 {
+                let once = allocator.alloc(layout(5 * HUGE));
+                allocator.dealloc(once, layout(5 * HUGE));
+            }
+        }
+        assert_eq!(kept(), 6 * HUGE);
+        assert_eq!(allocator.limit.load(Ordering::Relaxed), 7 * HUGE);
     }
 }

@@ -100,15 +100,15 @@ pub trait CausalLm: Module + ModuleDisplay + Mixtures {
     /// Runs the model.
     fn forward(&self, input: &LmInput) -> LmForward {
         let pass = self.pass(input);
-        let mut x_bsd = self.embed(&pass);
+        let mut x_bsd = kernels::part!("embed", self.embed(&pass));
         let mut layers = Vec::new();
         for number in 0..self.depth() {
-            let (y_bsd, mixture) = self.layer(number, x_bsd, &pass);
+            let (y_bsd, mixture) = kernels::part!("layer", self.layer(number, x_bsd, &pass));
             layers.extend(mixture);
             x_bsd = y_bsd;
         }
         LmForward {
-            logits: self.logits(x_bsd, &pass),
+            logits: kernels::part!("head", self.logits(x_bsd, &pass)),
             layers,
         }
     }

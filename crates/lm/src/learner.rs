@@ -178,7 +178,7 @@ impl<M: CausalLm> Learner for LanguageModel<M> {
         if self.recomputes {
             recomputed::gradients(self, batch, pass, minimised)
         } else {
-            minimised.gradients(self, self.losses(batch, pass))
+            minimised.gradients(self, || self.losses(batch, pass))
         }
     }
 

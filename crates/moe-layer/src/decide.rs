@@ -18,13 +18,14 @@ pub(crate) struct Decider<'a> {
 impl Decider<'_> {
     /// What the router says of `x_td` `[T, D]`, before any capacity.
     pub(crate) fn route(&self, x_td: &Tensor<2>, context: &MoeContext) -> Routing {
-        self.router.route(&RouteInput {
+        let input = RouteInput {
             x_td: x_td.clone(),
             token_ids_t: context.token_ids_t.clone(),
             sequences: context.rows.sequences().clone(),
             noise_seed: context.noise_seed,
             training: context.training,
-        })
+        };
+        kernels::part!("route", self.router.route(&input))
     }
 
     /// What capacity makes of it, with the losses that look at what is left.
@@ -34,7 +35,10 @@ impl Decider<'_> {
             top_k: self.top_k,
             capacity: context.capacity,
         };
-        let mut plan = DispatchPlan::new(&routing.assignment, self.config, &dims);
+        let mut plan = kernels::part!(
+            "plan",
+            DispatchPlan::new(&routing.assignment, self.config, &dims)
+        );
         if routing.ghost_te.is_some() {
             // The ghost has the gradient of all gates, of those that drop or grow too.
             plan = plan.without_gate_gradient();
@@ -56,7 +60,10 @@ impl Decider<'_> {
         let ghost_te = routing.ghost_te.as_ref();
         let ghost_td = ghost_te.map(|ghost_te| ghost(&x_td, ghost_te, networks, context.precision));
         let dispatch = &self.config.dispatch;
-        let y_td = dispatch.dispatch(x_td, plan, networks, context.manner());
+        let y_td = kernels::part!(
+            "experts",
+            dispatch.dispatch(x_td, plan, networks, context.manner())
+        );
         match ghost_td {
             Some(ghost_td) => y_td + ghost_td,
             None => y_td,

@@ -319,7 +319,7 @@ impl Contender for Peer {
 
 /// Seconds of some work between two waits for the device; what it leaves is dropped before the
 /// second, as Python drops it.
-fn timed<T>(device: &Device, work: impl FnOnce() -> T) -> Result<f64, String> {
+pub(crate) fn timed<T>(device: &Device, work: impl FnOnce() -> T) -> Result<f64, String> {
     let wait = || device.sync().map_err(|error| error.to_string());
     wait()?;
     let start = Instant::now();

@@ -1,5 +1,5 @@
 //! The side-by-side benchmarks against PyTorch: of training steps, layers and moving rows ([`run`]), and of
-//! pretrained models in four bits ([`qwen()`]).
+//! pretrained models in four bits ([`qwen()`]); and where the time of our own training step goes ([`profile()`]).
 //!
 //! What it decides: what is compared and at which sizes, when two sides agree, how they take turns,
 //! which bytes count. What it does not: how PyTorch does the work, which is in `scripts/peers`; what
@@ -30,6 +30,7 @@ mod compare;
 mod error;
 mod pool;
 mod process;
+pub mod profile;
 mod qwen;
 mod rounds;
 mod row;
@@ -42,5 +43,6 @@ pub use bench::run;
 pub use compare::load_average;
 pub use error::PeersError;
 pub use process::Launch;
+pub use profile::{ProfileOptions, profile};
 pub use qwen::{Beside, Decoded, Llama, LlamaSpeed, QwenError, QwenOptions, QwenSpeed, qwen};
 pub use scale::Scale;

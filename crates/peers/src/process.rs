@@ -197,6 +197,13 @@ pub(crate) fn processor_seconds(process: u32) -> Option<f64> {
     spent(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
 }
 
+/// Page faults of this process so far that needed no disk, where the system tells.
+pub(crate) fn page_faults() -> Option<u64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(7)?.parse().ok()
+}
+
 /// User and system time in a line of `/proc/PID/stat`, whose ticks are hundredths of a second on
 /// every Linux. The program's name, in brackets, may hold anything.
 fn spent(stat: &str) -> Option<f64> {

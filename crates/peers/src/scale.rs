@@ -15,6 +15,8 @@ use crate::cases::{Packing, RowsSizes};
 pub enum Scale {
     /// Seconds, for tests.
     Smoke,
+    /// That of the sweeps at their own `cpu` scale: E 8, k 2, D 64, 2 layers, 16 windows of 64 subwords.
+    Sweep,
     /// The standard case: E 8, k 2, D 256, 4 layers, 32 windows of 256 tokens.
     Cpu,
     /// For a GPU: E 32, k 2, D 1024, 8 layers, 32 windows of 512 tokens.
@@ -23,13 +25,14 @@ pub enum Scale {
 
 impl Scale {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Smoke, Self::Cpu, Self::Paper];
+    pub const ALL: [Self; 4] = [Self::Smoke, Self::Sweep, Self::Cpu, Self::Paper];
 
     /// As it is written.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Smoke => "smoke",
+            Self::Sweep => "sweep",
             Self::Cpu => "cpu",
             Self::Paper => "paper",
         }
@@ -49,7 +52,7 @@ impl FromStr for Scale {
         Self::ALL
             .into_iter()
             .find(|scale| scale.name() == text)
-            .ok_or_else(|| format!("unknown scale `{text}`, expected smoke, cpu or paper"))
+            .ok_or_else(|| format!("unknown scale `{text}`, expected smoke, sweep, cpu or paper"))
     }
 }
 
@@ -67,10 +70,11 @@ pub(crate) struct ModelSizes {
 }
 
 impl ModelSizes {
-    fn at(scale: Scale) -> Self {
-        // TinyStories has 82 characters.
+    pub(crate) fn at(scale: Scale) -> Self {
+        // TinyStories has 82 characters, and its subwords here are 4,096.
         let [layers, dim, heads, vocab, sequence, batch, experts, k] = match scale {
             Scale::Smoke => [2, 32, 2, 31, 16, 4, 4, 2],
+            Scale::Sweep => [2, 64, 4, 4096, 64, 16, 8, 2],
             Scale::Cpu => [4, 256, 4, 82, 256, 32, 8, 2],
             Scale::Paper => [8, 1024, 16, 82, 512, 32, 32, 2],
         };
@@ -171,6 +175,7 @@ impl Question {
         // Tokens, D, E, k: the standard case, and one that no cache holds.
         let sizes: [[usize; 4]; 2] = match scale {
             Scale::Smoke => [[256, 32, 8, 2], [128, 64, 16, 2]],
+            Scale::Sweep => [[1024, 64, 8, 2], [1024, 64, 64, 2]],
             Scale::Cpu => [[8192, 256, 8, 2], [16384, 1024, 64, 2]],
             Scale::Paper => [[16384, 1024, 64, 2], [16384, 4096, 128, 2]],
         };

@@ -33,6 +33,7 @@ pub mod jobs;
 mod measures;
 mod names;
 mod page;
+mod printable;
 mod published;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -45,7 +46,7 @@ pub use axes::{Setting, leaves};
 pub use cells::{AxisValue, Cell, NO_MEASURES, name_cells, summary};
 pub use compare::{Comparison, Ranked, Verdict, baseline_of, describe, ranking};
 pub use draw::{PAGE, Report, draw};
-pub use figures::{Figure, figure_files};
+pub use figures::{Figure, figure_files, flame};
 pub use format::{interval, significant};
 pub use headline::{Headline, PERPLEXITY};
 pub use names::{Names, Naming, unnamed};

@@ -51,8 +51,8 @@ pub use parquet::{COLUMNS_KEY, SCHEMA_KEY};
 pub use provenance::{Built, Provenance, now, peak_memory_bytes};
 pub use readme::readme;
 pub use results::{
-    ResultsWriter, aside, read_manifest, read_peers, read_results, read_trials, replace_file,
-    update_peers,
+    ResultsWriter, aside, read_benchmark, read_manifest, read_results, read_trials, replace_file,
+    update_benchmark,
 };
 pub use store::{
     Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, LiveLog, PendingCheckpoint,

@@ -93,7 +93,8 @@ TABLES
 | `report.html` | the answer, tables and figures in one file; `index.html` above all folders leads to each |
 
 `xp bench peers` has folders `peers/<scale>-<device>/` with `peers.parquet`, one row a comparison with
-a PyTorch program, and `peers.md`, the same for reading.
+a PyTorch program, and `peers.md`, the same for reading; `xp bench step` has `profile/<scale>-<device>/` with
+`profile.parquet`, one row a span of a training step, `profile.md`, and a drawing for each precision.
 
 To load, compare and plot a sweep: the module and the notebook of [docs/notebooks.md](../docs/notebooks.md), or
 `python3 scripts/load_results.py results/unified/cpu-cpu --out unified.png` (`pip install -r

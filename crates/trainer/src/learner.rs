@@ -29,7 +29,7 @@ pub trait Learner: Module {
         pass: &Pass,
         minimised: &Minimised,
     ) -> (Losses<Self::Observation>, GradientsParams) {
-        minimised.gradients(self, self.losses(batch, pass))
+        minimised.gradients(self, || self.losses(batch, pass))
     }
 
     /// The model after an update, told what the update's passes observed: for what is not learned
@@ -84,14 +84,16 @@ impl Minimised {
     pub fn gradients<M: Module, O>(
         &self,
         model: &M,
-        losses: Losses<O>,
+        losses: impl FnOnce() -> Losses<O>,
     ) -> (Losses<O>, GradientsParams) {
+        let losses = kernels::part!("forward", losses());
         let minimised = if self.auxiliary {
             losses.total()
         } else {
             losses.lm.clone()
         };
-        let gradients = minimised.mul_scalar(self.share).backward();
+        let minimised = minimised.mul_scalar(self.share);
+        let gradients = kernels::part!("backward", minimised.backward());
         (losses, GradientsParams::from_grads(gradients, model))
     }
 }

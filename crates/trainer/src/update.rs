@@ -44,13 +44,20 @@ impl Update<'_> {
         optimiser: &mut AdamW,
     ) -> Updated<L> {
         let passed = self.pass(&model, batches);
-        let router_gradient_norm = gradient_norm(&model, &passed.gradients, L::is_router);
-        let (factor, gradient_norm) = clipping_factor(&model, &passed.gradients, self.config.clip);
+        let (router_gradient_norm, (factor, gradient_norm)) = kernels::part!("norms", {
+            let gradients = &passed.gradients;
+            (
+                gradient_norm(&model, gradients, L::is_router),
+                clipping_factor(&model, gradients, self.config.clip),
+            )
+        });
         let rate = learning_rate(self.step as usize, self.config);
+        let stepped = kernels::part!(
+            "update",
+            optimiser.step_by(rate, model, passed.gradients, &factor)
+        );
         Updated {
-            model: optimiser
-                .step_by(rate, model, passed.gradients, &factor)
-                .adapt(&passed.observations),
+            model: stepped.adapt(&passed.observations),
             lm: passed.lm,
             aux: passed.aux,
             gradient_norm,

@@ -7,8 +7,8 @@ use burn::{
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::{floats, wide::wide};
-use crate::{AdamWStep, extension::AdamWOps};
+use super::{floats, wide::wide, work::bytes};
+use crate::{AdamWStep, extension::AdamWOps, operation::operation};
 
 /// Elements that one task updates: 64 KiB of each of the four arrays.
 const ELEMENTS_PER_TASK: usize = 1 << 14;
@@ -70,6 +70,8 @@ impl AdamWOps for Flex {
         factor: FlexTensor,
         step: AdamWStep,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        // Four arrays are read and three of them written.
+        operation!("adamw", bytes = 7 * bytes(&[&gradient]));
         let (mut value, mut first, mut second) = (own(value), own(first), own(second));
         let (gradient, factor) = (floats(&gradient), floats(&factor));
         let by = Rates::of(step, factor.storage::<f32>()[0]);

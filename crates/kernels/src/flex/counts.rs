@@ -3,8 +3,8 @@
 use burn::{backend::Flex, tensor::TensorData};
 use burn_flex::FlexTensor;
 
-use super::Indices;
-use crate::extension::CountOps;
+use super::{Indices, work::bytes};
+use crate::{extension::CountOps, operation::operation};
 
 pub(super) fn load(experts_a: &[i32], count: usize) -> Vec<f32> {
     let mut load = vec![0u32; count];
@@ -31,11 +31,13 @@ pub(super) fn slots(experts_a: &[i32], count: usize) -> Vec<i32> {
 
 impl CountOps for Flex {
     fn expert_load_op(experts: FlexTensor, count: usize) -> FlexTensor {
+        operation!("expert load", bytes = bytes(&[&experts]));
         let load = load(&Indices::of(&experts).get(), count);
         FlexTensor::from_data(TensorData::new(load, [count]))
     }
 
     fn expert_slots_op(experts: FlexTensor, count: usize) -> FlexTensor {
+        operation!("expert slots", bytes = 2 * bytes(&[&experts]));
         let slots = slots(&Indices::of(&experts).get(), count);
         let length = slots.len();
         FlexTensor::from_data(TensorData::new(slots, [length]))

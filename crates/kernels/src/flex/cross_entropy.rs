@@ -16,8 +16,12 @@ use super::{
     fresh::Fresh,
     matrix,
     wide::{largest, sum_of, wide},
+    work::bytes,
 };
-use crate::extension::{CrossEntropyGradients, CrossEntropyOps};
+use crate::{
+    extension::{CrossEntropyGradients, CrossEntropyOps},
+    operation::operation,
+};
 
 /// Logits that one task takes at least: 128 KiB.
 const LOGITS_PER_TASK: usize = 1 << 15;
@@ -106,6 +110,7 @@ wide! {
 
 impl CrossEntropyOps for Flex {
     fn cross_entropy_op(logits: FlexTensor, targets: FlexTensor) -> (FlexTensor, FlexTensor) {
+        operation!("cross-entropy", bytes = bytes(&[&logits]));
         let (logits, targets) = (floats(&logits), Indices::of(&targets));
         let [tokens, vocab] = logits.shape().dims();
         let targets = targets.get();
@@ -134,6 +139,7 @@ impl CrossEntropyGradients for Flex {
         log_sums: FlexTensor,
         dmean: FlexTensor,
     ) -> FlexTensor {
+        operation!("cross-entropy, backward", bytes = 2 * bytes(&[&logits]));
         let (logits, log_sums, dmean) = (floats(&logits), floats(&log_sums), floats(&dmean));
         let targets = Indices::of(&targets);
         let [tokens, vocab] = logits.shape().dims();

@@ -7,8 +7,8 @@ use burn::{
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::{floats, wide::wide};
-use crate::{SeededDropout, dropout::RowDraws, extension::DropoutOps};
+use super::{floats, wide::wide, work::bytes};
+use crate::{SeededDropout, dropout::RowDraws, extension::DropoutOps, operation::operation};
 
 /// Values that one task takes at least.
 const VALUES_PER_TASK: usize = 1 << 14;
@@ -36,6 +36,7 @@ wide! {
 
 impl DropoutOps for Flex {
     fn dropout_op(x: FlexTensor, dropout: SeededDropout) -> FlexTensor {
+        operation!("dropout", bytes = 2 * bytes(&[&x]));
         let x = floats(&x);
         let shape = x.shape();
         let width = shape.last().copied().unwrap_or(1);

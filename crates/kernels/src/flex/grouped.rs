@@ -16,10 +16,12 @@ use super::{
     matrix,
     nibbles::Int4Matrices,
     values::Values,
+    work::{FLOAT, bytes, groups, product_flops},
 };
 use crate::{
     Precision,
     extension::{GroupedGradients, GroupedOps},
+    operation::operation,
 };
 
 /// Rows up to which a group is not worth the attention of several threads.
@@ -263,9 +265,14 @@ impl GroupedOps for Flex {
         offsets: FlexTensor,
         precision: Precision,
     ) -> FlexTensor {
-        let (x, w, offsets) = (floats(&x), Values::ready(&w), Indices::of(&offsets));
         let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
+        operation!(
+            "product",
+            flops = product_flops(&offsets, inner, outer),
+            bytes = bytes(&[&x, &w]) + FLOAT * rows * outer
+        );
+        let (x, w, offsets) = (floats(&x), Values::ready(&w), Indices::of(&offsets));
         let weights = Weights {
             matrices: Matrices::Floats(Values::of(&w)),
             inner,
@@ -283,9 +290,14 @@ impl GroupedOps for Flex {
         offsets: FlexTensor,
         precision: Precision,
     ) -> FlexTensor {
-        let (x, w, offsets) = (floats(&x), Values::ready(&w), Indices::of(&offsets));
         let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
+        operation!(
+            "product with a transposed matrix",
+            flops = product_flops(&offsets, inner, outer),
+            bytes = bytes(&[&x, &w]) + FLOAT * rows * inner
+        );
+        let (x, w, offsets) = (floats(&x), Values::ready(&w), Indices::of(&offsets));
         let weights = Weights {
             matrices: Matrices::Floats(Values::of(&w)),
             inner: outer,
@@ -305,9 +317,14 @@ impl GroupedGradients for Flex {
         offsets: FlexTensor,
         precision: Precision,
     ) -> FlexTensor {
-        let (x, dy, offsets) = (floats(&x), floats(&dy), Indices::of(&offsets));
         let [_, inner] = x.shape().dims();
         let [_, outer] = dy.shape().dims();
+        operation!(
+            "product, matrices' gradient",
+            flops = product_flops(&offsets, inner, outer),
+            bytes = bytes(&[&x, &dy]) + FLOAT * groups(&offsets) * inner * outer
+        );
+        let (x, dy, offsets) = (floats(&x), floats(&dy), Indices::of(&offsets));
         let offsets = offsets.get();
         let dw = outer_products(
             x.storage(),

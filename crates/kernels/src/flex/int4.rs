@@ -11,10 +11,12 @@ use super::{
     grouped::{Manner, Matrices, Weights, rows_by_matrix},
     matrix,
     nibbles::Int4Matrices,
+    work::{FLOAT, bytes, product_flops},
 };
 use crate::{
     extension::{Int4Manner, Int4Ops},
     int4::PER_WORD,
+    operation::operation,
 };
 
 impl Int4Ops for Flex {
@@ -27,10 +29,6 @@ impl Int4Ops for Flex {
         offsets: FlexTensor,
         manner: Int4Manner,
     ) -> FlexTensor {
-        let (x, scales, zeros) = (floats(&x), floats(&scales), floats(&zeros));
-        let (groups, offsets) = (Indices::of(&groups), Indices::of(&offsets));
-        let (groups, words) = (groups.get(), words.to_contiguous());
-        assert_eq!(words.dtype(), DType::I32, "words have 32 bits");
         let [rows, _] = x.shape().dims();
         let [experts, word_rows, outputs] = words.shape().dims();
         let inputs = word_rows * PER_WORD;
@@ -39,6 +37,15 @@ impl Int4Ops for Flex {
         } else {
             (inputs, outputs)
         };
+        operation!(
+            "product in four bits",
+            flops = product_flops(&offsets, inner, outer),
+            bytes = bytes(&[&x, &words, &scales, &zeros]) + FLOAT * rows * outer
+        );
+        let (x, scales, zeros) = (floats(&x), floats(&scales), floats(&zeros));
+        let (groups, offsets) = (Indices::of(&groups), Indices::of(&offsets));
+        let (groups, words) = (groups.get(), words.to_contiguous());
+        assert_eq!(words.dtype(), DType::I32, "words have 32 bits");
         let matrices = Int4Matrices {
             words: words.storage(),
             scales: scales.storage(),

@@ -10,8 +10,12 @@ use rayon::prelude::*;
 use super::{
     floats, matrix,
     wide::{sum_of, sum_with, wide},
+    work::bytes,
 };
-use crate::extension::{LayerNormGradients, LayerNormOps};
+use crate::{
+    extension::{LayerNormGradients, LayerNormOps},
+    operation::operation,
+};
 
 /// Rows of one task. The sums over rows are added by tasks in order, so this decides their rounding
 /// and threads do not.
@@ -133,6 +137,7 @@ impl LayerNormOps for Flex {
         beta: FlexTensor,
         epsilon: f64,
     ) -> (FlexTensor, FlexTensor) {
+        operation!("layer norm", bytes = 2 * bytes(&[&x]));
         let (x, gamma, beta) = (floats(&x), floats(&gamma), floats(&beta));
         let (y, moments) = forward(x.storage(), gamma.storage(), beta.storage(), epsilon as f32);
         let rows = moments.len() / 2;
@@ -150,6 +155,7 @@ impl LayerNormGradients for Flex {
         moments: FlexTensor,
         dy: FlexTensor,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        operation!("layer norm, backward", bytes = 3 * bytes(&[&x]));
         let (x, gamma) = (floats(&x), floats(&gamma));
         let (moments, dy) = (floats(&moments), floats(&dy));
         let (dx, dgamma, dbeta) = backward(

@@ -12,10 +12,12 @@ use super::{
     grouped::{GroupFinish, Manner, Matrices, Weights, outer_products, row_sums, rows_by_matrix},
     matrix,
     values::Values,
+    work::{FLOAT, bytes, groups, product_flops},
 };
 use crate::{
     Activation,
     extension::{LinearGradients, LinearManner, LinearOps},
+    operation::operation,
 };
 
 impl LinearManner {
@@ -35,10 +37,15 @@ impl LinearOps for Flex {
         offsets: FlexTensor,
         manner: LinearManner,
     ) -> FlexTensor {
-        let (x, w, b) = (floats(&x), Values::ready(&w), floats(&b));
-        let offsets = Indices::of(&offsets);
         let [rows, _] = x.shape().dims();
         let [_, inner, outer] = w.shape().dims();
+        operation!(
+            "grouped linear",
+            flops = product_flops(&offsets, inner, outer),
+            bytes = bytes(&[&x, &w, &b]) + FLOAT * rows * outer
+        );
+        let (x, w, b) = (floats(&x), Values::ready(&w), floats(&b));
+        let offsets = Indices::of(&offsets);
         let weights = Weights {
             matrices: Matrices::Floats(Values::of(&w)),
             inner,
@@ -63,10 +70,15 @@ impl LinearGradients for Flex {
         offsets: FlexTensor,
         manner: LinearManner,
     ) -> FlexTensor {
-        let (dy, w, x) = (floats(&dy), Values::ready(&w), floats(&x));
-        let offsets = Indices::of(&offsets);
         let [rows, _] = dy.shape().dims();
         let [_, inner, outer] = w.shape().dims();
+        operation!(
+            "grouped linear, rows' gradient",
+            flops = product_flops(&offsets, inner, outer),
+            bytes = bytes(&[&dy, &w]) + FLOAT * rows * inner
+        );
+        let (dy, w, x) = (floats(&dy), Values::ready(&w), floats(&x));
+        let offsets = Indices::of(&offsets);
         let weights = Weights {
             matrices: Matrices::Floats(Values::of(&w)),
             inner: outer,
@@ -91,9 +103,14 @@ impl LinearGradients for Flex {
         offsets: FlexTensor,
         manner: LinearManner,
     ) -> FlexTensor {
-        let (x, dy, offsets) = (floats(&x), floats(&dy), Indices::of(&offsets));
         let [_, inner] = x.shape().dims();
         let [_, outer] = dy.shape().dims();
+        operation!(
+            "grouped linear, matrices' gradient",
+            flops = product_flops(&offsets, inner, outer),
+            bytes = bytes(&[&x, &dy]) + FLOAT * groups(&offsets) * inner * outer
+        );
+        let (x, dy, offsets) = (floats(&x), floats(&dy), Indices::of(&offsets));
         let offsets = offsets.get();
         let manner = Manner {
             map: manner.map(),
@@ -104,6 +121,7 @@ impl LinearGradients for Flex {
     }
 
     fn grouped_sum_op(dy: FlexTensor, offsets: FlexTensor) -> FlexTensor {
+        operation!("sums of rows", bytes = bytes(&[&dy]));
         let (dy, offsets) = (floats(&dy), Indices::of(&offsets));
         let [_, width] = dy.shape().dims();
         let offsets = offsets.get();

@@ -22,6 +22,7 @@ mod softmax;
 mod top_k;
 mod values;
 mod wide;
+mod work;
 
 use std::borrow::Cow;
 

@@ -17,8 +17,12 @@ use super::{
     matrix,
     values::Values,
     wide::wide,
+    work::{FLOAT, bytes},
 };
-use crate::extension::{RowGradients, RowOps};
+use crate::{
+    extension::{RowGradients, RowOps},
+    operation::operation,
+};
 
 /// Rows that one task moves at least, so that a task outweighs its scheduling.
 const ROWS_PER_TASK: usize = 64;
@@ -245,8 +249,10 @@ fn rows_by_token(rows: &[i32], tokens: usize) -> (Vec<usize>, Vec<usize>) {
 
 impl RowOps for Flex {
     fn pack_op(x: FlexTensor, rows: FlexTensor) -> FlexTensor {
-        let (x, rows) = (Values::ready(&x), Indices::of(&rows));
         let [_, width] = x.shape().dims();
+        let [packed] = rows.shape().dims();
+        operation!("pack", bytes = bytes(&[&x]) + FLOAT * packed * width);
+        let (x, rows) = (Values::ready(&x), Indices::of(&rows));
         let rows = rows.get();
         let packed = match Values::of(&x) {
             Values::F32(x) => pack(x, &rows, width),
@@ -256,8 +262,9 @@ impl RowOps for Flex {
     }
 
     fn combine_op(y: FlexTensor, rows: FlexTensor, gates: FlexTensor, tokens: usize) -> FlexTensor {
-        let (y, rows, gates) = (floats(&y), Indices::of(&rows), floats(&gates));
         let [_, width] = y.shape().dims();
+        operation!("combine", bytes = bytes(&[&y]) + FLOAT * tokens * width);
+        let (y, rows, gates) = (floats(&y), Indices::of(&rows), floats(&gates));
         let out = combine(y.storage(), &rows.get(), gates.storage(), tokens, width);
         matrix(out, tokens, width)
     }
@@ -265,14 +272,20 @@ impl RowOps for Flex {
 
 impl RowGradients for Flex {
     fn pack_weighted_op(x: FlexTensor, rows: FlexTensor, gates: FlexTensor) -> FlexTensor {
-        let (x, rows, gates) = (floats(&x), Indices::of(&rows), floats(&gates));
         let [_, width] = x.shape().dims();
+        let [packed] = rows.shape().dims();
+        operation!(
+            "pack, weighted",
+            bytes = bytes(&[&x]) + FLOAT * packed * width
+        );
+        let (x, rows, gates) = (floats(&x), Indices::of(&rows), floats(&gates));
         let rows = rows.get();
         let out = pack_weighted(x.storage(), &rows, gates.storage(), width);
         matrix(out, rows.len(), width)
     }
 
     fn row_dots_op(y: FlexTensor, x: FlexTensor, rows: FlexTensor) -> FlexTensor {
+        operation!("gradient of gates", bytes = bytes(&[&y, &x]));
         let (y, x, rows) = (floats(&y), floats(&x), Indices::of(&rows));
         let [packed, width] = y.shape().dims();
         let dots = dots(y.storage(), x.storage(), &rows.get(), width);

@@ -14,8 +14,12 @@ use super::{
     floats,
     fresh::Fresh,
     wide::{largest, sum_with, wide},
+    work::bytes,
 };
-use crate::extension::{SoftmaxGradients, SoftmaxOps};
+use crate::{
+    extension::{SoftmaxGradients, SoftmaxOps},
+    operation::operation,
+};
 
 /// Elements that one task takes at least: 128 KiB.
 const ELEMENTS_PER_TASK: usize = 1 << 15;
@@ -80,6 +84,7 @@ wide! {
 
 impl SoftmaxOps for Flex {
     fn softmax_op(x: FlexTensor) -> FlexTensor {
+        operation!("softmax", bytes = 2 * bytes(&[&x]));
         let x = floats(&x);
         let shape = x.shape();
         let width = shape[shape.num_dims() - 1];
@@ -89,6 +94,7 @@ impl SoftmaxOps for Flex {
 
 impl SoftmaxGradients for Flex {
     fn softmax_dx_op(y: FlexTensor, dy: FlexTensor) -> FlexTensor {
+        operation!("softmax, backward", bytes = 3 * bytes(&[&y]));
         let (y, dy) = (floats(&y), floats(&dy));
         let shape = y.shape();
         let width = shape[shape.num_dims() - 1];

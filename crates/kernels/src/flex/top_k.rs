@@ -7,8 +7,8 @@ use burn::{
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::floats;
-use crate::extension::TopKOps;
+use super::{floats, work::bytes};
+use crate::{extension::TopKOps, operation::operation};
 
 /// Values that one task reads at least: 64 KiB.
 const VALUES_PER_TASK: usize = 1 << 14;
@@ -82,6 +82,7 @@ fn top_k(values: &[f32], n: usize, k: usize) -> Vec<i32> {
 
 impl TopKOps for Flex {
     fn top_k_op(values: FlexTensor, k: usize) -> FlexTensor {
+        operation!("top-k", bytes = bytes(&[&values]));
         let values = floats(&values);
         let [rows, n] = values.shape().dims();
         let picks = top_k(values.storage(), n, k);

@@ -92,7 +92,7 @@ impl Step {
     }
 
     /// One update; gives its loss.
-    fn update(&mut self) -> Tensor<1> {
+    pub(crate) fn update(&mut self) -> Tensor<1> {
         let update = Update {
             config: &self.config,
             seed: SEED,

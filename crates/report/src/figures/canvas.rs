@@ -8,8 +8,10 @@ use plotters::prelude::{FontStyle, IntoFont, RGBColor, ShapeStyle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, TextStyle};
 
+use super::brief::brief;
 use super::dark;
 use super::theme::{Dash, Fill, INK, Look, Marker, PAPER, Rgb, tint};
+use crate::printable::printable;
 
 /// A place on the canvas, in pixels from the upper left corner.
 pub(super) type Point = (f64, f64);
@@ -93,35 +95,15 @@ pub(super) fn render(size: (u32, u32), title: &str, paint: impl FnOnce(&mut Canv
         .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;");
-    brief(&svg).replacen(
+    let drawing = brief(&svg).replacen(
         ">\n",
         &format!(
             " role=\"img\" font-family=\"sans-serif\">\n<title>{escaped}</title>\n<style>{}</style>\n",
             dark::style()
         ),
         1,
-    )
-}
-
-/// Attributes that the backend writes of each element, and that say what is so without them.
-const IMPLIED: [&str; 3] = [
-    " opacity=\"1\"",
-    " stroke=\"none\"",
-    " font-family=\"sans-serif\"",
-];
-
-/// The drawing without what is implied: a third fewer bytes. Lines of text, which are data's, stay as they are.
-fn brief(svg: &str) -> String {
-    let line = |line: &str| {
-        if !line.starts_with('<') {
-            return line.to_owned();
-        }
-        let whole = line.to_owned();
-        IMPLIED
-            .iter()
-            .fold(whole, |line, word| line.replace(word, ""))
-    };
-    svg.split_inclusive('\n').map(line).collect()
+    );
+    printable(&drawing).into_owned()
 }
 
 impl Canvas<'_> {

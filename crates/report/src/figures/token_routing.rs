@@ -14,11 +14,11 @@ const CAPTION: &str = "The validation text as the model reads it. The colour of 
                        one with the largest gate, whose number stands below it; – is a token that no expert took. · is \
                        a space, ¶ a line break. Where routing follows what tokens are, equal tokens have equal colours.";
 /// Tokens that are shown, where they fit.
-const TOKENS: u64 = 128;
+const TOKENS: u64 = 256;
 /// Lines of a panel.
-const MOST_LINES: usize = 6;
-/// More panels than this make no readable figure.
-const MOST_PANELS: usize = 10;
+const MOST_LINES: usize = 8;
+/// More panels than this make no readable figure, and a page of a megabyte. `xp explore` has all of them.
+const MOST_PANELS: usize = 3;
 const MARGIN: f64 = 20.0;
 const TITLE_ROOM: f64 = 26.0;
 const BOX: f64 = 17.0;
@@ -141,7 +141,9 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     ];
     let total = panels.len();
     if total > MOST_PANELS {
-        notes.push(format!("The first {MOST_PANELS} of {total} cells."));
+        notes.push(format!(
+            "The first {MOST_PANELS} of {total} cells; `xp explore` shows all."
+        ));
     }
     panels.truncate(MOST_PANELS);
     let head = Head::new(TITLE, &notes, &[]);

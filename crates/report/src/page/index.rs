@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 use runstore::{Collected, Manifest};
 
-use super::{Answer, environment, head};
+use super::{Answer, filled, head};
 use crate::cells::summary;
 use crate::draw::PAGE;
 use crate::names::Naming;
@@ -85,9 +85,7 @@ pub fn is_index(page: &str) -> bool {
 /// When the page's template asks for something that it is not given.
 pub fn index(entries: &[Entry]) -> Result<String, minijinja::Error> {
     let entries: Vec<Value> = entries.iter().map(Entry::on_page).collect();
-    environment()?
-        .get_template("index.html")?
-        .render(context! { entries })
+    filled("index.html", context! { entries })
 }
 
 #[cfg(test)]

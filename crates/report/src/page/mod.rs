@@ -10,11 +10,12 @@ mod settings;
 mod standing;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, UndefinedBehavior, Value};
 use runstore::{Collected, Manifest};
 
 use super::cells::Cell;
 use super::figures::{Absent, Figure};
+use super::printable::printable;
 pub(crate) use answer::Answer;
 pub use index::{Entry, index, is_index};
 
@@ -43,7 +44,13 @@ pub(super) fn render(
     absent: &[Absent],
 ) -> Result<String, minijinja::Error> {
     let page = report::context(collected, manifest, cells, figures, absent);
-    environment()?.get_template("report.html")?.render(page)
+    filled("report.html", page)
+}
+
+/// A template with its names filled in.
+fn filled(template: &str, names: Value) -> Result<String, minijinja::Error> {
+    let page = environment()?.get_template(template)?.render(names)?;
+    Ok(printable(&page).into_owned())
 }
 
 /// Strict: a name that the page does not have is an error, and everything is escaped but the drawings.
@@ -77,10 +84,10 @@ mod tests {
     #[test]
     fn what_comes_from_data_is_escaped() {
         let manifest = Manifest {
-            question: Some("is <b> better?".to_owned()),
+            question: Some("is <b> better\u{1b}[2J?".to_owned()),
             ..Manifest::default()
         };
         let page = render(&Collected::default(), &manifest, &[], &[], &[]).unwrap();
-        assert!(page.contains("is &lt;b&gt; better?"));
+        assert!(page.contains("is &lt;b&gt; better␛[2J?"));
     }
 }

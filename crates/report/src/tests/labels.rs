@@ -97,3 +97,17 @@ fn every_figure_names_its_axes_and_units() {
         assert!(svg.contains(abscissa), "{file} lacks {abscissa}");
     }
 }
+
+#[test]
+fn a_token_of_control_characters_is_drawn_as_a_picture() {
+    let mut collected = sample::unified();
+    for row in &mut collected.tokens {
+        row.token_text = "\u{1b}[2J".to_owned();
+    }
+    let drawn = figures(&collected);
+    let named = |file| drawn.iter().find(|figure| figure.file == file).unwrap();
+    for file in ["token_heat.svg", "token_routing.svg"] {
+        let svg = &named(file).svg;
+        assert!(svg.contains("␛[2J") && !svg.contains('\u{1b}'), "{file}");
+    }
+}

@@ -3,7 +3,7 @@
 //! Its files have fixed names and change as one, see `switch`. The manifest holds the digests of the
 //! tables, so that a file that was damaged or exchanged is found.
 
-mod peers;
+mod benchmark;
 mod reader;
 mod switch;
 mod writer;
@@ -11,7 +11,7 @@ mod writer;
 use std::fs::File;
 use std::path::Path;
 
-pub use peers::{read_peers, update_peers};
+pub use benchmark::{read_benchmark, update_benchmark};
 pub use reader::{read_manifest, read_results, read_trials};
 pub use writer::{ResultsWriter, aside, replace_file};
 

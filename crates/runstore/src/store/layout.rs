@@ -112,7 +112,7 @@ pub fn is_name(name: &str) -> bool {
     /// Devices of Windows, whatever ending follows.
     const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
     /// Folders beside those of sweeps.
-    const TAKEN: [&str; 4] = ["logs", "peers", "gpu", "before"];
+    const TAKEN: [&str; 5] = ["logs", "peers", "profile", "gpu", "before"];
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let stem = name.split('.').next().unwrap_or_default().to_lowercase();
     let numbered = |device: &str| {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     AgreementRow, AlarmRow, AnswerRow, ExpertRow, HistogramRow, LossRow, MapRow, PeerRow,
-    ProbabilityRow, Row, SpeedRow, StepRow, TableSchema, TokenRow, TrialRow, UsageRow, Value,
+    ProbabilityRow, ProfileRow, Row, SpeedRow, StepRow, TableSchema, TokenRow, TrialRow, UsageRow,
+    Value,
 };
 use crate::Error;
 
@@ -30,9 +31,9 @@ macro_rules! tables {
         /// The schemas of a sweep's tables, in the order that the documentation shows them.
         pub const TABLES: &[TableSchema] = &[TrialRow::SCHEMA, $($row::SCHEMA),+];
 
-        /// The schemas of all tables: those of a sweep, then that of the benchmark.
+        /// The schemas of all tables: those of a sweep, then those of the benchmarks.
         pub const ALL_TABLES: &[TableSchema] =
-            &[TrialRow::SCHEMA, $($row::SCHEMA,)+ PeerRow::SCHEMA];
+            &[TrialRow::SCHEMA, $($row::SCHEMA,)+ PeerRow::SCHEMA, ProfileRow::SCHEMA];
 
         /// What a finished trial leaves.
         #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,4 +1,4 @@
-//! The tables of a results folder and the one of the benchmark, each declared once.
+//! The tables of a results folder and those of the benchmarks, each declared once.
 //!
 //! From one declaration come the struct that the rest of the program fills, the schema that is
 //! written into the file, checked on reading and printed in `results/README.md`, and both
@@ -20,6 +20,7 @@ mod losses;
 mod maps;
 mod peers;
 mod probabilities;
+mod profile;
 mod routers;
 mod schema;
 mod speeds;
@@ -42,6 +43,7 @@ pub use losses::LossRow;
 pub use maps::MapRow;
 pub use peers::PeerRow;
 pub use probabilities::ProbabilityRow;
+pub use profile::ProfileRow;
 pub use schema::{ColumnSchema, Presence, Row, SCHEMA_MAJOR, TableSchema};
 pub use speeds::SpeedRow;
 pub use status::TrialStatus;

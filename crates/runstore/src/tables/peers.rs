@@ -12,7 +12,7 @@ table! {
             precision: String,
             /// The PyTorch program: `loop`, `bmm`, `grouped`, `dense`, `index` or `gather`, with `+compile` under torch.compile.
             variant: String,
-            /// The sizes: `smoke`, `cpu` or `paper`.
+            /// The sizes: `smoke`, `sweep`, `cpu` or `paper`.
             scale: String,
             /// The device as it was asked for, such as `cpu` or `cuda:0`.
             device: String,

@@ -11,6 +11,37 @@ pub(crate) enum BenchCommand {
     Peers(PeersArgs),
     /// Times a pretrained Qwen2-MoE: loading, memory, reading a prompt, writing token by token.
     Qwen(QwenArgs),
+    /// Times TinyMoE's training step on the CPU, and says where its time goes.
+    Step(StepArgs),
+}
+
+// `xp bench step`.
+#[derive(Debug, Args)]
+pub(crate) struct StepArgs {
+    /// Listens to every phase, part and operation too, and writes where the time went.
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// Sizes of the model: smoke, sweep, cpu or paper.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) scale: peers::Scale,
+    /// Precisions to multiply in.
+    #[arg(long, value_name = "NAME", num_args = 1.., default_values = ["f32", "bf16"], value_parser = ["f32", "bf16"])]
+    pub(crate) precision: Vec<String>,
+    /// Steps that are timed; with --profile, as many more that are listened to, in turn.
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) steps: u16,
+    /// Steps before those.
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub(crate) warmup: u16,
+    /// Threads [default: the cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) threads: Option<u16>,
+    /// Folder for what --profile writes: <DIR>/profile/<scale>-cpu/.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) results: PathBuf,
+    /// Prints the rows as JSON instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 // `xp bench qwen`.
@@ -57,7 +88,7 @@ pub(crate) struct QwenArgs {
 // `xp bench peers`.
 #[derive(Debug, Args)]
 pub(crate) struct PeersArgs {
-    /// Sizes of everything: smoke, cpu or paper.
+    /// Sizes of everything: smoke, sweep, cpu or paper.
     #[arg(long, default_value = "cpu")]
     pub(crate) scale: peers::Scale,
     /// Compares only these: the beginnings of names such as step, layer, ffn, rows/compact.

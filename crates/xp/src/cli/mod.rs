@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::{config::TimeLimit, jobs::JobKind};
 
 pub(crate) use args::{Data, Pick, Places, Runs, Select, Where};
-pub(crate) use bench::{BenchCommand, PeersArgs, QwenArgs};
+pub(crate) use bench::{BenchCommand, PeersArgs, QwenArgs, StepArgs};
 pub(crate) use looking::{CompareArgs, DiffArgs, ExportArgs, Format, ListArgs, Lookup};
 pub(crate) use models::{EvalArgs, ForgeArgs, GenerateArgs, QuantiseArgs};
 

@@ -1,7 +1,8 @@
 //! What each command does. A command returns its exit code, or an error that has one.
 
-mod bench;
+mod bench_peers;
 mod bench_qwen;
+mod bench_step;
 mod claims;
 mod compare;
 mod data;
@@ -34,6 +35,7 @@ use crate::{
     exit::{Exit, Expected},
     index,
     jobs::short_names,
+    memory,
     publish::publish,
     session::Session,
     ui,
@@ -62,8 +64,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Claims(args) => claims::run(&args),
         Command::Data(command) => data::run(&command),
         Command::Schema(args) => schema::run(&args),
-        Command::Bench(BenchCommand::Peers(args)) => bench::peers(&args),
+        Command::Bench(BenchCommand::Peers(args)) => bench_peers::run(&args),
         Command::Bench(BenchCommand::Qwen(args)) => bench_qwen::run(&args),
+        Command::Bench(BenchCommand::Step(args)) => bench_step::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => {
             ui::data(&completion::script(shell, &ui::program_anywhere()));
@@ -72,13 +75,23 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
     }
 }
 
+/// One part in so many of the memory may be kept for the tensors of the next step.
+const MEMORY_KEPT: u64 = 4;
+
+/// The tables of `xp bench`, each in a folder of its own.
+const BENCHMARKS: [&str; 2] = ["peers", "profile"];
+
 /// Needs nothing but the folders: what was committed can be drawn again in any clone.
 fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
     let mut roots = BTreeSet::new();
     for folder in folders {
-        // What `xp bench peers` writes is a table alone.
-        if folder.join("peers.parquet").exists() && !folder.join("trials.parquet").exists() {
-            ui::say(&format!("{}: no figures of peers", folder.display()));
+        // What `xp bench` writes is no table of trials.
+        let is_benchmark = |table| folder.join(format!("{table}.parquet")).exists();
+        if BENCHMARKS.into_iter().any(is_benchmark) && !folder.join("trials.parquet").exists() {
+            ui::say(&format!(
+                "{}: a benchmark's, no figures of trials",
+                folder.display()
+            ));
             continue;
         }
         let mut results = ResultsWriter::open(folder)?;
@@ -137,7 +150,13 @@ fn write_report(args: &ReportArgs) -> Result<Exit, Expected> {
 /// Sets how many threads compute: as many as asked, or one a core. This thread is one of them, so that work which it
 /// has for all wakes one thread fewer. Where it is the only one, no other thread may wait for work by the pool. Rayon's
 /// pool is made on first use, so this comes before anything computes.
+///
+/// From here on tensors come and go in the same sizes, so that the allocator may keep more of them.
 fn compute_with(threads: Option<usize>) -> Result<(), Expected> {
+    if let Some(bytes) = memory::of_host() {
+        let share = bytes / MEMORY_KEPT;
+        crate::ALLOCATOR.may_keep(share.try_into().unwrap_or(usize::MAX));
+    }
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.unwrap_or_else(cores);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);

@@ -3,6 +3,7 @@
 mod analysing;
 mod basics;
 mod before_running;
+mod bench_step;
 mod bounds;
 mod cells;
 mod claims;

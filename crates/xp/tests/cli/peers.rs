@@ -33,7 +33,7 @@ fn bench(lab: &Lab, programs: &Path, mode: &str, rest: &str) -> Ran {
 }
 
 fn table(lab: &Lab) -> Vec<runstore::tables::PeerRow> {
-    runstore::read_peers(&lab.results("peers", "smoke-cpu")).expect("a table")
+    runstore::read_benchmark(&lab.results("peers", "smoke-cpu")).expect("a table")
 }
 
 #[test]

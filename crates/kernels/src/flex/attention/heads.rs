@@ -34,6 +34,12 @@ impl Layout {
         self.heads * self.width
     }
 
+    /// Multiplications and additions of a product of all heads' queries and the keys that they may see, as the
+    /// scores are: half of a square.
+    pub(super) fn product_flops(self) -> usize {
+        self.batch * self.sequence * self.sequence * self.model()
+    }
+
     pub(super) fn mixed_shape(self) -> [usize; 3] {
         [self.batch, self.sequence, self.model()]
     }

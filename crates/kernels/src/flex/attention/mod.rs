@@ -16,11 +16,13 @@ use self::heads::Layout;
 use super::{
     floats,
     gemm::{Product, Threads, View},
+    work::bytes,
 };
 use crate::{
     Precision,
     attention_plan::AttentionPlan,
     extension::{AttentionGradients, AttentionOps},
+    operation::operation,
 };
 
 /// Queries of one block. Fewer make the products too small to be fast, more meet more of the future.
@@ -54,8 +56,13 @@ fn room(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
 
 impl AttentionOps for Flex {
     fn attention_op(qkv: FlexTensor, plan: AttentionPlan) -> (FlexTensor, FlexTensor) {
-        let qkv = floats(&qkv);
         let layout = Layout::new(qkv.shape().dims(), plan.heads);
+        operation!(
+            "attention",
+            flops = 2 * layout.product_flops(),
+            bytes = bytes(&[&qkv]) / 3 * 4
+        );
+        let qkv = floats(&qkv);
         let (mixed, log_sums) = forward::forward(qkv.storage(), layout, plan);
         (
             FlexTensor::from_data(TensorData::new(mixed, layout.mixed_shape())),
@@ -71,8 +78,13 @@ impl AttentionGradients for Flex {
         dy: FlexTensor,
         plan: AttentionPlan,
     ) -> FlexTensor {
-        let (qkv, log_sums, dy) = (floats(&qkv), floats(&log_sums), floats(&dy));
         let layout = Layout::new(qkv.shape().dims(), plan.heads);
+        operation!(
+            "attention, backward",
+            flops = 5 * layout.product_flops(),
+            bytes = 2 * bytes(&[&qkv]) + bytes(&[&dy])
+        );
+        let (qkv, log_sums, dy) = (floats(&qkv), floats(&log_sums), floats(&dy));
         let dqkv = backward::backward(
             qkv.storage(),
             log_sums.storage(),

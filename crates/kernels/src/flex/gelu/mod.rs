@@ -10,8 +10,11 @@ use burn::{
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::{exp::exp, floats, wide::wide};
-use crate::extension::{GeluGradients, GeluOps};
+use super::{exp::exp, floats, wide::wide, work::bytes};
+use crate::{
+    extension::{GeluGradients, GeluOps},
+    operation::operation,
+};
 
 /// Elements that one task takes: a quarter of a megabyte of input and output.
 const ELEMENTS_PER_TASK: usize = 1 << 15;
@@ -112,6 +115,7 @@ fn normal(x: f32) -> (f32, f32) {
 
 impl GeluOps for Flex {
     fn gelu_op(x: FlexTensor) -> FlexTensor {
+        operation!("gelu", bytes = 2 * bytes(&[&x]));
         let x = floats(&x);
         let shape = x.shape();
         FlexTensor::from_data(TensorData::new(forward(x.storage()), shape))
@@ -120,6 +124,7 @@ impl GeluOps for Flex {
 
 impl GeluGradients for Flex {
     fn gelu_dx_op(x: FlexTensor, dy: FlexTensor) -> FlexTensor {
+        operation!("gelu, backward", bytes = 3 * bytes(&[&x]));
         let (x, dy) = (floats(&x), floats(&dy));
         let shape = x.shape();
         FlexTensor::from_data(TensorData::new(backward(x.storage(), dy.storage()), shape))

@@ -26,7 +26,7 @@ pub(super) fn read(
     let length = source.sequence.get();
     let count = settings.hidden.tokens.get() / length;
     let text = Passages::of(&source.corpus, cx.data, &tokenizer)?;
-    let passages = text.take(count, length, cx.seed);
+    let passages = text.take(&tokenizer, count, length, cx.seed)?;
     let passages =
         passages.ok_or_else(|| JobError::Unsupported(short_of(length, source.corpus.name())))?;
 

@@ -43,20 +43,34 @@ impl Passages {
         self.words().take(words).collect::<Vec<_>>().join(" ")
     }
 
-    /// `count` passages of `words` words, which are that many tokens at least; after the end of the
-    /// text comes its beginning. `None` where the text is shorter than a passage.
-    pub(super) fn take(&self, count: usize, words: usize, seed: u64) -> Option<Vec<String>> {
-        if !self.hold(words) {
-            return None;
+    /// `count` passages of `length` tokens at least, each beginning `length` words after the one before; after the
+    /// end of the text comes its beginning. A passage has `length` words, or more where the tokenizer joins some of
+    /// them. `None` where the text is shorter than a passage.
+    pub(super) fn take(
+        &self,
+        tokenizer: &SentenceTokenizer,
+        count: usize,
+        length: usize,
+        seed: u64,
+    ) -> Result<Option<Vec<String>>, CorpusError> {
+        if !self.hold(length) {
+            return Ok(None);
         }
         let all: Vec<&str> = self.words().collect();
         let start = corpora::below(&mut corpora::stream(seed, "passages", 0), all.len());
-        let passage = |number: usize| -> String {
-            let first = start + number * words;
-            let own = (first..first + words).map(|at| all[at % all.len()]);
-            own.collect::<Vec<_>>().join(" ")
+        let passage = |number: usize| {
+            let first = start + number * length;
+            let mut words = length;
+            loop {
+                let own = (first..first + words).map(|at| all[at % all.len()]);
+                let text = own.collect::<Vec<_>>().join(" ");
+                if words >= all.len() || parts_words(tokenizer, &text, length)? {
+                    return Ok(text);
+                }
+                words = (2 * words).min(all.len());
+            }
         };
-        Some((0..count).map(passage).collect())
+        (0..count).map(passage).collect::<Result<_, _>>().map(Some)
     }
 }
 
@@ -105,23 +119,51 @@ pub(super) fn short_of(words: usize, corpus: &str) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn passages_follow_one_another_and_go_round() {
-        let text = "a b c d e";
-        let all = Passages {
-            text: text.replace('c', "c \u{200b}"),
+    /// A tokenizer of five words, which reads `c d` as one of them.
+    const JOINING: &str = r#"{
+      "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+      "normalizer": {"type": "Replace", "pattern": {"String": "c d"}, "content": "cd"},
+      "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
+      "model": {
+        "type": "WordLevel", "unk_token": "[UNK]",
+        "vocab": {"[PAD]": 0, "[UNK]": 1, "a": 2, "b": 3, "cd": 4, "e": 5}
+      }
+    }"#;
+
+    fn five_words() -> (Passages, SentenceTokenizer) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tokenizer.json"), JOINING).unwrap();
+        let passages = Passages {
+            text: "a b c \u{200b} d e".to_owned(),
             silent: BTreeSet::from(["\u{200b}".to_owned()]),
         };
-        let found = all.take(3, 2, 17).unwrap();
-        let words: Vec<&str> = found
-            .iter()
-            .flat_map(|passage| passage.split(' '))
-            .collect();
-        assert_eq!(words.len(), 6);
-        let at = |word: &str| text.split(' ').position(|other| other == word).unwrap();
-        for pair in words.windows(2) {
-            assert_eq!((at(pair[0]) + 1) % 5, at(pair[1]), "{words:?}");
+        (passages, SentenceTokenizer::read(folder.path()).unwrap())
+    }
+
+    #[test]
+    fn passages_follow_one_another_and_go_round() {
+        let (all, tokenizer) = five_words();
+        for seed in 17..22 {
+            let found = all.take(&tokenizer, 4, 1, seed).unwrap().unwrap();
+            assert_eq!(found.len(), 4);
+            let text = "a b c d e a b c d e";
+            assert!(text.contains(&found.join(" ")), "{found:?}");
         }
-        assert_eq!(all.take(1, 6, 17), None);
+        assert_eq!(all.take(&tokenizer, 1, 6, 17).unwrap(), None);
+    }
+
+    #[test]
+    fn a_passage_whose_words_are_joined_goes_on() {
+        let (all, tokenizer) = five_words();
+        let mut joined = 0;
+        for seed in 17..27 {
+            for passage in all.take(&tokenizer, 3, 2, seed).unwrap().unwrap() {
+                assert!(parts_words(&tokenizer, &passage, 2).unwrap(), "{passage}");
+                joined += usize::from(passage == "c d e a");
+                let words = passage.split(' ').count();
+                assert_eq!(words, if passage.starts_with("c d") { 4 } else { 2 });
+            }
+        }
+        assert!(joined > 0);
     }
 }

@@ -1,4 +1,4 @@
-//! `xp bench`: speed against programs that do the same work.
+//! `xp bench peers`: speed against programs that do the same work.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     ui::{self, Align},
 };
 
-pub(super) fn peers(args: &PeersArgs) -> Result<Exit, Expected> {
+pub(super) fn run(args: &PeersArgs) -> Result<Exit, Expected> {
     let choice: DeviceChoice = args.device.parse()?;
     let options = options(args, choice);
     super::compute_with(Some(options.threads))?;
@@ -22,10 +22,10 @@ pub(super) fn peers(args: &PeersArgs) -> Result<Exit, Expected> {
 
     let folder = args.results.join("peers");
     let folder = folder.join(format!("{}-{}", options.scale, choice.label()));
-    runstore::update_peers(&folder, |before| {
+    runstore::update_benchmark(&folder, |before| {
         let kept = carry_over(before, &rows);
         let text = table::markdown(&kept);
-        (kept, text)
+        (kept, vec![("peers.md".to_owned(), text)])
     })?;
     if args.json {
         ui::json(&rows);
