@@ -22,9 +22,10 @@ status NAME *ARGS:
 report NAME *ARGS:
     {{xp}} report {{NAME}} {{ARGS}}
 
-# Draws figures and reports again from all committed results.
+# Draws figures, reports and the page of claims again from all committed results.
 figures:
     cargo run --release -p xp -- figures results/*/*/
+    cargo run --release -p xp -- claims --page
 
 # Every sweep that is not done, then figures and the ledger of claims: `just reproduce --scale cpu`.
 reproduce *ARGS:

@@ -121,6 +121,8 @@ if [ ${#folders[@]} -gt 0 ]; then
   step figures "$xp" figures "${folders[@]}"
   # Results are called by their device's own name.
   label=$(basename "${folders[0]}")
-  step claims "$xp" claims --experiments "$root/experiments" --scale "$scale" --device "${label#"$scale-"}"
+  asked=(--experiments "$root/experiments" --scale "$scale" --device "${label#"$scale-"}")
+  step claims "$xp" claims "${asked[@]}"
+  step 'page of claims' "$xp" claims "${asked[@]}" --page
 fi
 finish "$code"

@@ -95,12 +95,34 @@ def index(browser: Browser, results: Path, reports: list[Path], shots: Path | No
             page.close()
 
 
+def claims(browser: Browser, results: Path, shots: Path | None) -> None:
+    """The page of claims is reached from the index, says its sum first, and unfolds what is behind a verdict."""
+    for width in (1280, 390):
+        for dark in (False, True):
+            page = browser.open(results / "index.html", width, dark)
+            page.click("header a")
+            page.until("() => document.querySelector('h2#fails')")
+            answers(page, 900)
+            assert "hold" in page.text(".answer p")
+            page.click("td summary")
+            page.until("() => document.querySelector('td details').open")
+            assert "source" in page.text("td dl")
+            spilled = page.evaluate(SPILLED)
+            assert not spilled, f"headings wider than their cell: {spilled}"
+            if shots:
+                page.screenshot(shots / f"claims-{width}-{'dark' if dark else 'light'}.png", whole=False)
+            page.quiet()
+            page.close()
+
+
 def copied(xp: Path, results: Path, folder: Path) -> Path:
     """A copy of results with pages and index as the program draws them."""
     copy = folder / "results"
     shutil.copytree(results, copy, ignore=shutil.ignore_patterns("before"))
     folders = [table.parent for table in copy.glob("*/*/trials.parquet")]
     subprocess.run([xp, "figures", *folders], check=True, capture_output=True, cwd=folder)
+    experiments = ["--experiments", ROOT / "experiments"]
+    subprocess.run([xp, "claims", "--page", *experiments], check=True, capture_output=True, cwd=folder)
     return copy
 
 
@@ -120,6 +142,7 @@ def main() -> int:
         results = copied(asked.xp.resolve(), asked.results, Path(name).resolve())
         reports = sorted(results.glob("*/*/report.html"))
         index(browser, results, reports, asked.shots)
+        claims(browser, results, asked.shots)
         for report in reports:
             look(browser, report, asked.shots)
             print(f"{report.parent.relative_to(results)}: answers first, folds, prints")

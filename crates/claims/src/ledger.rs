@@ -215,14 +215,6 @@ impl Ledger {
             ..self.clone()
         }
     }
-
-    /// The claims that the results of a sweep answer.
-    pub fn of_sweep<'a>(&'a self, sweep: &str) -> impl Iterator<Item = &'a Outcome> {
-        let sweep = sweep.to_owned();
-        self.claims
-            .iter()
-            .filter(move |claim| claim.sweeps.contains(&sweep))
-    }
 }
 
 /// How sure a claim is that holds when all of its parts do and fails when one is contradicted: of the first question the

@@ -34,6 +34,8 @@ pub struct Row {
     pub n: String,
     /// Where it stands.
     pub source: String,
+    /// All that there is to say of it, by name.
+    pub details: Vec<(&'static str, String)>,
 }
 
 impl From<&Outcome> for Row {
@@ -50,6 +52,7 @@ impl From<&Outcome> for Row {
                 .effect
                 .map_or_else(String::new, |effect| effect.n.to_string()),
             source: outcome.source.clone(),
+            details: details(outcome),
         }
     }
 }
@@ -174,71 +177,54 @@ fn columns([id, verdict, effect, n, title]: [&str; 5]) -> String {
 }
 
 fn in_full(claim: &Outcome) -> String {
-    let face = match claim.face {
-        Face::AsDescribed => "as described",
-        Face::AsPublished => "as published",
-    };
-    let mut text = format!("{}  {}  ({face})\n", claim.id, claim.verdict.name());
-    let mut put = |name: &str, value: &str| {
-        text += &wrapped(&format!("  {name:<10} "), value);
-    };
-    put("claim", &claim.says);
-    put("source", &claim.source);
-    if let Some(published) = &claim.published {
-        put("published", published);
-    }
-    put(
-        "test",
-        &format!(
-            "{} of {} over {}",
-            claim.test,
-            claim.measure,
-            claim.sweeps.join(" and ")
-        ),
+    let mut text = format!(
+        "{}  {}  ({})\n",
+        claim.id,
+        claim.verdict.name(),
+        face(claim.face)
     );
-    if let Some(effect) = &claim.effect {
-        put(
-            "effect",
-            &format!("{}, n {}", effect_text(effect), effect.n),
-        );
-    }
-    if let (Some(p), Some(corrected)) = (claim.p, claim.corrected_p) {
-        put(
-            "p",
-            &format!(
-                "{}, after Holm's correction {}",
-                number(p),
-                number(corrected)
-            ),
-        );
-    }
-    if let Some(reason) = &claim.reason {
-        put("undecided", reason);
-    }
-    if let Some(command) = &claim.command {
-        put("run", command);
-    }
-    if claim.parts.len() > 1 {
-        for part in &claim.parts {
-            put("part", &part_text(part));
-        }
-    }
-    for used in &claim.used {
-        put(
-            "results",
-            &format!(
-                "{}, {} trials of commit {}: {}",
-                used.folder,
-                used.trials,
-                used.commits.join(", "),
-                used.cells.join("; ")
-            ),
-        );
-    }
-    if let Some(note) = &claim.note {
-        put("note", note);
+    for (name, value) in details(claim) {
+        text += &wrapped(&format!("  {name:<10} "), &value);
     }
     text
+}
+
+fn face(face: Face) -> &'static str {
+    match face {
+        Face::AsDescribed => "as described",
+        Face::AsPublished => "as published",
+    }
+}
+
+fn details(claim: &Outcome) -> Vec<(&'static str, String)> {
+    let mut all = vec![
+        ("claim", claim.says.clone()),
+        ("source", claim.source.clone()),
+    ];
+    all.extend(claim.published.clone().map(|text| ("published", text)));
+    let (measure, sweeps) = (&claim.measure, claim.sweeps.join(" and "));
+    all.push(("test", format!("{} of {measure} over {sweeps}", claim.test)));
+    if let Some(effect) = &claim.effect {
+        let text = format!("{}, n {}", effect_text(effect), effect.n);
+        all.push(("effect", text));
+    }
+    if let (Some(p), Some(corrected)) = (claim.p, claim.corrected_p) {
+        let [p, corrected] = [p, corrected].map(number);
+        all.push(("p", format!("{p}, after Holm's correction {corrected}")));
+    }
+    all.extend(claim.reason.clone().map(|text| ("undecided", text)));
+    all.extend(claim.command.clone().map(|text| ("run", text)));
+    if claim.parts.len() > 1 {
+        all.extend(claim.parts.iter().map(|part| ("part", part_text(part))));
+    }
+    all.extend(claim.used.iter().map(|used| {
+        let (commits, cells) = (used.commits.join(", "), used.cells.join("; "));
+        let (folder, trials) = (&used.folder, used.trials);
+        let text = format!("{folder}, {trials} trials of commit {commits}: {cells}");
+        ("results", text)
+    }));
+    all.extend(claim.note.clone().map(|text| ("note", text)));
+    all
 }
 
 fn part_text(part: &PartOutcome) -> String {

@@ -50,5 +50,5 @@ pub use figures::{Figure, figure_files, flame};
 pub use format::{interval, significant};
 pub use headline::{Headline, PERPLEXITY};
 pub use names::{Names, Naming, unnamed};
-pub use page::{Entry, index, is_index};
+pub use page::{ClaimEntry, Entry, claims, index, is_claims, is_index};
 pub use speeds::{InTurn, Speeds};

@@ -9,6 +9,8 @@ use crate::{exit::Expected, jobs::short_names, recorded, ui};
 
 /// Its file, in the folder that holds all results.
 const INDEX: &str = "index.html";
+/// The page of claims, beside it.
+const CLAIMS: &str = "claims.html";
 
 /// The folder of all results that holds this one of a sweep: `<root>/<sweep>/<scale>-<device>`.
 pub(crate) fn root_of(folder: &Path) -> PathBuf {
@@ -27,8 +29,28 @@ pub(crate) fn is_root(root: &Path) -> bool {
 
 /// Whether a file is an index; `None` where there is none.
 fn is_ours(path: &Path) -> Option<bool> {
+    is_page(path, report::is_index)
+}
+
+/// Whether a file is a page of some kind; `None` where there is none.
+fn is_page(path: &Path, kind: impl Fn(&str) -> bool) -> Option<bool> {
     let page = std::fs::read(path).ok()?;
-    Some(report::is_index(&String::from_utf8_lossy(&page)))
+    Some(kind(&String::from_utf8_lossy(&page)))
+}
+
+/// Writes the page of claims, and anew the index that leads to it where there is to be one; nothing in the place of a page of somebody else.
+pub(crate) fn write_claims(root: &Path, page: &str) -> Result<Option<PathBuf>, Expected> {
+    let path = root.join(CLAIMS);
+    if is_page(&path, report::is_claims) == Some(false) {
+        let path = path.display();
+        ui::say(&format!("{path} is no page of claims and stays as it is"));
+        return Ok(None);
+    }
+    runstore::replace_file(&path, page.as_bytes())?;
+    if is_root(&std::path::absolute(root).unwrap_or_default()) {
+        write(root)?;
+    }
+    Ok(Some(path))
 }
 
 /// Writes the index of all results; nothing in the place of a page of somebody else.
@@ -41,7 +63,8 @@ pub(crate) fn write(root: &Path) -> Result<Option<PathBuf>, Expected> {
     }
     let folders = recorded::results(root).into_iter();
     let entries: Vec<Entry> = folders.map(|folder| entry(root, &folder)).collect();
-    let page = report::index(&entries).map_err(Expected::undrawn)?;
+    let claims = is_page(&root.join(CLAIMS), report::is_claims) == Some(true);
+    let page = report::index(&entries, claims.then_some(CLAIMS)).map_err(Expected::undrawn)?;
     runstore::replace_file(&path, page.as_bytes())?;
     Ok(Some(path))
 }

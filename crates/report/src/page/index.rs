@@ -78,14 +78,14 @@ pub fn is_index(page: &str) -> bool {
     page.contains("content=\"xp, index of results\"")
 }
 
-/// Fills in the index, in the order of the entries.
+/// Fills in the index, in the order of the entries; `claims` says where the page of claims is, if there is one.
 ///
 /// # Errors
 ///
 /// When the page's template asks for something that it is not given.
-pub fn index(entries: &[Entry]) -> Result<String, minijinja::Error> {
+pub fn index(entries: &[Entry], claims: Option<&str>) -> Result<String, minijinja::Error> {
     let entries: Vec<Value> = entries.iter().map(Entry::on_page).collect();
-    filled("index.html", context! { entries })
+    filled("index.html", context! { entries, claims })
 }
 
 #[cfg(test)]
@@ -100,7 +100,10 @@ mod tests {
             Entry::of("unified/cpu-cpu", &collected, &manifest, sample::names),
             Entry::unreadable("broken/cpu-cpu", "trials.parquet is <damaged>"),
         ];
-        let page = index(&entries).unwrap();
+        let page = index(&entries, None).unwrap();
+        assert!(!page.contains("claims.html"));
+        let page = index(&entries, Some("claims.html")).unwrap();
+        assert!(page.contains("<a href=\"claims.html\">"));
         for text in [
             "href=\"unified&#x2f;cpu-cpu&#x2f;report.html\"",
             "Which strategy gives the best quality at a given speed?",

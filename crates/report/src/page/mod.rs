@@ -1,6 +1,7 @@
-//! The pages: the report of a sweep, and the index of all of them. Each is one file that asks for no other.
+//! The pages: the report of a sweep, the index of all of them, and what they say of claims. Each is one file that asks for no other.
 
 mod answer;
+mod claims;
 mod effects;
 mod head;
 mod index;
@@ -17,14 +18,16 @@ use super::cells::Cell;
 use super::figures::{Absent, Figure};
 use super::printable::printable;
 pub(crate) use answer::Answer;
+pub use claims::{ClaimEntry, claims, is_claims};
 pub use index::{Entry, index, is_index};
 
 /// The templates by name. The ending of a page's name switches escaping on.
-const TEMPLATES: [(&str, &str); 12] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("style.css", include_str!("templates/style.css")),
     ("report.html", include_str!("templates/report.html")),
     ("index.html", include_str!("templates/index.html")),
     ("answer.html", include_str!("templates/answer.html")),
+    ("claims.html", include_str!("templates/claims.html")),
     ("comparison.html", include_str!("templates/comparison.html")),
     ("cells.html", include_str!("templates/cells.html")),
     ("scaling.html", include_str!("templates/scaling.html")),

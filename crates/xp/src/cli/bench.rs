@@ -65,6 +65,9 @@ pub(crate) struct QwenArgs {
     /// four bits, of as few layers as memory holds twice (`xp forge --layers 1`).
     #[arg(long, value_name = "FILE")]
     pub(crate) python: Option<String>,
+    /// Says too where the time of a written token goes, on the CPU.
+    #[arg(long)]
+    pub(crate) profile: bool,
     /// Folder of the PyTorch programs.
     #[arg(long, value_name = "DIR", default_value = "scripts/peers")]
     pub(crate) programs: PathBuf,

@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Quantise(QuantiseArgs),
     /// Says whether results bear each published claim out: holds, fails or undecided.
     Claims(ClaimsArgs),
+    /// Brings results and working folders of other machines into those here.
+    Merge(MergeArgs),
     /// Lists, fetches and checks text data.
     #[command(subcommand)]
     Data(DataCommand),
@@ -246,6 +248,26 @@ pub(crate) struct ClaimsArgs {
     /// Prints a table in Markdown.
     #[arg(long)]
     pub(crate) markdown: bool,
+    /// Writes the page <DIR>/claims.html of all claims, which the index of results leads to.
+    #[arg(long, conflicts_with_all = ["json", "markdown", "id"])]
+    pub(crate) page: bool,
+}
+
+// `xp merge`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MergeArgs {
+    /// What other machines have: results, one results folder, or working folders (.xp).
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) from: Vec<PathBuf>,
+    /// Folder of results here: <DIR>/<sweep>/<scale>-<device>/.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) results: PathBuf,
+    /// Working folder here.
+    #[arg(long, value_name = "DIR", default_value = ".xp")]
+    pub(crate) work: PathBuf,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `xp data`.

@@ -157,3 +157,34 @@ fn the_file_of_claims_is_no_sweep() {
         ran.stderr
     );
 }
+
+#[test]
+fn the_page_of_claims_stands_beside_the_index_and_is_the_same_wherever_it_stands() {
+    let lab = Lab::new();
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");
+    let mut pages = Vec::new();
+    for root in ["results", "elsewhere/results"] {
+        let folder = lab.path().join(root).join("unified/cpu-cpu");
+        fs::create_dir_all(&folder).unwrap();
+        for file in fs::read_dir(committed.join("unified/cpu-cpu")).unwrap() {
+            let file = file.unwrap();
+            if file.path().is_file() {
+                fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+            }
+        }
+        let ran = lab.xp(&format!("claims --page --results {root}")).expect(0);
+        assert!(ran.stdout.contains("claims.html"), "{}", ran.stdout);
+        let page = lab.path().join(root).join("claims.html");
+        pages.push(fs::read_to_string(page).unwrap());
+    }
+    let index = fs::read_to_string(lab.path().join("results/index.html")).unwrap();
+    assert!(index.contains("<a href=\"claims.html\">"));
+    assert_eq!(pages[0], pages[1]);
+    assert!(pages[0].contains("soft top-k &lt; hash") && pages[0].contains("unified/cpu-cpu, "));
+    // A page of somebody else stays.
+    let theirs = lab.path().join("results/claims.html");
+    fs::write(&theirs, "mine").unwrap();
+    lab.xp("claims --page").expect(0).says(&["stays as it is"]);
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), "mine");
+    lab.xp("claims --page --json").expect(2);
+}
