@@ -5,7 +5,8 @@ use burn::tensor::{Int, Tensor, activation::log_softmax};
 /// Mean negative log-likelihood of the targets, `mean_t(ln(sum_v exp(logits[t, v])) - logits[t,
 /// targets[t]])`, in nats.
 ///
-/// The fast path reads the logits once in each direction and keeps one number per row.
+/// The fast path takes each exponential once: where a gradient is wanted, it is made on the way forward, and the
+/// logits need not be kept.
 ///
 /// # Shapes
 ///

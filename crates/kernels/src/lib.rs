@@ -22,6 +22,7 @@
 //! | [`cross_entropy`] | mean negative log-likelihood of logits | CPU |
 //! | [`softmax`] | rows that sum to 1 | CPU |
 //! | [`adamw`] | the update of a parameter and its moments | CPU |
+//! | [`sum_of_squares`] | what a norm is the root of | CPU |
 //! | [`gelu`] | the experts' activation | CPU, GPU |
 //!
 //! Nothing here decides anything: no capacity, no policy. The crate is the one place of the
@@ -78,6 +79,7 @@ mod rows;
 mod slots;
 mod softmax;
 mod sort;
+mod squares;
 mod top_k;
 
 pub use activation::{gelu, gelu_reference};
@@ -106,6 +108,7 @@ pub use rows::{combine, combine_reference, pack, pack_reference};
 pub use slots::{expert_slots, expert_slots_reference};
 pub use softmax::{softmax, softmax_reference};
 pub use sort::argsort_descending;
+pub use squares::{sum_of_squares, sum_of_squares_reference};
 pub use top_k::{top_k, top_k_reference};
 
 use burn::tensor::Device;

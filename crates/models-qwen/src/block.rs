@@ -61,18 +61,17 @@ impl Block {
         let [batch, sequence, width] = x_bsd.dims();
         let training = x_bsd.device().is_autodiff();
         let normed = self.attention_norm.forward(x_bsd.clone());
-        let attended = self.attention.forward(
-            normed,
-            Some(&pass.rotation),
-            &pass.mask,
-            before,
-            Manner::of_pass(pass.input.precision, training, pass.input.noise_seed),
+        let manner = Manner::of_pass(pass.input.precision, training, pass.input.noise_seed);
+        let attended = kernels::part!(
+            "attention",
+            self.attention
+                .forward(normed, Some(&pass.rotation), &pass.mask, before, manner)
         );
         let x_bsd = x_bsd + attended;
         let normed = self.ffn_norm.forward(x_bsd.clone());
         let x_td = normed.reshape([batch * sequence, width]);
         let context = pass.of_layer(layer, training);
-        let (y_td, mixture) = self.ffn.forward(x_td, &context);
+        let (y_td, mixture) = kernels::part!("networks", self.ffn.forward(x_td, &context));
         (x_bsd + y_td.reshape([batch, sequence, width]), mixture)
     }
 }

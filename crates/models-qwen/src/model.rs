@@ -150,7 +150,7 @@ impl Qwen2Moe {
         for (number, block) in self.blocks.iter().enumerate() {
             seen(&x);
             let before = cache.as_mut().map(|cache| &mut cache.0[number]);
-            let (y, mixture) = block.forward(x, &pass, number, before);
+            let (y, mixture) = kernels::part!("layer", block.forward(x, &pass, number, before));
             layers.extend(mixture);
             x = y;
         }
@@ -274,7 +274,7 @@ impl Decoder for Qwen2Moe {
         let (x_bsd, _) = self.last_hidden(input, Some(cache), |_| {});
         let [_, sequence, _] = x_bsd.dims();
         let last_bd = x_bsd.narrow(1, sequence - 1, 1).squeeze_dim::<2>(1);
-        self.head(last_bd, input.precision)
+        kernels::part!("head", self.head(last_bd, input.precision))
     }
 
     fn select(&self, cache: Cache, rows: &[usize]) -> Cache {

@@ -110,7 +110,7 @@ impl<F: Fn(&str) -> Option<String>> ModuleVisitor for Squares<'_, F> {
             self.groups.len() - 1
         });
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            let squares = gradient.square().sum();
+            let squares = kernels::sum_of_squares(gradient);
             let sum = &mut self.groups[place].1;
             *sum = Some(match sum.take() {
                 Some(sum) => sum + squares,

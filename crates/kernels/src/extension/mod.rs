@@ -21,6 +21,7 @@ mod rows;
 mod softmax;
 #[cfg(feature = "gpu")]
 mod sort;
+mod squares;
 mod top_k;
 
 pub(crate) use adamw::{AdamWOps, adamw};
@@ -37,6 +38,7 @@ pub(crate) use rows::{RowGradients, RowOps, combine, pack};
 pub(crate) use softmax::{SoftmaxGradients, SoftmaxOps, softmax};
 #[cfg(feature = "gpu")]
 pub(crate) use sort::{SortOps, argsort_descending};
+pub(crate) use squares::{SquaresOps, sum_of_squares};
 pub(crate) use top_k::{TopKOps, top_k};
 
 /// A result beside the main one, which only backward passes read: no gradient flows from it.

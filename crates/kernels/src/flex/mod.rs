@@ -19,6 +19,7 @@ mod near;
 mod nibbles;
 mod rows;
 mod softmax;
+mod squares;
 mod top_k;
 mod values;
 mod wide;

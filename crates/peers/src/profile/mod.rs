@@ -14,7 +14,8 @@ use burn::tensor::Device;
 use kernels::Precision;
 use runstore::{Provenance, tables::ProfileRow};
 
-use self::{listener::Ear, rates::Rates};
+use self::listener::Ear;
+pub(crate) use self::rates::Rates;
 use crate::{
     PeersError, Scale,
     cases::{Setting, Step},
@@ -83,6 +84,20 @@ pub fn profile(
         load: [load_before, load_average()],
     };
     Ok(rows::rows(&facts, &measured))
+}
+
+/// Where the time of any step on the CPU goes: a row for each span of so many of them, the whole step first.
+pub(crate) fn spans(steps: usize, rates: Rates, mut step: impl FnMut()) -> Vec<ProfileRow> {
+    let ear = Ear::default();
+    for _ in 0..steps {
+        ear.hear(|| kernels::part!("step", step()));
+    }
+    let common = ProfileRow {
+        product_gflop_per_s: Some(rates.flop_per_s / 1e9),
+        copy_gb_per_s: Some(rates.byte_per_s / 1e9),
+        ..ProfileRow::default()
+    };
+    rows::spans(&ear.tree(), steps, &common)
 }
 
 fn measure(

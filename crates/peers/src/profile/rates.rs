@@ -14,16 +14,16 @@ const TIMES: usize = 9;
 
 /// Measured rates of large products and copies, with the threads of the step.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rates {
+pub(crate) struct Rates {
     /// Multiplications and additions a second.
-    pub(super) flop_per_s: f64,
+    pub(crate) flop_per_s: f64,
     /// Bytes read and written a second.
-    pub(super) byte_per_s: f64,
+    pub(crate) byte_per_s: f64,
 }
 
 impl Rates {
     /// Measures them.
-    pub(super) fn measure(device: &Device, precision: Precision) -> Result<Self, PeersError> {
+    pub(crate) fn measure(device: &Device, precision: Precision) -> Result<Self, PeersError> {
         let square = || Tensor::<2>::random([SIDE, SIDE], Distribution::Default, device);
         let (a, b) = (square(), square());
         let product = || kernels::matmul(a.clone(), b.clone(), precision);

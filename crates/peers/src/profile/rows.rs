@@ -18,17 +18,20 @@ pub(super) struct Facts<'a> {
     pub(super) load: [Option<f64>; 2],
 }
 
-/// A row for each span, the whole step first; where nobody listened, for the step alone.
+/// A row for each span of a profile, the whole step first; where nobody listened, for the step alone.
 pub(super) fn rows(facts: &Facts<'_>, measured: &Measured) -> Vec<ProfileRow> {
     let common = common(facts, measured);
-    let tree = &measured.tree;
-    let steps = facts.options.steps as f64;
+    let rows = spans(&measured.tree, facts.options.steps, &common);
+    if rows.is_empty() { vec![common] } else { rows }
+}
+
+/// A row for each span of so many steps, the whole step first, with what is common to all rows.
+pub(super) fn spans(tree: &Tree, steps: usize, common: &ProfileRow) -> Vec<ProfileRow> {
+    let steps = steps as f64;
     let order = tree.in_order();
-    let Some(&first) = order.first() else {
-        return vec![common];
-    };
-    let whole_ms = tree.node(first).time.as_secs_f64() * 1e3 / steps;
-    let row = |(place, node)| span(&common, tree, (place, node), steps, whole_ms);
+    let whole = order.first().map(|&first| tree.node(first).time);
+    let whole_ms = whole.unwrap_or_default().as_secs_f64() * 1e3 / steps;
+    let row = |(place, node)| span(common, tree, (place, node), steps, whole_ms);
     order.into_iter().enumerate().map(row).collect()
 }
 

@@ -11,7 +11,9 @@ mod torch;
 use std::{io, path::PathBuf, time::Duration};
 
 use burn::tensor::Device;
+use kernels::Precision;
 use models_qwen::{Qwen2Moe, Qwen2MoeConfig};
+use runstore::tables::ProfileRow;
 use serde::Serialize;
 use weights::{Checkpoint, Kept, WeightsError};
 
@@ -23,6 +25,7 @@ use self::{memory::status, ours::Ours};
 use crate::{
     PeersError,
     process::{Launch, Peer},
+    profile::{self, Rates},
     rounds::Rounds,
 };
 
@@ -49,6 +52,8 @@ pub struct QwenOptions {
     pub llama: Option<Llama>,
     /// Pause between what two sides do.
     pub pause: Duration,
+    /// Whether to listen where the time goes, once more after all that is timed.
+    pub profile: bool,
 }
 
 /// What was measured.
@@ -82,6 +87,9 @@ pub struct QwenSpeed {
     pub beside: Vec<Beside>,
     /// llama.cpp, before us.
     pub llama: Option<LlamaSpeed>,
+    /// Where the time of a written token of one text goes, span by span.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub profile: Vec<ProfileRow>,
 }
 
 /// Texts that were written side by side.
@@ -193,6 +201,19 @@ pub fn qwen(
     let [peak, anonymous, mapped] = ["VmHWM:", "RssAnon:", "RssFile:"].map(status);
     let bandwidth = memory::read_bandwidth(device);
     let bytes_per_token = config.bytes_per_token(&files);
+    let profile = if options.profile {
+        tell("listening");
+        // Of what memory gives when it is only read: a token writes next to nothing.
+        let rates = Rates {
+            byte_per_s: bandwidth,
+            ..Rates::measure(device, Precision::F32)?
+        };
+        let mut writing = ours.writing(1, BEFORE);
+        writing.step();
+        profile::spans(options.tokens, rates, || _ = writing.step())
+    } else {
+        Vec::new()
+    };
     let decoded = |(batch, step_s): (usize, f64)| Decoded {
         batch,
         tokens: options.tokens,
@@ -215,6 +236,7 @@ pub fn qwen(
         bytes_per_token,
         beside,
         llama,
+        profile,
     })
 }
 

@@ -87,7 +87,7 @@ impl Reading<'_> {
         middle((0..samples).map(|_| self.step()).collect())
     }
 
-    fn step(&mut self) -> f64 {
+    pub(super) fn step(&mut self) -> f64 {
         let Some(cache) = &mut self.cache else {
             let mut cache = self.ours.model.cache();
             let read = || likeliest(&self.ours.logits(&self.next, 0, &mut cache));

@@ -14,6 +14,15 @@ use crate::{
 pub(super) fn run(args: &QwenArgs) -> Result<Exit, Expected> {
     super::compute_with(None)?;
     let choice: DeviceChoice = args.device.parse()?;
+    if args.profile && choice != DeviceChoice::Cpu {
+        let message =
+            format!("--profile listens to operations of the CPU, and the device is {choice}");
+        return Err(Expected::new(
+            Exit::Usage,
+            message,
+            "leave it out, or use --device cpu",
+        ));
+    }
     let device = choice.open()?;
     let measured = peers::qwen(&options(args, choice), &device, &mut |text| ui::say(text))?;
     if args.json {
@@ -49,6 +58,7 @@ fn options(args: &QwenArgs, choice: DeviceChoice) -> QwenOptions {
         python,
         llama: args.llama_bench.as_ref().map(llama),
         pause: Duration::from_millis(args.pause.into()),
+        profile: args.profile,
     }
 }
 
@@ -111,6 +121,9 @@ fn show(device: &str, measured: &QwenSpeed) {
     let header = [("", Align::Left), (device, Align::Left)];
     let rows = rows.into_iter().map(|(name, value)| vec![name, value]);
     ui::data(&ui::plain_table(&header, rows.collect()));
+    if !measured.profile.is_empty() {
+        super::bench_step::operations(&measured.profile);
+    }
 }
 
 /// What is said of texts that were written side by side.

@@ -47,15 +47,20 @@ fn asked(name: &str) -> Precision {
     }
 }
 
-fn show(rows: &[ProfileRow], operations: bool) {
+fn show(rows: &[ProfileRow], listened: bool) {
     ui::data(&format!("{}\n", table::sentence(rows)));
-    if operations {
-        let header = table::COLUMNS.map(|(name, number)| {
-            let align = if number { Align::Right } else { Align::Left };
-            (name, align)
-        });
-        ui::data(&ui::plain_table(&header, table::operations(rows)));
+    if listened {
+        operations(rows);
     }
+}
+
+/// Operations, the longest first.
+pub(super) fn operations(rows: &[ProfileRow]) {
+    let header = table::COLUMNS.map(|(name, number)| {
+        let align = if number { Align::Right } else { Align::Left };
+        (name, align)
+    });
+    ui::data(&ui::plain_table(&header, table::operations(rows)));
 }
 
 /// Puts the table, a text and a drawing for each precision into the results; those of other precisions stay.

@@ -40,6 +40,13 @@ fn a_forged_model_writes_text_in_full_and_in_four_bits() {
     let halves = 2 * (2 * (9 * 128 + 2 * 128 + 3 * 128) + 128 + 4096 * 128);
     assert_eq!(measured["bytes_per_token"], packed + halves);
     assert_eq!(measured["decode"][0]["tokens"], 2);
+    let listened = lab
+        .xp("bench qwen int4 --prefill 8 --tokens 2 --batch 1 --profile")
+        .expect(0);
+    listened.says(&["product in four bits", "rest of layer"]);
+    lab.xp("bench qwen int4 --profile --device wgpu:0")
+        .expect(2)
+        .says(&["operations of the CPU"]);
     lab.xp("bench qwen int4 --prefill 513")
         .expect(2)
         .says(&["513", "512 places", "--prefill"]);
