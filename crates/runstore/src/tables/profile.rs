@@ -62,7 +62,7 @@ table! {
             ours_precision: String,
             /// Steps of either kind.
             steps: u64,
-            /// Threads.
+            /// Threads that computed.
             threads: u64,
             /// Load average over one minute before.
             load_before: Option<f64>,

@@ -142,7 +142,7 @@ fn what_does_not_exist_cannot_be_asked_for() {
         .says(&["`triton`", "bmm+compile"]);
     lab.xp("bench peers --scale large")
         .expect(2)
-        .says(&["expected smoke, cpu or paper"]);
+        .says(&["expected smoke, sweep, cpu or paper"]);
     bench(&lab, &fake(), "", "--device gpu")
         .expect(2)
         .says(&["unknown device `gpu`"]);
