@@ -108,11 +108,14 @@ pub fn sentence(rows: &[ProfileRow]) -> String {
     };
     let step_ms = step.step_ms.unwrap_or(f64::NAN);
     let mut text = format!(
-        "A step of {} tokens in {} takes {step_ms:.1} ms: {:.0} tokens/s, {} threads, {:.0} page faults.",
+        "A step of {} tokens in {} takes {step_ms:.1} ms: {:.0} tokens/s, {}, {:.0} page faults.",
         step.tokens,
         step.ours_precision,
         step.tokens as f64 / step_ms * 1e3,
-        step.threads,
+        match step.threads {
+            1 => "one thread".to_owned(),
+            threads => format!("{threads} threads"),
+        },
         step.page_faults.unwrap_or(f64::NAN),
     );
     if let (Some(heard), Some(floor)) = (step.heard_ms, step.floor_ms) {

@@ -5,13 +5,13 @@ use runstore::tables::ProfileRow;
 use super::canvas::{Align, Canvas, Font, Point, render};
 use super::sheet::Head;
 use super::theme::{GRID, ON_PALE, PALETTE, Rgb, SMALL, WIDTH, tint};
-use super::width::text_width;
+use super::width::{shortened, text_width};
 
 const TITLE: &str = "Where the time of a training step goes";
 const MARGIN: f64 = 20.0;
 const ROW: f64 = 20.0;
 /// A span that is narrower has no room for a name.
-const NARROW: f64 = 24.0;
+const NARROW: f64 = 44.0;
 /// What is narrower is not drawn.
 const LEAST: f64 = 0.5;
 
@@ -47,7 +47,7 @@ fn notes(rows: &[ProfileRow]) -> Vec<String> {
     let step = rows.first().cloned().unwrap_or_default();
     vec![
         format!(
-            "TinyMoE at the sizes of `{}`, {} tokens in {}, {} threads; equal spans below the same others stand as one.",
+            "TinyMoE at the sizes of `{}`, {} tokens in {}, threads: {}; equal spans below the same others stand as one.",
             step.scale, step.tokens, step.ours_precision, step.threads
         ),
         "Blue: phases and parts of the model. Orange: operations with products. Green: other operations. What is \
@@ -63,11 +63,15 @@ fn span(canvas: &mut Canvas<'_>, row: &ProfileRow, corner: Point, width: f64) {
     // A line between neighbours.
     let gap = if width > 3.0 { 1.0 } else { 0.0 };
     canvas.rect(corner, (width - gap, ROW - 1.0), ground(row));
-    let ms = row.ms.unwrap_or(0.0);
-    let long = format!("{}, {ms:.2} ms", row.name);
-    let fits = |text: &str| text_width(text, SMALL) + 6.0 <= width;
-    let text = [long, row.name.clone()].into_iter().find(|text| fits(text));
-    if let Some(text) = text.filter(|_| width >= NARROW) {
+    if width >= NARROW {
+        let (room, ms) = (width - 6.0, row.ms.unwrap_or(0.0));
+        let long = format!("{}, {ms:.2} ms", row.name);
+        let fits = text_width(&long, SMALL) <= room;
+        let text = if fits {
+            long
+        } else {
+            shortened(&row.name, SMALL, room)
+        };
         let font = Font::new(SMALL).align(Align::Left).color(ON_PALE);
         canvas.text((corner.0 + 3.0, corner.1 + ROW / 2.0 - 0.5), &text, font);
     }
