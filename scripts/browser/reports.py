@@ -96,12 +96,10 @@ def index(browser: Browser, results: Path, reports: list[Path], shots: Path | No
 
 
 def claims(browser: Browser, results: Path, shots: Path | None) -> None:
-    """The page of claims is reached from the index, says its sum first, and unfolds what is behind a verdict."""
+    """The page of claims says its sum first, unfolds what is behind a verdict, and is reached from the index."""
     for width in (1280, 390):
         for dark in (False, True):
-            page = browser.open(results / "index.html", width, dark)
-            page.click("header a")
-            page.until("() => document.querySelector('h2#fails')")
+            page = browser.open(results / "claims.html", width, dark)
             answers(page, 900)
             assert "hold" in page.text(".answer p")
             page.click("td summary")
@@ -113,6 +111,10 @@ def claims(browser: Browser, results: Path, shots: Path | None) -> None:
                 page.screenshot(shots / f"claims-{width}-{'dark' if dark else 'light'}.png", whole=False)
             page.quiet()
             page.close()
+    page = browser.open(results / "index.html")
+    page.click("header a")
+    page.until("() => document.querySelector('h2#fails')")
+    page.close()
 
 
 def copied(xp: Path, results: Path, folder: Path) -> Path:
