@@ -35,7 +35,6 @@ mod durable;
 mod error;
 mod id;
 mod manifest;
-mod merge;
 mod parquet;
 mod provenance;
 mod readme;
@@ -48,17 +47,16 @@ pub use durable::copy_folder;
 pub use error::Error;
 pub use id::{TrialId, TrialRef, data_digest};
 pub use manifest::{Manifest, RanBy, TrialSummary, tidy_command};
-pub use merge::{Union, record_digest, unite};
 pub use parquet::{COLUMNS_KEY, SCHEMA_KEY};
 pub use provenance::{Built, Provenance, now, peak_memory_bytes};
 pub use readme::readme;
 pub use results::{
-    ResultsWriter, aside, aside_named, read_benchmark, read_manifest, read_results, read_trials,
-    replace_file, update_benchmark,
+    ResultsWriter, aside, read_benchmark, read_manifest, read_results, read_trials, replace_file,
+    update_benchmark,
 };
 pub use store::{
-    Adopted, Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, LiveLog,
-    PendingCheckpoint, Store, TrialState, is_name,
+    Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, LiveLog, PendingCheckpoint,
+    Store, TrialState, is_name,
 };
 pub use tables::{Collected, TrialRecord};
 

@@ -118,7 +118,7 @@ impl Home {
 /// All results folders that hold trials.
 pub(crate) fn results(results: &Path) -> Vec<PathBuf> {
     variants(results)
-        .filter(|folder| is_results(folder))
+        .filter(|folder| has_trials(folder))
         .collect()
 }
 
@@ -139,11 +139,10 @@ pub(crate) fn results_and_set_aside(results: &Path) -> Vec<(PathBuf, bool)> {
 /// The results folders of one sweep that hold trials.
 pub(crate) fn variants_of(sweep: &Path) -> Vec<PathBuf> {
     let variants = folders(sweep).into_iter().map(|name| sweep.join(name));
-    variants.filter(|folder| is_results(folder)).collect()
+    variants.filter(|folder| has_trials(folder)).collect()
 }
 
-/// Whether a folder holds the tables of a sweep.
-pub(crate) fn is_results(folder: &Path) -> bool {
+fn has_trials(folder: &Path) -> bool {
     folder.join(TrialRow::SCHEMA.file_name()).is_file()
 }
 

@@ -108,9 +108,14 @@ pub fn sentence(rows: &[ProfileRow]) -> String {
     };
     let step_ms = step.step_ms.unwrap_or(f64::NAN);
     let mut text = format!(
-        "A step of {} tokens in {} takes {step_ms:.1} ms: {:.0} tokens/s, {}, {:.0} page faults.",
+        "A step of {} tokens in {}{} takes {step_ms:.1} ms: {:.0} tokens/s, {}, {:.0} page faults.",
         step.tokens,
-        step.ours_precision,
+        step.precision,
+        if step.precision == step.ours_precision {
+            ""
+        } else {
+            ", which this device multiplies as f32,"
+        },
         step.tokens as f64 / step_ms * 1e3,
         match step.threads {
             1 => "one thread".to_owned(),
@@ -187,10 +192,12 @@ fn conditions(step: &ProfileRow) -> String {
         ""
     };
     format!(
-        "`xp bench step --profile --scale {} --precision {}`, {}: {}, Burn {}, commit {commit}{changed}, {} steps of \
+        "`xp bench step --profile --scale {} --precision {} --steps {} --threads {}`, {}: {}, Burn {}, commit {commit}{changed}, {} steps of \
          either kind, load average {} to {}.",
         step.scale,
         step.precision,
+        step.steps,
+        step.threads,
         step.started_at,
         or(&step.cpu_model),
         or(&step.burn_version),

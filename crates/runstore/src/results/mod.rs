@@ -13,7 +13,7 @@ use std::path::Path;
 
 pub use benchmark::{read_benchmark, update_benchmark};
 pub use reader::{read_manifest, read_results, read_trials};
-pub use writer::{ResultsWriter, aside, aside_named, replace_file};
+pub use writer::{ResultsWriter, aside, replace_file};
 
 const MANIFEST: &str = "manifest.json";
 

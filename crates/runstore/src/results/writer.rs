@@ -139,8 +139,9 @@ impl ResultsWriter {
     pub fn set_aside(&self) -> Result<PathBuf, Error> {
         let trials = self.folder.join(TrialRow::SCHEMA.file_name());
         let bytes = std::fs::read(&trials).map_err(|source| Error::read(&trials, source))?;
-        let (shelf, _) = shelf(&self.folder);
-        let target = aside_named(&self.folder, &durable::digest(&bytes));
+        let (shelf, name) = shelf(&self.folder);
+        let digest = &durable::digest(&bytes)[..DIGITS];
+        let target = shelf.join(format!("{name}{digest}"));
         if target.exists() {
             return Ok(target);
         }
@@ -210,12 +211,6 @@ pub fn aside(results: &Path) -> Result<Vec<PathBuf>, Error> {
         file.strip_prefix(&name).is_some_and(is_digest)
     });
     Ok(found)
-}
-
-/// Where records of another content stand beside a results folder, by the digest of that content.
-pub fn aside_named(results: &Path, digest: &str) -> PathBuf {
-    let (shelf, name) = shelf(results);
-    shelf.join(format!("{name}{}", &digest[..DIGITS]))
 }
 
 /// The folder of copies of a results folder, and what their names begin with.

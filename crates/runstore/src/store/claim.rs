@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::lock::Lock;
-use super::part::{check_model, read_part, write_part};
+use super::part::write_part;
 use super::{CheckpointSlot, Store};
 use crate::tables::{TrialRecord, TrialRow, TrialStatus};
 use crate::{Error, TrialId, durable};
@@ -121,27 +121,6 @@ impl Claim {
         write_part(&self.staging, &self.id, &record)?;
         durable::rename(&self.staging, &target)?;
         // From here the trial is recorded, and leftovers are swept on the next opening.
-        self.forget_attempts()
-    }
-
-    /// Records the trial as another working folder has published it: a copy, checked before it stands.
-    ///
-    /// # Errors
-    ///
-    /// When what is copied is damaged or another trial, or when writing fails; then nothing is recorded.
-    pub(super) fn adopt(self, published: &Path) -> Result<(), Error> {
-        durable::copy_folder(published, &self.staging)?;
-        let record = read_part(&self.staging)?;
-        check_model(&self.staging)?;
-        let found = record.map(|record| record.trial.trial_id);
-        if found.as_deref() != Some(&*self.id.full()) {
-            return Err(Error::WrongTrial {
-                claimed: self.id.full(),
-                found: found.unwrap_or_default(),
-            });
-        }
-        durable::sync_tree(&self.staging)?;
-        durable::rename(&self.staging, &self.store.layout.trial(&self.id))?;
         self.forget_attempts()
     }
 

@@ -8,7 +8,6 @@
 //!   claims/gate         locked for the moment in which a claim is taken or looked at
 //!   live/<id>.jsonl     what a running trial tells of itself; gone when it ends
 //!   checkpoints/<id>/   numbered generations, the latest complete one counts
-//!   differing/          other runs of trials that stand under trials/, from other machines
 //!   tmp/                what is not yet published; its names begin with the trial's id
 //! ```
 //!
@@ -25,7 +24,6 @@
 //! 4. What a dead process left under `tmp/` is removed by the next one that opens the store or
 //!    claims the trial: only under that trial's claim.
 
-mod adopt;
 mod checkpoint;
 mod claim;
 mod folder;
@@ -36,7 +34,6 @@ mod lock;
 mod part;
 mod state;
 
-pub use adopt::Adopted;
 pub use checkpoint::{Checkpoint, CheckpointSlot, PendingCheckpoint};
 pub use claim::{Claim, ClaimOutcome, FailureRecord};
 pub use folder::Store;

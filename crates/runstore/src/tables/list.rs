@@ -84,22 +84,6 @@ macro_rules! tables {
                 $(self.$field.extend(other.$field);)+
             }
 
-            /// The record of each trial, by its id. A row of no trial here is left out.
-            #[must_use]
-            pub fn into_records(self) -> BTreeMap<String, TrialRecord> {
-                let of_trial = |trial: TrialRow| {
-                    let record = TrialRecord { trial, ..TrialRecord::default() };
-                    (record.trial.trial_id.clone(), record)
-                };
-                let mut records: BTreeMap<_, _> = self.trials.into_iter().map(of_trial).collect();
-                $(for row in self.$field {
-                    if let Some(record) = records.get_mut(&row.trial_id) {
-                        record.$field.push(row);
-                    }
-                })+
-                records
-            }
-
             /// Keeps the rows of the trials whose id is wanted.
             pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
                 self.trials.retain(|row| wanted(&row.trial_id));

@@ -84,8 +84,6 @@ pub(crate) enum Command {
     Quantise(QuantiseArgs),
     /// Says whether results bear each published claim out: holds, fails or undecided.
     Claims(ClaimsArgs),
-    /// Brings results and working folders of other machines into those here.
-    Merge(MergeArgs),
     /// Lists, fetches and checks text data.
     #[command(subcommand)]
     Data(DataCommand),
@@ -251,23 +249,6 @@ pub(crate) struct ClaimsArgs {
     /// Writes the page <DIR>/claims.html of all claims, which the index of results leads to.
     #[arg(long, conflicts_with_all = ["json", "markdown", "id"])]
     pub(crate) page: bool,
-}
-
-// `xp merge`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct MergeArgs {
-    /// What other machines have: results, one results folder, or working folders (.xp).
-    #[arg(required = true, value_name = "DIR")]
-    pub(crate) from: Vec<PathBuf>,
-    /// Folder of results here: <DIR>/<sweep>/<scale>-<device>/.
-    #[arg(long, value_name = "DIR", default_value = "results")]
-    pub(crate) results: PathBuf,
-    /// Working folder here.
-    #[arg(long, value_name = "DIR", default_value = ".xp")]
-    pub(crate) work: PathBuf,
-    /// Prints JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// `xp data`.

@@ -1,8 +1,13 @@
 //! `xp bench step`: where the time of a training step goes.
 
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
 use kernels::Precision;
 use peers::{ProfileOptions, profile, profile::table};
-use runstore::tables::ProfileRow;
+use runstore::{ResultsWriter, tables::ProfileRow};
 
 use crate::{
     cli::StepArgs,
@@ -23,8 +28,14 @@ pub(super) fn run(args: &StepArgs) -> Result<Exit, Expected> {
     };
     super::compute_with(Some(options.threads))?;
     let device = DeviceChoice::Cpu.open()?;
+    let folder = folder(args);
+    if args.profile {
+        // What cannot be written is found before anything is measured.
+        drop(ResultsWriter::create(&folder)?);
+    }
     let mut rows = Vec::new();
-    for precision in &args.precision {
+    let precisions: BTreeSet<&String> = args.precision.iter().collect();
+    for precision in precisions {
         let own = profile(&options, asked(precision), &device)?;
         if !args.json {
             show(&own, args.profile);
@@ -35,9 +46,14 @@ pub(super) fn run(args: &StepArgs) -> Result<Exit, Expected> {
         ui::json(&rows);
     }
     if args.profile {
-        keep(args, &rows)?;
+        keep(&folder, &rows)?;
     }
     Ok(Exit::Done)
+}
+
+fn folder(args: &StepArgs) -> PathBuf {
+    let folder = args.results.join("profile");
+    folder.join(format!("{}-{}", args.scale, DeviceChoice::Cpu.label()))
 }
 
 fn asked(name: &str) -> Precision {
@@ -64,10 +80,8 @@ pub(super) fn operations(rows: &[ProfileRow]) {
 }
 
 /// Puts the table, a text and a drawing for each precision into the results; those of other precisions stay.
-fn keep(args: &StepArgs, rows: &[ProfileRow]) -> Result<(), Expected> {
-    let folder = args.results.join("profile");
-    let folder = folder.join(format!("{}-{}", args.scale, DeviceChoice::Cpu.label()));
-    runstore::update_benchmark(&folder, |before: Vec<ProfileRow>| {
+fn keep(folder: &Path, rows: &[ProfileRow]) -> Result<(), Expected> {
+    runstore::update_benchmark(folder, |before: Vec<ProfileRow>| {
         let again = |old: &ProfileRow| rows.iter().any(|new| new.precision == old.precision);
         let kept = before.into_iter().filter(|old| !again(old));
         let mut all: Vec<ProfileRow> = kept.chain(rows.iter().cloned()).collect();

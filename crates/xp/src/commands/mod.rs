@@ -15,7 +15,6 @@ mod export;
 mod forge;
 mod generate;
 mod list;
-mod merge;
 mod plan;
 mod quantise;
 mod schema;
@@ -58,7 +57,6 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Figures { folders } => figures(&folders),
         Command::Explore(args) => explore::run(&args),
         Command::Export(args) => export::run(&args),
-        Command::Merge(args) => merge::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Forge(args) => forge::run(&args),

@@ -52,7 +52,7 @@ fn a_profile_has_every_phase_and_its_parts_add_up() {
     );
 
     // Of one precision anew: the other stays. Figures of trials are none.
-    lab.xp(&format!("{LINE} --profile --precision f32"))
+    lab.xp(&format!("{LINE} --profile --precision f32 f32"))
         .expect(0);
     let again: Vec<ProfileRow> = runstore::read_benchmark(&folder).expect("a table");
     assert!(again.iter().any(|row| row.precision == "bf16"));

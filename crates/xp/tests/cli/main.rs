@@ -27,7 +27,6 @@ mod index;
 mod keeping;
 mod language_models;
 mod living;
-mod merging;
 mod mistakes;
 mod numbers;
 mod pages;
