@@ -1,6 +1,9 @@
 //! From finished trials to tables, figures and the report.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use runstore::{
     Collected, Manifest, Provenance, ResultsWriter, TrialId, TrialState,
@@ -30,13 +33,37 @@ pub(crate) struct Published {
     pub(crate) manifest: Manifest,
 }
 
-/// Results that the sweep does not ask for any more, and no working folder holds.
+/// Results that no working folder holds and that do not stand any more.
 #[derive(Debug, Serialize)]
 pub(crate) struct SetAside {
     /// The copy of the results folder as it was.
     pub(crate) folder: PathBuf,
-    /// How many such trials it holds.
+    /// How many trials it holds that the sweep does not ask for any more.
     pub(crate) trials: usize,
+    /// Of how many it holds another run than the one that stands now.
+    pub(crate) other_runs: usize,
+}
+
+impl SetAside {
+    /// What it holds, in words.
+    fn words(&self) -> String {
+        let counted = |count: usize, one: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            more => Some(format!("{more} {one}s")),
+        };
+        let trials = counted(self.trials, "trial");
+        let trials =
+            trials.map(|words| format!("{words} that the sweep file does not ask for now"));
+        let runs = counted(self.other_runs, "run");
+        let runs =
+            runs.map(|words| format!("{words} in whose place the working folder has another"));
+        [trials, runs]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" and ")
+    }
 }
 
 impl Published {
@@ -75,14 +102,14 @@ impl Published {
         ui::data(&text);
         if let Some(aside) = &self.set_aside {
             ui::say(&format!(
-                "{} held {} that the sweep file does not ask for now; what was there is kept in {} with its \
-                 report, and comes back with its question",
+                "{} held {}; what was there is kept in {} with its report{}",
                 folder.display(),
+                aside.words(),
+                aside.folder.display(),
                 match aside.trials {
-                    1 => "1 trial".to_owned(),
-                    trials => format!("{trials} trials"),
-                },
-                aside.folder.display()
+                    0 => "",
+                    _ => ", and comes back with its question",
+                }
             ));
         }
     }
@@ -150,7 +177,8 @@ fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -
 
 /// Sees to what the results folder has and the working folder has not, which is all there is in a
 /// clone. Trials of this sweep stay in the tables. Others, those of a sweep file that has changed
-/// since, are set aside with their report: they answer another question, and nobody else has them.
+/// since, are set aside with their report: they answer another question, and nobody else has them. So are
+/// other runs of trials that the working folder has: it was asked for them, and these were not.
 fn keep(
     session: &Session,
     results: &ResultsWriter,
@@ -173,12 +201,13 @@ fn keep(
         .map(|row| row.trial_id.clone())
         .collect();
     let wanted: BTreeSet<String> = session.trials.iter().map(|trial| trial.id.full()).collect();
-    let others = only_here.difference(&wanted).count();
-    let set_aside = if others > 0 {
-        let folder = results.set_aside()?;
+    let trials = only_here.difference(&wanted).count();
+    let other_runs = other_runs(&before, collected);
+    let set_aside = if trials + other_runs > 0 {
         Some(SetAside {
-            folder,
-            trials: others,
+            folder: results.set_aside()?,
+            trials,
+            other_runs,
         })
     } else {
         None
@@ -186,6 +215,27 @@ fn keep(
     before.retain(|id| only_here.contains(id) && wanted.contains(id));
     collected.extend(before);
     Ok(set_aside)
+}
+
+/// Of how many trials the results folder has a finished run, and the working folder another one. The same run is known
+/// by when and where it was started and how long it took: columns may have been added to its rows since.
+fn other_runs(before: &Collected, collected: &Collected) -> usize {
+    let run = |row: &TrialRow| {
+        let took = row.wall_s.map(f64::to_bits);
+        (row.started_at.clone(), row.host.clone(), took)
+    };
+    let here: BTreeMap<&str, _> = collected
+        .trials
+        .iter()
+        .map(|row| (&*row.trial_id, run(row)))
+        .collect();
+    let finished = before
+        .trials
+        .iter()
+        .filter(|row| row.status != TrialStatus::Failed);
+    finished
+        .filter(|row| here.get(&*row.trial_id).is_some_and(|own| *own != run(row)))
+        .count()
 }
 
 /// Takes those trials of the sweep up again that were set aside when it asked something else.

@@ -72,9 +72,22 @@ fn a_clone_knows_its_results_and_changes_nothing_by_looking() {
     ]);
     assert_eq!(files(&lab.path().join("results")), before);
 
+    // Its row gives way to that of the new run, and nobody else has the old one: it is kept, and that is said.
+    let old = rows(&lab);
     let again = lab.xp(&format!("sweep {file} --rerun --only {}", &id[..12]));
-    again.expect(0).says(&["1 done"]);
+    again
+        .expect(0)
+        .says(&["1 done", "1 run in whose place", "kept in"]);
     assert_eq!(rows(&lab).len(), 8);
+    let shelf = lab.path().join("results/quick/before");
+    let kept = fs::read_dir(&shelf).unwrap().flatten().next().unwrap();
+    assert_eq!(
+        runstore::read_trials(&kept.path()).unwrap().len(),
+        old.len()
+    );
+    // Once is enough.
+    lab.xp(&format!("report {file}")).expect(0);
+    assert_eq!(fs::read_dir(&shelf).unwrap().count(), 1);
     lab.xp(&format!("plan {file}"))
         .expect(0)
         .says(&["done 1", "in results 7"]);
