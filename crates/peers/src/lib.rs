@@ -44,5 +44,7 @@ pub use compare::load_average;
 pub use error::PeersError;
 pub use process::Launch;
 pub use profile::{ProfileOptions, profile};
-pub use qwen::{Beside, Decoded, Llama, LlamaSpeed, QwenError, QwenOptions, QwenSpeed, qwen};
+pub use qwen::{
+    Beside, Decoded, Floor, Llama, LlamaSpeed, QwenError, QwenOptions, QwenSpeed, qwen,
+};
 pub use scale::Scale;

@@ -35,6 +35,7 @@ mod session;
 mod signals;
 mod sources;
 mod states;
+mod submit;
 mod sweep_schema;
 mod ui;
 mod visible;

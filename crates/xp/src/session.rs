@@ -68,7 +68,7 @@ impl Session {
             .join(results_name(&variant, &sweep.overrides));
         let memory = Memory::of(&store, &results);
         let data = memory.data_dir(&place.places.data);
-        let mut sources = Sources::new(data.clone(), memory);
+        let mut sources = Sources::new(data.clone(), place.places.data.data_dir.is_some(), memory);
         let trials = sweep.trials(points, &mut |settings| sources.of(settings))?;
         Ok(Self {
             texts,

@@ -94,14 +94,17 @@ impl Found {
 #[derive(Debug)]
 pub(crate) struct Sources {
     data: DataDir,
+    /// Whether that folder was named by whoever asks.
+    is_named: bool,
     memory: Memory,
     found: BTreeMap<String, Found>,
 }
 
 impl Sources {
-    pub(crate) fn new(data: DataDir, memory: Memory) -> Self {
+    pub(crate) fn new(data: DataDir, is_named: bool, memory: Memory) -> Self {
         Self {
             data,
+            is_named,
             memory,
             found: BTreeMap::new(),
         }
@@ -129,7 +132,14 @@ impl Sources {
                     Found::Here(files.map(|digest| (digest.file, digest.blake3)).collect())
                 }
                 (Err(error), _) if !error.is_missing() => return Err(error),
-                (Err(_), Some(files)) => Found::Remembered(files.clone()),
+                (Err(error), Some(files)) => {
+                    if self.is_named {
+                        ui::say(&format!(
+                            "{error}; what is remembered of it stands in its place"
+                        ));
+                    }
+                    Found::Remembered(files.clone())
+                }
                 (Err(error), None) => Found::Unknown(error.to_string()),
             };
             self.found.insert(key.clone(), found);

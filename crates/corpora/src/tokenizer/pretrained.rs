@@ -39,8 +39,8 @@ impl fmt::Debug for PretrainedTokenizer {
 
 /// Where the file of a tokenizer stands, and the name it has in digests.
 ///
-/// A name is looked for as `tokenizers/NAME/tokenizer.json` in the data folder and beside it; what
-/// ends in `.json` is a path.
+/// A name is looked for as `tokenizers/NAME/tokenizer.json` in the data folder, beside it, and in the usual data
+/// folder, where those are that come with the source; what ends in `.json` is a path.
 pub(crate) fn find(
     config: &PretrainedConfig,
     data: &DataDir,
@@ -54,7 +54,13 @@ pub(crate) fn find(
     } else {
         let digest = format!("tokenizers/{name}/tokenizer.json");
         let beside = data.file(&format!("{BESIDE_TOKENIZERS}{name}/tokenizer.json"));
-        vec![(data.file(&digest), digest.clone()), (beside, digest)]
+        let mut candidates = vec![data.file(&digest), beside];
+        let usual = DataDir::default().file(&digest);
+        if !candidates.contains(&usual) {
+            candidates.push(usual);
+        }
+        let candidates = candidates.into_iter();
+        candidates.map(|path| (path, digest.clone())).collect()
     };
     if let Some(found) = candidates.iter().find(|(path, _)| path.is_file()) {
         return Ok(found.clone());

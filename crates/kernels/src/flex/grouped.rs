@@ -17,7 +17,7 @@ use super::{
     nibbles::Int4Matrices,
     values::Values,
     wide::wide,
-    work::{FLOAT, bytes, groups, product_flops},
+    work::{FLOAT, bytes, groups, product_flops, read_bytes},
 };
 use crate::{
     Precision,
@@ -298,7 +298,7 @@ impl GroupedOps for Flex {
         operation!(
             "product",
             flops = product_flops(&offsets, inner, outer),
-            bytes = bytes(&[&x, &w]) + FLOAT * rows * outer
+            bytes = bytes(&[&x]) + read_bytes(&[&w], &offsets) + FLOAT * rows * outer
         );
         let (x, w, offsets) = (floats(&x), Values::ready(&w), Indices::of(&offsets));
         let weights = Weights {
@@ -323,7 +323,7 @@ impl GroupedOps for Flex {
         operation!(
             "product with a transposed matrix",
             flops = product_flops(&offsets, inner, outer),
-            bytes = bytes(&[&x, &w]) + FLOAT * rows * inner
+            bytes = bytes(&[&x]) + read_bytes(&[&w], &offsets) + FLOAT * rows * inner
         );
         let (x, w, offsets) = (floats(&x), Values::ready(&w), Indices::of(&offsets));
         let weights = Weights {

@@ -11,7 +11,7 @@ use super::{
     grouped::{Manner, Matrices, Weights, rows_by_matrix},
     matrix,
     nibbles::Int4Matrices,
-    work::{FLOAT, bytes, product_flops},
+    work::{FLOAT, bytes, product_flops, read_bytes},
 };
 use crate::{
     extension::{Int4Manner, Int4Ops},
@@ -40,7 +40,9 @@ impl Int4Ops for Flex {
         operation!(
             "product in four bits",
             flops = product_flops(&offsets, inner, outer),
-            bytes = bytes(&[&x, &words, &scales, &zeros]) + FLOAT * rows * outer
+            bytes = bytes(&[&x])
+                + read_bytes(&[&words, &scales, &zeros], &offsets)
+                + FLOAT * rows * outer
         );
         let (x, scales, zeros) = (floats(&x), floats(&scales), floats(&zeros));
         let (groups, offsets) = (Indices::of(&groups), Indices::of(&offsets));

@@ -12,7 +12,7 @@ use super::{
     grouped::{GroupFinish, Manner, Matrices, Weights, outer_products, row_sums, rows_by_matrix},
     matrix,
     values::Values,
-    work::{FLOAT, bytes, groups, product_flops},
+    work::{FLOAT, bytes, groups, product_flops, read_bytes},
 };
 use crate::{
     Activation,
@@ -42,7 +42,7 @@ impl LinearOps for Flex {
         operation!(
             "grouped linear",
             flops = product_flops(&offsets, inner, outer),
-            bytes = bytes(&[&x, &w, &b]) + FLOAT * rows * outer
+            bytes = bytes(&[&x]) + read_bytes(&[&w, &b], &offsets) + FLOAT * rows * outer
         );
         let (x, w, b) = (floats(&x), Values::ready(&w), floats(&b));
         let offsets = Indices::of(&offsets);
@@ -75,7 +75,7 @@ impl LinearGradients for Flex {
         operation!(
             "grouped linear, rows' gradient",
             flops = product_flops(&offsets, inner, outer),
-            bytes = bytes(&[&dy, &w]) + FLOAT * rows * inner
+            bytes = bytes(&[&dy]) + read_bytes(&[&w], &offsets) + FLOAT * rows * inner
         );
         let (dy, w, x) = (floats(&dy), Values::ready(&w), floats(&x));
         let offsets = Indices::of(&offsets);

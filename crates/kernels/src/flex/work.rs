@@ -22,6 +22,14 @@ pub(super) fn product_flops(offsets: &FlexTensor, inner: usize, outer: usize) ->
     2 * rows * inner * outer
 }
 
+/// Bytes of those matrices of a tensor, one for each group, whose groups have rows.
+pub(super) fn read_bytes(matrices: &[&FlexTensor], offsets: &FlexTensor) -> usize {
+    let offsets = Indices::of(offsets);
+    let offsets = offsets.get();
+    let used = offsets.windows(2).filter(|rows| rows[0] < rows[1]).count();
+    bytes(matrices) / offsets.len().saturating_sub(1).max(1) * used
+}
+
 /// How many groups there are between some bounds.
 pub(super) fn groups(offsets: &FlexTensor) -> usize {
     offsets.shape().num_elements().saturating_sub(1)

@@ -8,12 +8,26 @@ use std::{
 
 use burn::tensor::Device;
 use kernels::Reading;
+use serde::Serialize;
 
-use super::ours::{middle, timed};
+use super::ours::{Reading as Writing, middle, timed};
+use crate::rounds::{Contender, Rounds, play};
 
-/// Bytes that are read to learn how fast memory is, and how often.
+/// Bytes that are read to learn how fast memory is.
 const READ: usize = 1 << 30;
-const READS: usize = 5;
+
+/// A token that is written beside a read of as many bytes, in turn: what memory allows, and what is reached of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Floor {
+    /// Bytes a second that memory gives when it is read in order, the middle of all rounds.
+    pub read_bandwidth: f64,
+    /// Milliseconds that a token's bytes take at that rate.
+    pub least_ms: f64,
+    /// Milliseconds of a written token of one text, the middle of all rounds.
+    pub step_ms: f64,
+    /// The first over the second.
+    pub share: f64,
+}
 
 /// Reads the weights' files from one end to the other: their bytes.
 pub(super) fn read_through(folder: &Path) -> io::Result<u64> {
@@ -35,12 +49,37 @@ pub(super) fn read_through(folder: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// Bytes a second of a read in order, the middle of some.
-pub(super) fn read_bandwidth(device: &Device) -> f64 {
-    let reading = Reading::new(device, READ);
-    let bytes = reading.bytes() as f64;
-    let times = (0..READS).map(|_| timed(|| reading.run()).1);
-    bytes / middle(times.collect())
+/// Reads memory in order.
+struct InOrder(Reading);
+
+impl Contender for InOrder {
+    fn sample(&mut self) -> Result<f64, String> {
+        Ok(timed(|| self.0.run()).1)
+    }
+}
+
+/// Lets a text that is written and a read of memory take turns.
+pub(super) fn floor(
+    device: &Device,
+    mut writing: Writing<'_>,
+    bytes_per_token: u64,
+    rounds: Rounds,
+) -> Floor {
+    let mut reading = InOrder(Reading::new(device, READ));
+    let bytes = reading.0.bytes() as f64;
+    let samples = play(&mut [&mut writing, &mut reading], rounds);
+    let [step_s, read_s] = [0, 1].map(|side| {
+        let taken = samples[side].clone();
+        middle(taken.expect("neither side can fail"))
+    });
+    let read_bandwidth = bytes / read_s;
+    let least_s = bytes_per_token as f64 / read_bandwidth;
+    Floor {
+        read_bandwidth,
+        least_ms: 1e3 * least_s,
+        step_ms: 1e3 * step_s,
+        share: least_s / step_s,
+    }
 }
 
 /// A line of what the kernel says of this process, in bytes.

@@ -19,6 +19,7 @@ use weights::{Checkpoint, Kept, WeightsError};
 
 pub use self::{
     llama::{Llama, LlamaSpeed},
+    memory::Floor,
     torch::Beside,
 };
 use self::{memory::status, ours::Ours};
@@ -73,14 +74,14 @@ pub struct QwenSpeed {
     pub anonymous_bytes: Option<u64>,
     /// At the end, memory of mapped files.
     pub mapped_file_bytes: Option<u64>,
-    /// Bytes a second that memory gives when it is read in order.
-    pub read_bandwidth: f64,
     /// Tokens of the prompt.
     pub prefill_tokens: usize,
     /// How many of them a second are read.
     pub prefill_tokens_per_s: f64,
     /// Bytes of the files that the next token of one text has to read.
     pub bytes_per_token: u64,
+    /// What memory allows of that.
+    pub floor: Floor,
     /// Texts that were written.
     pub decode: Vec<Decoded>,
     /// PyTorch beside us, taking turns.
@@ -103,8 +104,6 @@ pub struct Decoded {
     pub step_ms: f64,
     /// Tokens a second, of all texts.
     pub tokens_per_s: f64,
-    /// How much of the time memory would need for a token's bytes; of one text alone.
-    pub share_of_bandwidth: Option<f64>,
 }
 
 /// Why nothing was measured.
@@ -152,7 +151,7 @@ pub fn qwen(
     let config = Qwen2MoeConfig::read(folder)?;
     let files = Checkpoint::open(folder, |name| Some(name.to_owned()))?;
     let (asked, places) = (
-        options.prefill.max(BEFORE + options.tokens),
+        options.prefill.max(BEFORE + 1 + options.tokens),
         config.max_position_embeddings,
     );
     if asked > places {
@@ -199,13 +198,19 @@ pub fn qwen(
     };
     // Before memory is taken that only this measurement needs.
     let [peak, anonymous, mapped] = ["VmHWM:", "RssAnon:", "RssFile:"].map(status);
-    let bandwidth = memory::read_bandwidth(device);
+    tell("writing beside reading memory");
     let bytes_per_token = config.bytes_per_token(&files);
+    let floor = memory::floor(
+        device,
+        ours.writing(1, BEFORE),
+        bytes_per_token,
+        rounds(options.tokens, options.pause),
+    );
     let profile = if options.profile {
         tell("listening");
         // Of what memory gives when it is only read: a token writes next to nothing.
         let rates = Rates {
-            byte_per_s: bandwidth,
+            byte_per_s: floor.read_bandwidth,
             ..Rates::measure(device, Precision::F32)?
         };
         let mut writing = ours.writing(1, BEFORE);
@@ -219,7 +224,6 @@ pub fn qwen(
         tokens: options.tokens,
         step_ms: 1e3 * step_s,
         tokens_per_s: batch as f64 / step_s,
-        share_of_bandwidth: (batch == 1).then(|| bytes_per_token as f64 / bandwidth / step_s),
     };
     Ok(QwenSpeed {
         threads: rayon::current_num_threads(),
@@ -230,10 +234,10 @@ pub fn qwen(
         peak_resident_bytes: peak,
         anonymous_bytes: anonymous,
         mapped_file_bytes: mapped,
-        read_bandwidth: bandwidth,
         prefill_tokens: options.prefill,
         prefill_tokens_per_s: options.prefill as f64 / prefill_s,
         bytes_per_token,
+        floor,
         beside,
         llama,
         profile,

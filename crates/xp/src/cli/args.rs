@@ -75,7 +75,7 @@ pub(crate) struct Runs {
     /// Fetches missing text data before the first trial.
     #[arg(long)]
     pub(crate) fetch: bool,
-    /// Refuses to run when tracked source files differ from their commit.
+    /// Refuses to run when this program was built of tracked files that differ from their commit.
     #[arg(long)]
     pub(crate) frozen: bool,
     /// Runs trials here of which only the results folder has a record, such as those of a clone, and

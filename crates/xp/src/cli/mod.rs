@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod looking;
 mod models;
+mod submit;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub(crate) use args::{Data, Pick, Places, Runs, Select, Where};
 pub(crate) use bench::{BenchCommand, PeersArgs, QwenArgs, StepArgs};
 pub(crate) use looking::{CompareArgs, DiffArgs, ExportArgs, Format, ListArgs, Lookup};
 pub(crate) use models::{EvalArgs, ForgeArgs, GenerateArgs, QuantiseArgs};
+pub(crate) use submit::SubmitArgs;
 
 /// A laboratory for mixture-of-experts routing.
 #[derive(Debug, Parser)]
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Sweep(SweepArgs),
     /// Runs one trial of a sweep in this process, as `sweep` does and any scheduler can.
     Trial(TrialArgs),
+    /// Gives the trials of a sweep that are not done to a scheduler, such as Slurm, and its report after them.
+    Submit(SubmitArgs),
     /// Shows every trial, whether it would run, and why; runs nothing.
     Plan(PlanArgs),
     /// Says how far a sweep is; exit 0 when done, 5 when trials are outstanding, 6 when one failed.
@@ -125,6 +129,16 @@ pub(crate) struct SweepArgs {
     /// the next command [default: the sweep file's, or none].
     #[arg(long, value_name = "TIME")]
     pub(crate) time_limit: Option<TimeLimit>,
+    #[command(flatten)]
+    pub(crate) shown: Shown,
+}
+
+// What is shown of a sweep that runs, and at its end.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Shown {
+    /// Leaves tables, figures and the report to `xp report`.
+    #[arg(long)]
+    pub(crate) no_report: bool,
     /// Shows the trials live on a dashboard, where the program was built with `--features tui`.
     #[arg(long)]
     pub(crate) tui: bool,

@@ -98,7 +98,7 @@ fn show(device: &str, measured: &QwenSpeed) {
         ),
         named(
             "memory is read at",
-            format!("{:.2} GB/s", measured.read_bandwidth / 1e9),
+            format!("{:.2} GB/s", measured.floor.read_bandwidth / 1e9),
         ),
         named("a token has to read", size(measured.bytes_per_token)),
         named(
@@ -110,6 +110,16 @@ fn show(device: &str, measured: &QwenSpeed) {
         ),
     ];
     rows.extend(measured.decode.iter().map(text_of));
+    let floor = &measured.floor;
+    rows.push(named(
+        "writing beside reading, in turn",
+        format!(
+            "{:.1} ms a step, {:.1} ms for as many bytes: {:.0} % of what memory gives",
+            floor.step_ms,
+            floor.least_ms,
+            100.0 * floor.share
+        ),
+    ));
     if let Some(llama) = &measured.llama {
         let text = format!(
             "prompt at {:.1} tokens/s, writing, 1 at a time, {:.2} tokens/s",
@@ -128,15 +138,10 @@ fn show(device: &str, measured: &QwenSpeed) {
 
 /// What is said of texts that were written side by side.
 fn text_of(decoded: &Decoded) -> (String, String) {
-    let share = decoded
-        .share_of_bandwidth
-        .map_or_else(String::new, |share| {
-            format!(", {:.0} % of what memory gives", 100.0 * share)
-        });
     (
         format!("writing, {} at a time", decoded.batch),
         format!(
-            "{:.1} ms a step, {:.2} tokens/s{share}",
+            "{:.1} ms a step, {:.2} tokens/s",
             decoded.step_ms, decoded.tokens_per_s
         ),
     )

@@ -19,6 +19,7 @@ mod plan;
 mod quantise;
 mod schema;
 mod show;
+mod submit;
 mod sweep;
 mod trial;
 mod two_sides;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
     match cli.command {
         Command::Sweep(args) => sweep::run(&args),
         Command::Trial(args) => trial::run(&args),
+        Command::Submit(args) => submit::run(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Status(args) => plan::status(&args),
         Command::List(args) => list::run(&args),

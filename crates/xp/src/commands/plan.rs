@@ -1,9 +1,9 @@
 //! `xp plan` and `xp status`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runstore::{
-    TrialState,
+    TrialId, TrialState,
     tables::{TrialRow, TrialStatus},
 };
 use serde::Serialize;
@@ -16,6 +16,7 @@ use crate::{
     jobs::Sizes,
     pick, preflight,
     session::Session,
+    submit,
     ui::{self, Align},
 };
 
@@ -181,6 +182,7 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
                 ui::data(&format!("  {} alarms: {kinds}", trial.id));
             }
         }
+        say_what_waits(&session, &picked, &states);
         say_what_is_missing(&session);
     }
     let failed = |state: &TrialState| matches!(state, TrialState::Failed { .. });
@@ -192,6 +194,24 @@ pub(super) fn status(args: &PlanArgs) -> Result<Exit, Expected> {
     } else {
         Exit::Outstanding
     })
+}
+
+/// What schedulers have of the trials, by their words for it.
+fn say_what_waits(session: &Session, picked: &[&Trial], states: &[TrialState]) {
+    let open = picked.iter().zip(states);
+    let open = open.filter(|(_, state)| !state.is_recorded());
+    let open: BTreeSet<TrialId> = open.filter_map(|(trial, _)| trial.known_id()).collect();
+    let (waiting, silent) = submit::waiting(&session.store, |id| open.contains(id));
+    for (id, found) in waiting {
+        let (state, engine, log) = (found.state, found.engine, found.log);
+        ui::data(&format!(
+            "  {id} {state} in {engine}; log: {}",
+            log.display()
+        ));
+    }
+    for said in silent {
+        ui::say(&format!("no word of what was submitted to {said}"));
+    }
 }
 
 fn show(session: &Session, picked: &[&Trial], plan: &Plan<'_>) {

@@ -1,6 +1,6 @@
 //! `xp sweep`: runs what is not done, then writes tables, figures and the report.
 
-use std::{ffi::OsString, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use runstore::{Provenance, TrialState};
 use serde::Serialize;
@@ -51,7 +51,7 @@ struct Failure {
 }
 
 pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
-    ui::check_tui(args.tui)?;
+    ui::check_tui(args.shown.tui)?;
     let mut session = Session::open_to_run(&args.select, &args.place, &args.runs)?;
     let provenance = crate::built::provenance();
     refuse_if_changed(args.runs.frozen, &provenance)?;
@@ -111,7 +111,11 @@ pub(super) fn run(args: &SweepArgs) -> Result<Exit, Expected> {
         execute(args, &session, &provenance, todo, before.trials)?
     };
     say_where_weights_are_not(&session, &chosen)?;
-    let published = conclude(&session, &provenance, &summary)?;
+    let published = if args.shown.no_report {
+        None
+    } else {
+        conclude(&session, &provenance, &summary)?
+    };
     let exit = tell(
         args,
         &session,
@@ -229,14 +233,17 @@ fn execute(
     let threads = share_of_threads(args.runs.threads, args.jobs);
     let snapshot = session.snapshot()?;
     let alone = share_of_threads(args.runs.threads, 1);
-    let flags = flags(args, session);
+    let mut flags = runner::flags(session, &args.select, &args.place.places);
+    if args.runs.rerun {
+        flags.push("--rerun".into());
+    }
     let mut executor = ProcessExecutor::new(snapshot.into(), flags, threads, alone);
     let ledger = StoreLedger {
         store: &session.store,
         provenance,
         device: session.device,
     };
-    let mut watcher = ui::watcher(todo.len() + before, before, args.tui);
+    let mut watcher = ui::watcher(todo.len() + before, before, args.shown.tui);
     let options = RunOptions {
         jobs: usize::from(args.jobs),
         fail_fast: args.fail_fast,
@@ -254,29 +261,6 @@ fn execute(
         (&mut executor, &ledger, watcher.as_mut()),
         &signals::SIGNALS,
     )
-}
-
-/// What every child is told, beside the sweep and the trial.
-fn flags(args: &SweepArgs, session: &Session) -> Vec<OsString> {
-    let mut flags: Vec<OsString> = Vec::new();
-    let mut add = |flag: &str, value: OsString| {
-        let mut joined = OsString::from(flag);
-        joined.push("=");
-        joined.push(value);
-        flags.push(joined);
-    };
-    add("--scale", session.sweep.scale.clone().into());
-    add("--device", session.device.to_string().into());
-    add("--data-dir", session.data.path.clone().into());
-    add("--work", args.place.places.work.clone().into());
-    add("--results", args.place.places.results.clone().into());
-    for set in &args.select.set {
-        add("--set", set.into());
-    }
-    if args.runs.rerun {
-        flags.push("--rerun".into());
-    }
-    flags
 }
 
 fn conclude(
@@ -338,7 +322,7 @@ fn tell(
     } else {
         Exit::Done
     };
-    if args.json {
+    if args.shown.json {
         ui::json(&Summary {
             sweep: session.sweep.facts(),
             device: session.device.to_string(),

@@ -33,9 +33,35 @@ impl SweepFile {
             PathBuf::from(name)
         };
         match reading::read(&path) {
-            Ok(bytes) => Self::parse(&path, &bytes),
+            Ok(bytes) => {
+                let file = Self::parse(&path, &bytes)?;
+                file.check_own_name(&path)?;
+                Ok(file)
+            }
             Err(error) => Err(unreadable(name, &path, folder, &error)),
         }
+    }
+
+    /// Refuses a copy that still has the name of the sweep beside it, whose results it would go over.
+    fn check_own_name(&self, path: &Path) -> Result<(), ConfigErrors> {
+        let Some((_, name)) = self.tree.iter().find(|(key, _)| key.get_ref() == "name") else {
+            return Ok(());
+        };
+        let Some(text) = name.get_ref().as_str() else {
+            return Ok(());
+        };
+        let beside = path.with_file_name(format!("{text}.toml"));
+        let own = path.file_stem().is_some_and(|stem| stem == text);
+        if own || !runstore::is_name(text) || name_of(&beside).as_deref() != Some(text) {
+            return Ok(());
+        }
+        let mut problems = Problems::default();
+        problems.at(
+            name.span(),
+            format!("{} is called `{text}` as well", beside.display()),
+            "give this sweep a name of its own: it names the results folder",
+        );
+        problems.finish(&self.sources)
     }
 
     /// The whole text, and then those of the files that it includes.
@@ -82,6 +108,18 @@ pub(crate) fn experiments(folder: &Path) -> Vec<String> {
 fn is_base(path: &Path) -> bool {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     DeTable::parse(&text).is_ok_and(|table| !table.get_ref().contains_key("name"))
+}
+
+/// The name that a sweep file gives itself.
+fn name_of(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let table = DeTable::parse(&text).ok()?;
+    table
+        .get_ref()
+        .get("name")?
+        .get_ref()
+        .as_str()
+        .map(str::to_owned)
 }
 
 fn is_plain(name: &str) -> bool {

@@ -26,6 +26,7 @@ mod include;
 mod keys;
 mod locate;
 mod members;
+mod memory_size;
 mod named;
 mod points;
 mod problem;
@@ -50,6 +51,7 @@ mod words;
 
 pub(crate) use include::SweepText;
 pub(crate) use locate::{SweepFile, experiments};
+pub(crate) use memory_size::MemorySize;
 pub(crate) use problem::ConfigErrors;
 pub(crate) use run::{RunConfig, TimeLimit};
 pub(crate) use sample::SampleConfig;

@@ -1,19 +1,42 @@
-//! `[run]`: what is done with trials that fail or take too long. No trial's id depends on it.
+//! `[run]`: what is done with trials that fail or take too long, and what a scheduler is asked for. No trial's id
+//! depends on it, nor where results go.
 
-use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, num::NonZeroU16, str::FromStr, time::Duration};
 
 use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::memory_size::MemorySize;
+
 /// The `[run]` table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct RunConfig {
     /// How often a trial that fails is started again by the same command.
     pub(crate) retries: u32,
     /// How long a trial may run, as in "90s" or "1h 30m"; one that takes longer is saved and counts as failed.
     pub(crate) time_limit: Option<TimeLimit>,
+    /// How many trials a task of `xp submit` runs, one after another; 1 where it is not said.
+    pub(crate) trials_per_task: Option<NonZeroU16>,
+    /// Cores that `xp submit` asks for, for each task; they are the threads of its trial.
+    pub(crate) cpus: Option<NonZeroU16>,
+    /// GPUs likewise.
+    pub(crate) gpus: Option<NonZeroU16>,
+    /// Memory likewise, as in "16G".
+    pub(crate) memory: Option<MemorySize>,
+    /// How long a task may hold them, as in "2h"; what is not done by then is saved and goes on in another turn.
+    pub(crate) time: Option<TimeLimit>,
+    /// The scheduler's partition.
+    pub(crate) partition: Option<String>,
+    /// The scheduler's account.
+    pub(crate) account: Option<String>,
+}
+
+/// Whether a `--set` says how trials are run, and not what they are.
+pub(super) fn says_how(set: &str) -> bool {
+    let key = set.split('=').next().unwrap_or_default().trim();
+    key == "run" || key.starts_with("run.")
 }
 
 /// How long something may take: more than nothing.

@@ -11,7 +11,7 @@ use super::{
     locate::SweepFile,
     members,
     problem::{ConfigErrors, Problem, Problems},
-    run::RunConfig,
+    run::{self, RunConfig},
     sample::{self, SampleConfig},
     set::Setting,
     source::{Sources, Tree},
@@ -72,7 +72,7 @@ pub(crate) struct Sweep {
     pub(super) speed: Option<SpeedPlan>,
     /// What varies, in the order of the file.
     pub(crate) grids: Vec<Grid>,
-    /// What was set on the command line.
+    /// What was set on the command line and changes what is asked: not how trials are run.
     pub(crate) overrides: Vec<String>,
     /// How its cells are held against each other.
     pub(super) compare: Compare,
@@ -129,7 +129,12 @@ impl Sweep {
             sample,
             speed: header.speed,
             grids,
-            overrides: options.set.clone(),
+            overrides: options
+                .set
+                .iter()
+                .filter(|set| !run::says_how(set))
+                .cloned()
+                .collect(),
             compare,
             settings: settings.collect(),
             sources,

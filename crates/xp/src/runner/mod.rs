@@ -21,6 +21,7 @@
 //! command goes on from what was saved, with the time anew. One that does not stop is ended.
 
 mod executor;
+mod flags;
 mod outcome;
 mod process;
 mod schedule;
@@ -31,6 +32,7 @@ mod verdict;
 
 #[cfg(test)]
 use executor::{Ending, Executor, Message};
+pub(crate) use flags::flags;
 pub(crate) use outcome::{Outcome, RunSummary};
 pub(crate) use process::ProcessExecutor;
 pub(crate) use schedule::{Ledger, RunOptions, Watcher, run};

@@ -304,6 +304,7 @@ impl Runner<'_> {
                     self.summary.halted = Some(Expected::Child { exit, text });
                     return Ok(());
                 }
+                Verdict::Asked => Outcome::Interrupted,
                 Verdict::Failed { error, exit } => {
                     let state = self.ledger.state(trial)?;
                     if let Some(outcome) = recorded(&state) {

@@ -255,6 +255,17 @@ fn a_silent_death_is_recorded_with_its_cause() {
 }
 
 #[test]
+fn a_trial_whose_process_was_asked_to_end_has_not_failed() {
+    let asked = Script::End(Ending::Signal(15, String::new()));
+    let mut executor = MockExecutor::new([(0, vec![asked])]);
+    let ledger = MockLedger::default();
+    let summary = play(1, &mut executor, &ledger, false, 2);
+    assert_eq!(summary.outcomes[&0], Outcome::Interrupted);
+    assert_eq!(executor.started, [0], "it is not tried again");
+    assert!(ledger.failures.borrow().is_empty());
+}
+
+#[test]
 fn a_trial_that_is_recorded_when_its_process_dies_is_done() {
     let killed = Script::End(Ending::Signal(9, String::new()));
     let states = vec![TrialState::Missing, TrialState::Missing, TrialState::Done];

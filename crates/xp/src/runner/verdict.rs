@@ -8,9 +8,16 @@ use crate::exit::Exit;
 pub(super) enum Verdict {
     /// Every further trial would end so: the exit code, and what was said.
     Halt(Exit, String),
+    /// Somebody else asked it to stop, and it had nothing to save yet.
+    Asked,
     /// This trial failed.
     Failed { error: String, exit: String },
 }
+
+/// The signals by which a process is asked to stop: a scheduler sends them to every process of a job.
+const HANGUP: i32 = 1;
+const INTERRUPT: i32 = 2;
+const TERMINATE: i32 = 15;
 
 /// What the end of a process means that said nothing about it.
 pub(super) fn judge(ending: Ending) -> Verdict {
@@ -22,6 +29,7 @@ pub(super) fn judge(ending: Ending) -> Verdict {
                 exit: "signal 9".to_owned(),
             };
         }
+        Ending::Signal(HANGUP | INTERRUPT | TERMINATE, _) => return Verdict::Asked,
         Ending::Signal(signal, tail) => {
             let error = match out_of_memory(&tail) {
                 Some(line) => format!("memory ran out: {line}"),

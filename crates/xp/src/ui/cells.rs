@@ -71,6 +71,9 @@ pub(crate) fn cells(session: &Session, collected: &Collected, manifest: &Manifes
     if groups.iter().any(Group::is_marked) {
         notes.push(format!("†: fewer than {FEW_SEEDS} seeds"));
     }
+    if groups.iter().any(Group::looks_ahead) {
+        notes.push("‡: sees tokens that it is to predict".to_owned());
+    }
     if all > MOST_CELLS {
         notes.push(format!("{} more cells", all - MOST_CELLS));
     }
@@ -93,6 +96,10 @@ impl Group<'_> {
 
     fn is_marked(&self) -> bool {
         (1..FEW_SEEDS).contains(&self.finished())
+    }
+
+    fn looks_ahead(&self) -> bool {
+        self.rows.iter().any(|row| row.causal == Some(false))
     }
 }
 
@@ -151,8 +158,9 @@ fn axes(session: &Session, groups: &[Group<'_>]) -> Vec<Column> {
 
 fn counts(groups: &[Group<'_>]) -> Column {
     let count = |group: &Group<'_>| {
-        let mark = if group.is_marked() { "†" } else { "" };
-        format!("{}{mark}", group.finished())
+        let few = if group.is_marked() { "†" } else { "" };
+        let ahead = if group.looks_ahead() { "‡" } else { "" };
+        format!("{}{few}{ahead}", group.finished())
     };
     Column {
         heading: "n".to_owned(),

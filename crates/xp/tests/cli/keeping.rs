@@ -336,6 +336,10 @@ fn the_data_folder_of_a_sweep_is_remembered_and_not_needed_to_look() {
     lab.xp(&format!("plan {file}"))
         .expect(0)
         .says(&["PARAMS (ACTIVE)"]);
+    // A folder that was named and lacks the text is not passed over in silence.
+    lab.xp(&format!("status {file} --data-dir elsewhere"))
+        .expect(0)
+        .says(&["in results 2", "elsewhere", "stands in its place"]);
 }
 
 #[test]

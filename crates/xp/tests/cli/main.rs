@@ -40,3 +40,4 @@ mod runs;
 mod saying;
 mod schemas;
 mod speeds;
+mod submitting;

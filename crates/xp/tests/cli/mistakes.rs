@@ -1,8 +1,10 @@
 //! Wrong files, missing things: each has its code, its place and its remedy.
 
+use std::{fs, path::Path};
+
 use rstest::rstest;
 
-use crate::fixture::Lab;
+use crate::fixture::{Lab, QUICK};
 
 const HEADER: &str = "name = 'broken'\nquestion = 'q'\njob = 'train'\nseeds = [17]\n\
     [data]\ncorpus = 'tinytales'\n";
@@ -114,6 +116,42 @@ fn an_unknown_sweep_lists_the_known() {
     lab.xp("sweep nowhere/zebra.toml")
         .expect(2)
         .says(&["nowhere/zebra.toml"]);
+}
+
+#[test]
+fn a_copy_that_kept_its_name_would_go_over_the_results_of_the_other() {
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    let copy = lab.file("copy.toml", QUICK.replace("64", "96"));
+    lab.xp(&format!("sweep {copy}"))
+        .expect(2)
+        .says(&["copy.toml:1:8", "quick.toml is called `quick` as well"]);
+    assert!(!lab.path().join("results").exists());
+    lab.xp(&format!("plan {file}")).expect(0);
+    // Where nothing else is called so, a file may be called otherwise than its sweep.
+    lab.file("quick.toml", QUICK.replace("'quick'", "'other'"));
+    lab.xp(&format!("plan {copy}")).expect(0);
+}
+
+#[test]
+fn a_tokenizer_of_the_source_is_found_wherever_the_text_is() {
+    let lab = Lab::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/tokenizers");
+    let own = "datasets/tokenizers/tinystories-4096";
+    fs::create_dir_all(lab.path().join(own)).unwrap();
+    fs::create_dir(lab.path().join("elsewhere")).unwrap();
+    fs::copy(
+        source.join("tinystories-4096/tokenizer.json"),
+        lab.path().join(own).join("tokenizer.json"),
+    )
+    .unwrap();
+    let tokenizer = HEADER.replace(
+        "'tinytales'\n",
+        "'tinytales'\ntokenizer = 'tinystories-4096'\n",
+    );
+    let file = lab.file("read.toml", tokenizer);
+    let plan = lab.xp(&format!("plan {file} --data-dir elsewhere --json"));
+    assert!(plan.expect(0).json()["trials"][0]["id"].is_string());
 }
 
 #[test]
