@@ -51,7 +51,11 @@ pub(super) fn toml(job: JobKind) -> String {
         "\n# Trials that fail are started again, and those that take too long are stopped.\n# [run]\n",
     );
     commented(&mut text, &RunConfig::default());
-    text.push_str("# time-limit is not set, such as \"1h 30m\"\n");
+    text.push_str(
+        "# time-limit is not set, such as \"1h 30m\"\n\
+         # What a scheduler is asked for by `xp submit`, none of it set: cpus = 8, gpus = 1, memory = \"16G\", \
+         time = \"2h\", partition = \"gpu\", account = \"moe\"; trials-per-task = 4\n",
+    );
     text
 }
 

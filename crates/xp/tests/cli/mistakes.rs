@@ -147,7 +147,7 @@ fn a_tokenizer_of_the_source_is_found_wherever_the_text_is() {
     .unwrap();
     let tokenizer = HEADER.replace(
         "'tinytales'\n",
-        "'tinytales'\ntokenizer = 'tinystories-4096'\n",
+        "'tinytales'\ntokenizer = { pretrained = { file = 'tinystories-4096' } }\n",
     );
     let file = lab.file("read.toml", tokenizer);
     let plan = lab.xp(&format!("plan {file} --data-dir elsewhere --json"));

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::fixture::{Lab, QUICK};
+use crate::fixture::{Lab, QUICK, Ran};
 
 /// A scheduler that runs everything at once, one after another, and knows nothing of it afterwards.
 const AT_ONCE: &str = "cd {{ start | quoted }} || exit\n\
@@ -37,7 +37,7 @@ fn every_task_runs_its_trials_and_the_last_job_writes_the_report() {
     // What is shown is what would be run, and nothing is.
     lab.xp(&format!("{command} --dry-run"))
         .expect(0)
-        .says(&["--no-report --threads=1", "task) "]);
+        .says(&["--no-report '--threads=1'", "task) "]);
     lab.xp(&format!("status {file}"))
         .expect(5)
         .says(&["missing 8"]);
@@ -108,7 +108,7 @@ fn a_scheduler_that_refuses_and_one_that_is_not_there_are_said() {
     lab.xp(&format!("submit {file} --to pbs"))
         .expect(2)
         .says(&["--to pbs", "slurm and hyperqueue are known"]);
-    lab.xp(&format!("submit {file} --to full.sh --set run.memory=16"))
+    lab.xp(&format!("submit {file} --to full.sh --set run.memory='16'"))
         .expect(2)
         .says(&["`16` is no amount of memory"]);
     lab.xp(&format!("submit {file}")).expect(2).says(&["--to"]);
@@ -120,4 +120,69 @@ fn a_scheduler_that_refuses_and_one_that_is_not_there_are_said() {
     lab.xp(&format!("status {file}"))
         .expect(5)
         .says(&["missing 8"]);
+}
+
+/// Programs that stand in for a scheduler's own.
+const SLURM: [(&str, &str); 3] = [
+    ("sbatch", "echo \"$@\" >>calls; wc -l <calls"),
+    (
+        "squeue",
+        "case \"$*\" in *--jobs=1*) echo '0 PENDING'; echo '1 RUNNING';; *) echo 'N/A PENDING';; esac",
+    ),
+    ("scancel", "echo \"$@\" >cancelled"),
+];
+const HYPERQUEUE: [(&str, &str); 1] = [(
+    "hq",
+    "case \"$*\" in\n\
+     *submit-file*) cp \"$5\" job.toml; echo 1 ;;\n\
+     *list*) echo '{\"1\": [{\"id\": 0, \"started_at\": null, \"state\": \"waiting\"}, \
+        {\"id\": 1, \"started_at\": null, \"state\": \"running\"}, {\"id\": 2, \"state\": \"finished\"}]}' ;;\n\
+     *cancel*) echo \"$3\" >cancelled ;;\n\
+     esac",
+)];
+
+#[rstest::rstest]
+#[case::slurm("slurm", &SLURM, ["PENDING", "RUNNING"], "1 2")]
+#[case::hyperqueue("hyperqueue", &HYPERQUEUE, ["waiting", "running"], "1")]
+fn the_engines_that_come_with_it_know_their_schedulers(
+    #[case] engine: &str,
+    #[case] programs: &[(&str, &str)],
+    #[case] states: [&str; 2],
+    #[case] cancelled: &str,
+) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let lab = Lab::new();
+    let file = lab.file("quick.toml", QUICK);
+    fs::create_dir(lab.path().join("bin")).unwrap();
+    for (name, text) in programs {
+        let path = lab.path().join("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("bin:{}", std::env::var("PATH").unwrap());
+    let xp = |line: &str| {
+        let mut command = lab.command(line.split_whitespace());
+        command.env("PATH", &path);
+        Ran::of(command.output().expect("xp starts"))
+    };
+    xp(&format!(
+        "submit {file} --to {engine} --set run.trials-per-task=3 --set run.gpus=1 --set run.time=2h"
+    ))
+    .expect(0)
+    .says(&["8 trials in 3 tasks"]);
+    let told = ["calls", "job.toml"].map(|name| fs::read_to_string(lab.path().join(name)));
+    let told = told.into_iter().flatten().next().expect("it was asked");
+    assert!(told.contains("gpu"), "{told}");
+    // Two tasks of three trials; the third has ended.
+    let status = xp(&format!("status {file}")).expect(5);
+    for state in states {
+        let line = format!("{state} in {engine}; log: ");
+        assert_eq!(status.stdout.matches(&line).count(), 3, "{}", status.stdout);
+    }
+    xp(&format!("submit {file} --cancel"))
+        .expect(0)
+        .says(&[&format!("cancelled {cancelled}")]);
+    let word = fs::read_to_string(lab.path().join("cancelled")).unwrap();
+    assert_eq!(word.trim(), cancelled);
 }
