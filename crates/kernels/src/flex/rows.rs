@@ -247,11 +247,20 @@ fn rows_by_token(rows: &[i32], tokens: usize) -> (Vec<usize>, Vec<usize>) {
     (starts, order)
 }
 
+/// Bytes of the rows that are read to make so many: all of them at most once each, or as many as are made.
+fn rows_read(x: &FlexTensor, made: usize) -> usize {
+    let [there, width] = x.shape().dims();
+    there.min(made) * width * x.dtype().size()
+}
+
 impl RowOps for Flex {
     fn pack_op(x: FlexTensor, rows: FlexTensor) -> FlexTensor {
         let [_, width] = x.shape().dims();
         let [packed] = rows.shape().dims();
-        operation!("pack", bytes = bytes(&[&x]) + FLOAT * packed * width);
+        operation!(
+            "pack",
+            bytes = rows_read(&x, packed) + FLOAT * packed * width
+        );
         let (x, rows) = (Values::ready(&x), Indices::of(&rows));
         let rows = rows.get();
         let packed = match Values::of(&x) {
@@ -276,7 +285,7 @@ impl RowGradients for Flex {
         let [packed] = rows.shape().dims();
         operation!(
             "pack, weighted",
-            bytes = bytes(&[&x]) + FLOAT * packed * width
+            bytes = rows_read(&x, packed) + FLOAT * packed * width
         );
         let (x, rows, gates) = (floats(&x), Indices::of(&rows), floats(&gates));
         let rows = rows.get();
