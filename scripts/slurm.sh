@@ -65,9 +65,11 @@ node() {
   unshare --uts --pid --fork --kill-child --mount-proc \
     sh -c "hostname $1; exec slurmd -D -N $1" >>"$lab/log/$1.log" 2>&1 &
   nodes+=($!)
+  disown
 }
 slurmctld -D -c >"$lab/log/slurmctld.log" 2>&1 &
 controller=$!
+disown
 node n1
 first=$!
 node n2
