@@ -4,7 +4,7 @@ use std::fs;
 
 use runstore::{read_results, tables::TrialRow};
 
-use crate::finetuning::{SWEEP, lab, perplexity, set_folder, tables};
+use crate::finetuning::{LINES, SWEEP, WINDOWS, lab, perplexity, set_folder, tables, write_lines};
 
 /// Questions of one kind, enough to train on and to ask.
 fn questions(count: usize) -> String {
@@ -110,15 +110,9 @@ fn adapters_of_perft_learn_instructions_and_answer_questions() {
 #[test]
 fn lines_are_learned_each_by_itself_or_packed() {
     let lab = lab("none");
-    let data = lab.path().join("datasets/tinyshakespeare");
-    fs::create_dir_all(&data).unwrap();
-    let lines = (0..400).map(|n| format!("Line {n} of {}.\n\n", n % 7));
-    fs::write(data.join("input.txt"), lines.collect::<String>()).unwrap();
+    write_lines(&lab);
     let text = SWEEP
-        .replace(
-            "text = { windows = { corpus = { tinytales = { stories = 50 } } } }",
-            "text = { lines = { lines = 20 } }",
-        )
+        .replace(WINDOWS, LINES)
         .replace("steps = 60", "steps = 4");
     lab.file("tune.toml", text + "[axes]\npacked = [false, true]\n");
     lab.xp("sweep tune.toml --threads 1 --set train.log-every=2")
