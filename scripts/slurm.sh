@@ -153,12 +153,18 @@ begun=$(grep -h -c 'done in' .xp/clustered/base-cpu/submitted/*/log/[0-9]*.log |
 
 echo "== a trial that needs several turns"
 sed -e 's/clustered/turns/' -e 's/seeds = .*/seeds = [1]/' -e 's/steps = 1500/steps = 60000/' \
-  -e 's/"top1", "soft-top-k", "hash"/"top1"/' -e '/^\[speed\]/d' sweep.toml >turns.toml
+  -e 's/"top1", "soft-top-k", "hash"/"top1"/' -e '/^\[speed\]/d' -e '/^checkpoint-every/d' sweep.toml >turns.toml
 echo 'time = "1m"' >>turns.toml
 "$xp" submit turns.toml --to slurm
 turns() { scontrol show job -o | grep -q 'JobName=xp-turns.*Restarts=1'; }
 until_true 200 turns
+# It saved itself for its second turn, and does so again when it is cancelled.
+until_true 60 running_on n1,n2
+before=$(stat -c %Y .xp/turns/base-cpu/checkpoints/*/*/checkpoint.json)
+sleep 3
 "$xp" submit turns.toml --cancel
 until_true 60 nothing_left
+after=$(stat -c %Y .xp/turns/base-cpu/checkpoints/*/*/checkpoint.json)
+[ "$after" != "$before" ] || { echo "failed: what was cancelled did not save itself" >&2; exit 1; }
 says interrupted turns.toml
 echo "== all held"

@@ -2,8 +2,12 @@
 
 use std::{
     io::Read,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     thread,
+    time::{Duration, Instant},
 };
 
 use crate::exit::{Exit, Expected};
@@ -14,6 +18,24 @@ pub(crate) static SIGNALS: AtomicUsize = AtomicUsize::new(0);
 /// Set with the first request, for jobs.
 pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 
+/// Signals that come so close after one are the same request: a scheduler sends them to every process of a job, and
+/// whoever gets one may pass it on.
+const SAME: Duration = Duration::from_millis(500);
+
+/// When the last request came.
+static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether a signal that comes now is a request of its own.
+fn is_new() -> bool {
+    let now = Instant::now();
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_some_and(|last| now.duration_since(last) < SAME) {
+        return false;
+    }
+    *last = Some(now);
+    true
+}
+
 /// Counts Ctrl-C and termination signals from now on instead of dying of them.
 ///
 /// The third one ends the process at once, in case it no longer listens.
@@ -21,7 +43,7 @@ pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 pub(crate) fn listen() -> Result<(), Expected> {
     let count = || {
         STOP.store(true, Ordering::Relaxed);
-        if SIGNALS.fetch_add(1, Ordering::Relaxed) >= 2 {
+        if is_new() && SIGNALS.fetch_add(1, Ordering::Relaxed) >= 2 {
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
     };

@@ -19,11 +19,11 @@ pub(crate) struct SubmitArgs {
     /// Prints the script and submits nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Tasks at most: with more trials than that a task has several.
+    /// Tasks at most, beside those of speeds: with more trials than that a task has several.
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) tasks: u32,
-    /// Cancels what was submitted before and has not ended.
-    #[arg(long, conflicts_with_all = ["to", "dry_run"])]
+    /// Cancels all that was submitted of this sweep and has not ended.
+    #[arg(long, conflicts_with_all = ["to", "dry_run", "only", "skip", "partition"])]
     pub(crate) cancel: bool,
     /// Prints JSON.
     #[arg(long, conflicts_with = "dry_run")]

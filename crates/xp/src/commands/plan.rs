@@ -201,15 +201,21 @@ fn say_what_waits(session: &Session, picked: &[&Trial], states: &[TrialState]) {
     let open = picked.iter().zip(states);
     let open = open.filter(|(_, state)| !state.is_recorded());
     let open: BTreeSet<TrialId> = open.filter_map(|(trial, _)| trial.known_id()).collect();
-    let (waiting, silent) = submit::waiting(&session.store, |id| open.contains(id));
-    for (id, found) in waiting {
+    let known = submit::waiting(&session.store, |id| open.contains(id));
+    for (id, found) in known.trials {
         let (state, engine, log) = (found.state, found.engine, found.log);
         ui::data(&format!(
             "  {id} {state} in {engine}; log: {}",
             log.display()
         ));
     }
-    for said in silent {
+    if known.others > 0 {
+        ui::data(&format!(
+            "  {} tasks of a scheduler have trials that are not asked for now",
+            known.others
+        ));
+    }
+    for said in known.silent {
         ui::say(&format!("no word of what was submitted to {said}"));
     }
 }

@@ -44,17 +44,30 @@ pub(super) fn run(args: &SubmitArgs) -> Result<Exit, Expected> {
     }
     let to = args.to.as_deref().expect("clap asks for it");
     let engine = Engine::open(to)?;
+    // Held until what is submitted is noted down.
+    let _turn = if args.dry_run {
+        None
+    } else {
+        Some(Submission::turn(&session.store)?)
+    };
     let states = session.states()?;
     let mut todo = pick::chosen(&session, &args.pick)?;
     todo.retain(|&index| !states[index].is_recorded());
     let due = due_ids(&session, &todo);
-    let (waiting, silent) = submit::waiting(&session.store, |id| due.contains(id));
-    for said in silent {
-        ui::say(&format!("what was submitted before is not known: {said}"));
+    let known = submit::waiting(&session.store, |id| due.contains(id));
+    if let Some(said) = known.silent.first() {
+        return Err(Expected::new(
+            Exit::Missing,
+            format!("what was submitted before is not known: {said}"),
+            format!(
+                "try again when it answers; where it never will, delete {}",
+                session.store.root().join("submitted").display()
+            ),
+        ));
     }
     let has = |index: &usize| {
         let id = session.trials[*index].known_id();
-        id.is_some_and(|id| waiting.contains_key(&id))
+        id.is_some_and(|id| known.trials.contains_key(&id))
     };
     let before = todo.iter().filter(|index| has(index)).count();
     todo.retain(|index| !has(index));
@@ -186,21 +199,10 @@ fn tell(args: &SubmitArgs, made: &Submission, (trials, tasks, waiting): (usize, 
     }
 }
 
-/// Cancels what has not ended of all that was submitted.
+/// Cancels what has not ended of all that was submitted, whatever the sweep file asks for now.
 fn cancel(session: &Session) -> Result<Exit, Expected> {
-    let open = session.states()?;
-    let open: Vec<TrialId> = session
-        .trials
-        .iter()
-        .zip(&open)
-        .filter(|(_, state)| !state.is_recorded())
-        .filter_map(|(trial, _)| trial.known_id())
-        .collect();
     let mut cancelled = 0;
     for submission in submit::submissions(&session.store) {
-        if !submission.has(|id| open.contains(id)) {
-            continue;
-        }
         let refused = |said: String| {
             let message = format!("{}: {said}", submission.engine());
             Expected::new(Exit::Missing, message, "ask the scheduler itself")

@@ -3,7 +3,8 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -19,7 +20,7 @@ const BUILT_IN: [(&str, &str); 2] = [
 ];
 
 /// How long a scheduler may take to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A template of a shell script that knows a scheduler, by verbs: `submit` prints the names of the jobs that it made,
 /// a line each; `states JOB...` a number and a word for each task that has not ended; `cancel JOB...` cancels.
@@ -131,63 +132,110 @@ pub(crate) fn quoted(word: &str) -> Result<String, minijinja::Error> {
     Ok(quoted.into_owned())
 }
 
-/// Asks the script of a submission: the lines of its answer, or why there is none.
-pub(super) fn ask(script: &Path, verb: &str, words: &[String]) -> Result<Vec<String>, String> {
+/// Why a script did not do as asked.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) said: String,
+    /// What it printed before.
+    pub(super) lines: Vec<String>,
+}
+
+/// Asks the script of a submission: the lines of its answer.
+pub(super) fn ask(script: &Path, verb: &str, words: &[String]) -> Result<Vec<String>, Refusal> {
     let mut command = Command::new("bash");
     command
         .arg(script)
         .arg(verb)
         .args(words)
         .stdin(Stdio::null());
-    let output = within(command, PATIENCE).map_err(|error| format!("bash: {error}"))?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if output.status.success() {
-        return Ok(text(&output.stdout).lines().map(str::to_owned).collect());
-    }
-    match text(&output.stderr) {
-        said if said.is_empty() => Err(format!("it ended with {}", output.status)),
-        said => Err(said),
-    }
+    let Answer { end, out, said } = within(command, PATIENCE);
+    let lines = out.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = lines.map(str::to_owned).collect();
+    let said = match end {
+        Ok(status) if status.success() => return Ok(lines),
+        Ok(status) if said.trim().is_empty() => format!("it ended with {status}"),
+        Ok(_) => said.trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Refusal { said, lines })
 }
 
-/// What a command says, where it does within a time.
-fn within(mut command: Command, patience: Duration) -> io::Result<Output> {
-    let start = Instant::now();
-    let mut child = command
+/// How a command ended, and what it wrote.
+struct Answer {
+    end: io::Result<ExitStatus>,
+    out: String,
+    said: String,
+}
+
+/// What a command says, where it does within a time. What outlives it is not waited for.
+fn within(mut command: Command, patience: Duration) -> Answer {
+    let started = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()?;
-    // What is asked for is a few lines for each task at most, but more than a pipe holds.
-    let mut out = child.stdout.take();
-    let mut said = child.stderr.take();
-    let reader = thread::spawn(move || drained(out.as_mut()));
-    let sayings = thread::spawn(move || drained(said.as_mut()));
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
+        .spawn();
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => {
+            return Answer {
+                end: Err(error),
+                out: String::new(),
+                said: String::new(),
+            };
         }
-        if start.elapsed() > patience {
-            child.kill()?;
-            child.wait()?;
-            let message = format!("no answer within {} s", patience.as_secs());
-            return Err(io::Error::new(io::ErrorKind::TimedOut, message));
-        }
-        thread::sleep(Duration::from_millis(5));
     };
-    Ok(Output {
-        status,
-        stdout: reader.join().unwrap_or_default(),
-        stderr: sayings.join().unwrap_or_default(),
-    })
+    let out = child.stdout.take().map(Heard::of);
+    let said = child.stderr.take().map(Heard::of);
+    let start = Instant::now();
+    let end = loop {
+        match child.try_wait() {
+            Ok(None) if start.elapsed() > patience => {
+                // What it was asked is not known to be done; it is not waited for either way.
+                let _ = child.kill().and_then(|()| child.wait());
+                let message = format!("no answer within {} s", patience.as_secs());
+                break Err(io::Error::new(io::ErrorKind::TimedOut, message));
+            }
+            Ok(None) => thread::sleep(Duration::from_millis(5)),
+            Ok(Some(status)) => break Ok(status),
+            Err(error) => break Err(error),
+        }
+    };
+    let text = |heard: Option<Heard>| heard.map_or_else(String::new, Heard::text);
+    Answer {
+        end,
+        out: text(out),
+        said: text(said),
+    }
 }
 
-fn drained(pipe: Option<&mut impl io::Read>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if let Some(pipe) = pipe {
-        // What was said before a pipe broke is kept.
-        let _ = pipe.read_to_end(&mut bytes);
+/// What comes out of a pipe, as it comes.
+struct Heard {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: thread::JoinHandle<()>,
+}
+
+impl Heard {
+    fn of(mut pipe: impl io::Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(some @ 1..) = pipe.read(&mut piece) {
+                let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                heard.extend_from_slice(&piece[..some]);
+            }
+        });
+        Self { bytes, reader }
     }
-    bytes
+
+    /// All of it, or what there is where the pipe is still held by another process.
+    fn text(self) -> String {
+        let start = Instant::now();
+        while !self.reader.is_finished() && start.elapsed() < Duration::from_millis(500) {
+            thread::sleep(Duration::from_millis(2));
+        }
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
 #[cfg(test)]
@@ -230,8 +278,8 @@ mod tests {
             "  0) echo a1 a2 ;;",
             "--partition='big one'",
             "--cpus-per-task=4 --gres=gpu:1 --mem=16384M --time=121)",
-            "--array=0-1 \"$0\" task",
-            "--exclusive --array=2-2 ",
+            "--array=0-1 \"$here/engine.sh\" task",
+            "--exclusive --array=2-2 \\\n",
             "  xp sweep x.toml --only $(trials \"$SLURM_ARRAY_TASK_ID\") &",
             "  exec xp report x.toml",
         ] {
@@ -278,10 +326,17 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_answer_is_not_waited_for() {
-        let mut command = Command::new("bash");
-        command.args(["-c", "sleep 20"]);
-        let error = within(command, Duration::from_millis(50)).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    fn neither_who_does_not_answer_nor_who_outlives_the_answer_is_waited_for() {
+        let ask = |text: &str| {
+            let mut command = Command::new("bash");
+            command.args(["-c", text]);
+            within(command, Duration::from_millis(400))
+        };
+        let silent = ask("echo 8; sleep 20");
+        assert_eq!(silent.end.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(silent.out, "8\n");
+        let answered = ask("echo 9; echo so >&2; sleep 20 & exit 3");
+        assert_eq!(answered.end.unwrap().code(), Some(3));
+        assert_eq!((&*answered.out, &*answered.said), ("9\n", "so\n"));
     }
 }

@@ -2,14 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
 };
 
 use runstore::{Store, TrialId};
 use serde::{Deserialize, Serialize};
 
-use super::engine::ask;
+use super::engine::{Refusal, ask};
 use crate::exit::{Exit, Expected};
 
 /// Jobs that a scheduler was given.
@@ -29,6 +30,22 @@ struct Note {
     tasks: Vec<Vec<TrialId>>,
 }
 
+/// What a scheduler says of a submission.
+#[derive(Debug, Default)]
+pub(crate) struct States {
+    /// Its word for each task that has not ended.
+    tasks: BTreeMap<usize, String>,
+    /// Other jobs of it that have not, such as the report.
+    others: usize,
+}
+
+impl States {
+    /// Whether nothing of it is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tasks.is_empty() && self.others == 0
+    }
+}
+
 /// A trial that a scheduler has.
 #[derive(Debug, Clone)]
 pub(crate) struct Waiting {
@@ -40,6 +57,24 @@ pub(crate) struct Waiting {
 }
 
 impl Submission {
+    /// The right to submit a sweep, which one process has at a time; it ends with the file.
+    pub(crate) fn turn(store: &Store) -> Result<File, Expected> {
+        let root = root(store);
+        let path = root.join("turn");
+        let failed = |error| Expected::io(format!("write {}", path.display()), error);
+        fs::create_dir_all(&root).map_err(failed)?;
+        let file = File::create(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(Expected::new(
+                Exit::Outstanding,
+                "another process submits this sweep just now",
+                "see what it did with `xp status`",
+            )),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
     /// The folder of the next submission of a sweep. Nothing is made.
     pub(crate) fn next_folder(store: &Store) -> PathBuf {
         let root = root(store);
@@ -47,7 +82,8 @@ impl Submission {
         root.join(number.to_string())
     }
 
-    /// Writes a script into its folder and has it submit.
+    /// Writes a script into its folder and has it submit. Where that is refused half-way, what was taken before is
+    /// cancelled.
     pub(crate) fn make(
         folder: &Path,
         engine: &str,
@@ -55,20 +91,24 @@ impl Submission {
         tasks: Vec<Vec<TrialId>>,
     ) -> Result<Self, Expected> {
         let failed = |error| Expected::io(format!("write {}", folder.display()), error);
-        let above = folder.parent().unwrap_or(folder);
-        fs::create_dir_all(above).map_err(failed)?;
-        // Somebody else who submits has another number.
-        fs::create_dir(folder).map_err(failed)?;
-        fs::create_dir(folder.join("log")).map_err(failed)?;
+        fs::create_dir_all(folder.join("log")).map_err(failed)?;
         let path = folder.join(SCRIPT);
         fs::write(&path, script).map_err(failed)?;
-        let jobs = ask(&path, "submit", &[]).map_err(|said| {
-            Expected::new(
-                Exit::Missing,
-                format!("{engine} took nothing: {said}"),
-                format!("try it by hand: bash {} submit", path.display()),
-            )
-        })?;
+        let jobs = match ask(&path, "submit", &[]) {
+            Ok(jobs) if !jobs.is_empty() => jobs,
+            Ok(_) => return Err(refused(folder, engine, "it named no job")),
+            Err(Refusal { said, lines }) if lines.is_empty() => {
+                return Err(refused(folder, engine, &said));
+            }
+            Err(Refusal { said, lines }) => {
+                let taken = lines.join(" ");
+                let said = match ask(&path, "cancel", &lines) {
+                    Ok(_) => format!("{said}; what it took before that, {taken}, was cancelled"),
+                    Err(_) => format!("{said}; it has {taken}, which it would not cancel"),
+                };
+                return Err(refused(folder, engine, &said));
+            }
+        };
         let note = Note {
             engine: engine.to_owned(),
             submitted_at: runstore::now(),
@@ -98,24 +138,34 @@ impl Submission {
         self.folder.join("log")
     }
 
-    /// Whether any of its trials is one of these.
-    pub(crate) fn has(&self, wanted: impl Fn(&TrialId) -> bool) -> bool {
-        self.note.tasks.iter().flatten().any(wanted)
-    }
-
-    /// The scheduler's word for each task that has not ended, or why it says nothing.
-    pub(crate) fn states(&self) -> Result<BTreeMap<usize, String>, String> {
-        let lines = ask(&self.script(), "states", &self.note.jobs)?;
-        let state = |line: &String| {
-            let (task, state) = line.trim().split_once(char::is_whitespace)?;
-            Some((task.parse().ok()?, state.trim().to_owned()))
-        };
-        Ok(lines.iter().filter_map(state).collect())
+    /// What the scheduler says of it, or why it says nothing. One that has ended is not asked for again.
+    pub(crate) fn states(&self) -> Result<States, String> {
+        let ended = self.folder.join(ENDED);
+        if ended.exists() {
+            return Ok(States::default());
+        }
+        let lines = ask(&self.script(), "states", &self.note.jobs);
+        let mut states = States::default();
+        for line in lines.map_err(|refusal| refusal.said)? {
+            let (task, state) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
+            match task.parse() {
+                Ok(task) if task < self.note.tasks.len() => {
+                    states.tasks.insert(task, state.trim().to_owned());
+                }
+                _ => states.others += 1,
+            }
+        }
+        if states.is_empty() {
+            // Where it cannot be written, it is asked for again.
+            let _ = File::create(ended);
+        }
+        Ok(states)
     }
 
     /// Asks the scheduler to cancel what has not ended.
     pub(crate) fn cancel(&self) -> Result<(), String> {
-        ask(&self.script(), "cancel", &self.note.jobs).map(drop)
+        let asked = ask(&self.script(), "cancel", &self.note.jobs);
+        asked.map(drop).map_err(|refusal| refusal.said)
     }
 
     fn script(&self) -> PathBuf {
@@ -125,6 +175,9 @@ impl Submission {
 
 /// The script of a submission.
 const SCRIPT: &str = "engine.sh";
+
+/// There when nothing of it is left.
+const ENDED: &str = "ended";
 
 /// What is known of it.
 const NOTE: &str = "submission.json";
@@ -165,30 +218,57 @@ pub(crate) fn submissions(store: &Store) -> Vec<Submission> {
     folders.filter_map(read).collect()
 }
 
-/// The trials of these that a scheduler has, and what those say that do not answer.
-pub(crate) fn waiting(
-    store: &Store,
-    open: impl Fn(&TrialId) -> bool,
-) -> (BTreeMap<TrialId, Waiting>, Vec<String>) {
-    let (mut waiting, mut silent) = (BTreeMap::new(), Vec::new());
-    let asked = submissions(store).into_iter();
-    for submission in asked.filter(|submission| submission.has(&open)) {
-        match submission.states() {
-            Ok(states) => {
-                for (task, state) in states {
-                    let trials = submission.note.tasks.get(task).into_iter().flatten();
-                    for id in trials.filter(|id| open(id)) {
-                        let found = Waiting {
-                            state: state.clone(),
-                            engine: submission.note.engine.clone(),
-                            log: submission.logs().join(format!("{task}.log")),
-                        };
-                        waiting.insert(*id, found);
-                    }
+/// What schedulers have of a sweep.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The trials that are asked for.
+    pub(crate) trials: BTreeMap<TrialId, Waiting>,
+    /// Tasks of trials that nobody asks for now, as those of an older sweep file.
+    pub(crate) others: usize,
+    /// What those say that do not answer.
+    pub(crate) silent: Vec<String>,
+}
+
+/// Asks for all that was submitted; `open` are the trials that are asked for.
+pub(crate) fn waiting(store: &Store, open: impl Fn(&TrialId) -> bool) -> Known {
+    let mut known = Known::default();
+    for submission in submissions(store) {
+        let states = match submission.states() {
+            Ok(states) => states,
+            Err(said) => {
+                known
+                    .silent
+                    .push(format!("{}: {said}", submission.engine()));
+                continue;
+            }
+        };
+        for (task, state) in states.tasks {
+            let mut asked = submission.note.tasks[task].iter().filter(|id| open(id));
+            let found = Waiting {
+                state,
+                engine: submission.note.engine.clone(),
+                log: submission.logs().join(format!("{task}.log")),
+            };
+            match asked.next() {
+                None => known.others += 1,
+                Some(first) => {
+                    known.trials.insert(*first, found.clone());
+                    known.trials.extend(asked.map(|id| (*id, found.clone())));
                 }
             }
-            Err(said) => silent.push(format!("{}: {said}", submission.engine())),
         }
     }
-    (waiting, silent)
+    known
+}
+
+/// A refusal; the folder goes, since there is nothing in it.
+fn refused(folder: &Path, engine: &str, said: &str) -> Expected {
+    if let Err(error) = fs::remove_dir_all(folder) {
+        tracing::warn!(path = %folder.display(), %error, "left an empty submission");
+    }
+    Expected::new(
+        Exit::Missing,
+        format!("{engine} refused: {said}"),
+        "`--dry-run` shows what it was asked",
+    )
 }

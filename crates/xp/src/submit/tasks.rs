@@ -10,7 +10,7 @@ pub(crate) struct Tasks {
 }
 
 /// Deals trials into tasks of so many trials each, or of more where that makes more tasks than `most`. Those that run
-/// alone come last, each a task of its own.
+/// alone come last, each a task of its own beside those.
 pub(crate) fn deal(
     trials: &[usize],
     runs_alone: impl Fn(usize) -> bool,
@@ -19,8 +19,7 @@ pub(crate) fn deal(
 ) -> Tasks {
     let (alone, beside): (Vec<usize>, Vec<usize>) =
         trials.iter().partition(|&&trial| runs_alone(trial));
-    let room = most.saturating_sub(alone.len()).max(1);
-    let each = each.max(beside.len().div_ceil(room)).max(1);
+    let each = each.max(beside.len().div_ceil(most.max(1))).max(1);
     let mut list: Vec<Vec<usize>> = beside.chunks(each).map(<[usize]>::to_vec).collect();
     let together = list.len();
     list.extend(alone.into_iter().map(|trial| vec![trial]));
@@ -40,8 +39,8 @@ mod tests {
         };
         assert_eq!(dealt(1, 1000), tasks(&[&[4], &[1], &[2], &[3], &[9]], 4));
         assert_eq!(dealt(3, 1000), tasks(&[&[4, 1, 2], &[3], &[9]], 2));
-        // Three tasks at most, of which one is alone: two trials each.
-        assert_eq!(dealt(1, 3), tasks(&[&[4, 1], &[2, 3], &[9]], 2));
+        // Two tasks at most, beside the one that is alone: two trials each.
+        assert_eq!(dealt(1, 2), tasks(&[&[4, 1], &[2, 3], &[9]], 2));
         assert_eq!(deal(&[9], |_| true, 1, 1), tasks(&[&[9]], 0));
     }
 }

@@ -87,6 +87,17 @@ fn what_a_scheduler_has_is_shown_cancelled_and_not_given_to_it_twice() {
     lab.xp(&format!("submit {file} --cancel"))
         .expect(0)
         .says(&["no scheduler has anything"]);
+    // Also of a sweep file that was edited since.
+    lab.xp(&command).expect(0).says(&["8 trials in 8 tasks"]);
+    lab.file("quick.toml", QUICK.replace("64", "96"));
+    lab.xp(&format!("status {file}")).expect(5).says(&[
+        "missing 8",
+        "8 tasks of a scheduler have trials that are not asked for now",
+    ]);
+    lab.xp(&format!("submit {file} --cancel"))
+        .expect(0)
+        .says(&["never: cancelled 17 18"]);
+    lab.file("quick.toml", QUICK);
     // What runs here meanwhile is done, whatever a scheduler had of it.
     lab.xp(&format!("sweep {file} --no-report")).expect(0);
     assert!(!lab.results("quick", "base-cpu").exists());
@@ -100,7 +111,21 @@ fn a_scheduler_that_refuses_and_one_that_is_not_there_are_said() {
     lab.file("full.sh", "echo 'the queue is full' >&2; exit 1\n");
     lab.xp(&format!("submit {file} --to full.sh"))
         .expect(3)
-        .says(&["full took nothing: the queue is full", "engine.sh submit"]);
+        .says(&["full refused: the queue is full", "--dry-run"]);
+    // What was taken before is given back, and what cannot be asked is not submitted again.
+    lab.file(
+        "half.sh",
+        "case $1 in submit) echo 8; exit 4 ;; cancel) echo \"$2\" >cancelled ;; esac\n",
+    );
+    lab.xp(&format!("submit {file} --to half.sh"))
+        .expect(3)
+        .says(&["half refused", "took before that, 8, was cancelled"]);
+    let word = fs::read_to_string(lab.path().join("cancelled")).unwrap();
+    assert_eq!(word, "8\n");
+    lab.file("mute.sh", "true\n");
+    lab.xp(&format!("submit {file} --to mute.sh"))
+        .expect(3)
+        .says(&["it named no job"]);
     lab.file("odd.sh", "{{ queue }}\n");
     lab.xp(&format!("submit {file} --to odd.sh"))
         .expect(2)
@@ -112,6 +137,21 @@ fn a_scheduler_that_refuses_and_one_that_is_not_there_are_said() {
         .expect(2)
         .says(&["`16` is no amount of memory"]);
     lab.xp(&format!("submit {file}")).expect(2).says(&["--to"]);
+    lab.xp(&format!("submit {file} --cancel --only seed=1"))
+        .expect(2);
+    lab.file(
+        "gone.sh",
+        "case $1 in submit) echo 9 ;; *) echo 'down' >&2; exit 1 ;; esac\n",
+    );
+    lab.xp(&format!("submit {file} --to gone.sh")).expect(0);
+    for command in ["--to gone.sh", "--cancel"] {
+        lab.xp(&format!("submit {file} {command}"))
+            .expect(3)
+            .says(&["gone: down"]);
+    }
+    lab.xp(&format!("status {file}"))
+        .expect(5)
+        .says(&["no word of what was submitted to gone: down"]);
     // A note that a dead process left half written is passed over.
     let note = lab
         .path()
@@ -160,7 +200,11 @@ fn the_engines_that_come_with_it_know_their_schedulers(
         fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let path = format!("bin:{}", std::env::var("PATH").unwrap());
+    let path = format!(
+        "{}:{}",
+        lab.path().join("bin").display(),
+        std::env::var("PATH").unwrap()
+    );
     let xp = |line: &str| {
         let mut command = lab.command(line.split_whitespace());
         command.env("PATH", &path);
@@ -171,7 +215,8 @@ fn the_engines_that_come_with_it_know_their_schedulers(
     ))
     .expect(0)
     .says(&["8 trials in 3 tasks"]);
-    let told = ["calls", "job.toml"].map(|name| fs::read_to_string(lab.path().join(name)));
+    let told = [".xp/quick/base-cpu/submitted/1/calls", "job.toml"]
+        .map(|name| fs::read_to_string(lab.path().join(name)));
     let told = told.into_iter().flatten().next().expect("it was asked");
     assert!(told.contains("gpu"), "{told}");
     // Two tasks of three trials; the third has ended.

@@ -55,7 +55,8 @@ report)
   ;;
 states)
   shift
-  hq --output-mode json task list "$1" 2>/dev/null | tr '{}' '\n\n' |
+  answer=$(hq --output-mode json task list "$1") || exit
+  echo "$answer" | tr '{}' '\n\n' |
     sed -n 's/.*"id": *\([0-9]*\).*"state": *"\([a-z]*\)".*/\1 \2/p' | grep -v -e finished -e failed -e canceled
   true
   ;;

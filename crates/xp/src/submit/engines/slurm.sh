@@ -1,6 +1,6 @@
 #!/bin/bash
 # {{ name }} for Slurm. `submit` prints the jobs, `states JOB...` a line for each task that has not ended: its number and
-# its state. `cancel JOB...` cancels; `task` and `report` are what the jobs run.
+# its state; of the report, which has no number, another. `cancel JOB...` cancels; `task` and `report` are what the jobs run.
 set -u
 cd {{ start | quoted }} || exit
 here={{ folder | quoted }}
@@ -16,32 +16,37 @@ trials() {
 case $1 in
 submit)
   set -e
+  # From here, since names of logs are patterns, which those of folders are not to be.
+  cd "$here"
   common=(--parsable --job-name={{ name | quoted }} --open-mode=append
 {%- if partition %} --partition={{ partition | quoted }}{% endif %}
 {%- if account %} --account={{ account | quoted }}{% endif %})
-  each=("${common[@]}" --requeue --signal=B:USR1@{{ grace_s }} --output="$here/log/%a.log"
+  each=("${common[@]}" --requeue --signal=B:USR1@{{ grace_s }} --output=log/%a.log
 {%- if cpus %} --cpus-per-task={{ cpus }}{% endif %}
 {%- if gpus %} --gres=gpu:{{ gpus }}{% endif %}
 {%- if memory_mib %} --mem={{ memory_mib }}M{% endif %}
 {%- if time_s %} --time={{ (time_s + 59) // 60 }}{% endif %})
-  after=
+  before=
 {%- if together > 0 %}
-  after=$(sbatch "${each[@]}" --array=0-{{ together - 1 }} "$0" task)
-  echo "$after"
+  job=$(sbatch "${each[@]}" --array=0-{{ together - 1 }} "$here/engine.sh" task)
+  echo "$job"
+  before=:$job
 {%- endif %}
 {%- if alone > 0 %}
   # Speeds are measured with nothing else on the node, when the rest is over.
-  after=$(sbatch "${each[@]}" --exclusive --array={{ together }}-{{ together + alone - 1 }} ${after:+--dependency=afterany:"$after"} "$0" task)
-  echo "$after"
+  job=$(sbatch "${each[@]}" --exclusive --array={{ together }}-{{ together + alone - 1 }} \
+    ${before:+"--dependency=afterany$before"} "$here/engine.sh" task)
+  echo "$job"
+  before=$before:$job
 {%- endif %}
-  sbatch "${common[@]}" --dependency=afterany:"$after" --output="$here/log/report.log" "$0" report
+  sbatch "${common[@]}" --dependency="afterany$before" --output=log/report.log "$here/engine.sh" report
   ;;
 task)
-  # Slurm ends what it takes back: a word to stop, and some time. Where it is the task's own time that is over, the
-  # task goes on in another turn.
+  # What Slurm takes back it tells all processes of a job, and this one has nothing to add. Of the end of the task's
+  # own time only this one is told: it passes that on, and the task goes on in another turn.
   again=
+  trap : TERM INT
   trap 'again=1; kill -TERM "$child"' USR1
-  trap 'kill -TERM "$child"' TERM INT
   {{ run }} $(trials "$SLURM_ARRAY_TASK_ID") &
   child=$!
   wait "$child"
@@ -61,9 +66,14 @@ report)
 states)
   shift
   for job; do
-    squeue --noheader --array --jobs="$job" --format='%K %T' 2>/dev/null
+    if answer=$(squeue --noheader --array --jobs="$job" --format='%K %T' 2>&1); then
+      echo "$answer"
+    elif [[ $answer != *"Invalid job id"* ]]; then
+      # One that ended long ago is not known any more; anything else is no answer.
+      echo "$answer" >&2
+      exit 1
+    fi
   done
-  true
   ;;
 cancel)
   shift
