@@ -246,7 +246,7 @@ mod tests {
         Request {
             name: "xp-unified-cpu".to_owned(),
             start: "/here/it is".into(),
-            folder: "/work/submitted/1".into(),
+            folder: "/shared/submitted/1".into(),
             tasks: vec![
                 vec!["a1".to_owned(), "a2".to_owned()],
                 vec!["b1".to_owned()],
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(tasks.len(), 4);
         assert_eq!(
             of(0)["command"],
-            toml::Value::from(vec!["bash", "/work/submitted/1/engine.sh", "task", "0"])
+            toml::Value::from(vec!["bash", "/shared/submitted/1/engine.sh", "task", "0"])
         );
         assert_eq!(of(0)["time_limit"].as_str(), Some("7201s"));
         assert!(of(1).get("deps").is_none());
