@@ -11,7 +11,10 @@ xp=$(realpath "$1")
 for program in slurmctld slurmd sbatch unshare; do
   command -v "$program" >/dev/null || { echo "skipped: no $program (Debian: slurmctld slurmd slurm-client)"; exit 0; }
 done
-[ "$(id -u)" = 0 ] || { echo "skipped: nodes of their own need root"; exit 0; }
+unshare --uts --pid --fork --kill-child --mount-proc sh -c "hostname n1" 2>/dev/null || {
+  echo "skipped: nodes of their own need namespaces, as root has them"
+  exit 0
+}
 
 lab=$(mktemp -d)
 export SLURM_CONF=$lab/slurm.conf
@@ -148,7 +151,7 @@ until_true 300 nothing_left
 [ "$(done_trials)" = 10 ] || { echo "failed: $(done_trials) trials of 10 are done" >&2; exit 1; }
 report=.xp/clustered/base-cpu/submitted/2/log/report.log
 grep -q report.html "$report" || { echo "failed: the last job wrote no report" >&2; cat "$report" >&2; exit 1; }
-begun=$(grep -h -c 'done in' .xp/clustered/base-cpu/submitted/*/log/[0-9]*.log | paste -sd+ | bc)
+begun=$(cat .xp/clustered/base-cpu/submitted/*/log/[0-9]*.log | grep -c 'done in')
 [ "$begun" = 10 ] || { echo "failed: 10 trials ended $begun times" >&2; exit 1; }
 
 echo "== a trial that needs several turns"
