@@ -6,7 +6,7 @@ use runstore::TrialId;
 use serde::Serialize;
 
 use crate::{
-    cli::{Runs, SubmitArgs},
+    cli::SubmitArgs,
     config::MemorySize,
     exit::{Exit, Expected},
     pick, preflight, runner,
@@ -31,14 +31,8 @@ struct Submitted<'a> {
 }
 
 pub(super) fn run(args: &SubmitArgs) -> Result<Exit, Expected> {
-    // What is in results alone counts as done, and no data are fetched: that is for the machines that run.
-    let runs = Runs {
-        threads: None,
-        fetch: false,
-        frozen: false,
-        rerun: false,
-    };
-    let mut session = Session::open_to_run(&args.select, &args.place, &runs)?;
+    // Data are not fetched here: that is for the machines that run.
+    let mut session = Session::open(&args.select, &args.place)?;
     if args.cancel {
         return cancel(&session);
     }
