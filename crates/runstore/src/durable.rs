@@ -6,18 +6,23 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Error;
 
-/// A name that no other process or thread is using now.
+/// A name that no other process or thread is using now, on this machine or another that has the folder.
 pub(crate) fn unique_suffix() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
+    // Seeded by the system: process ids of two machines may be the same.
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish());
     format!(
-        "{}-{}",
+        "{}-{:08x}-{}",
         std::process::id(),
+        *PROCESS as u32,
         COUNTER.fetch_add(1, Ordering::Relaxed)
     )
 }

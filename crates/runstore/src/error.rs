@@ -147,6 +147,42 @@ pub enum Error {
         /// Where its record is.
         path: PathBuf,
     },
+
+    /// Another process runs a trial that this one was running.
+    #[error(
+        "{name}: {} took it over, since this process was not heard from for too long; \
+         nothing of this run is recorded",
+        host.as_ref().map_or("another process".to_owned(), |host| format!("a process on {host}"))
+    )]
+    TakenOver {
+        /// The trial's full id, or what else was claimed.
+        name: String,
+        /// The machine of the other, where its lease says so.
+        host: Option<String>,
+    },
+
+    /// A folder's claims are locks, which do not reach from this machine.
+    #[error(
+        "{path}: claims of this folder are file locks, and from here those are refused or do not reach the \
+         other machines that have the folder; while none of its trials runs, delete that file: the next start from \
+         here then has leases instead",
+        path = path.display()
+    )]
+    OnlyLocks {
+        /// The note that says so.
+        path: PathBuf,
+    },
+
+    /// A variable of the environment says what it cannot say.
+    #[error("environment variable {name}=\"{value}\": expected {expected}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it may hold.
+        expected: &'static str,
+    },
 }
 
 impl Error {

@@ -35,6 +35,7 @@ mod durable;
 mod error;
 mod id;
 mod manifest;
+mod mounts;
 mod parquet;
 mod provenance;
 mod readme;
@@ -56,7 +57,7 @@ pub use results::{
 };
 pub use store::{
     Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, LiveLog, PendingCheckpoint,
-    Store, TrialState, is_name,
+    Store, TrialState, Turn, is_name,
 };
 pub use tables::{Collected, TrialRecord};
 

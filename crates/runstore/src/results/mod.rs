@@ -11,15 +11,21 @@ mod writer;
 use std::fs::File;
 use std::path::Path;
 
+use crate::mounts;
+
 pub use benchmark::{read_benchmark, update_benchmark};
 pub use reader::{read_manifest, read_results, read_trials};
 pub use writer::{ResultsWriter, aside, replace_file};
 
 const MANIFEST: &str = "manifest.json";
 
-/// Locks the folder itself, so that no lock file lies among the results. Where the system cannot
-/// lock folders there is no lock: the digests still tell a mixture.
+/// Locks the folder itself, so that no lock file lies among the results. Where the system cannot lock folders, or other
+/// machines may have this one, there is no lock: of two writers the later one's set stands, and the digests tell a
+/// mixture, which a report made anew mends.
 fn lock_folder(folder: &Path, alone: bool) -> Option<File> {
+    if mounts::is_shared(folder) {
+        return None;
+    }
     let handle = File::open(folder).ok()?;
     let locked = if alone {
         handle.lock()

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,14 @@ impl Stage {
         let list = crate::json_bytes(&self.list);
         durable::write_synced(&self.dir.join(LIST), &list)?;
         durable::sync_tree(&self.dir)?;
-        durable::rename(&self.dir, &self.folder.join(BINDING))?;
+        let binding = self.folder.join(BINDING);
+        let mut bound = durable::rename(&self.dir, &binding);
+        // Where no lock keeps others away, their set may be binding and not finished.
+        while bound.as_ref().is_err_and(is_taken) {
+            finish(&self.folder)?;
+            bound = durable::rename(&self.dir, &binding);
+        }
+        bound?;
         finish(&self.folder)
     }
 }
@@ -88,6 +96,12 @@ impl Drop for Stage {
             tracing::warn!(%error, "left a temporary folder, the next writer removes it");
         }
     }
+}
+
+/// Whether a folder stands where another was to be renamed to.
+fn is_taken(error: &Error) -> bool {
+    use ErrorKind::{AlreadyExists, DirectoryNotEmpty};
+    matches!(error, Error::Write { source, .. } if matches!(source.kind(), AlreadyExists | DirectoryNotEmpty))
 }
 
 /// Finishes a switch that was cut off after it had become binding.
@@ -106,7 +120,11 @@ pub(super) fn finish(folder: &Path) -> Result<(), Error> {
             durable::make_dir(parent)?;
             changed.insert(parent.to_owned());
         }
-        fs::rename(&source, &target).map_err(|source| Error::write(&target, source))?;
+        match fs::rename(&source, &target) {
+            // Another, whom no lock kept away, has finished it meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            moved => moved.map_err(|source| Error::write(&target, source))?,
+        }
     }
     for name in &list.remove {
         durable::remove(&folder.join(name))?;
@@ -116,8 +134,10 @@ pub(super) fn finish(folder: &Path) -> Result<(), Error> {
     }
     // Renamed first: half of a binding set must never look like a whole one.
     let done = folder.join(format!("{OWN}-stage-{}", durable::unique_suffix()));
-    durable::rename(&from, &done)?;
-    durable::remove(&done)
+    match durable::rename(&from, &done) {
+        Err(Error::Write { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+        renamed => renamed.and_then(|()| durable::remove(&done)),
+    }
 }
 
 /// Removes stages of writers that died. Only for who has the folder to itself.

@@ -14,6 +14,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
+use super::claims::Fence;
 use super::layout::Layout;
 use crate::{Error, TrialId, durable};
 
@@ -44,6 +45,7 @@ pub struct Checkpoint {
 pub struct CheckpointSlot {
     layout: Layout,
     id: TrialId,
+    fence: Fence,
     damage: Option<String>,
     started_at: String,
     before_s: f64,
@@ -52,10 +54,11 @@ pub struct CheckpointSlot {
 
 impl CheckpointSlot {
     /// Removes what is damaged, and takes the clock over from what is not.
-    pub(super) fn open(layout: Layout, id: TrialId) -> Result<Self, Error> {
+    pub(super) fn open(layout: Layout, id: TrialId, fence: Fence) -> Result<Self, Error> {
         let mut slot = Self {
             layout,
             id,
+            fence,
             damage: None,
             started_at: crate::now(),
             before_s: 0.0,
@@ -142,7 +145,7 @@ impl PendingCheckpoint {
     ///
     /// # Errors
     ///
-    /// When it cannot be written; then the one before still counts.
+    /// When another process took the trial over, and when it cannot be written; then the one before still counts.
     pub fn commit(self, step: u64) -> Result<Checkpoint, Error> {
         let marker = Marker {
             step,
@@ -152,6 +155,7 @@ impl PendingCheckpoint {
         };
         durable::write_synced(&self.dir.join(MARKER), &crate::json_bytes(&marker))?;
         durable::sync_tree(&self.dir)?;
+        self.slot.fence.check()?;
         let folder = self.slot.layout.checkpoints(&self.slot.id);
         durable::make_dir(&folder)?;
         let older = durable::entries(&folder)?;

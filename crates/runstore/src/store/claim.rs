@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::lock::Lock;
+use super::claims::Hold;
 use super::part::write_part;
 use super::{CheckpointSlot, Store};
 use crate::tables::{TrialRecord, TrialRow, TrialStatus};
@@ -44,6 +44,13 @@ impl ClaimOutcome {
     }
 }
 
+/// The turn at something, held until it is dropped or the process ends; see [`Store::turn`].
+#[derive(Debug)]
+#[must_use]
+pub struct Turn {
+    pub(super) _hold: Hold,
+}
+
 /// The right to run one trial, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Claim {
@@ -51,17 +58,17 @@ pub struct Claim {
     pub(super) id: TrialId,
     staging: PathBuf,
     // Last, so that the staging folder is gone before another may claim the trial.
-    _lock: Lock,
+    hold: Hold,
 }
 
 impl Claim {
-    pub(super) fn new(store: Store, id: TrialId, lock: Lock) -> Self {
+    pub(super) fn new(store: Store, id: TrialId, hold: Hold) -> Self {
         let staging = store.layout.scratch(&id);
         Self {
             store,
             id,
             staging,
-            _lock: lock,
+            hold,
         }
     }
 
@@ -76,7 +83,7 @@ impl Claim {
     ///
     /// When they cannot be read or removed.
     pub fn checkpoints(&self) -> Result<CheckpointSlot, Error> {
-        CheckpointSlot::open(self.store.layout.clone(), self.id)
+        CheckpointSlot::open(self.store.layout.clone(), self.id, self.hold.fence())
     }
 
     /// A folder for the kept model (weights, `config.json`, vocabulary), made when it is not there.
@@ -97,13 +104,13 @@ impl Claim {
     ///
     /// # Errors
     ///
-    /// When a row belongs to another trial or two rows have one key, or when writing fails; then
-    /// nothing is recorded.
+    /// When a row belongs to another trial or two rows have one key, when another process took the trial over, and
+    /// when writing fails; then nothing is recorded.
     ///
     /// # Panics
     ///
     /// When the status is `failed`: that is [`Claim::fail`]'s to record.
-    pub fn publish(self, mut record: TrialRecord) -> Result<(), Error> {
+    pub fn publish(mut self, mut record: TrialRecord) -> Result<(), Error> {
         assert_ne!(
             record.trial.status,
             TrialStatus::Failed,
@@ -119,6 +126,7 @@ impl Claim {
         }
         durable::make_dir(&self.staging)?;
         write_part(&self.staging, &self.id, &record)?;
+        self.hold.affirm()?;
         durable::rename(&self.staging, &target)?;
         // From here the trial is recorded, and leftovers are swept on the next opening.
         self.forget_attempts()
@@ -129,8 +137,9 @@ impl Claim {
     ///
     /// # Errors
     ///
-    /// When writing fails.
-    pub fn fail(self, mut record: FailureRecord) -> Result<(), Error> {
+    /// When another process took the trial over, and when writing fails.
+    pub fn fail(mut self, mut record: FailureRecord) -> Result<(), Error> {
+        self.hold.affirm()?;
         record.row.trial_id = self.id.full();
         record.row.status = TrialStatus::Failed;
         record.row.error = Some(record.error.clone());
@@ -149,8 +158,9 @@ impl Claim {
     ///
     /// # Errors
     ///
-    /// When that record cannot be removed.
+    /// When another process took the trial over, and when that record cannot be removed.
     pub fn interrupt(self) -> Result<(), Error> {
+        self.hold.fence().check()?;
         durable::remove(&self.store.layout.failure(&self.id))
     }
 

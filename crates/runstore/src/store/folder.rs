@@ -1,11 +1,13 @@
 //! The handle on a working folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
+use super::claims::Claims;
 use super::layout::{Layout, owner};
 use super::part::{self, read_row};
-use super::{Claim, ClaimOutcome, FailureRecord, lock, read_part};
+use super::{Claim, ClaimOutcome, FailureRecord, Turn, read_part};
 use crate::tables::Collected;
 use crate::tables::{StepRow, TrialRow, TrialStatus};
 use crate::{Error, TrialId, durable};
@@ -14,6 +16,7 @@ use crate::{Error, TrialId, durable};
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) layout: Layout,
+    pub(super) claims: Claims,
 }
 
 impl Store {
@@ -22,10 +25,13 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When a name cannot be a folder's or the folder cannot be written.
+    /// When a name cannot be a folder's or the folder cannot be written, and when this machine cannot hold claims
+    /// as the folder has them.
     pub fn open(work: &Path, sweep: &str, variant: &str) -> Result<Self, Error> {
-        let store = Self::view(work, sweep, variant)?;
-        store.layout.create()?;
+        let layout = Layout::new(work, sweep, variant)?;
+        layout.create()?;
+        let claims = Claims::open(&layout)?;
+        let store = Self { layout, claims };
         store.tidy();
         Ok(store)
     }
@@ -34,11 +40,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When a name cannot be a folder's.
+    /// When a name cannot be a folder's, and when the note on its claims is damaged.
     pub fn view(work: &Path, sweep: &str, variant: &str) -> Result<Self, Error> {
-        Ok(Self {
-            layout: Layout::new(work, sweep, variant)?,
-        })
+        let layout = Layout::new(work, sweep, variant)?;
+        let claims = Claims::view(&layout)?;
+        Ok(Self { layout, claims })
     }
 
     /// The folder.
@@ -122,13 +128,23 @@ impl Store {
         part::read_steps(&self.layout.trial(id))
     }
 
-    /// Asks for the right to run a trial.
+    /// Asks for the right to run a trial. In a folder that machines share this may take the time in which a holder
+    /// must give a sign of life.
     ///
     /// # Errors
     ///
     /// When the folder cannot be read or written.
     pub fn claim(&self, id: &TrialId) -> Result<ClaimOutcome, Error> {
-        let Some(lock) = lock::take(&self.layout, id)? else {
+        self.claim_unless(id, &AtomicBool::new(false))
+    }
+
+    /// The same, but waits for no sign of life once `stop` is set: then the trial is held.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read or written.
+    pub fn claim_unless(&self, id: &TrialId, stop: &AtomicBool) -> Result<ClaimOutcome, Error> {
+        let Some(hold) = self.claims.take(&id.full(), stop)? else {
             return Ok(ClaimOutcome::Held);
         };
         // Looked at only now: before, another runner could still publish.
@@ -136,7 +152,20 @@ impl Store {
             return Ok(ClaimOutcome::AlreadyDone);
         }
         self.sweep_trial(id)?;
-        Ok(ClaimOutcome::Claimed(Claim::new(self.clone(), *id, lock)))
+        Ok(ClaimOutcome::Claimed(Claim::new(self.clone(), *id, hold)))
+    }
+
+    /// Takes the turn at something that one process at a time may do with this folder, such as submitting it; `None`
+    /// when another has it. A folder that was opened to look at only is made.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read or written.
+    pub fn turn(&self, name: &str) -> Result<Option<Turn>, Error> {
+        self.layout.create()?;
+        let claims = Claims::open(&self.layout)?;
+        let hold = claims.take(name, &AtomicBool::new(false))?;
+        Ok(hold.map(|hold| Turn { _hold: hold }))
     }
 
     /// Records a failure on behalf of a process that died before it could. Says whether it was
@@ -167,7 +196,10 @@ impl Store {
             durable::rename(&published, &scratch)?;
             durable::remove(&scratch).map(|()| true)
         };
-        Ok(lock::while_free(&self.layout, id, retract)?.unwrap_or(false))
+        Ok(self
+            .claims
+            .while_free(&id.full(), retract)?
+            .unwrap_or(false))
     }
 
     /// Keeps a copy of a sweep file, given with its name and followed by the files that it includes, and
@@ -233,9 +265,8 @@ impl Store {
     /// Inside the gate, so that its temporary file is not taken for a dead process's.
     fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let tmp = self.layout.tmp();
-        lock::gated(&self.layout, || {
-            durable::write_atomic(path, bytes, &tmp, "shared")
-        })
+        self.claims
+            .gated(|| durable::write_atomic(path, bytes, &tmp, "shared"))
     }
 
     /// Reads the records of these trials: those that are done, diverged, stopped or failed. The others have

@@ -2,7 +2,6 @@
 
 use super::Store;
 use super::layout::owner;
-use super::lock;
 use crate::{Error, TrialId, durable};
 
 impl Store {
@@ -21,7 +20,7 @@ impl Store {
         if attempts.iter().all(|folder| is_empty(folder)) {
             return;
         }
-        let swept = lock::gated(layout, || self.sweep_shared());
+        let swept = self.claims.clear(|| self.sweep_shared());
         if let Err(error) = swept {
             tracing::warn!(%error, "left over from a process that died");
         }
@@ -32,7 +31,7 @@ impl Store {
             for id in owners {
                 let done = layout.trial(&id).exists();
                 if done || folder == layout.tmp() || folder == layout.all_live() {
-                    let swept = lock::while_free(layout, &id, || self.sweep_trial(&id));
+                    let swept = self.claims.while_free(&id.full(), || self.sweep_trial(&id));
                     if let Err(error) = swept {
                         tracing::warn!(%error, "left over from a process that died");
                     }
@@ -41,7 +40,7 @@ impl Store {
         }
     }
 
-    /// Removes temporary files that belong to no trial; only inside the gate, where they are made.
+    /// Removes temporary files that belong to no trial; only while none is made.
     fn sweep_shared(&self) -> Result<(), Error> {
         for path in durable::entries(&self.layout.tmp())? {
             if owner(&path).is_none() {

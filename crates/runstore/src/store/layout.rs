@@ -56,8 +56,16 @@ impl Layout {
         self.root.join("claims")
     }
 
-    pub(super) fn claim(&self, id: &TrialId) -> PathBuf {
-        self.claims().join(format!("{}.lock", id.full()))
+    pub(super) fn claim(&self, name: &str) -> PathBuf {
+        self.claims().join(format!("{name}.lock"))
+    }
+
+    pub(super) fn lease(&self, name: &str, token: u64) -> PathBuf {
+        self.claims().join(format!("{name}.{token:06}.lease"))
+    }
+
+    pub(super) fn kind_of_claims(&self) -> PathBuf {
+        self.claims().join("kind")
     }
 
     pub(super) fn gate(&self) -> PathBuf {

@@ -1,7 +1,8 @@
 //! What is known of a trial.
 
+use super::claims::Holder;
 use super::part::read_note;
-use super::{FailureRecord, Store, lock};
+use super::{FailureRecord, Store};
 use crate::tables::TrialStatus;
 use crate::{Error, TrialId, durable};
 
@@ -30,6 +31,8 @@ pub enum TrialState {
     Running {
         /// That process, where the claim says it.
         pid: Option<u32>,
+        /// Its machine, in a folder that machines share.
+        host: Option<String>,
     },
     /// No process runs it, and a checkpoint was left from which it goes on.
     Interrupted {
@@ -106,8 +109,8 @@ impl Store {
         if let Some(state) = self.recorded(id)? {
             return Ok(state);
         }
-        if let Some(holder) = lock::holder(&self.layout, id)? {
-            return Ok(TrialState::Running { pid: holder.pid });
+        if let Some(Holder { pid, host }) = self.claims.holder(&id.full())? {
+            return Ok(TrialState::Running { pid, host });
         }
         // A runner may have published and let go between the two looks.
         if let Some(state) = self.recorded(id)? {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::records::{id, open, record};
+use crate::records::{id, open, open_with, record};
 use runstore::{ClaimOutcome, TrialState};
 
 const FOLDER: &str = "RUNSTORE_TEST_FOLDER";
@@ -77,10 +77,29 @@ fn assert_all_recorded_once(work: &Path) {
     }
 }
 
-#[test]
-fn of_many_threads_one_gets_the_claim() {
+/// Stamps the tests of this file over both ways of holding claims.
+macro_rules! with_claims {
+    ($($test:ident),*) => {
+        mod locks {
+            $(#[test] fn $test() { super::$test("locks"); })*
+        }
+        mod leases {
+            $(#[test] fn $test() { super::$test("leases 1"); })*
+        }
+    };
+}
+
+with_claims!(
+    of_many_threads_one_gets_the_claim,
+    looking_never_keeps_a_runner_from_its_claim,
+    processes_share_a_sweep_and_run_no_trial_twice,
+    processes_killed_at_any_moment_lose_no_record,
+    a_killed_process_frees_its_claim
+);
+
+fn of_many_threads_one_gets_the_claim(claims: &str) {
     let work = tempfile::tempdir().unwrap();
-    let store = open(work.path());
+    let store = open_with(work.path(), claims);
     for n in 0..20 {
         let (barrier, claimed) = (Barrier::new(4), AtomicUsize::new(0));
         std::thread::scope(|scope| {
@@ -101,11 +120,10 @@ fn of_many_threads_one_gets_the_claim() {
     }
 }
 
-/// Whoever looks locks the claim for a moment; a runner must not take that for another runner.
-#[test]
-fn looking_never_keeps_a_runner_from_its_claim() {
+/// Who only looks at a lock takes it for a moment; a runner must not take that for another runner.
+fn looking_never_keeps_a_runner_from_its_claim(claims: &str) {
     let work = tempfile::tempdir().unwrap();
-    let store = open(work.path());
+    let store = open_with(work.path(), claims);
     drop(store.claim(&id(0)).unwrap());
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -116,7 +134,7 @@ fn looking_never_keeps_a_runner_from_its_claim() {
                 }
             });
         }
-        let held = (0..1500)
+        let held = (0..300)
             .filter(|_| store.claim(&id(0)).unwrap().claimed().is_none())
             .count();
         stop.store(true, Ordering::SeqCst);
@@ -124,9 +142,9 @@ fn looking_never_keeps_a_runner_from_its_claim() {
     });
 }
 
-#[test]
-fn processes_share_a_sweep_and_run_no_trial_twice() {
+fn processes_share_a_sweep_and_run_no_trial_twice(claims: &str) {
     let work = tempfile::tempdir().unwrap();
+    open_with(work.path(), claims);
     let children: Vec<Child> = (0..3).map(|_| start(work.path(), "run")).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
@@ -146,9 +164,9 @@ fn processes_share_a_sweep_and_run_no_trial_twice() {
     assert_eq!(completions as u64, TRIALS);
 }
 
-#[test]
-fn processes_killed_at_any_moment_lose_no_record() {
+fn processes_killed_at_any_moment_lose_no_record(claims: &str) {
     let work = tempfile::tempdir().unwrap();
+    open_with(work.path(), claims);
     for round in 0..20_u32 {
         let mut children: Vec<Child> = (0..2).map(|_| start(work.path(), "run")).collect();
         // A different amount of work each round, without measuring time: as many spins.
@@ -175,21 +193,19 @@ fn processes_killed_at_any_moment_lose_no_record() {
     assert_all_recorded_once(work.path());
 }
 
-#[test]
-fn a_killed_process_frees_its_claim() {
+fn a_killed_process_frees_its_claim(claims: &str) {
     let work = tempfile::tempdir().unwrap();
+    open_with(work.path(), claims);
     let mut child = start(work.path(), "hold");
     while !work.path().join("holding").exists() {
         assert!(child.try_wait().unwrap().is_none(), "the child ended early");
         std::thread::yield_now();
     }
     let store = open(work.path());
-    assert_eq!(
+    assert!(matches!(
         store.state(&id(0)).unwrap(),
-        TrialState::Running {
-            pid: Some(child.id())
-        }
-    );
+        TrialState::Running { pid: Some(pid), .. } if pid == child.id()
+    ));
     assert!(matches!(store.claim(&id(0)).unwrap(), ClaimOutcome::Held));
     assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 1);
     child.kill().unwrap();

@@ -3,6 +3,7 @@
 mod checkpoints;
 mod contention;
 mod faults;
+mod leases;
 mod records;
 mod results;
 mod states;

@@ -13,6 +13,14 @@ pub(crate) fn open(work: &Path) -> Store {
     Store::open(work, "unified", "smoke-cpu").unwrap()
 }
 
+/// The same, its claims held as `kind` says: the first who opens a folder decides.
+pub(crate) fn open_with(work: &Path, kind: &str) -> Store {
+    let claims = work.join("unified/smoke-cpu/claims");
+    fs::create_dir_all(&claims).unwrap();
+    fs::write(claims.join("kind"), format!("{kind}\n")).unwrap();
+    open(work)
+}
+
 /// The claim on the n-th trial.
 pub(crate) fn claim(store: &Store, n: u64) -> Claim {
     store

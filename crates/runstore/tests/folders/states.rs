@@ -107,7 +107,8 @@ fn a_held_claim_shows_as_running_and_keeps_others_away() {
     assert_eq!(
         store.state(&id(1)).unwrap(),
         TrialState::Running {
-            pid: Some(std::process::id())
+            pid: Some(std::process::id()),
+            host: None
         }
     );
     assert!(matches!(

@@ -380,8 +380,13 @@ fn reason(state: &TrialState) -> String {
         TrialState::Diverged { error } | TrialState::Stopped { reason: error } => {
             error.clone().unwrap_or_default()
         }
-        TrialState::Running { pid: Some(pid) } => format!("process {pid} runs it"),
-        TrialState::Running { pid: None } => "another process runs it".to_owned(),
+        TrialState::Running { pid, host } => {
+            let process = pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+            let place = host
+                .as_ref()
+                .map_or(String::new(), |host| format!(" on {host}"));
+            format!("{process}{place} runs it")
+        }
         TrialState::Interrupted { step } => format!("goes on after step {step}"),
     }
 }

@@ -60,7 +60,7 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     if args.supervised {
         signals::stop_at_end_of_input();
     }
-    let claim = match session.store.claim(&trial.id)? {
+    let claim = match session.store.claim_unless(&trial.id, &signals::STOP)? {
         ClaimOutcome::Claimed(claim) => claim,
         ClaimOutcome::Held => {
             tell(json, &Event::Held);
@@ -117,7 +117,20 @@ fn attempt(args: &TrialArgs) -> Result<Exit, Expected> {
     let end = panic::catch_unwind(AssertUnwindSafe(|| trial.settings.job().run(context)));
     // Before the claim, which settling lets go of.
     drop(teller);
-    settle(end, trial.settings.kind(), claim, row, &slot, json)
+    match settle(end, trial.settings.kind(), claim, row, &slot, json) {
+        Err(Expected::Store(error @ runstore::Error::TakenOver { .. })) => {
+            tracing::warn!(%error, "nothing is recorded");
+            tell(
+                json,
+                &Event::Note {
+                    text: error.to_string(),
+                },
+            );
+            tell(json, &Event::Held);
+            Ok(Exit::Outstanding)
+        }
+        settled => settled,
+    }
 }
 
 /// Records how the job ended.

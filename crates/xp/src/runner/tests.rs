@@ -291,7 +291,10 @@ fn what_every_trial_would_meet_halts_the_sweep() {
 
 #[test]
 fn a_trial_held_elsewhere_is_waited_for_and_not_run() {
-    let running = TrialState::Running { pid: None };
+    let running = TrialState::Running {
+        pid: None,
+        host: None,
+    };
     let states = vec![
         TrialState::Missing,
         running.clone(),
@@ -308,7 +311,10 @@ fn a_trial_held_elsewhere_is_waited_for_and_not_run() {
 
 #[test]
 fn a_claim_lost_in_a_race_is_put_aside_and_taken_over_when_its_holder_dies() {
-    let running = TrialState::Running { pid: None };
+    let running = TrialState::Running {
+        pid: None,
+        host: None,
+    };
     let states = vec![
         TrialState::Missing,
         TrialState::Missing,
@@ -329,7 +335,10 @@ fn what_failed_elsewhere_meanwhile_is_not_tried_again() {
     };
     let states = vec![
         TrialState::Missing,
-        TrialState::Running { pid: None },
+        TrialState::Running {
+            pid: None,
+            host: None,
+        },
         failed,
     ];
     let ledger = MockLedger::telling([(0, states)]);

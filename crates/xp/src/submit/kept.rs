@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
 
-use runstore::{Store, TrialId};
+use runstore::{Store, TrialId, Turn};
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Refusal, ask};
@@ -57,22 +57,15 @@ pub(crate) struct Waiting {
 }
 
 impl Submission {
-    /// The right to submit a sweep, which one process has at a time; it ends with the file.
-    pub(crate) fn turn(store: &Store) -> Result<File, Expected> {
-        let root = root(store);
-        let path = root.join("turn");
-        let failed = |error| Expected::io(format!("write {}", path.display()), error);
-        fs::create_dir_all(&root).map_err(failed)?;
-        let file = File::create(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(Expected::new(
+    /// The right to submit a sweep, which one process has at a time.
+    pub(crate) fn turn(store: &Store) -> Result<Turn, Expected> {
+        store.turn("submit")?.ok_or_else(|| {
+            Expected::new(
                 Exit::Outstanding,
                 "another process submits this sweep just now",
                 "see what it did with `xp status`",
-            )),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
-        }
+            )
+        })
     }
 
     /// The folder of the next submission of a sweep. Nothing is made.

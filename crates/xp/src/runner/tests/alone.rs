@@ -48,7 +48,13 @@ fn speeds_are_timed_with_nothing_beside_them() {
 #[test]
 fn speeds_wait_for_trials_of_other_runners() {
     // Asked more often than there are events of the other trial: the runner has to come back to it.
-    let mut states = vec![TrialState::Running { pid: None }; 8];
+    let mut states = vec![
+        TrialState::Running {
+            pid: None,
+            host: None
+        };
+        8
+    ];
     states.push(TrialState::Done);
     let ledger = MockLedger::telling([(1, states)]);
     assert_eq!(

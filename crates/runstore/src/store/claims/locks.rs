@@ -1,15 +1,19 @@
-//! Locks on claims, and the gate before them.
+//! Claims as locks of the file system, and the gate before them.
+//!
+//! Whoever only looks whether a claim is held must lock it for a moment, and a runner that tried in that moment would
+//! wrongly go away. So both lock the gate around their attempt, and wait for it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
-use super::layout::Layout;
-use crate::{Error, TrialId};
+use super::Holder;
+use crate::Error;
+use crate::store::layout::Layout;
 
 /// A claim's lock. Dropping it frees the claim; so does the end of the process.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(in crate::store) struct Lock {
     file: File,
 }
 
@@ -21,15 +25,10 @@ impl Drop for Lock {
     }
 }
 
-/// Who holds a claim.
-pub(super) struct Holder {
-    pub(super) pid: Option<u32>,
-}
-
 /// Takes the claim; `None` when another holds it.
-pub(super) fn take(layout: &Layout, id: &TrialId) -> Result<Option<Lock>, Error> {
+pub(super) fn take(layout: &Layout, name: &str) -> Result<Option<Lock>, Error> {
     let _gate = enter_gate(layout)?;
-    take_inside_gate(layout, id)
+    take_inside_gate(layout, name)
 }
 
 /// Runs something while nobody holds or takes the claim; `None` when another holds it.
@@ -37,11 +36,11 @@ pub(super) fn take(layout: &Layout, id: &TrialId) -> Result<Option<Lock>, Error>
 /// The gate stays closed meanwhile, so that a runner waits instead of finding the claim held.
 pub(super) fn while_free<T>(
     layout: &Layout,
-    id: &TrialId,
+    name: &str,
     run: impl FnOnce() -> Result<T, Error>,
 ) -> Result<Option<T>, Error> {
     let _gate = enter_gate(layout)?;
-    match take_inside_gate(layout, id)? {
+    match take_inside_gate(layout, name)? {
         Some(_lock) => run().map(Some),
         None => Ok(None),
     }
@@ -57,8 +56,8 @@ pub(super) fn gated<T>(
 }
 
 /// Who holds the claim now; `None` when nobody does. Works on a folder that may not be written.
-pub(super) fn holder(layout: &Layout, id: &TrialId) -> Result<Option<Holder>, Error> {
-    let path = layout.claim(id);
+pub(super) fn holder(layout: &Layout, name: &str) -> Result<Option<Holder>, Error> {
+    let path = layout.claim(name);
     let Some(mut file) = open_if_there(&path)? else {
         return Ok(None);
     };
@@ -81,6 +80,7 @@ pub(super) fn holder(layout: &Layout, id: &TrialId) -> Result<Option<Holder>, Er
             let _ = file.read_to_string(&mut text);
             Ok(Some(Holder {
                 pid: text.trim().parse().ok(),
+                host: None,
             }))
         }
         Err(TryLockError::Error(source)) => Err(Error::read(&path, source)),
@@ -94,8 +94,8 @@ fn enter_gate(layout: &Layout) -> Result<Lock, Error> {
     Ok(Lock { file })
 }
 
-fn take_inside_gate(layout: &Layout, id: &TrialId) -> Result<Option<Lock>, Error> {
-    let path = layout.claim(id);
+fn take_inside_gate(layout: &Layout, name: &str) -> Result<Option<Lock>, Error> {
+    let path = layout.claim(name);
     let file = open(&path)?;
     match file.try_lock() {
         Ok(()) => {}
