@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use metrics::paired::holm;
+use runstore::Collected;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -145,12 +146,25 @@ impl Ledger {
     ///
     /// When results are there and cannot be read.
     pub fn ask(claims: &[Claim], place: &Place) -> Result<Option<Self>, Error> {
+        Self::ask_with(claims, place, None)
+    }
+
+    /// The same where the tables of one sweep are at hand and do not stand yet.
+    ///
+    /// # Errors
+    ///
+    /// When results are there and cannot be read.
+    pub fn ask_with(
+        claims: &[Claim],
+        place: &Place,
+        fresh: Option<(&str, &Collected)>,
+    ) -> Result<Option<Self>, Error> {
         let sweeps: BTreeSet<&str> = claims
             .iter()
             .flat_map(|claim| &claim.sweep.0)
             .map(String::as_str)
             .collect();
-        let library = Library::read(sweeps, place)?;
+        let library = Library::read(sweeps, place, fresh)?;
         if library.is_empty() {
             return Ok(None);
         }
@@ -179,6 +193,16 @@ impl Ledger {
             family: asked.iter().flatten().count(),
             claims: judged.collect(),
         }))
+    }
+
+    /// The ledger of the claims alone that are asked of a sweep. The correction stays that of all.
+    #[must_use]
+    pub fn of_sweep(&self, sweep: &str) -> Self {
+        let own = |claim: &&Outcome| claim.sweeps.iter().any(|name| name == sweep);
+        Self {
+            claims: self.claims.iter().filter(own).cloned().collect(),
+            ..self.clone()
+        }
     }
 
     /// How many claims have a verdict.

@@ -88,13 +88,16 @@ impl Results {
         if !folder.join("trials.parquet").exists() && !folder.join("manifest.json").exists() {
             return Ok(None);
         }
-        let mut tables = runstore::read_results(folder)?;
+        Ok(Some(Self::of(runstore::read_results(folder)?)))
+    }
+
+    fn of(mut tables: Collected) -> Self {
         let trials = std::mem::take(&mut tables.trials).into_iter();
         let done = trials.filter(|row| row.status == TrialStatus::Done);
-        Ok(Some(Self {
+        Self {
             trials: done.map(Trial::new).collect(),
             tables,
-        }))
+        }
     }
 }
 
@@ -103,12 +106,14 @@ impl Results {
 pub(crate) struct Library(BTreeMap<String, Results>);
 
 impl Library {
-    /// Reads the results of some sweeps.
+    /// Reads the results of some sweeps; those of `fresh` are given and not read.
     pub(crate) fn read<'a>(
         sweeps: impl IntoIterator<Item = &'a str>,
         place: &Place,
+        fresh: Option<(&str, &Collected)>,
     ) -> Result<Self, Error> {
-        let mut found = BTreeMap::new();
+        let fresh = fresh.map(|(sweep, tables)| (sweep.to_owned(), Results::of(tables.clone())));
+        let mut found: BTreeMap<String, Results> = fresh.into_iter().collect();
         for sweep in sweeps {
             if found.contains_key(sweep) {
                 continue;

@@ -6,7 +6,7 @@ use super::{
     cells::summary,
     figures::{Absent, Figure, draw_all},
     names::Naming,
-    page,
+    page::{self, ClaimEntry},
 };
 
 /// The page's file in a results folder.
@@ -23,7 +23,8 @@ pub struct Report {
     absent: Vec<Absent>,
 }
 
-/// Draws the figures and fills in the page. Equal tables and an equal manifest give equal bytes.
+/// Draws the figures and fills in the page, with what results say of claims that are asked of them. Equal tables, an equal
+/// manifest and equal claims give equal bytes.
 ///
 /// # Errors
 ///
@@ -32,11 +33,12 @@ pub fn draw(
     collected: &Collected,
     manifest: &Manifest,
     naming: Naming,
+    claims: &[ClaimEntry],
 ) -> Result<Report, minijinja::Error> {
     let cells = summary(collected, naming);
     let (figures, absent) = draw_all(collected, &cells, manifest);
     Ok(Report {
-        page: page::render(collected, manifest, &cells, &figures, &absent)?,
+        page: page::render(collected, manifest, &cells, (&figures, &absent), claims)?,
         figures,
         absent,
     })

@@ -8,6 +8,7 @@
 // CubeCL's kernel types nest deeply.
 #![recursion_limit = "256"]
 
+mod asked;
 mod built;
 mod cli;
 mod commands;

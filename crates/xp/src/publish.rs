@@ -11,7 +11,7 @@ use runstore::{
 };
 use serde::Serialize;
 
-use crate::{exit::Expected, index, jobs::short_names, row, session::Session, ui};
+use crate::{asked, exit::Expected, index, jobs::short_names, row, session::Session, ui};
 
 /// What stands where.
 #[derive(Debug, Serialize)]
@@ -128,7 +128,9 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
     let manifest = manifest(session, provenance, &collected);
     let manifest = results.put_tables(&collected, &cells, &manifest)?;
     // A page that cannot be drawn does not undo the tables.
-    let drawn = report::draw(&collected, &manifest, short_names);
+    let results_of = (&collected, &manifest);
+    let claims = asked::of_sweep(&session.experiments, &session.results, results_of);
+    let drawn = report::draw(&collected, &manifest, short_names, &claims);
     if let Ok(report) = &drawn {
         report.put(&mut results)?;
     }

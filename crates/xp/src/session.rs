@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct Session {
     /// The file as it was read, and those that it includes.
     pub(crate) texts: Vec<SweepText>,
+    /// The folder of sweep files, and of what is claimed of them.
+    pub(crate) experiments: PathBuf,
     /// The sweep at its scale.
     pub(crate) sweep: Sweep,
     /// Its trials.
@@ -72,6 +74,7 @@ impl Session {
         let trials = sweep.trials(points, &mut |settings| sources.of(settings))?;
         Ok(Self {
             texts,
+            experiments: select.experiments.clone(),
             sweep,
             trials: trials.list,
             duplicates: trials.duplicates,

@@ -1,8 +1,11 @@
 //! Quality over the arithmetic of training.
 
 use super::canvas::Point;
+use super::labels::{self, Obstacles};
 use super::legend::Swatch;
+use super::names::short_names;
 use super::scale::Scale;
+use super::scatter::{CROWD, MOST_LABELS};
 use super::series::Encoding;
 use super::sheet::{Abscissa, Sheet};
 use super::{Absent, Figure, Source, notes};
@@ -40,7 +43,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         });
     }
     let cells: Vec<&Cell> = curves.iter().map(|(cell, _)| *cell).collect();
-    let encoding = Encoding::panelled(&cells);
+    let encoding = Encoding::panelled(&source.cells);
     let panels = encoding.panels(&cells);
     let titles: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
     let points = || curves.iter().flat_map(|(_, curve)| curve);
@@ -54,20 +57,22 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let sheet = Sheet {
         title: TITLE.to_owned(),
         notes: notes(&cells).into_iter().map(of_means).collect(),
-        legend: encoding.legend(Swatch::LineAndMarker),
+        legend: encoding.legend(Swatch::LineAndMarker, &cells),
         y_label: "validation perplexity (per token, lower is better)".to_owned(),
         x: vec![Abscissa {
             label: format!("training arithmetic ({unit_name}, logarithmic)"),
             scale: Scale::logarithmic(points().map(|(flops, _)| flops / unit)),
         }],
         y: Scale::spanning(points().map(|(_, perplexity)| *perplexity), 6),
-        panel_height: 400.0,
+        panel_height: if curves.len() > CROWD { 640.0 } else { 400.0 },
     };
     let svg = sheet.draw(&titles, encoding.column_count(), |canvas, frame, index| {
         let own = |cell: &Cell| {
             let mut cells = panels[index].cells.iter();
             cells.any(|other| std::ptr::eq(*other, cell))
         };
+        let mut obstacles = Obstacles::default();
+        let mut ends: Vec<(&Cell, Point)> = Vec::new();
         for (cell, curve) in curves.iter().filter(|(cell, _)| own(cell)) {
             let look = encoding.look(cell);
             let line: Vec<Point> = curve
@@ -75,9 +80,17 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
                 .map(|(flops, perplexity)| frame.at(flops / unit, *perplexity))
                 .collect();
             canvas.path(&line, look.color, 2, look.dash);
-            for at in line {
-                canvas.marker(at, look);
+            for at in &line {
+                canvas.marker(*at, look);
+                obstacles.marker(*at);
             }
+            ends.extend(line.last().map(|at| (*cell, *at)));
+        }
+        if ends.len() <= MOST_LABELS {
+            let shown: Vec<&Cell> = ends.iter().map(|(cell, _)| *cell).collect();
+            let places = ends.iter().map(|(_, at)| *at);
+            let named: Vec<(Point, String)> = places.zip(short_names(&shown)).collect();
+            labels::draw(canvas, frame.edges(), obstacles, &named);
         }
     });
     Ok(Figure {

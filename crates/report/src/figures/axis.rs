@@ -100,6 +100,11 @@ impl Axis {
             .unwrap_or(0)
     }
 
+    /// Whether the cell has one of the values, so that its look tells which.
+    pub(super) fn is_told(&self, cell: &Cell) -> bool {
+        self.values.contains(&self.taken(cell))
+    }
+
     /// Whether the cell has the setting.
     pub(super) fn is_of(&self, cell: &Cell) -> bool {
         cell.has(&self.name)

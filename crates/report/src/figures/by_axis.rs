@@ -51,14 +51,14 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         .iter()
         .flat_map(|panel| panel.series.iter().flatten().map(|(_, cell)| *cell))
         .collect();
-    let encoding = Encoding::points(&cells);
+    let encoding = Encoding::points(&source.cells);
     let is_wide = panels.iter().any(Panel::is_wide);
     let columns = if is_wide { 1 } else { panels.len().min(2) };
     let seeds: Vec<f64> = shown.iter().flat_map(|cell| quality.seeds(cell)).collect();
     let sheet = Sheet {
         title: title(source),
         notes: notes(&shown),
-        legend: encoding.legend(Swatch::Marker),
+        legend: encoding.legend(Swatch::Marker, &shown),
         y_label: quality.label(),
         x: panels
             .iter()

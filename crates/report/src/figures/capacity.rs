@@ -132,7 +132,7 @@ fn draw(
     let sheet = Sheet {
         title: title.to_owned(),
         notes,
-        legend: encoding.legend(Swatch::LineAndMarker),
+        legend: encoding.legend(Swatch::LineAndMarker, &cells),
         y_label: quantity.label(),
         x: vec![Abscissa {
             label: "capacity factor CF (slots over fair share of assignments, no unit)".to_owned(),

@@ -6,9 +6,11 @@ use metrics::MeanInterval;
 use runstore::tables::TokenRow;
 
 use super::canvas::Point;
+use super::labels::{self, Obstacles};
 use super::legend::Swatch;
 use super::names::short_names;
 use super::scale::Scale;
+use super::scatter::MOST_LABELS;
 use super::series::Encoding;
 use super::sheet::{Abscissa, Sheet};
 use super::{Absent, Figure, Source, notes};
@@ -54,7 +56,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         });
     }
     let cells: Vec<&Cell> = dropping.iter().map(|(cell, _)| *cell).collect();
-    let encoding = Encoding::points(&cells);
+    let encoding = Encoding::points(&source.cells);
     let mut notes = notes(&cells);
     let whole: Vec<&Cell> = whole.iter().map(|(cell, _)| *cell).collect();
     match whole.len() {
@@ -77,7 +79,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let sheet = Sheet {
         title: TITLE.to_owned(),
         notes,
-        legend: encoding.legend(Swatch::LineAndMarker),
+        legend: encoding.legend(Swatch::LineAndMarker, &cells),
         y_label: "dropped assignments (% of those sampled)".to_owned(),
         x: vec![Abscissa {
             label: "place in the sequence (tokens before it)".to_owned(),
@@ -88,6 +90,8 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     };
     let svg = sheet.draw(&[String::new()], 1, |canvas, frame, _| {
         let count = dropping.len() as f64;
+        let mut obstacles = Obstacles::default();
+        let mut ends: Vec<Point> = Vec::new();
         for (index, (cell, own)) in dropping.iter().enumerate() {
             let look = encoding.look(cell);
             let aside = (index as f64 - (count - 1.0) / 2.0) * (30.0 / count).min(5.0);
@@ -100,13 +104,19 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             let there: Vec<(usize, &MeanInterval)> = there.collect();
             let line = there.iter().map(|(place, share)| at(*place, share.mean));
             canvas.path(&line.collect::<Vec<Point>>(), look.color, 1, look.dash);
+            ends.extend(there.last().map(|(place, share)| at(*place, share.mean)));
             for (place, share) in there {
+                obstacles.marker(at(place, share.mean));
                 if share.half_width.is_some_and(|half| half > 0.0) {
                     let (low, high) = (share.low().max(0.0), share.high());
                     canvas.error_bar(at(place, low), at(place, high), look.color);
                 }
                 canvas.marker(at(place, share.mean), look);
             }
+        }
+        if cells.len() <= MOST_LABELS {
+            let named: Vec<(Point, String)> = ends.into_iter().zip(short_names(&cells)).collect();
+            labels::draw(canvas, frame.edges(), obstacles, &named);
         }
     });
     Ok(Figure {

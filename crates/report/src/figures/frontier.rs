@@ -74,7 +74,7 @@ impl<'a> Plot<'a> {
         let quality = source.quality();
         let has_both = |cell: &&&Cell| speed.mean(cell).is_some() && quality.mean(cell).is_some();
         let cells: Vec<&Cell> = source.cells.iter().filter(has_both).copied().collect();
-        let (encoding, line) = (Encoding::points(&cells), common_line(&cells));
+        let (encoding, line) = (Encoding::points(&source.cells), common_line(&cells));
         let (inside, below) = edge::split(&cells, &quality);
         (cells.len() > 1).then_some(Self {
             speed,
@@ -111,7 +111,7 @@ impl<'a> Plot<'a> {
     }
 
     pub(super) fn sheet(&self, panels: usize) -> Sheet {
-        let mut legend = self.encoding.legend(Swatch::Marker);
+        let mut legend = self.encoding.legend(Swatch::Marker, &self.cells);
         let frontier = Look {
             color: MUTED,
             dash: FRONTIER_DASH,

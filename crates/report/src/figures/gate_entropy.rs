@@ -33,7 +33,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             reason: "it needs gate_entropy and load_cv_before of two or more cells",
         });
     }
-    let encoding = Encoding::points(&cells);
+    let encoding = Encoding::points(&source.cells);
     let mut notes = notes(&cells);
     let routed: Vec<&Cell> = without
         .into_iter()
@@ -46,7 +46,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
     let sheet = Sheet {
         title: TITLE.to_owned(),
         notes,
-        legend: encoding.legend(Swatch::Marker),
+        legend: encoding.legend(Swatch::Marker, &cells),
         y_label: entropy.label(),
         x: vec![Abscissa {
             label: "load CV over experts before drops (standard deviation / mean, no unit)"

@@ -11,6 +11,9 @@ const HEIGHT: f64 = 15.0;
 /// Half of the room that a marker takes.
 const MARKER_ROOM: f64 = 8.0;
 
+/// A label without a line is nearer to its own marker than to any other by so much.
+const NEARER: f64 = 9.0;
+
 /// Farther labels than this have a line to their point.
 const WITHOUT_LEADER: f64 = 16.0;
 
@@ -230,7 +233,7 @@ fn candidate(
         let is_marker = |other: &&Area| other.2 - other.0 <= 2.0 * MARKER_ROOM;
         let clear = strangers()
             .filter(is_marker)
-            .all(|other| to(other) > own + 3.0);
+            .all(|other| to(other) > own + NEARER);
         return clear.then_some(Placed { area, leader: None });
     }
     let end = nearest(area, at);

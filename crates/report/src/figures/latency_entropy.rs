@@ -1,6 +1,7 @@
 //! What a router costs against how decided it is.
 
-use super::canvas::{Align, Canvas, Font};
+use super::canvas::{Align, Canvas, Font, Point};
+use super::labels::{self, Obstacles};
 use super::legend::{Group, Swatch};
 use super::routers::router_name;
 use super::scale::Scale;
@@ -77,15 +78,21 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             Some((*cell, at, look(&router_name(cell))))
         });
         let points: Vec<_> = points.collect();
+        let mut obstacles = Obstacles::default();
         for (cell, _, look) in &points {
             if let Some((low, high)) = spread(cell) {
-                let y = height(cell);
-                canvas.error_bar(frame.at(low, y), frame.at(high, y), look.color);
+                let (from, to) = (frame.at(low, height(cell)), frame.at(high, height(cell)));
+                canvas.error_bar(from, to, look.color);
+                obstacles.line(from, to);
             }
         }
-        for (_, at, look) in points {
+        let mut named: Vec<(Point, String)> = Vec::new();
+        for (cell, at, look) in points {
             canvas.marker(at, look);
+            obstacles.marker(at);
+            named.push((at, router_name(cell)));
         }
+        labels::draw(canvas, frame.edges(), obstacles, &named);
     });
     Ok(Figure {
         file: FILE,

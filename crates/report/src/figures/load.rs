@@ -39,7 +39,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             .chain(scatter::second_note(&plot.inside, &plot.quality))
             .chain(below)
             .collect(),
-        legend: plot.encoding.legend(Swatch::Marker),
+        legend: plot.encoding.legend(Swatch::Marker, &plot.cells),
         y_label: plot.quality.label(),
         x: vec![Abscissa {
             label:
@@ -107,9 +107,11 @@ impl<'a> Plot<'a> {
                 > 1
         });
         let has_load = |cell: &Cell| sides.iter().any(|(_, load)| load.mean(cell).is_some());
-        let usable = |cell: &&&Cell| quality.mean(cell).is_some() && has_load(cell);
+        // A dense network has one expert, and no load that could be uneven.
+        let usable =
+            |cell: &&&Cell| !cell.is_dense() && quality.mean(cell).is_some() && has_load(cell);
         let cells: Vec<&Cell> = source.cells.iter().filter(usable).copied().collect();
-        let encoding = Encoding::points(&cells);
+        let encoding = Encoding::points(&source.cells);
         let (inside, below) = edge::split(&cells, &quality);
         (cells.len() > 1).then_some(Self {
             quality,

@@ -6,8 +6,11 @@ use metrics::MeanInterval;
 use runstore::tables::StepRow;
 
 use super::canvas::{Canvas, Point};
+use super::labels::{self, Obstacles};
 use super::legend::{Group, Swatch};
+use super::names::short_names;
 use super::scale::Scale;
+use super::scatter::MOST_LABELS;
 use super::series::Encoding;
 use super::sheet::{Abscissa, Frame, Sheet};
 use super::theme::{INK, Look, Rgb};
@@ -46,7 +49,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         });
     }
     let cells: Vec<&Cell> = curves.iter().map(|(cell, _)| *cell).collect();
-    let encoding = Encoding::panelled(&cells);
+    let encoding = Encoding::panelled(&source.cells);
     let panels = encoding.panels(&cells);
     let titles: Vec<String> = panels.iter().map(|panel| panel.title.clone()).collect();
     let lines: Vec<Option<f64>> = panels.iter().map(|panel| line_loss(&panel.cells)).collect();
@@ -64,14 +67,23 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             for (cell, curve) in &shown {
                 band(canvas, frame, curve, encoding.look(cell));
             }
+            let mut obstacles = Obstacles::default();
             for (cell, curve) in &shown {
-                line(
+                let marks = line(
                     canvas,
                     frame,
                     curve,
                     encoding.look(cell),
                     encoding.order(cell),
                 );
+                marks.into_iter().for_each(|at| obstacles.marker(at));
+            }
+            if shown.len() <= MOST_LABELS {
+                let cells: Vec<&Cell> = shown.iter().map(|(cell, _)| *cell).collect();
+                let ends = shown.iter().filter_map(|(_, curve)| curve.last());
+                let ends = ends.map(|(step, loss)| frame.at(*step, loss.mean));
+                let named: Vec<(Point, String)> = ends.zip(short_names(&cells)).collect();
+                labels::draw(canvas, frame.edges(), obstacles, &named);
             }
             if let Some(loss) = lines[index] {
                 reference(canvas, frame, loss);
@@ -91,7 +103,8 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
 fn sheet(curves: &[(&Cell, Curve)], encoding: &Encoding, lines: &[Option<f64>]) -> Sheet {
     let points = || curves.iter().flat_map(|(_, curve)| curve);
     let losses = points().flat_map(|(_, loss)| [loss.low().max(0.0), loss.high()]);
-    let mut legend = encoding.legend(Swatch::LineAndMarker);
+    let cells: Vec<&Cell> = curves.iter().map(|(cell, _)| *cell).collect();
+    let mut legend = encoding.legend(Swatch::LineAndMarker, &cells);
     if lines.iter().any(Option::is_some) {
         let look = Look {
             color: NGRAM,
@@ -103,7 +116,6 @@ fn sheet(curves: &[(&Cell, Curve)], encoding: &Encoding, lines: &[Option<f64>]) 
             "best n-gram model in the evaluation (reference)",
         ));
     }
-    let cells: Vec<&Cell> = curves.iter().map(|(cell, _)| *cell).collect();
     let of_lines = |note: String| note.replace("a point", "a line").replace("bars:", "band:");
     Sheet {
         title: TITLE.to_owned(),
@@ -136,13 +148,14 @@ fn band(canvas: &mut Canvas<'_>, frame: &Frame<'_>, curve: &Curve, look: Look) {
     canvas.veil(&upper.chain(lower).collect::<Vec<_>>(), look.color, 0.15);
 }
 
+/// Returns where its markers are.
 fn line(
     canvas: &mut Canvas<'_>,
     frame: &Frame<'_>,
     curve: &Curve,
     look: Look,
     (series, count): (usize, usize),
-) {
+) -> Vec<Point> {
     let line: Vec<Point> = curve
         .iter()
         .map(|(step, loss)| frame.at(*step, loss.mean))
@@ -151,10 +164,9 @@ fn line(
     // A few markers, each series at steps of its own, tell the lines apart without colour.
     let stride = (line.len() / MARKERS).max(1);
     let first = series * stride / count.max(1);
-    line.iter()
-        .skip(first)
-        .step_by(stride)
-        .for_each(|&at| canvas.marker(at, look));
+    let marks: Vec<Point> = line.into_iter().skip(first).step_by(stride).collect();
+    marks.iter().for_each(|&at| canvas.marker(at, look));
+    marks
 }
 
 /// The loss of the line to beat, where the cells of a panel agree on one.

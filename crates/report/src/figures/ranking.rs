@@ -48,7 +48,7 @@ pub(super) fn ranked(source: &Source<'_>) -> Result<Figure, Absent> {
         let mean = |cell: &Cell| quality.mean(cell).unwrap_or(f64::NAN);
         headline.order(mean(a), mean(b))
     });
-    let encoding = Encoding::points(&cells);
+    let encoding = Encoding::points(&source.cells);
     let mut notes = notes(&cells);
     let all = cells.len();
     cells.truncate(MOST_ROWS);

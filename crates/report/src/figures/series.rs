@@ -33,7 +33,8 @@ const DASH_FIRST: [&str; 6] = [
 /// Axes that make a good row of panels, left to right.
 const COLUMNS_FIRST: [&str; 3] = ["experts", "capacity_factor", "load_shape"];
 
-/// How the axes of a figure are told apart.
+/// How the axes of a figure are told apart. Figures of one report make it of all cells, whichever they draw, so that a
+/// cell looks the same in all of them.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Encoding {
     colour: Option<Axis>,
@@ -135,16 +136,24 @@ impl Encoding {
         (colour * variants + variant, colours * variants)
     }
 
-    /// What a legend must name.
-    pub(super) fn legend(&self, swatch: Swatch) -> Vec<Group> {
+    /// What a legend must name where these cells are drawn.
+    pub(super) fn legend(&self, swatch: Swatch, cells: &[&Cell]) -> Vec<Group> {
         let mut groups = Vec::new();
         let mut group = |axis: &Axis, look: &dyn Fn(usize) -> Look| {
+            let is_drawn = |index: usize| {
+                let mut own = cells.iter().filter(|cell| axis.is_told(cell));
+                own.any(|cell| axis.index(cell) == index)
+            };
             let entries = axis.entries().into_iter().enumerate();
-            groups.push(Group {
-                title: axis.title(),
-                swatch,
-                entries: entries.map(|(index, name)| (look(index), name)).collect(),
-            });
+            let drawn = entries.filter(|(index, _)| is_drawn(*index));
+            let entries: Vec<_> = drawn.map(|(index, name)| (look(index), name)).collect();
+            if !entries.is_empty() {
+                groups.push(Group {
+                    title: axis.title(),
+                    swatch,
+                    entries,
+                });
+            }
         };
         if let Some(axis) = &self.colour {
             let shaped = self.shape.is_some();

@@ -78,7 +78,7 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
         file: FILE,
         title: TITLE.to_owned(),
         caption: CAPTION.to_owned(),
-        svg: sheet(&lines, &notes),
+        svg: sheet(&lines, &Encoding::points(&source.cells), &notes),
     })
 }
 
@@ -124,9 +124,9 @@ fn end_of<'l, 'a>(lines: &'l [Line<'a>]) -> (f64, Vec<&'l Line<'a>>) {
     (from, lines.iter().filter(|line| !is_far(line)).collect())
 }
 
-fn sheet(lines: &[Line<'_>], notes: &[String]) -> String {
+fn sheet(lines: &[Line<'_>], encoding: &Encoding, notes: &[String]) -> String {
     let cells: Vec<&Cell> = lines.iter().map(|line| line.cell).collect();
-    let (encoding, names) = (Encoding::points(&cells), short_names(&cells));
+    let names = short_names(&cells);
     let (from, shown) = end_of(lines);
     let head = Head::new(TITLE, notes, &[]);
     let widest = names.iter().map(|name| text_width(name, SMALL));

@@ -24,7 +24,7 @@ pub struct ClaimEntry {
 }
 
 impl ClaimEntry {
-    fn on_page(&self) -> Value {
+    pub(super) fn on_page(&self) -> Value {
         let Self {
             id,
             title,

@@ -22,12 +22,13 @@ pub use claims::{ClaimEntry, claims, is_claims};
 pub use index::{Entry, index, is_index};
 
 /// The templates by name. The ending of a page's name switches escaping on.
-const TEMPLATES: [(&str, &str); 13] = [
+const TEMPLATES: [(&str, &str); 14] = [
     ("style.css", include_str!("templates/style.css")),
     ("report.html", include_str!("templates/report.html")),
     ("index.html", include_str!("templates/index.html")),
     ("answer.html", include_str!("templates/answer.html")),
     ("claims.html", include_str!("templates/claims.html")),
+    ("asked.html", include_str!("templates/asked.html")),
     ("comparison.html", include_str!("templates/comparison.html")),
     ("cells.html", include_str!("templates/cells.html")),
     ("scaling.html", include_str!("templates/scaling.html")),
@@ -43,10 +44,10 @@ pub(super) fn render(
     collected: &Collected,
     manifest: &Manifest,
     cells: &[Cell],
-    figures: &[Figure],
-    absent: &[Absent],
+    drawn: (&[Figure], &[Absent]),
+    claims: &[ClaimEntry],
 ) -> Result<String, minijinja::Error> {
-    let page = report::context(collected, manifest, cells, figures, absent);
+    let page = report::context(collected, manifest, cells, drawn, claims);
     filled("report.html", page)
 }
 
@@ -78,7 +79,15 @@ mod tests {
 
     #[test]
     fn a_name_that_the_page_lacks_is_an_error() {
-        let page = || report::context(&Collected::default(), &Manifest::default(), &[], &[], &[]);
+        let page = || {
+            report::context(
+                &Collected::default(),
+                &Manifest::default(),
+                &[],
+                (&[], &[]),
+                &[],
+            )
+        };
         let environment = environment().unwrap();
         assert!(environment.render_str("{{ sweep }}", page()).is_ok());
         assert!(environment.render_str("{{ swep }}", page()).is_err());
@@ -90,7 +99,7 @@ mod tests {
             question: Some("is <b> better\u{1b}[2J?".to_owned()),
             ..Manifest::default()
         };
-        let page = render(&Collected::default(), &manifest, &[], &[], &[]).unwrap();
+        let page = render(&Collected::default(), &manifest, &[], (&[], &[]), &[]).unwrap();
         assert!(page.contains("is &lt;b&gt; better␛[2J?"));
     }
 }

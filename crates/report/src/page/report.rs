@@ -7,6 +7,7 @@ use runstore::tables::{ColumnKind, Row, TrialRow, TrialStatus};
 use runstore::{Collected, Manifest};
 
 use super::answer::Answer;
+use super::claims::ClaimEntry;
 use super::{head, provenance, settings, standing};
 use crate::axes::axis_label;
 use crate::cells::Cell;
@@ -22,8 +23,8 @@ pub(super) fn context(
     collected: &Collected,
     manifest: &Manifest,
     cells: &[Cell],
-    figures: &[Figure],
-    absent: &[Absent],
+    (figures, absent): (&[Figure], &[Absent]),
+    claims: &[ClaimEntry],
 ) -> Value {
     let shown = measures::shown(cells);
     let axes = |cell: &Cell| {
@@ -48,6 +49,7 @@ pub(super) fn context(
         counts => head::counts(collected, cells),
         cautions => head::cautions(collected, manifest, cells, speeds),
         answer => answer.on_page(),
+        claims => claims.iter().map(ClaimEntry::on_page).collect::<Vec<_>>(),
         main => main.map(|place| on_page(&figures[place])),
         settings => settings::shared(cells),
         facts => provenance::facts(collected, manifest),

@@ -48,6 +48,7 @@ fn the_page_has_what_is_paid_for_the_loss_and_nothing_of_routing() {
         &sample::adapters(),
         &sample::manifest("perft"),
         sample::names,
+        &[],
     )
     .unwrap()
     .page;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use runstore::{Collected, Manifest, ResultsWriter};
 
 use crate::figures::{Figure, draw_all};
-use crate::{cells::summary, draw, sample};
+use crate::{ClaimEntry, cells::summary, draw, sample};
 
 fn figures(collected: &Collected) -> Vec<Figure> {
     let cells = summary(collected, sample::names);
@@ -228,8 +228,8 @@ fn equal_tables_give_equal_bytes_whatever_the_order_of_rows() {
         reversed.experts.reverse();
         reversed.tokens.reverse();
         let manifest = sample::manifest(sweep);
-        let first = draw(&collected, &manifest, sample::names).unwrap();
-        let second = draw(&reversed, &manifest, sample::names).unwrap();
+        let first = draw(&collected, &manifest, sample::names, &[]).unwrap();
+        let second = draw(&reversed, &manifest, sample::names, &[]).unwrap();
         assert_eq!(first.figures.len(), second.figures.len());
         for (one, other) in first.figures.iter().zip(&second.figures) {
             assert!(one.svg == other.svg, "{} differs", one.file);
@@ -241,7 +241,7 @@ fn equal_tables_give_equal_bytes_whatever_the_order_of_rows() {
 #[test]
 fn the_page_needs_no_network() {
     for (sweep, collected) in samples() {
-        let page = draw(&collected, &sample::manifest(sweep), sample::names)
+        let page = draw(&collected, &sample::manifest(sweep), sample::names, &[])
             .unwrap()
             .page;
         for address in ["http://", "https://", "src=", "@import", "url("] {
@@ -256,6 +256,7 @@ fn the_page_says_what_was_asked_found_and_lost() {
         &sample::unified(),
         &sample::manifest("unified"),
         sample::names,
+        &[],
     )
     .unwrap()
     .page;
@@ -296,7 +297,7 @@ fn the_page_of_scaling_states_the_cost_of_more_experts() {
         let step = 0.02 * (tokens * k) as f64 * (1.0 + 0.0005 * experts as f64);
         row.step_ms_median = Some(step);
     }
-    let page = draw(&collected, &sample::manifest("scaling"), sample::names)
+    let page = draw(&collected, &sample::manifest("scaling"), sample::names, &[])
         .unwrap()
         .page;
     let cells = |row: [&str; 7]| {
@@ -316,6 +317,7 @@ fn few_seeds_are_marked() {
         &sample::experts(),
         &sample::manifest("experts"),
         sample::names,
+        &[],
     )
     .unwrap()
     .page;
@@ -332,7 +334,7 @@ fn a_figure_without_data_does_not_stay_behind() {
     let folder = tempfile::tempdir().unwrap();
     let put = |collected: &Collected| {
         let mut results = ResultsWriter::open(folder.path()).unwrap();
-        let report = draw(collected, &Manifest::default(), sample::names).unwrap();
+        let report = draw(collected, &Manifest::default(), sample::names, &[]).unwrap();
         report.put(&mut results).unwrap();
         results.commit().unwrap();
     };
@@ -345,7 +347,36 @@ fn a_figure_without_data_does_not_stay_behind() {
 
 #[test]
 fn an_empty_sweep_still_has_a_page() {
-    let report = draw(&Collected::default(), &Manifest::default(), sample::names).unwrap();
+    let report = draw(
+        &Collected::default(),
+        &Manifest::default(),
+        sample::names,
+        &[],
+    )
+    .unwrap();
     assert!(report.figures.is_empty());
     assert!(report.page.contains("0 finished trials in 0 cells"));
+}
+
+#[test]
+fn claims_that_are_asked_of_a_sweep_stand_in_its_report() {
+    let claim = ClaimEntry {
+        id: "a.2".to_owned(),
+        title: "ppl: soft top-k < hash".to_owned(),
+        verdict: "undecided",
+        effect: "-1.20 (-2.50, 0.10)".to_owned(),
+        n: "5".to_owned(),
+        source: "MoE Routing Bench".to_owned(),
+        details: Vec::new(),
+    };
+    let page = |claims: &[ClaimEntry]| {
+        let (collected, manifest) = (Collected::default(), Manifest::default());
+        let report = draw(&collected, &manifest, sample::names, claims);
+        report.unwrap().page
+    };
+    let with = page(std::slice::from_ref(&claim));
+    assert!(with.contains("<a href=\"#claims\">"));
+    assert!(with.contains("<code>a.2</code> ppl: soft top-k &lt; hash"));
+    assert!(with.contains("<td>undecided</td>"));
+    assert!(!page(&[]).contains("id=\"claims\""));
 }

@@ -54,6 +54,7 @@ fn the_page_of_routers_sets_the_paper_beside_them() {
         &sample::routers(),
         &sample::manifest("routers-random"),
         sample::names,
+        &[],
     )
     .unwrap()
     .page;

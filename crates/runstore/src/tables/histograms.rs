@@ -3,7 +3,7 @@
 use super::declare::table;
 
 table! {
-    /// One row a bin of a histogram of a router job; a histogram's bins are equally wide and hold every value. The file is there where a trial counted any.
+    /// One row a bin of a histogram of a router job; the bins hold every value, and all but the outermost two are equally wide. The file is there where a trial counted any.
     pub struct HistogramRow in "histograms", minor 1, by (trial_id, quantity, bin), filled {
         "Identity" {
             /// The trial's id.

@@ -73,6 +73,9 @@ pub(crate) enum Command {
         /// Folders with trials.parquet, such as results/unified/cpu-cpu.
         #[arg(required = true, value_name = "DIR")]
         folders: Vec<std::path::PathBuf>,
+        /// The folder of claims.toml, whose verdicts stand in the reports.
+        #[arg(long, value_name = "DIR", default_value = "experiments")]
+        experiments: std::path::PathBuf,
     },
     /// Makes one page of results folders to look at routing with, token by token: open it in a browser.
     Explore(ExploreArgs),

@@ -1,9 +1,9 @@
 //! `xp claims`: the ledger of claims over the results that are there.
 
-use claims::{Error, FILE_NAME, Ledger, Place, Row, read_claims};
-use report::ClaimEntry;
+use claims::{Error, FILE_NAME, Ledger, Place, read_claims};
 
 use crate::{
+    asked,
     cli::ClaimsArgs,
     exit::{Exit, Expected},
     index, ui,
@@ -53,19 +53,7 @@ pub(super) fn run(args: &ClaimsArgs) -> Result<Exit, Expected> {
 
 /// Puts the page of all claims beside the index of results.
 fn write(args: &ClaimsArgs, ledger: &Ledger) -> Result<(), Expected> {
-    // The same page wherever the folder stands.
-    let root = format!("{}/", args.results.display());
-    let elsewhere = |(name, text): (&'static str, String)| (name, text.replace(&root, ""));
-    let entry = |row: Row| ClaimEntry {
-        id: row.id,
-        title: row.title,
-        verdict: row.verdict,
-        effect: row.effect,
-        n: row.n,
-        source: row.source,
-        details: row.details.into_iter().map(elsewhere).collect(),
-    };
-    let entries: Vec<ClaimEntry> = ledger.rows().into_iter().map(entry).collect();
+    let entries = asked::entries(ledger, &args.results);
     let page = report::claims(&ledger.summary(), &entries).map_err(Expected::undrawn)?;
     if let Some(path) = index::write_claims(&args.results, &page)? {
         ui::data(&format!("{}\n", path.display()));

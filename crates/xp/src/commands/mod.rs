@@ -26,11 +26,15 @@ mod two_sides;
 mod vocabularies;
 mod watch;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use runstore::{ResultsWriter, TrialState};
 
 use crate::{
+    asked,
     cli::{BenchCommand, Cli, Command, ReportArgs},
     completion,
     exit::{Exit, Expected},
@@ -56,7 +60,10 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Diff(args) => diff::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Report(args) => write_report(&args),
-        Command::Figures { folders } => figures(&folders),
+        Command::Figures {
+            folders,
+            experiments,
+        } => figures(&folders, &experiments),
         Command::Explore(args) => explore::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Generate(args) => generate::run(&args),
@@ -84,7 +91,7 @@ const MEMORY_KEPT: u64 = 4;
 const BENCHMARKS: [&str; 2] = ["peers", "profile"];
 
 /// Needs nothing but the folders: what was committed can be drawn again in any clone.
-fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
+fn figures(folders: &[PathBuf], experiments: &Path) -> Result<Exit, Expected> {
     let mut roots = BTreeSet::new();
     for folder in folders {
         // What `xp bench` writes is no table of trials.
@@ -105,7 +112,9 @@ fn figures(folders: &[PathBuf]) -> Result<Exit, Expected> {
         // Columns that a newer program has are added, so that tables of all folders go together.
         let cells = report::name_cells(&mut collected, short_names);
         let manifest = results.put_tables(&collected, &cells, &results.manifest()?)?;
-        let report = report::draw(&collected, &manifest, short_names).map_err(Expected::undrawn)?;
+        let claims = asked::of_sweep(experiments, folder, (&collected, &manifest));
+        let report = report::draw(&collected, &manifest, short_names, &claims);
+        let report = report.map_err(Expected::undrawn)?;
         report.put(&mut results)?;
         results.commit()?;
         ui::data(&format!("{}\n", folder.join(report::PAGE).display()));

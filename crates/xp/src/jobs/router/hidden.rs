@@ -49,9 +49,20 @@ impl Hidden {
         }
     }
 
+    /// What every number is multiplied by.
+    fn factor(&self, settings: &RouterSettings) -> f32 {
+        let scale = settings.hidden.scale.get();
+        let normalised = settings.hidden.rms.map_or(1.0, |wanted| {
+            let squares = self.values.iter().map(|&number| f64::from(number).powi(2));
+            let mean = squares.sum::<f64>() / self.values.len() as f64;
+            wanted.get() / mean.sqrt()
+        });
+        (scale * normalised) as f32
+    }
+
     /// Whether every number is finite once it is scaled.
     pub(super) fn is_finite(&self, settings: &RouterSettings) -> bool {
-        let scale = settings.hidden.scale.get() as f32;
+        let scale = self.factor(settings);
         let mut scaled = self.values.iter().map(|number| number * scale);
         scaled.all(f32::is_finite)
     }
@@ -64,7 +75,7 @@ impl Hidden {
         device: &Device,
     ) -> Vec<Batch> {
         let shape = settings.hidden.shape;
-        let (tokens, scale) = (shape.tokens(), settings.hidden.scale.get() as f32);
+        let (tokens, scale) = (shape.tokens(), self.factor(settings));
         let rows = self.values.chunks_exact(tokens * self.width);
         let batch = |(numbers, ids): (&[f32], &[u32])| {
             let scaled: Vec<f32> = numbers.iter().map(|number| number * scale).collect();
@@ -85,5 +96,22 @@ impl Hidden {
             }
         };
         rows.zip(self.ids.chunks_exact(tokens)).map(batch).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_mean_square_is_met_before_the_scale() {
+        let mut hidden = Hidden::random(2, 2, 8, 0);
+        // Mean square (9 + 16 + 0 + 0) / 4, so a root of 2.5.
+        hidden.values = vec![3.0, -4.0, 0.0, 0.0];
+        let settings = |text: &str| toml::from_str::<RouterSettings>(text).unwrap();
+        assert_eq!(hidden.factor(&settings("")), 1.0);
+        assert_eq!(hidden.factor(&settings("hidden.rms = 1.0")), 0.4);
+        let both = settings("hidden = { rms = 5.0, scale = 0.5 }");
+        assert_eq!(hidden.factor(&both), 1.0);
     }
 }

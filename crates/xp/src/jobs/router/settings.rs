@@ -35,7 +35,10 @@ pub(crate) struct RouterSettings {
 pub(crate) struct HiddenConfig {
     /// Where they come from.
     pub(crate) source: SourceConfig,
-    /// What they are multiplied by.
+    /// What their root mean square is made, over all of them; as it is where not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rms: Option<PositiveF64>,
+    /// What they are multiplied by then.
     pub(crate) scale: PositiveF64,
     /// N: tokens whose routing is measured; timed runs take their batches from them in turn.
     pub(crate) tokens: NonZeroUsize,
@@ -148,6 +151,7 @@ impl Default for HiddenConfig {
     fn default() -> Self {
         Self {
             source: RandomSource::default().into(),
+            rms: None,
             scale: PositiveF64::new(1.0),
             tokens: size(2048),
             shape: BatchShape {

@@ -27,9 +27,9 @@ impl Sampled<'_> {
     }
 }
 
-/// The decisions of every layer on the first windows of the evaluation, of a model as it is. They are
-/// taken under the capacity of training and in the first batch as a whole, so that what is kept is
-/// what such an evaluation keeps; the losses are those of the evaluation's own capacity.
+/// The decisions of every layer on windows of the evaluation's first batch, of a model as it is. They are taken under the
+/// capacity of training and in the batch as a whole, so that what is kept is what such an evaluation keeps; the losses are
+/// those of the evaluation's own capacity. The windows lie evenly in the batch, since late ones may find queues full.
 pub(super) fn take(
     model: &LanguageModel<impl CausalLm>,
     dataset: &Dataset,
@@ -47,19 +47,19 @@ pub(super) fn take(
     let Some(batch) = windows.next() else {
         return Ok(Vec::new());
     };
-    let shown = WINDOWS * sequence;
     let model = model.clone().valid();
     let batch = token_batch(batch);
+    let shown = sampled_windows(batch.inputs.len() / sequence);
     let evaluated = model.forward(&batch, sampled.of_batch(0), Capacity::Evaluation);
     let losses = lm::token_losses(&evaluated, &batch);
     let forward = model.forward(&batch, sampled.of_batch(0), Capacity::Training);
     let mut rows = Vec::new();
     for (number, layer) in forward.layers.iter().enumerate() {
-        let first = layer
+        let of_shown = layer
             .decisions()
             .into_iter()
-            .filter(|one| one.token < shown);
-        rows.extend(first.map(|decision| {
+            .filter(|one| shown.contains(&(one.token / sequence)));
+        rows.extend(of_shown.map(|decision| {
             let id = batch.inputs[decision.token];
             TokenRow {
                 trial_id: sampled.trial_id.to_owned(),
@@ -80,4 +80,23 @@ pub(super) fn take(
         }));
     }
     Ok(rows)
+}
+
+/// Which of a batch's windows are sampled: the first, and then others at equal distances.
+fn sampled_windows(count: usize) -> Vec<usize> {
+    let shown = WINDOWS.min(count);
+    (0..shown).map(|place| place * count / shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sampled_windows_lie_evenly_in_the_batch() {
+        assert_eq!(sampled_windows(16), [0, 2, 4, 6, 8, 10, 12, 14]);
+        assert_eq!(sampled_windows(20), [0, 2, 5, 7, 10, 12, 15, 17]);
+        assert_eq!(sampled_windows(3), [0, 1, 2]);
+        assert_eq!(sampled_windows(0), [0; 0]);
+    }
 }
