@@ -52,12 +52,12 @@ pub use parquet::{COLUMNS_KEY, SCHEMA_KEY};
 pub use provenance::{Built, Provenance, now, peak_memory_bytes};
 pub use readme::readme;
 pub use results::{
-    ResultsWriter, aside, read_benchmark, read_manifest, read_results, read_trials, replace_file,
-    update_benchmark,
+    ResultsWriter, Runs, aside, further_runs, read_benchmark, read_manifest, read_results,
+    read_trials, replace_file, runs_folder, update_benchmark,
 };
 pub use store::{
-    Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, LiveLog, PendingCheckpoint,
-    Store, TrialState, Turn, is_name,
+    Adopted, Checkpoint, CheckpointSlot, Claim, ClaimOutcome, FailureRecord, LiveLog,
+    PendingCheckpoint, Store, TrialState, Turn, is_name,
 };
 pub use tables::{Collected, TrialRecord};
 

@@ -169,6 +169,44 @@ impl Manifest {
     }
 }
 
+impl Manifest {
+    /// One of two results of a sweep that are brought together, the same whichever is named first: what was asked is that
+    /// of the one whose last trial ended later, and data are those of both. What the rows know is
+    /// [described](Self::describe) anew.
+    #[must_use]
+    pub fn united(self, other: Self) -> Self {
+        let key = |own: &Self| {
+            let asked = (
+                &own.question,
+                &own.tags,
+                &own.notes,
+                &own.command,
+                &own.overrides,
+            );
+            let how = (&own.baseline, &own.measure, &own.provenance, own.threads);
+            let text = serde_json::to_string(&(asked, how)).unwrap_or_default();
+            (own.finished_at.clone(), text)
+        };
+        let (mut last, first) = if key(&self) >= key(&other) {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        let add = |into: &mut BTreeMap<_, _>, more: BTreeMap<_, _>| {
+            more.into_iter().for_each(|(name, digest)| {
+                into.entry(name).or_insert(digest);
+            });
+        };
+        add(&mut last.data, first.data);
+        add(&mut last.included, first.included);
+        first.sources.into_iter().for_each(|(settings, files)| {
+            last.sources.entry(settings).or_insert(files);
+        });
+        last.planned = last.planned.max(first.planned);
+        last
+    }
+}
+
 /// A command line fit to be committed: the folders above absolute paths, which say more of a
 /// machine than of the run, are replaced by an ellipsis.
 pub fn tidy_command(arguments: impl IntoIterator<Item = String>) -> Vec<String> {

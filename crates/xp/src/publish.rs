@@ -1,12 +1,12 @@
 //! From finished trials to tables, figures and the report.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    collections::BTreeSet,
+    path::{Path, PathBuf},
 };
 
 use runstore::{
-    Collected, Manifest, Provenance, ResultsWriter, TrialId, TrialState,
+    Collected, Manifest, Provenance, ResultsWriter, Runs, TrialId, TrialState,
     tables::{TrialRow, TrialStatus},
 };
 use serde::Serialize;
@@ -33,36 +33,49 @@ pub(crate) struct Published {
     pub(crate) manifest: Manifest,
 }
 
-/// Results that no working folder holds and that do not stand any more.
-#[derive(Debug, Serialize)]
+/// Results that do not stand any more and that nobody else has.
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct SetAside {
-    /// The copy of the results folder as it was.
-    pub(crate) folder: PathBuf,
-    /// How many trials it holds that the sweep does not ask for any more.
+    /// The copy of the results folder as it was, with trials that the sweep does not ask for any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) folder: Option<PathBuf>,
+    /// How many those are.
     pub(crate) trials: usize,
-    /// Of how many it holds another run than the one that stands now.
-    pub(crate) other_runs: usize,
+    /// Of how many trials there are several runs.
+    pub(crate) of_several_runs: usize,
+    /// Where the runs are that do not stand.
+    pub(crate) other_runs: Vec<PathBuf>,
 }
 
 impl SetAside {
-    /// What it holds, in words.
-    fn words(&self) -> String {
-        let counted = |count: usize, one: &str| match count {
-            0 => None,
-            1 => Some(format!("1 {one}")),
-            more => Some(format!("{more} {one}s")),
+    /// What became of what, in sentences.
+    fn words(&self, results: &Path) -> Vec<String> {
+        let counted = |count: usize| match count {
+            1 => "1 trial".to_owned(),
+            more => format!("{more} trials"),
         };
-        let trials = counted(self.trials, "trial");
-        let trials =
-            trials.map(|words| format!("{words} that the sweep file does not ask for now"));
-        let runs = counted(self.other_runs, "run");
-        let runs =
-            runs.map(|words| format!("{words} in whose place the working folder has another"));
-        [trials, runs]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(" and ")
+        let unasked = self.folder.as_ref().map(|folder| {
+            format!(
+                "{} held {} that the sweep file does not ask for now; what was there is kept in {} with its report, and \
+                 comes back with its question",
+                results.display(),
+                counted(self.trials),
+                folder.display()
+            )
+        });
+        let several = (self.of_several_runs > 0).then(|| {
+            let folders: Vec<String> = self
+                .other_runs
+                .iter()
+                .map(|own| own.display().to_string())
+                .collect();
+            format!(
+                "{} ran more than once: the later whole run stands, the others are in {}",
+                counted(self.of_several_runs),
+                folders.join(", ")
+            )
+        });
+        unasked.into_iter().chain(several).collect()
     }
 }
 
@@ -100,18 +113,8 @@ impl Published {
         text.push_str(&format!("figures: {}\n", folder.join("figures").display()));
         text.push_str(&format!("report:  {}\n", self.report.display()));
         ui::data(&text);
-        if let Some(aside) = &self.set_aside {
-            ui::say(&format!(
-                "{} held {}; what was there is kept in {} with its report{}",
-                folder.display(),
-                aside.words(),
-                aside.folder.display(),
-                match aside.trials {
-                    0 => "",
-                    _ => ", and comes back with its question",
-                }
-            ));
-        }
+        let aside = self.set_aside.iter().flat_map(|aside| aside.words(folder));
+        aside.for_each(|words| ui::say(&words));
     }
 }
 
@@ -121,21 +124,26 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
     // Collected while nobody else writes: what another runner has finished by now is seen here, and
     // of what it finishes later it writes the tables itself.
     let ids: Vec<TrialId> = session.trials.iter().map(|trial| trial.id).collect();
-    let mut collected = session.store.collect(&ids)?;
-    let set_aside = keep(session, &results, &mut collected)?;
-    take_up(session, &mut collected)?;
-    let cells = report::name_cells(&mut collected, short_names);
+    let mut runs = Runs::default();
+    runs.add(session.store.collect(&ids)?);
+    let mut set_aside = keep(session, &results, &mut runs)?;
+    take_up(session, &mut runs)?;
+    add_further(&session.results, &mut runs)?;
+    let (mut collected, others) = runs.standing();
     let manifest = manifest(session, provenance, &collected);
-    let manifest = results.put_tables(&collected, &cells, &manifest)?;
-    // A page that cannot be drawn does not undo the tables.
-    let results_of = (&collected, &manifest);
-    let claims = asked::of_sweep(&session.experiments, &session.results, results_of);
-    let drawn = report::draw(&collected, &manifest, short_names, &claims);
-    if let Ok(report) = &drawn {
-        report.put(&mut results)?;
+    if let Some(second) = others.first() {
+        let aside = set_aside.get_or_insert_default();
+        aside.of_several_runs = second.trials.len();
+        aside.other_runs = put_others(&session.results, others, &manifest)?;
     }
+    let (manifest, drawn) = put(
+        &mut results,
+        &mut collected,
+        manifest,
+        (&session.experiments, &session.results),
+    )?;
     results.commit()?;
-    drawn.map_err(Expected::undrawn)?;
+    drawn?;
     let index = index::write(&index::root_of(&session.results))?;
     Ok(Published {
         folder: session.results.clone(),
@@ -153,7 +161,7 @@ fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -
     let data = session.trials.iter().filter_map(|trial| trial.data.clone());
     let baseline = sweep.baseline(&session.trials);
     let baseline: Vec<String> = baseline.iter().map(|trial| trial.id.full()).collect();
-    let mut manifest = Manifest {
+    Manifest {
         sweep: sweep.name.clone(),
         question: Some(sweep.question.clone()),
         tags: sweep.tags.clone(),
@@ -172,92 +180,104 @@ fn manifest(session: &Session, provenance: &Provenance, collected: &Collected) -
         baseline: report::describe(collected, &baseline, short_names),
         measure: sweep.measure().map(str::to_owned),
         ..Manifest::default()
-    };
-    manifest.describe(collected);
-    manifest
+    }
 }
 
-/// Sees to what the results folder has and the working folder has not, which is all there is in a
-/// clone. Trials of this sweep stay in the tables. Others, those of a sweep file that has changed
-/// since, are set aside with their report: they answer another question, and nobody else has them. So are
-/// other runs of trials that the working folder has: it was asked for them, and these were not.
+/// Puts tables, figures and page. A page that cannot be drawn does not undo the tables, so whether it was is told apart.
+pub(crate) fn put(
+    results: &mut ResultsWriter,
+    collected: &mut Collected,
+    mut manifest: Manifest,
+    (experiments, folder): (&Path, &Path),
+) -> Result<(Manifest, Result<(), Expected>), Expected> {
+    let cells = report::name_cells(collected, short_names);
+    manifest.describe(collected);
+    let manifest = results.put_tables(collected, &cells, &manifest)?;
+    let claims = asked::of_sweep(experiments, folder, (collected, &manifest));
+    let drawn = report::draw(collected, &manifest, short_names, &claims);
+    if let Ok(report) = &drawn {
+        report.put(results)?;
+    }
+    Ok((manifest, drawn.map(|_| ()).map_err(Expected::undrawn)))
+}
+
+/// Adds the runs that stand beside a results folder.
+pub(crate) fn add_further(folder: &Path, runs: &mut Runs) -> Result<(), Expected> {
+    for further in runstore::further_runs(folder) {
+        runs.add(runstore::read_results(&further)?);
+    }
+    Ok(())
+}
+
+/// Puts the tables of runs that do not stand beside a results folder, and returns where. They come before the folder itself
+/// is changed: then no run is ever in neither.
+pub(crate) fn put_others(
+    folder: &Path,
+    others: Vec<Collected>,
+    manifest: &Manifest,
+) -> Result<Vec<PathBuf>, Expected> {
+    let mut folders = Vec::new();
+    for (place, mut layer) in others.into_iter().enumerate() {
+        let own = runstore::runs_folder(folder, place + 2);
+        let mut results = ResultsWriter::create(&own)?;
+        let (_, drawn) = put(
+            &mut results,
+            &mut layer,
+            manifest.clone(),
+            (Path::new(""), &own),
+        )?;
+        results.commit()?;
+        drawn?;
+        folders.push(own);
+    }
+    Ok(folders)
+}
+
+/// Adds what the results folder has, which in a clone is all there is: of the trials of this sweep, since nobody else may
+/// have these runs. Others, those of a sweep file that has changed since, are set aside with their report where the working
+/// folder has none of them: they answer another question.
 fn keep(
     session: &Session,
     results: &ResultsWriter,
-    collected: &mut Collected,
+    runs: &mut Runs,
 ) -> Result<Option<SetAside>, Expected> {
     let Some(mut before) = results.read()? else {
         return Ok(None);
     };
-    // The working folder's records are the newer ones.
-    let mut known: BTreeSet<String> = collected
-        .trials
-        .iter()
-        .map(|row| row.trial_id.clone())
-        .collect();
-    known.extend(session.store.published()?.iter().map(TrialId::full));
-    let only_here: BTreeSet<String> = before
-        .trials
-        .iter()
-        .filter(|row| row.status != TrialStatus::Failed && !known.contains(&row.trial_id))
-        .map(|row| row.trial_id.clone())
-        .collect();
+    let known: BTreeSet<TrialId> = session.store.published()?.into_iter().collect();
+    let known: BTreeSet<String> = known.iter().map(TrialId::full).collect();
     let wanted: BTreeSet<String> = session.trials.iter().map(|trial| trial.id.full()).collect();
-    let trials = only_here.difference(&wanted).count();
-    let other_runs = other_runs(&before, collected);
-    let set_aside = if trials + other_runs > 0 {
-        Some(SetAside {
-            folder: results.set_aside()?,
-            trials,
-            other_runs,
-        })
-    } else {
-        None
+    let is_only_here = |row: &&TrialRow| {
+        let id = &row.trial_id;
+        row.status != TrialStatus::Failed && !known.contains(id) && !wanted.contains(id)
     };
-    before.retain(|id| only_here.contains(id) && wanted.contains(id));
-    collected.extend(before);
-    Ok(set_aside)
+    let trials = before.trials.iter().filter(is_only_here).count();
+    before.retain(|id| wanted.contains(id));
+    // That a trial failed is what the working folder says now.
+    before
+        .trials
+        .retain(|row| row.status != TrialStatus::Failed);
+    runs.add(before);
+    if trials == 0 {
+        return Ok(None);
+    }
+    Ok(Some(SetAside {
+        folder: Some(results.set_aside()?),
+        trials,
+        ..SetAside::default()
+    }))
 }
 
-/// Of how many trials the results folder has a finished run, and the working folder another one. The same run is known
-/// by when and where it was started and how long it took: columns may have been added to its rows since.
-fn other_runs(before: &Collected, collected: &Collected) -> usize {
-    let run = |row: &TrialRow| {
-        let took = row.wall_s.map(f64::to_bits);
-        (row.started_at.clone(), row.host.clone(), took)
-    };
-    let here: BTreeMap<&str, _> = collected
-        .trials
-        .iter()
-        .map(|row| (&*row.trial_id, run(row)))
-        .collect();
-    let finished = before
-        .trials
-        .iter()
-        .filter(|row| row.status != TrialStatus::Failed);
-    finished
-        .filter(|row| here.get(&*row.trial_id).is_some_and(|own| *own != run(row)))
-        .count()
-}
-
-/// Takes those trials of the sweep up again that were set aside when it asked something else.
-fn take_up(session: &Session, collected: &mut Collected) -> Result<(), Expected> {
+/// Adds those trials of the sweep that no run is known of and that were set aside when it asked something else.
+fn take_up(session: &Session, runs: &mut Runs) -> Result<(), Expected> {
     for folder in runstore::aside(&session.results)? {
-        let known: BTreeSet<&str> = collected.trials.iter().map(|row| &*row.trial_id).collect();
         let ids = session.trials.iter().map(|trial| trial.id.full());
-        let lacking: BTreeSet<String> = ids.filter(|id| !known.contains(&**id)).collect();
+        let lacking: BTreeSet<String> = ids.filter(|id| !runs.has(id)).collect();
         let rows = runstore::read_trials(&folder).unwrap_or_default();
-        let has =
-            |row: &TrialRow| row.status != TrialStatus::Failed && lacking.contains(&row.trial_id);
-        let found: BTreeSet<String> = rows
-            .iter()
-            .filter(|row| has(row))
-            .map(|row| row.trial_id.clone())
-            .collect();
-        if !found.is_empty() {
+        if rows.iter().any(|row| lacking.contains(&row.trial_id)) {
             let mut before = runstore::read_results(&folder)?;
-            before.retain(|id| found.contains(id));
-            collected.extend(before);
+            before.retain(|id| lacking.contains(id));
+            runs.add(before);
         }
     }
     Ok(())

@@ -142,7 +142,8 @@ pub(crate) fn variants_of(sweep: &Path) -> Vec<PathBuf> {
     variants.filter(|folder| has_trials(folder)).collect()
 }
 
-fn has_trials(folder: &Path) -> bool {
+/// Whether a folder is one of results that hold trials.
+pub(crate) fn has_trials(folder: &Path) -> bool {
     folder.join(TrialRow::SCHEMA.file_name()).is_file()
 }
 

@@ -5,6 +5,7 @@
 
 mod benchmark;
 mod reader;
+mod runs;
 mod switch;
 mod writer;
 
@@ -15,6 +16,8 @@ use crate::mounts;
 
 pub use benchmark::{read_benchmark, update_benchmark};
 pub use reader::{read_manifest, read_results, read_trials};
+pub use runs::{Runs, further_runs, runs_folder};
+pub(crate) use runs::{is_same, stands_before};
 pub use writer::{ResultsWriter, aside, replace_file};
 
 const MANIFEST: &str = "manifest.json";

@@ -11,7 +11,7 @@ use crate::tables::{CELLS, CellTable, Collected, EachTable, Presence, Row, TABLE
 use crate::{Error, Manifest, durable};
 
 /// Digits of a digest in the name of a copy.
-const DIGITS: usize = 6;
+const DIGITS: usize = 12;
 
 /// Changes a results folder as one: nobody else writes it meanwhile, and a reader of this crate
 /// finds what stood before or what stands after [`commit`](Self::commit).
@@ -205,7 +205,7 @@ pub fn aside(results: &Path) -> Result<Vec<PathBuf>, Error> {
     let (shelf, name) = shelf(results);
     let mut found = durable::entries(&shelf)?;
     let is_digest =
-        |text: &str| text.len() == DIGITS && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        |text: &str| text.len() >= 6 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
     found.retain(|path| {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         file.strip_prefix(&name).is_some_and(is_digest)
@@ -214,7 +214,7 @@ pub fn aside(results: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// The folder of copies of a results folder, and what their names begin with.
-fn shelf(results: &Path) -> (PathBuf, String) {
+pub(super) fn shelf(results: &Path) -> (PathBuf, String) {
     let name = results.file_name().unwrap_or_default();
     let shelf = results.with_file_name("before");
     (shelf, format!("{}-", name.to_string_lossy()))

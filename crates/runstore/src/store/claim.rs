@@ -110,22 +110,31 @@ impl Claim {
     /// # Panics
     ///
     /// When the status is `failed`: that is [`Claim::fail`]'s to record.
-    pub fn publish(mut self, mut record: TrialRecord) -> Result<(), Error> {
+    pub fn publish(self, mut record: TrialRecord) -> Result<(), Error> {
         assert_ne!(
             record.trial.status,
             TrialStatus::Failed,
             "a failed trial is not published"
         );
         self.name_rows(&mut record)?;
-        let target = self.store.layout.trial(&self.id);
-        if target.exists() {
-            return Err(Error::AlreadyPublished {
-                id: self.id.short(),
-                path: target,
-            });
-        }
+        self.check_free()?;
         durable::make_dir(&self.staging)?;
         write_part(&self.staging, &self.id, &record)?;
+        self.publish_staging()
+    }
+
+    fn check_free(&self) -> Result<(), Error> {
+        let path = self.store.layout.trial(&self.id);
+        if path.exists() {
+            let id = self.id.short();
+            return Err(Error::AlreadyPublished { id, path });
+        }
+        Ok(())
+    }
+
+    /// Records the trial with what is in the staging folder, whole and on the disk.
+    pub(super) fn publish_staging(mut self) -> Result<(), Error> {
+        let target = self.store.layout.trial(&self.id);
         self.hold.affirm()?;
         durable::rename(&self.staging, &target)?;
         // From here the trial is recorded, and leftovers are swept on the next opening.

@@ -10,6 +10,7 @@
 //!   claims/<id>.<token>.lease    made by the process that runs the trial; the highest token counts
 //!   live/<id>.jsonl     what a running trial tells of itself; gone when it ends
 //!   checkpoints/<id>/   numbered generations, the latest complete one counts
+//!   other-runs/<id>-<digest>/    a run of a trial of which another stands
 //!   tmp/                what is not yet published; its names begin with the trial's id
 //! ```
 //!
@@ -23,6 +24,7 @@
 //! 3. What a dead process left under `tmp/` is removed by the next one that opens the store or
 //!    claims the trial: only under that trial's claim.
 
+mod adopt;
 mod checkpoint;
 mod claim;
 mod claims;
@@ -33,6 +35,7 @@ mod live;
 mod part;
 mod state;
 
+pub use adopt::Adopted;
 pub use checkpoint::{Checkpoint, CheckpointSlot, PendingCheckpoint};
 pub use claim::{Claim, ClaimOutcome, FailureRecord, Turn};
 pub use folder::Store;

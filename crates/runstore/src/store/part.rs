@@ -11,7 +11,7 @@ use crate::tables::{
 };
 use crate::{Error, TrialId, durable};
 
-const NOTE: &str = "trial.json";
+pub(super) const NOTE: &str = "trial.json";
 
 const REMEDY: &str = "delete its folder and run the sweep again: that trial alone will run";
 

@@ -58,6 +58,18 @@ macro_rules! tables {
                 own$(.chain(self.$field.iter_mut().map(|row| &mut row.trial_id)))+
             }
 
+            /// Takes the tables that are empty here from another copy.
+            pub(crate) fn take_missing(&mut self, copy: Self) {
+                $(if self.$field.is_empty() {
+                    self.$field = copy.$field;
+                })+
+            }
+
+            /// How many rows the tables beside the trial's row have.
+            pub(crate) fn lengths(&self) -> Vec<usize> {
+                vec![$(self.$field.len()),+]
+            }
+
             /// Does something with each table.
             pub(crate) fn each(&self, each: &mut impl EachTable) -> Result<(), Error> {
                 each.table(std::slice::from_ref(&self.trial))?;
@@ -82,6 +94,21 @@ macro_rules! tables {
             pub fn extend(&mut self, other: Self) {
                 self.trials.extend(other.trials);
                 $(self.$field.extend(other.$field);)+
+            }
+
+            /// The records of the trials, by their ids; rows that belong to none are left out.
+            pub fn into_records(self) -> Vec<TrialRecord> {
+                let records = self.trials.into_iter().map(|trial| {
+                    let id = trial.trial_id.clone();
+                    (id, TrialRecord { trial, ..TrialRecord::default() })
+                });
+                let mut records: BTreeMap<String, TrialRecord> = records.collect();
+                $(for row in self.$field {
+                    if let Some(record) = records.get_mut(&row.trial_id) {
+                        record.$field.push(row);
+                    }
+                })+
+                records.into_values().collect()
             }
 
             /// Keeps the rows of the trials whose id is wanted.

@@ -39,6 +39,26 @@ pub(crate) struct ListArgs {
     pub(crate) json: bool,
 }
 
+// `xp merge`.
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// What other machines have: results, one results folder, or working folders (.xp).
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) from: Vec<PathBuf>,
+    /// Folder of results here: <DIR>/<sweep>/<scale>-<device>/.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) results: PathBuf,
+    /// Working folder here.
+    #[arg(long, value_name = "DIR", default_value = ".xp")]
+    pub(crate) work: PathBuf,
+    /// The folder of claims.toml, whose verdicts stand in the reports.
+    #[arg(long, value_name = "DIR", default_value = "experiments")]
+    pub(crate) experiments: PathBuf,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 // `xp diff`.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {

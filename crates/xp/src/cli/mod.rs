@@ -14,7 +14,7 @@ use crate::{config::TimeLimit, jobs::JobKind};
 
 pub(crate) use args::{Data, Pick, Places, Runs, Select, Where};
 pub(crate) use bench::{BenchCommand, PeersArgs, QwenArgs, StepArgs};
-pub(crate) use looking::{CompareArgs, DiffArgs, ExportArgs, Format, ListArgs, Lookup};
+pub(crate) use looking::{CompareArgs, DiffArgs, ExportArgs, Format, ListArgs, Lookup, MergeArgs};
 pub(crate) use models::{EvalArgs, ForgeArgs, GenerateArgs, QuantiseArgs};
 pub(crate) use submit::SubmitArgs;
 
@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Explore(ExploreArgs),
     /// Writes results in the formats of other programs: CSV, TensorBoard.
     Export(ExportArgs),
+    /// Brings results and working folders of several machines together.
+    Merge(MergeArgs),
     /// Continues a text with a language model, as it is written.
     Generate(GenerateArgs),
     /// Measures how well a language model predicts a text.

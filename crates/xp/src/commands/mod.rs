@@ -15,6 +15,7 @@ mod export;
 mod forge;
 mod generate;
 mod list;
+mod merge;
 mod plan;
 mod quantise;
 mod schema;
@@ -34,14 +35,11 @@ use std::{
 use runstore::{ResultsWriter, TrialState};
 
 use crate::{
-    asked,
     cli::{BenchCommand, Cli, Command, ReportArgs},
     completion,
     exit::{Exit, Expected},
-    index,
-    jobs::short_names,
-    memory,
-    publish::publish,
+    index, memory,
+    publish::{publish, put},
     session::Session,
     ui,
 };
@@ -55,6 +53,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Expected> {
         Command::Plan(args) => plan::plan(&args),
         Command::Status(args) => plan::status(&args),
         Command::List(args) => list::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Diff(args) => diff::run(&args),
@@ -110,12 +109,14 @@ fn figures(folders: &[PathBuf], experiments: &Path) -> Result<Exit, Expected> {
             return Err(Expected::new(Exit::Store, message, help));
         };
         // Columns that a newer program has are added, so that tables of all folders go together.
-        let cells = report::name_cells(&mut collected, short_names);
-        let manifest = results.put_tables(&collected, &cells, &results.manifest()?)?;
-        let claims = asked::of_sweep(experiments, folder, (&collected, &manifest));
-        let report = report::draw(&collected, &manifest, short_names, &claims);
-        let report = report.map_err(Expected::undrawn)?;
-        report.put(&mut results)?;
+        let manifest = results.manifest()?;
+        let (_, drawn) = put(
+            &mut results,
+            &mut collected,
+            manifest,
+            (experiments, folder),
+        )?;
+        drawn?;
         results.commit()?;
         ui::data(&format!("{}\n", folder.join(report::PAGE).display()));
         roots.insert(index::root_of(folder));

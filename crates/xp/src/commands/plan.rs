@@ -382,10 +382,8 @@ fn reason(state: &TrialState) -> String {
         }
         TrialState::Running { pid, host } => {
             let process = pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
-            let place = host
-                .as_ref()
-                .map_or(String::new(), |host| format!(" on {host}"));
-            format!("{process}{place} runs it")
+            let place = host.iter().map(|host| format!(" on {host}"));
+            format!("{process}{} runs it", place.collect::<String>())
         }
         TrialState::Interrupted { step } => format!("goes on after step {step}"),
     }

@@ -27,6 +27,7 @@ mod index;
 mod keeping;
 mod language_models;
 mod living;
+mod merging;
 mod mistakes;
 mod numbers;
 mod pages;
