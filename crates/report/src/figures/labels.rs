@@ -11,8 +11,8 @@ const HEIGHT: f64 = 15.0;
 /// Half of the room that a marker takes.
 const MARKER_ROOM: f64 = 8.0;
 
-/// A label without a line is nearer to its own marker than to any other by so much.
-const NEARER: f64 = 9.0;
+/// A label without a line is nearer to its own marker than to any other by so much, if they are far enough apart.
+const NEARER: f64 = 5.0;
 
 /// Farther labels than this have a line to their point.
 const WITHOUT_LEADER: f64 = 16.0;
@@ -159,15 +159,15 @@ fn place_in(
     for &index in order {
         let (at, text) = &texts[index];
         let others: Vec<Placed> = placed.iter().flatten().copied().collect();
-        placed[index] = best(*at, text, bounds, obstacles, &others);
+        placed[index] = best((*at, text), texts, bounds, obstacles, &others);
     }
     placed
 }
 
 /// The cheapest place of one label that keeps off everything.
 fn best(
-    at: Point,
-    text: &str,
+    (at, text): (Point, &str),
+    texts: &[(Point, String)],
     bounds: Area,
     obstacles: &Obstacles,
     others: &[Placed],
@@ -179,7 +179,7 @@ fn best(
             let left = at.0 + x * away - width * (1.0 - x) / 2.0;
             let top = at.1 + y * away - HEIGHT * (1.0 - y) / 2.0;
             let area = (left, top, left + width, top + HEIGHT);
-            let Some(own) = candidate(at, area, away, bounds, obstacles, others) else {
+            let Some(own) = candidate((at, texts), area, away, bounds, obstacles, others) else {
                 continue;
             };
             let below = obstacles.lines.iter().filter(|line| overlap(area, **line));
@@ -194,7 +194,7 @@ fn best(
 
 /// The label in this area, if it may stand there.
 fn candidate(
-    at: Point,
+    (at, texts): (Point, &[(Point, String)]),
     area: Area,
     away: f64,
     bounds: Area,
@@ -234,6 +234,12 @@ fn candidate(
         let clear = strangers()
             .filter(is_marker)
             .all(|other| to(other) > own + NEARER);
+        // Also of markers that lie on its own.
+        let is_own = |other: Point| {
+            let apart = distance(at, other);
+            apart == 0.0 || distance(nearest(area, other), other) > own + NEARER.min(apart / 2.0)
+        };
+        let clear = clear && texts.iter().all(|(other, _)| is_own(*other));
         return clear.then_some(Placed { area, leader: None });
     }
     let end = nearest(area, at);

@@ -6,11 +6,8 @@ use metrics::MeanInterval;
 use runstore::tables::StepRow;
 
 use super::canvas::{Canvas, Point};
-use super::labels::{self, Obstacles};
 use super::legend::{Group, Swatch};
-use super::names::short_names;
 use super::scale::Scale;
-use super::scatter::MOST_LABELS;
 use super::series::Encoding;
 use super::sheet::{Abscissa, Frame, Sheet};
 use super::theme::{INK, Look, Rgb};
@@ -67,23 +64,14 @@ pub(super) fn draw(source: &Source<'_>) -> Result<Figure, Absent> {
             for (cell, curve) in &shown {
                 band(canvas, frame, curve, encoding.look(cell));
             }
-            let mut obstacles = Obstacles::default();
             for (cell, curve) in &shown {
-                let marks = line(
+                line(
                     canvas,
                     frame,
                     curve,
                     encoding.look(cell),
                     encoding.order(cell),
                 );
-                marks.into_iter().for_each(|at| obstacles.marker(at));
-            }
-            if shown.len() <= MOST_LABELS {
-                let cells: Vec<&Cell> = shown.iter().map(|(cell, _)| *cell).collect();
-                let ends = shown.iter().filter_map(|(_, curve)| curve.last());
-                let ends = ends.map(|(step, loss)| frame.at(*step, loss.mean));
-                let named: Vec<(Point, String)> = ends.zip(short_names(&cells)).collect();
-                labels::draw(canvas, frame.edges(), obstacles, &named);
             }
             if let Some(loss) = lines[index] {
                 reference(canvas, frame, loss);
@@ -148,14 +136,13 @@ fn band(canvas: &mut Canvas<'_>, frame: &Frame<'_>, curve: &Curve, look: Look) {
     canvas.veil(&upper.chain(lower).collect::<Vec<_>>(), look.color, 0.15);
 }
 
-/// Returns where its markers are.
 fn line(
     canvas: &mut Canvas<'_>,
     frame: &Frame<'_>,
     curve: &Curve,
     look: Look,
     (series, count): (usize, usize),
-) -> Vec<Point> {
+) {
     let line: Vec<Point> = curve
         .iter()
         .map(|(step, loss)| frame.at(*step, loss.mean))
@@ -164,9 +151,10 @@ fn line(
     // A few markers, each series at steps of its own, tell the lines apart without colour.
     let stride = (line.len() / MARKERS).max(1);
     let first = series * stride / count.max(1);
-    let marks: Vec<Point> = line.into_iter().skip(first).step_by(stride).collect();
-    marks.iter().for_each(|&at| canvas.marker(at, look));
-    marks
+    line.iter()
+        .skip(first)
+        .step_by(stride)
+        .for_each(|&at| canvas.marker(at, look));
 }
 
 /// The loss of the line to beat, where the cells of a panel agree on one.
