@@ -15,7 +15,7 @@
 //! use report::{draw, unnamed};
 //! use runstore::{Collected, Manifest};
 //!
-//! let report = draw(&Collected::default(), &Manifest::default(), unnamed).unwrap();
+//! let report = draw(&Collected::default(), &Manifest::default(), unnamed, &[]).unwrap();
 //! assert!(report.figures.is_empty());
 //! assert!(report.page.contains("0 finished trials in 0 cells"));
 //! ```
