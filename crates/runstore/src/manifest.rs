@@ -193,15 +193,15 @@ impl Manifest {
             (other, self)
         };
         let add = |into: &mut BTreeMap<_, _>, more: BTreeMap<_, _>| {
-            more.into_iter().for_each(|(name, digest)| {
+            for (name, digest) in more {
                 into.entry(name).or_insert(digest);
-            });
+            }
         };
         add(&mut last.data, first.data);
         add(&mut last.included, first.included);
-        first.sources.into_iter().for_each(|(settings, files)| {
+        for (settings, files) in first.sources {
             last.sources.entry(settings).or_insert(files);
-        });
+        }
         last.planned = last.planned.max(first.planned);
         last
     }

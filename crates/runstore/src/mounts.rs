@@ -60,15 +60,12 @@ fn unescaped(text: &str) -> String {
     let mut path = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let code = part.get(..3);
-        match code.and_then(|code| u8::from_str_radix(code, 8).ok()) {
-            Some(code) => {
-                path.push(char::from(code));
-                path.push_str(&part[3..]);
-            }
-            None => {
-                path.push('\\');
-                path.push_str(part);
-            }
+        if let Some(code) = code.and_then(|code| u8::from_str_radix(code, 8).ok()) {
+            path.push(char::from(code));
+            path.push_str(&part[3..]);
+        } else {
+            path.push('\\');
+            path.push_str(part);
         }
     }
     path
@@ -84,13 +81,13 @@ mod tests {
             27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n\
             28 27 0:40 / /home rw - nfs4 server:/home rw,vers=4.2\n\
             29 28 0:41 / /home/my\\040data rw master:1 - fuse.sshfs box:/ rw\n\
-            30 27 0:42 / /mnt rw - nfs server:/a rw\n\
-            31 27 0:43 / /mnt rw - xfs /dev/vdb rw\n";
+            30 27 0:42 / /scratch rw - nfs server:/a rw\n\
+            31 27 0:43 / /scratch rw - xfs /dev/vdb rw\n";
         let on = |path: &str| file_system(mounts, Path::new(path));
         assert_eq!(on("/work"), Some("ext4"));
         assert_eq!(on("/homes"), Some("ext4"));
         assert_eq!(on("/home/a/.xp"), Some("nfs4"));
         assert_eq!(on("/home/my data/x"), Some("fuse.sshfs"));
-        assert_eq!(on("/mnt/a"), Some("xfs"));
+        assert_eq!(on("/scratch/a"), Some("xfs"));
     }
 }

@@ -138,9 +138,9 @@ pub(crate) fn stands_before(a: &TrialRecord, b: &TrialRecord) -> Ordering {
     };
     let rest = |record: &TrialRecord| {
         let mut row = record.trial.clone();
-        OF_FOLDER.iter().for_each(|column| {
+        for column in OF_FOLDER {
             row.set(column, Value::Null);
-        });
+        }
         serde_json::to_string(&row).unwrap_or_default()
     };
     // RFC 3339 in UTC with whole seconds sorts as text.
@@ -179,7 +179,9 @@ mod tests {
     /// Those that stand, then the others.
     fn merged(all: &[&Collected]) -> Vec<Collected> {
         let mut runs = Runs::default();
-        all.iter().for_each(|own| runs.add((*own).clone()));
+        for own in all {
+            runs.add((*own).clone());
+        }
         let (standing, others) = runs.standing();
         std::iter::once(standing).chain(others).collect()
     }
@@ -239,8 +241,8 @@ mod tests {
             failed("2026-01-02T00:00:00Z"),
             failed("2026-01-03T00:00:00Z"),
         );
-        assert_eq!(merged(&[&last, &first]), [last.clone()]);
-        assert_eq!(merged(&[&first, &last]), [last.clone()]);
+        assert_eq!(merged(&[&last, &first]), std::slice::from_ref(&last));
+        assert_eq!(merged(&[&first, &last]), std::slice::from_ref(&last));
         let whole = run("a", "n2", "2026-01-01T00:00:00Z", 20.0);
         assert_eq!(merged(&[&last, &whole]), [whole]);
     }

@@ -47,7 +47,7 @@ fn a_lease_that_beats_is_held_however_its_clock_goes() {
         fs::write(&path, foreign(beat)).unwrap();
         // An hour behind the clock of this machine.
         let file = fs::File::options().write(true).open(&path).unwrap();
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         file.set_modified(std::time::SystemTime::now() - hour)
             .unwrap();
     };

@@ -35,7 +35,7 @@ pub(super) fn run(args: &MergeArgs) -> Result<Exit, Expected> {
     for from in &args.from {
         let results = results_in(from);
         let stores = recorded::stores(from)?.into_iter();
-        let stores: Vec<Store> = stores.filter(|store| is_store(store)).collect();
+        let stores: Vec<Store> = stores.filter(is_store).collect();
         if results.is_empty() && stores.is_empty() {
             return Err(Expected::new(
                 Exit::Usage,
@@ -104,7 +104,9 @@ fn results_of(from: &Path, into: &Path, experiments: &Path) -> Result<Merged, Ex
     } else {
         theirs
     };
-    own.into_iter().for_each(|own| runs.add(own));
+    if let Some(own) = own {
+        runs.add(own);
+    }
     add_further(from, &mut runs)?;
     add_further(into, &mut runs)?;
     let (mut collected, others) = runs.standing();

@@ -17,7 +17,7 @@ use crate::store::layout::Layout;
 use crate::{Error, durable};
 
 /// What a lease of [`Kind::Leases`] lives without a sign of its holder, where nobody says otherwise.
-const EXPIRES: Duration = Duration::from_secs(60);
+const EXPIRES: Duration = Duration::from_mins(1);
 
 /// Takes the choice from the program: `locks`, `leases`, or `leases:SECONDS`.
 const VARIABLE: &str = "SWITCHYARD_CLAIMS";
