@@ -183,7 +183,7 @@ impl Manifest {
                 &own.command,
                 &own.overrides,
             );
-            let how = (&own.baseline, &own.measure, &own.provenance, own.threads);
+            let how = (&own.measure, &own.provenance, own.threads);
             let text = serde_json::to_string(&(asked, how)).unwrap_or_default();
             (own.finished_at.clone(), text)
         };
@@ -203,6 +203,10 @@ impl Manifest {
             last.sources.entry(settings).or_insert(files);
         }
         last.planned = last.planned.max(first.planned);
+        // A part of a sweep may have been run without its baseline.
+        if last.baseline.is_empty() {
+            last.baseline = first.baseline;
+        }
         last
     }
 }
@@ -249,6 +253,27 @@ mod tests {
             ("a".to_owned(), Some(false), 1),
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn of_two_manifests_the_later_one_speaks_and_a_baseline_is_kept() {
+        let part = |finished_at: &str, question: &str, baseline: &[(&str, &str)]| Manifest {
+            finished_at: finished_at.to_owned(),
+            question: Some(question.to_owned()),
+            planned: Some(3),
+            baseline: baseline
+                .iter()
+                .map(|(axis, value)| ((*axis).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..Manifest::default()
+        };
+        let first = part("2026-01-01T00:00:00Z", "first?", &[("strategy", "top1")]);
+        let last = part("2026-01-02T00:00:00Z", "last?", &[]);
+        let united = first.clone().united(last.clone());
+        assert_eq!(united, last.clone().united(first.clone()));
+        assert_eq!(united.question.as_deref(), Some("last?"));
+        assert_eq!(united.baseline, first.baseline);
+        assert_eq!(united.clone().united(first), united);
     }
 
     #[test]

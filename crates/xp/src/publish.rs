@@ -128,13 +128,14 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
     runs.add(session.store.collect(&ids)?);
     let mut set_aside = keep(session, &results, &mut runs)?;
     take_up(session, &mut runs)?;
-    add_further(&session.results, &mut runs)?;
+    let wanted: BTreeSet<String> = session.trials.iter().map(|trial| trial.id.full()).collect();
+    let staying = add_further(&session.results, &mut runs, |id| wanted.contains(id))?;
     let (mut collected, others) = runs.standing();
     let manifest = manifest(session, provenance, &collected);
     if let Some(second) = others.first() {
         let aside = set_aside.get_or_insert_default();
         aside.of_several_runs = second.trials.len();
-        aside.other_runs = put_others(&session.results, others, &manifest)?;
+        aside.other_runs = put_others(&session.results, others, staying, &manifest)?;
     }
     let (manifest, drawn) = put(
         &mut results,
@@ -201,22 +202,37 @@ pub(crate) fn put(
     Ok((manifest, drawn.map(|_| ()).map_err(Expected::undrawn)))
 }
 
-/// Adds the runs that stand beside a results folder.
-pub(crate) fn add_further(folder: &Path, runs: &mut Runs) -> Result<(), Expected> {
+/// Adds the runs of wanted trials that stand beside a results folder, and returns those of others, folder by folder, which
+/// stay where they are.
+pub(crate) fn add_further(
+    folder: &Path,
+    runs: &mut Runs,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Collected>, Expected> {
+    let mut staying = Vec::new();
     for further in runstore::further_runs(folder) {
-        runs.add(runstore::read_results(&further)?);
+        let mut own = runstore::read_results(&further)?;
+        let mut others = own.clone();
+        own.retain(&wanted);
+        others.retain(|id| !wanted(id));
+        runs.add(own);
+        staying.push(others);
     }
-    Ok(())
+    Ok(staying)
 }
 
 /// Puts the tables of runs that do not stand beside a results folder, and returns where. They come before the folder itself
 /// is changed: then no run is ever in neither.
 pub(crate) fn put_others(
     folder: &Path,
-    others: Vec<Collected>,
+    mut others: Vec<Collected>,
+    staying: Vec<Collected>,
     manifest: &Manifest,
 ) -> Result<Vec<PathBuf>, Expected> {
     let mut folders = Vec::new();
+    for (layer, staying) in others.iter_mut().zip(staying) {
+        layer.extend(staying);
+    }
     for (place, mut layer) in others.into_iter().enumerate() {
         let own = runstore::runs_folder(folder, place + 2);
         let mut results = ResultsWriter::create(&own)?;
@@ -244,14 +260,17 @@ fn keep(
     let Some(mut before) = results.read()? else {
         return Ok(None);
     };
-    let known: BTreeSet<TrialId> = session.store.published()?.into_iter().collect();
-    let known: BTreeSet<String> = known.iter().map(TrialId::full).collect();
     let wanted: BTreeSet<String> = session.trials.iter().map(|trial| trial.id.full()).collect();
-    let is_only_here = |row: &&TrialRow| {
-        let id = &row.trial_id;
-        row.status != TrialStatus::Failed && !known.contains(id) && !wanted.contains(id)
-    };
-    let trials = before.trials.iter().filter(is_only_here).count();
+    let is_unasked =
+        |row: &&TrialRow| row.status != TrialStatus::Failed && !wanted.contains(&row.trial_id);
+    let unasked: Vec<&TrialRow> = before.trials.iter().filter(is_unasked).collect();
+    let ids: Vec<TrialId> = unasked
+        .iter()
+        .filter_map(|row| row.trial_id.parse().ok())
+        .collect();
+    let mut here = Runs::default();
+    here.add(session.store.collect(&ids)?);
+    let trials = unasked.iter().filter(|row| !here.has_run(row)).count();
     before.retain(|id| wanted.contains(id));
     // That a trial failed is what the working folder says now.
     before

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::writer::shelf;
+use crate::durable;
 use crate::tables::{Collected, Row, TrialRecord, TrialRow, TrialStatus, Value};
 
 /// Columns that a results folder gives its trials, and no run.
@@ -55,6 +56,16 @@ impl Runs {
                 self.failed.insert(row.trial_id.clone(), row);
             }
         }
+    }
+
+    /// Whether this run is among them.
+    pub fn has_run(&self, run: &TrialRow) -> bool {
+        let record = TrialRecord {
+            trial: run.clone(),
+            ..TrialRecord::default()
+        };
+        let mut runs = self.runs.get(&run.trial_id).into_iter().flatten();
+        runs.any(|own| is_same(own, &record))
     }
 
     /// Whether a run of this trial is among them.
@@ -97,10 +108,24 @@ pub fn runs_folder(results: &Path, number: usize) -> PathBuf {
 
 /// The folders of further runs that are there, in their order.
 pub fn further_runs(results: &Path) -> Vec<PathBuf> {
-    let numbered = (2..).map(|number| runs_folder(results, number));
-    numbered
-        .take_while(|folder| folder.join(TrialRow::SCHEMA.file_name()).exists())
-        .collect()
+    let (shelf, name) = shelf(results);
+    let number = |path: &PathBuf| -> Option<usize> {
+        let file = path.file_name()?.to_str()?;
+        let number = file
+            .strip_prefix(&name)?
+            .strip_prefix("run")?
+            .parse()
+            .ok()?;
+        let has_trials = path.join(TrialRow::SCHEMA.file_name()).exists();
+        has_trials.then_some(number)
+    };
+    let mut found: Vec<(usize, PathBuf)> = durable::entries(&shelf)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|path| Some((number(&path)?, path)))
+        .collect();
+    found.sort();
+    found.into_iter().map(|(_, path)| path).collect()
 }
 
 /// Whether two records are of one run: all that both know of the trial is equal, and tables that both have are as long.

@@ -117,6 +117,7 @@ impl Claim {
             "a failed trial is not published"
         );
         self.name_rows(&mut record)?;
+        self.hold.fence().check()?;
         self.check_free()?;
         durable::make_dir(&self.staging)?;
         write_part(&self.staging, &self.id, &record)?;

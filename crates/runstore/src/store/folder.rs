@@ -40,10 +40,10 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When a name cannot be a folder's, and when the note on its claims is damaged.
+    /// When a name cannot be a folder's.
     pub fn view(work: &Path, sweep: &str, variant: &str) -> Result<Self, Error> {
         let layout = Layout::new(work, sweep, variant)?;
-        let claims = Claims::view(&layout)?;
+        let claims = Claims::view(&layout);
         Ok(Self { layout, claims })
     }
 

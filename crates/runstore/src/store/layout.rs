@@ -88,6 +88,10 @@ impl Layout {
         self.all_live().join(format!("{}.jsonl", id.full()))
     }
 
+    pub(super) fn other_runs(&self) -> PathBuf {
+        self.root.join("other-runs")
+    }
+
     pub(super) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }

@@ -98,6 +98,13 @@ fn a_process_that_was_taken_for_dead_records_nothing() {
     over(0);
     taken_over(publishing.publish(record(0)));
 
+    // Nor when the other has published by then.
+    let late = claim(&store, 3);
+    over(3);
+    fs::create_dir_all(store.trial_dir(&id(3))).unwrap();
+    taken_over(late.publish(record(3)));
+    fs::remove_dir(store.trial_dir(&id(3))).unwrap();
+
     let failing = claim(&store, 1);
     over(1);
     taken_over(failing.fail(FailureRecord::default()));

@@ -23,6 +23,9 @@ struct Merged {
     /// How many trials it had before, and how many it has now.
     before: usize,
     now: usize,
+    /// How many its sweep asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    planned: Option<u64>,
     /// Where runs are kept of trials of which another run stands.
     other_runs: Vec<PathBuf>,
     /// Trials that run here now, and were left alone.
@@ -30,10 +33,13 @@ struct Merged {
 }
 
 pub(super) fn run(args: &MergeArgs) -> Result<Exit, Expected> {
-    // All that is named is looked at before anything is changed.
+    // All that is named is read before anything is changed.
     let mut found = Vec::new();
     for from in &args.from {
-        let results = results_in(from);
+        let results = results_in(from)?;
+        for (folder, _) in &results {
+            runstore::read_results(folder)?;
+        }
         let stores = recorded::stores(from)?.into_iter();
         let stores: Vec<Store> = stores.filter(is_store).collect();
         if results.is_empty() && stores.is_empty() {
@@ -66,7 +72,8 @@ pub(super) fn run(args: &MergeArgs) -> Result<Exit, Expected> {
     } else {
         merged.iter().for_each(tell);
     }
-    if index::is_root(&std::path::absolute(&args.results).unwrap_or_default()) {
+    let root = std::path::absolute(&args.results).unwrap_or_default();
+    if root.is_dir() && index::is_root(&root) {
         index::write(&args.results)?;
     }
     let left = merged.iter().any(|own| !own.running.is_empty());
@@ -74,17 +81,43 @@ pub(super) fn run(args: &MergeArgs) -> Result<Exit, Expected> {
 }
 
 /// Results folders, each with its place `<sweep>/<scale>-<device>`: the folder itself, or those that it holds.
-fn results_in(from: &Path) -> Vec<(PathBuf, PathBuf)> {
-    let own = recorded::has_trials(from).then(|| from.to_owned());
-    let below = || recorded::results(from);
-    let folders = own.map_or_else(below, |own| vec![own]);
-    let place = |folder: PathBuf| {
-        let whole = std::path::absolute(&folder).unwrap_or_else(|_| folder.clone());
-        let mut names = whole.iter().rev();
-        let (variant, sweep) = (names.next()?, names.next()?);
-        Some((folder, Path::new(sweep).join(variant)))
+fn results_in(from: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Expected> {
+    let folders = if recorded::has_trials(from) {
+        vec![from.to_owned()]
+    } else {
+        let mut below = recorded::results(from);
+        // Trials of a working folder have tables too, and no manifest.
+        below.retain(|folder| folder.join("manifest.json").exists());
+        below
     };
-    folders.into_iter().filter_map(place).collect()
+    let place = |folder: PathBuf| {
+        let manifest = runstore::read_manifest(&folder)?;
+        let whole = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        let mut names = whole.iter().rev().map(|name| name.to_string_lossy());
+        let (variant, sweep) = (
+            names.next().unwrap_or_default(),
+            names.next().unwrap_or_default(),
+        );
+        let scale = format!("{}-", manifest.scale);
+        if sweep != manifest.sweep || !variant.starts_with(&scale) {
+            return Err(Expected::new(
+                Exit::Usage,
+                format!(
+                    "{} holds results of {} at scale {} and is not called so",
+                    folder.display(),
+                    manifest.sweep,
+                    manifest.scale
+                ),
+                format!(
+                    "let it stand in a folder such as {}/{scale}cpu",
+                    manifest.sweep
+                ),
+            ));
+        }
+        let place = Path::new(&*sweep).join(&*variant);
+        Ok((folder, place))
+    };
+    folders.into_iter().map(place).collect()
 }
 
 fn is_store(store: &Store) -> bool {
@@ -107,11 +140,12 @@ fn results_of(from: &Path, into: &Path, experiments: &Path) -> Result<Merged, Ex
     if let Some(own) = own {
         runs.add(own);
     }
-    add_further(from, &mut runs)?;
-    add_further(into, &mut runs)?;
+    add_further(from, &mut runs, |_| true)?;
+    add_further(into, &mut runs, |_| true)?;
     let (mut collected, others) = runs.standing();
     let now = collected.trials.len();
-    let other_runs = put_others(into, others, &manifest)?;
+    let planned = manifest.planned;
+    let other_runs = put_others(into, others, Vec::new(), &manifest)?;
     let (_, drawn) = put(&mut writer, &mut collected, manifest, (experiments, into))?;
     writer.commit()?;
     drawn?;
@@ -120,6 +154,7 @@ fn results_of(from: &Path, into: &Path, experiments: &Path) -> Result<Merged, Ex
         into: into.to_owned(),
         before,
         now,
+        planned,
         other_runs,
         running: Vec::new(),
     })
@@ -139,8 +174,8 @@ fn trials_of(from: &Store, work: &Path) -> Result<Merged, Expected> {
         before: store.published()?.len(),
         ..Merged::default()
     };
-    for id in from.published()? {
-        match store.adopt(&id, from)? {
+    for (id, run) in from.runs()? {
+        match store.adopt(&id, &run)? {
             Adopted::Added | Adopted::Same => {}
             Adopted::Beside(kept) | Adopted::Replaced(kept) => merged.other_runs.push(kept),
             Adopted::Running => merged.running.push(id.short()),
@@ -158,6 +193,15 @@ fn tell(merged: &Merged) {
         now.saturating_sub(*before),
         merged.from.display()
     ));
+    if let Some(planned) = merged
+        .planned
+        .filter(|planned| (*planned as usize) < merged.now)
+    {
+        ui::say(&format!(
+            "its sweep asks for {planned}: these are of several questions, and `xp report` sets aside what the sweep file \
+             does not ask for now"
+        ));
+    }
     for kept in &merged.other_runs {
         ui::say(&format!(
             "runs of trials of which another run stands: {}",

@@ -135,6 +135,9 @@ fn working_folders_of_two_machines_are_one_and_nothing_runs_again() {
         own.count()
     };
     assert_eq!((count("/trials/"), count("/other-runs/")), (3, 1));
+    // What was brought together goes on as a whole.
+    machines.merged("on", &["ab/xp"]);
+    assert_eq!(content(&machines.path("on/xp")), ab);
     let file = machines.lab.file("quick.toml", sweep("[1,2,3]"));
     machines
         .lab
@@ -183,4 +186,46 @@ fn what_is_nothing_or_damaged_is_told_and_changes_nothing() {
         .expect(7)
         .says(&["steps.parquet"]);
     assert_eq!(content(&own), before);
+}
+
+/// A sweep file that changes after a merge: the folder shows what is asked, and no run is lost.
+#[test]
+fn a_narrower_question_keeps_the_runs_of_the_others() {
+    let machines = Machines::new();
+    machines.merged("a", &["b/results"]);
+    let own = folder(&machines.path("a/results"));
+    let run =
+        |row: &runstore::tables::TrialRow| (row.trial_id.clone(), row.wall_s.map(f64::to_bits));
+    let of = |folder: &Path| -> Vec<_> {
+        let rows = runstore::read_trials(folder).unwrap();
+        rows.iter().map(run).collect()
+    };
+    let second = runstore::runs_folder(&own, 2);
+    let before: Vec<_> = of(&own).into_iter().chain(of(&second)).collect();
+    assert_eq!(before.len(), 4);
+    let file = machines.lab.file("quick.toml", sweep("[1]"));
+    let line = format!("sweep {file} --work a/xp --results a/results");
+    machines.lab.xp(&line).expect(0);
+    assert_eq!(of(&own).len(), 1);
+    let beside = fs::read_dir(own.with_file_name("before"))
+        .unwrap()
+        .flatten();
+    let mut kept: Vec<_> = beside.flat_map(|own| of(&own.path())).collect();
+    kept.extend(of(&own));
+    for run in before {
+        assert!(kept.contains(&run), "{run:?} is lost");
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_called_as_its_results_is_refused() {
+    let machines = Machines::new();
+    let own = folder(&machines.path("a/results"));
+    fs::rename(&own, machines.path("downloaded")).unwrap();
+    machines
+        .lab
+        .xp("merge downloaded --results new/results")
+        .expect(2)
+        .says(&["downloaded", "is not called so"]);
+    assert!(!machines.path("new").exists());
 }

@@ -109,7 +109,10 @@ fn name_first(from: &Path, to: &Path, kind: Kind) -> Result<(), Error> {
 
 /// What this machine needs in this folder.
 fn needed(layout: &Layout) -> Result<Kind, Error> {
-    if let Ok(asked) = std::env::var(VARIABLE) {
+    if let Some(asked) = std::env::var(VARIABLE)
+        .ok()
+        .filter(|asked| !asked.is_empty())
+    {
         let kind = Kind::parse(&asked);
         return kind.ok_or(Error::Variable {
             name: VARIABLE,
@@ -135,7 +138,8 @@ fn locks_work(layout: &Layout) -> bool {
         .truncate(false)
         .open(path);
     // Where the folder cannot be written, whoever writes first says so.
-    file.is_ok_and(|file: File| !matches!(file.try_lock(), Err(fs::TryLockError::Error(_))))
+    let refused = |file: File| matches!(file.try_lock(), Err(fs::TryLockError::Error(_)));
+    !file.is_ok_and(refused)
 }
 
 #[cfg(test)]
