@@ -10,6 +10,7 @@ missing, that is said, with exit 0.
 """
 import argparse
 import collections
+import glob
 import os
 import random
 import shutil
@@ -37,8 +38,12 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 }
 """
 NAMESPACES = ["unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
-# A trial of these takes a fraction of a second.
-SWEEP = ["unified", "--scale", "smoke", "--set", "seeds=[1, 2, 3, 4, 5, 6]", "--set", 'axes={strategy=["top1"]}']
+# A trial of these takes a fraction of a second, so that there must be enough of them for all the kills.
+SWEEP = ["unified", "--scale", "smoke"]
+
+
+def seeds(kills):
+    return ["--set", f"seeds={list(range(1, kills // 8 + 3))}", "--set", 'axes={strategy=["top1"]}']
 
 
 def skip(reason):
@@ -75,19 +80,19 @@ def run(xp, compiler, lab, asked):
     subprocess.run([compiler, "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)
     root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     places = ["--experiments", os.path.join(root, "experiments"), "--work", f"{lab}/work", "--results", f"{lab}/results"]
-    sweep = [SWEEP[0], *SWEEP[1:], *places]
+    sweep = [*SWEEP, *seeds(asked.kills), *places]
     environment = dict(os.environ, LD_PRELOAD=shim, SWITCHYARD_CLAIMS="leases:2")
 
     # Without being told, a folder in which locks are refused has leases.
     told = dict(environment)
     del told["SWITCHYARD_CLAIMS"]
     elsewhere = ["--experiments", os.path.join(root, "experiments"), "--work", f"{lab}/probe", "--results", f"{lab}/probed"]
-    subprocess.run([xp, "sweep", *SWEEP[:3], *elsewhere], env=told, capture_output=True)
-    with open(f"{lab}/probe/unified/smoke-cpu/claims/kind") as file:
+    subprocess.run([xp, "sweep", *SWEEP, "--set", "seeds=[1]", *elsewhere], env=told, capture_output=True)
+    with open(glob.glob(f"{lab}/probe/unified/*/claims/kind")[0]) as file:
         kind = file.read()
     assert kind == "leases 60\n", f"the probe chose {kind!r}"
 
-    planned = subprocess.run([xp, "plan", *sweep, "--json"], env=environment, capture_output=True, text=True).stdout
+    planned = subprocess.run([xp, "plan", *sweep], env=environment, capture_output=True, text=True).stdout
     print(planned.splitlines()[0] if planned else "", flush=True)
     running, outputs, numbers = {}, [], iter(range(10**9))
 
