@@ -12,6 +12,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use super::locks;
 use crate::mounts::is_shared;
 use crate::store::layout::Layout;
 use crate::{Error, durable};
@@ -78,18 +79,27 @@ pub(super) fn noted(layout: &Layout) -> Result<Option<Kind>, Error> {
 pub(super) fn choose(layout: &Layout) -> Result<Kind, Error> {
     let path = layout.kind_of_claims();
     let own = needed(layout)?;
-    // Whole before it has its name, and whoever is first gives the name.
-    let scratch = path.with_extension(durable::unique_suffix());
     if !path.exists() {
-        durable::write_synced(&scratch, own.text().as_bytes())?;
-        let named = name_first(&scratch, &path, own);
-        durable::remove(&scratch)?;
-        named?;
+        match own {
+            // Nobody takes its temporary file for a dead process's.
+            Kind::Locks => locks::gated(layout, || note(layout, own))?,
+            Kind::Leases { .. } => note(layout, own)?,
+        }
     }
     match noted(layout)?.unwrap_or(own) {
         Kind::Locks if own != Kind::Locks => Err(Error::OnlyLocks { path }),
         kind => Ok(kind),
     }
+}
+
+/// Notes a kind, whole before it has its name; whoever is first gives the name.
+fn note(layout: &Layout, kind: Kind) -> Result<(), Error> {
+    let name = format!("kind-{}", durable::unique_suffix());
+    let scratch = layout.tmp().join(name);
+    durable::write_synced(&scratch, kind.text().as_bytes())?;
+    let named = name_first(&scratch, &layout.kind_of_claims(), kind);
+    durable::remove(&scratch)?;
+    named
 }
 
 /// Gives a file a name that nothing has; that another was first is as good.
