@@ -126,9 +126,9 @@ pub(crate) fn publish(session: &Session, provenance: &Provenance) -> Result<Publ
     let ids: Vec<TrialId> = session.trials.iter().map(|trial| trial.id).collect();
     let mut runs = Runs::default();
     runs.add(session.store.collect(&ids)?);
-    let mut set_aside = keep(session, &results, &mut runs)?;
-    take_up(session, &mut runs)?;
     let wanted: BTreeSet<String> = session.trials.iter().map(|trial| trial.id.full()).collect();
+    let mut set_aside = keep(session, &results, &wanted, &mut runs)?;
+    take_up(session, &mut runs)?;
     let staying = add_further(&session.results, &mut runs, |id| wanted.contains(id))?;
     let (mut collected, others) = runs.standing();
     let manifest = manifest(session, provenance, &collected);
@@ -255,12 +255,12 @@ pub(crate) fn put_others(
 fn keep(
     session: &Session,
     results: &ResultsWriter,
+    wanted: &BTreeSet<String>,
     runs: &mut Runs,
 ) -> Result<Option<SetAside>, Expected> {
     let Some(mut before) = results.read()? else {
         return Ok(None);
     };
-    let wanted: BTreeSet<String> = session.trials.iter().map(|trial| trial.id.full()).collect();
     let is_unasked =
         |row: &&TrialRow| row.status != TrialStatus::Failed && !wanted.contains(&row.trial_id);
     let unasked: Vec<&TrialRow> = before.trials.iter().filter(is_unasked).collect();
